@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf: the operator's YAML -> an immutable snapshot. One table of rows (rows.c: path, type, unit,
+ * range, default, one-line help, reload class) drives reading, checking, the example file, the
+ * JSON Schema and the reference page. Used by super and cmd; roles get only their part.
+ *
+ * A snapshot is plain data of fixed size without pointers.
+ */
+#ifndef SKEP_CONF_H
+#define SKEP_CONF_H
+
+#include "base/base.h"
+
+#define CONF_NAME 32
+#define CONF_PATH 128
+#define CONF_GUESTS 16
+#define CONF_FORWARDS 16
+#define CONF_PREFIXES 64
+#define CONF_WINDOWS 4
+#define CONF_SOURCES 8
+
+enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
+enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
+enum conf_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+/* At most max events in any period of window_ns; max 0: none at all. */
+struct conf_window {
+	uint32_t max;
+	int64_t window_ns;
+};
+struct conf_limit {
+	uint32_t n; /* 0: unlimited */
+	struct conf_window w[CONF_WINDOWS];
+};
+
+struct conf_limits { /* per guest */
+	struct conf_limit tcp, udp, icmp, other; /* new outbound conversations */
+	struct conf_limit dns;      /* queries (UDP flows and TCP connections) to the resolver */
+	struct conf_limit lateral;  /* honeypot to honeypot */
+	struct conf_limit neigh;    /* ARP and ND messages of a guest */
+};
+
+struct conf_caps { /* leaving a guest; 0: no cap */
+	uint32_t guest_pps, flow_pps;
+	uint64_t guest_bytes, flow_bytes; /* per second */
+};
+
+struct conf_guest {
+	char name[CONF_NAME];       /* [a-z0-9-], unique */
+	uint8_t kind;               /* enum conf_guest_kind */
+	char image[CONF_NAME];      /* "debian", "loghost", "tiny" ... */
+	uint64_t memory_bytes;
+	uint64_t overlay_max_bytes; /* the guest pauses when its disk overlay reaches it */
+	uint32_t tb_size_mb;        /* TCG translation cache */
+	struct mac mac;             /* derived from name and installation if not given */
+	struct addr inside, public, inside6, public6; /* ver 0: none */
+	char hostname[CONF_NAME];   /* empty: drawn at first start */
+};
+
+struct conf_forward { /* a port of a public address that leads to a guest */
+	struct addr public;
+	uint16_t public_port, guest_port;
+	uint8_t proto;              /* 6 or 17 */
+	char guest[CONF_NAME];
+	uint32_t n_sources;         /* 0: from anywhere */
+	struct prefix sources[CONF_SOURCES];
+};
+
+struct conf_network {
+	struct prefix inside, inside6;   /* what guests see as their networks */
+	struct addr gateway, gateway6;   /* answered for by the wall */
+	struct addr resolver, resolver6; /* name servers guests are told; ver 0: none */
+	struct mac gateway_mac;
+};
+
+struct conf_wall {
+	uint32_t flows;             /* capacity of the flow table */
+	uint32_t event_rate;        /* connection and flow events a second, the rest is summed up */
+	struct conf_limits limits;
+	struct conf_caps caps;
+	uint32_t n_off_limits;      /* the operator's own, on top of the built-in list */
+	struct prefix off_limits[CONF_PREFIXES];
+	uint32_t n_allowed;         /* exceptions to off limits */
+	struct prefix allowed[CONF_PREFIXES];
+	int64_t tcp_idle_ns, udp_idle_ns, icmp_idle_ns, half_open_ns;
+};
+
+struct conf_recorder {
+	uint8_t on;
+	uint64_t disk_bytes;        /* budget of all captures together */
+	uint64_t file_bytes;
+	int64_t file_age_ns;
+	uint64_t ring_bytes;        /* kernel ring of each port */
+};
+
+struct conf_store {
+	uint32_t keep_days;
+	uint64_t disk_bytes;        /* budget of event files and databases */
+	int64_t incident_quiet_ns;  /* an incident ends after this silence */
+};
+
+struct conf_lab {
+	struct addr intruder, intruder6, web, web6, dns, router, router6;
+	uint8_t services;           /* run the web and name server of the fake Internet */
+};
+
+struct conf {
+	uint8_t mode, accel;        /* enum conf_mode, enum conf_accel */
+	char name[CONF_NAME];       /* of this installation: namespaces are NAME and NAME-lab */
+	char sensor[CONF_NAME];
+	char state_dir[CONF_PATH], run_dir[CONF_PATH], cache_dir[CONF_PATH];
+	uint32_t uid_base;          /* numeric users for roles and guests; none is created */
+	uint32_t n_guests, n_forwards;
+	struct conf_network network;
+	struct conf_guest guests[CONF_GUESTS];
+	struct conf_forward forwards[CONF_FORWARDS];
+	struct conf_wall wall;
+	struct conf_recorder recorder;
+	struct conf_store store;
+	struct conf_lab lab;
+};
+
+/* Where and what is wrong, and how to mend it. Caller's. line and column count from 1; 0: whole file. */
+struct conf_error {
+	char file[CONF_PATH];
+	uint32_t line, column;
+	char what[256], cure[256];
+};
+
+/* The built-in lab: one Debian honeypot, one loghost. */
+void conf_defaults(struct conf *ret);
+/* Reads and checks text (name is for messages). On error *ret is untouched and err is filled. Lists
+ * (guests, forwards) given in the file replace the default ones. Stops at the first error unless
+ * more is not NULL: then it is called for each (at most 50). */
+MUST_USE int conf_read(const char *name, const char *text, size_t len, struct conf *ret,
+		       struct conf_error *err, void (*more)(void *ctx, const struct conf_error *e),
+		       void *ctx);
+MUST_USE int conf_read_file(const char *path, struct conf *ret, struct conf_error *err,
+			    void (*more)(void *ctx, const struct conf_error *e), void *ctx);
+/* "file:line:column: what\n  cure: ..." for people. */
+void conf_error_text(struct writer *w, const struct conf_error *e);
+/* The commented example with every row at its default; a JSON Schema (draft 2020-12); a Markdown
+ * reference page. */
+void conf_write_example(struct writer *w);
+void conf_write_schema(struct writer *w);
+void conf_write_reference(struct writer *w);
+/* Guest by name, or NULL. */
+const struct conf_guest *conf_guest(const struct conf *c, const char *name);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * event: the record that roles hand to hub, and its JSON forms. A closed list of kinds with typed
+ * fields; a plain struct of fixed size without pointers, so it travels as it is between processes
+ * of one binary and is checked by event_valid on arrival. Used by every role.
+ *
+ * Two streams (docs/EVENTS.md): eve.json is strictly Suricata EVE, skep.json is ours.
+ */
+#ifndef SKEP_EVENT_H
+#define SKEP_EVENT_H
+
+#include "base/base.h"
+
+#define EVENT_NAME 32  /* guest, port and role names, with terminator */
+#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
+
+enum event_kind {
+	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
+	EVENT_LIMIT,          /* skep: a budget was used up, or packets over a cap were dropped */
+	EVENT_GUEST,          /* skep: a guest changed state */
+	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
+	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
+	EVENT_FLOW,           /* eve: a conversation ended */
+	EVENT_ANOMALY,        /* eve: malformed traffic, counted per flow or source, never per packet */
+	EVENT_STATS,          /* eve: counters */
+	EVENT_KINDS
+};
+
+enum event_direction { DIR_NONE, DIR_INBOUND, DIR_OUTBOUND, DIR_LATERAL };
+
+/* What became of a packet or conversation (design: containment verdicts). */
+enum verdict { VERDICT_FORWARD, VERDICT_LIMIT, VERDICT_DROP, VERDICT_REJECT, VERDICT_REDIRECT,
+	       VERDICT_REFLECT, VERDICT_REWRITE, VERDICTS };
+
+/* Why. One list for marks, counters and events; text by reason_text. */
+enum reason {
+	REASON_NONE,           /* forwarded */
+	REASON_REPLIED,        /* answered by the wall itself (ARP, ND) and not passed on */
+	REASON_MALFORMED, REASON_VLAN, REASON_ETHERTYPE, REASON_NOT_FOR_US,
+	REASON_SPOOFED_MAC, REASON_SPOOFED_ADDR, REASON_NEIGH_BUDGET, REASON_NEIGH_REFUSED,
+	REASON_DHCP, REASON_MULTICAST, REASON_TTL, REASON_FRAGMENT, REASON_BAD_CSUM,
+	REASON_OFF_LIMITS, REASON_CLOSED,      /* no forward or binding leads there */
+	REASON_SOURCE_NOT_LISTED, REASON_LOGHOST, /* loghost rules */
+	REASON_NO_FLOW,        /* TCP or ICMP that belongs to no known conversation */
+	REASON_LIMIT,          /* new conversations per window */
+	REASON_CAP_GUEST, REASON_CAP_FLOW,     /* packet or byte rate */
+	REASON_TABLE_FULL, REASON_PORT_DOWN, REASON_SEND_FAILED, REASON_SMTP, REASON_ICMP_TYPE,
+	REASONS
+};
+const char *reason_text(enum reason r);   /* "spoofed-mac" */
+const char *verdict_text(enum verdict v); /* "forward" */
+const char *direction_text(enum event_direction d); /* "INBOUND" */
+
+/* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
+struct event_tuple {
+	struct addr src, dst;             /* as seen outside (public addresses) */
+	struct addr in_src, in_dst;       /* as seen at the guest's port */
+	uint16_t sport, dport, in_sport, in_dport; /* ICMP: sport = type, dport = code */
+	uint16_t icmp_id;                 /* ICMP echo only */
+	uint8_t proto, pad;
+	char guest[EVENT_NAME];           /* the guest concerned (initiator if lateral) */
+	char peer_guest[EVENT_NAME];      /* lateral: the other guest; else empty */
+	char in_port[EVENT_NAME];         /* name of the port the first packet came in by */
+};
+
+struct event_connection {
+	struct event_tuple tuple;
+	uint32_t limit_used, limit_max, limit_window_s; /* tightest window; max 0: no limit applies */
+};
+
+struct event_limit {
+	char guest[EVENT_NAME];
+	char what[EVENT_NAME];     /* "tcp", "udp", "icmp", "other", "dns", "flow-pps", "guest-bytes" */
+	uint64_t flow_id;          /* caps per flow; else 0 */
+	uint64_t dropped;          /* packets since the last event of this kind; 0: just reached */
+	uint32_t used, max, window_s;
+};
+
+struct event_guest {
+	char guest[EVENT_NAME];
+	char state[EVENT_NAME];    /* "starting", "running", "died", "restarting", "stopped", "failed" */
+	char accel[EVENT_NAME];    /* "kvm", "tcg" or empty */
+	uint32_t restarts, backoff_s;
+};
+
+struct event_health {
+	char role[EVENT_NAME];
+	char what[EVENT_NAME];     /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
+	uint64_t count;
+	int32_t exit_code, signal; /* for "died"; -1: does not apply */
+};
+
+#define INCIDENT_FLOWS 24
+struct event_incident {
+	char guest[EVENT_NAME];
+	char state[EVENT_NAME];    /* "open", "update", "quiet" */
+	struct addr peer;          /* the intruder's address */
+	int64_t start_ns, last_ns;
+	uint64_t flows_total;
+	uint32_t n_flows;          /* entries of flow_ids that are new since the last event */
+	uint32_t ambiguous;        /* 1: outbound flows were joined to several open incidents */
+	uint64_t flow_ids[INCIDENT_FLOWS];
+};
+
+struct event_flow {
+	struct event_tuple tuple;
+	int64_t start_ns, end_ns;
+	uint64_t pkts_toserver, pkts_toclient, bytes_toserver, bytes_toclient; /* IP frames with L2 */
+	uint8_t tcp_flags_ts, tcp_flags_tc;
+	char state[EVENT_NAME];    /* "new", "established", "closed" */
+	char end_reason[EVENT_NAME]; /* "timeout", "forced", "shutdown" */
+};
+
+struct event_anomaly {
+	struct event_tuple tuple;  /* what is known of it; addresses may be none */
+	char name[48];             /* "decoder.ipv4.trunc_pkt" ... */
+	uint64_t count;
+};
+
+/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
+struct event_stats {
+	int64_t uptime_s;
+	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
+	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
+};
+
+struct event {
+	uint64_t id;        /* given by hub: unique in this installation, grows with time; else 0 */
+	int64_t time_ns;    /* wall clock of what happened, given by the role */
+	uint64_t flow_id;   /* 0: none; unique across restarts; below 2^53 */
+	uint64_t incident;  /* given by hub; 0: none */
+	uint16_t kind;      /* enum event_kind */
+	uint8_t direction;  /* enum event_direction */
+	uint8_t verdict;    /* enum verdict */
+	uint8_t reason;     /* enum reason */
+	uint8_t priority;   /* 0 routine, 1 notable, 2 urgent: what is shed last */
+	uint8_t pad[2];
+	char text[EVENT_TEXT]; /* one sentence for people; may hold foreign bytes, escaped on output */
+	union {
+		struct event_connection connection;
+		struct event_limit limit;
+		struct event_guest guest;
+		struct event_health health;
+		struct event_incident incident;
+		struct event_flow flow;
+		struct event_anomaly anomaly;
+		struct event_stats stats;
+	} u;
+};
+
+/* An empty record of that kind, stamped now. */
+struct event event_new(enum event_kind kind);
+/* Sets text. */
+void event_say(struct event *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Everything in range and every text terminated? Receivers call it before anything else. */
+bool event_valid(const struct event *e);
+const char *event_kind_text(enum event_kind kind); /* "connection" */
+/* Does it belong to eve.json (else skep.json)? */
+bool event_is_eve(enum event_kind kind);
+/* One JSON object (no newline), valid UTF-8 whatever the bytes; caller frees. NULL: out of memory. */
+char *event_json(const struct event *e, const char *sensor);
+/* The JSON Schema of skep.json, versioned; static. */
+const char *event_schema(void);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge: one frame in, exactly one outcome: forward by which port (edited in place), or drop with a
+ * reason; plus at most two small frames that the wall says itself (ARP and ND answers, resets).
+ * Pure: no I/O, no clock of its own, no allocation after judge_create. Used by wall.
+ *
+ * Files: judge.c the way of a frame; binding.c which address lives at which port; neigh.c ARP and
+ * ND; spoof.c who may speak; nat.c translation.
+ */
+#ifndef SKEP_JUDGE_H
+#define SKEP_JUDGE_H
+
+#include "conf/conf.h"
+#include "event/event.h"
+#include "packet/packet.h"
+
+#define JUDGE_PORTS 24 /* outside + guests + spare */
+#define JUDGE_REPLIES 2
+
+enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST };
+
+struct judge_port {
+	char name[EVENT_NAME];
+	uint8_t kind;                /* enum judge_port_kind */
+	uint8_t up;
+	struct mac mac;              /* guest's; outside: the wall's own on that side */
+	struct mac peer_mac;         /* outside: next hop */
+	struct addr inside, public, inside6, public6; /* guest's bindings; ver 0: none */
+};
+
+struct judge_conf {
+	uint32_t n_ports;            /* port 0 is outside */
+	struct judge_port ports[JUDGE_PORTS];
+	uint32_t n_forwards;
+	struct conf_forward forwards[CONF_FORWARDS];
+	struct conf_network network;
+	struct conf_wall wall;
+	uint32_t n_host;             /* addresses and networks of the host: off limits */
+	struct prefix host[CONF_PREFIXES];
+	uint64_t boot_id;            /* seeds flow ids, so that they are unique across restarts */
+};
+
+/* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
+ * a total since the wall started; readers see each value whole. */
+struct wall_stats {
+	uint64_t version;            /* sizeof(struct wall_stats) */
+	int64_t started_boot_ns, beat_boot_ns; /* beat: at least once a second */
+	uint64_t frames, bytes, forwarded, replies;
+	uint64_t reasons[64];        /* frames by enum reason */
+	uint64_t ipv4, ipv6, tcp, udp, icmp, icmp6, arp, other;
+	uint64_t flows_total, flows_active, flows_capacity, flows_evicted, flows_refused;
+	uint64_t inbound, outbound, lateral; /* new conversations */
+	uint64_t limited;            /* ... refused by a limit */
+	uint64_t events, events_lost, events_suppressed;
+	uint64_t kernel_drops, send_failed;
+	struct {
+		char name[EVENT_NAME];
+		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;
+		/* used and max of the tightest outbound window: tcp, udp, icmp, other */
+		uint32_t used[4], max[4];
+	} ports[JUDGE_PORTS];
+};
+
+struct judge_result {
+	uint8_t verdict, reason, direction; /* enums of event.h */
+	bool first;                  /* opened a conversation */
+	uint16_t out_port;           /* valid with VERDICT_FORWARD */
+	uint64_t flow_id;
+	uint32_t n_replies;
+	struct frame *replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
+	uint16_t reply_port[JUDGE_REPLIES];
+};
+
+struct judge;
+typedef void judge_emit_fn(void *ctx, const struct event *e);
+
+/* Size of the shared limit state (held by super in a file, so a restart buys nobody a fresh
+ * budget). It is checked on creation and started anew, with a health event, if it is not ours. */
+size_t judge_limits_bytes(void);
+MUST_USE int judge_create(struct arena *arena, const struct judge_conf *conf, void *limits,
+			  struct wall_stats *stats, judge_emit_fn *emit, void *emit_ctx,
+			  int64_t now_boot_ns, struct judge **ret);
+/* Decides about f and edits it in place. now_boot_ns never goes back. */
+void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct judge_result *ret);
+/* Time-outs, flow events, summaries; call about ten times a second. Bounded work per call. */
+void judge_tick(struct judge *j, int64_t now_boot_ns);
+/* Ends every flow with an event (shutdown). */
+void judge_finish(struct judge *j, int64_t now_boot_ns);
+/* A guest's port came up or went down, or its bindings changed: its old flows end. */
+MUST_USE int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
+			    int64_t now_boot_ns);
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "role/role.h"
+
+int role_keeper(void)
+{
+	return 2;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one table of messages between our processes: type, from -> to, exact size, descriptors. */
+#include "role/role.h"
+
+#define FROM_ANY \
+	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
+	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER))
+#define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
+
+static const struct ipc_row rows[] = {
+	{MSG_START_WALL, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct start_wall), 5,
+	 4 + JUDGE_PORTS, "start-wall"},
+	{MSG_START_RECORDER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_RECORDER),
+	 sizeof(struct start_recorder), 4, 3 + CAPTURE_PORTS, "start-recorder"},
+	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER),
+	 sizeof(struct start_keeper), 2, 2, "start-keeper"},
+	{MSG_START_HUB, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_HUB), sizeof(struct start_hub), 2,
+	 1 + HUB_SOURCES, "start-hub"},
+	{MSG_START_LEDGER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_LEDGER),
+	 sizeof(struct start_ledger), 2, 2, "start-ledger"},
+	{MSG_READY, CHILDREN, ROLE_BIT(ROLE_SUPER), sizeof(struct msg_ready), 0, 0, "ready"},
+	{MSG_STOP, ROLE_BIT(ROLE_SUPER), CHILDREN, 0, 0, 0, "stop"},
+	{MSG_PORT, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER),
+	 sizeof(struct msg_port), 0, 1, "port"},
+	{MSG_QEMU, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER), sizeof(struct msg_qemu), 0, 2,
+	 "qemu"},
+	{MSG_GUEST, ROLE_BIT(ROLE_KEEPER), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_guest), 0, 0,
+	 "guest"},
+	{MSG_EVENT, FROM_ANY, ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER), sizeof(struct event), 0,
+	 0, "event"},
+	{MSG_DONE, CHILDREN, ROLE_BIT(ROLE_SUPER), 0, 0, 0, "done"},
+};
+
+const struct ipc_table role_messages = {rows, ARRAY_LEN(rows)};
+
+const char *role_text(enum role r)
+{
+	static const char *const names[] = {"super", "wall", "recorder", "keeper", "hub", "ledger"};
+	_Static_assert(ARRAY_LEN(names) == ROLES, "a name for each role");
+	return r < ROLES ? names[r] : "?";
+}

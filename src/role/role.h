@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c) and the one
+ * table of messages between them (messages.c). The only place, with cmd, that logs and exits.
+ *
+ * Every role starts as `skep --role NAME` with descriptor 3 connected to super. super sends its
+ * start message; the role answers MSG_READY once it is confined and working. Event channels: one
+ * pair per role, whose read ends all go to hub. super holds both ends of everything.
+ */
+#ifndef SKEP_ROLE_H
+#define SKEP_ROLE_H
+
+#include "capture/capture.h"
+#include "conf/conf.h"
+#include "event/event.h"
+#include "ipc/ipc.h"
+#include "judge/judge.h"
+
+#define ROLE_SUPER_FD 3
+enum role { ROLE_SUPER, ROLE_WALL, ROLE_RECORDER, ROLE_KEEPER, ROLE_HUB, ROLE_LEDGER, ROLES };
+#define ROLE_BIT(r) ((uint16_t)(1u << (r)))
+const char *role_text(enum role r);
+
+enum message {
+	MSG_START_WALL = 1, /* super -> wall: struct start_wall; fds: events, limits, stats, marks,
+			       then one per port */
+	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
+	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
+	MSG_START_HUB,      /* fds: ledger, then the read end of each source (in the order of sources) */
+	MSG_START_LEDGER,   /* fds: hub, store folder */
+	MSG_READY,          /* role -> super: struct msg_ready */
+	MSG_STOP,           /* super -> role: end in good order */
+	MSG_PORT,           /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
+	MSG_QEMU,           /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
+	MSG_GUEST,          /* keeper -> super: struct msg_guest */
+	MSG_EVENT,          /* role -> hub, hub -> ledger: struct event */
+	MSG_DONE,           /* role -> super: everything is written, ending now */
+};
+extern const struct ipc_table role_messages;
+
+struct start_wall {
+	struct judge_conf judge;    /* one port descriptor per judge.ports[i] */
+};
+struct start_recorder {
+	struct conf_recorder conf;
+	uint32_t n_ports;
+	struct capture_interface ports[CAPTURE_PORTS]; /* by wall port index */
+};
+struct start_keeper {
+	char guest[CONF_NAME];
+	uint8_t sshd;
+	uint32_t stop_grace_ms;
+};
+#define HUB_SOURCES 32
+struct start_hub {
+	struct conf_store conf;
+	uint32_t n_sources;
+	struct {
+		uint8_t role;       /* enum role: decides which kinds it may say */
+		char name[EVENT_NAME]; /* role or guest name */
+	} sources[HUB_SOURCES];
+	uint64_t boot_id;
+};
+struct start_ledger {
+	struct conf_store conf;
+	char sensor[CONF_NAME];
+};
+struct msg_ready {
+	uint32_t pid;
+};
+struct msg_port {
+	struct judge_port port;
+	uint16_t index;
+	uint16_t has_fd;
+};
+enum qemu_state { QEMU_STARTED, QEMU_DIED, QEMU_STOP };
+struct msg_qemu {
+	uint8_t state;              /* QEMU_STOP: ask the guest to shut down, then quit */
+	uint8_t kvm;
+	int32_t exit_code, signal;
+	uint32_t restarts, backoff_s;
+};
+struct msg_guest {
+	char state[EVENT_NAME];     /* last QMP run state: "running", "paused", "shutdown" ... */
+};
+
+/* Entry points: each returns the process's exit code. */
+int role_wall(void);
+int role_recorder(void);
+int role_keeper(void);
+int role_hub(void);
+int role_ledger(void);
+/* super runs in the foreground until MSG_STOP, a `down` on its control socket, or SIGTERM. */
+int role_super(const struct conf *c);
+
+/* Shared by the roles: waits for the start message (at most 10 s). buf holds the payload. */
+MUST_USE int role_wait_start(enum role self, uint16_t type, void *payload, size_t size, int *fds,
+			     size_t max_fds, size_t *ret_n);
+/* Sends an event, or counts it in *lost and reports the count once there is room again. */
+void role_emit(int events_fd, const struct event *e, uint64_t *lost);
+
+#endif
