@@ -115,7 +115,9 @@ int cmd_parse_time(const char *s, int64_t *ret_ns)
 	static const struct {
 		char unit;
 		int64_t ns;
-	} units[] = {{'s', NS_PER_SEC}, {'m', 60 * NS_PER_SEC}, {'h', 3600 * NS_PER_SEC},
+	} units[] = {{'s', NS_PER_SEC},
+		     {'m', 60 * NS_PER_SEC},
+		     {'h', 3600 * NS_PER_SEC},
 		     {'d', 86400 * NS_PER_SEC}};
 	char *end;
 	errno = 0;

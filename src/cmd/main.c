@@ -25,8 +25,8 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } roles[] = {
-	{"wall", role_wall},	 {"recorder", role_recorder}, {"keeper", role_keeper},
-	{"hub", role_hub},	 {"ledger", role_ledger},
+	{"wall", role_wall}, {"recorder", role_recorder}, {"keeper", role_keeper},
+	{"hub", role_hub},   {"ledger", role_ledger},
 };
 
 static void usage(FILE *out)

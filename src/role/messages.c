@@ -2,7 +2,7 @@
 /* The one table of messages between our processes: type, from -> to, exact size, descriptors. */
 #include "role/role.h"
 
-#define FROM_ANY \
+#define FROM_ANY                                                                \
 	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
 	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER))
 #define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
@@ -12,12 +12,12 @@ static const struct ipc_row rows[] = {
 	 4 + JUDGE_PORTS, "start-wall"},
 	{MSG_START_RECORDER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_RECORDER),
 	 sizeof(struct start_recorder), 4, 3 + CAPTURE_PORTS, "start-recorder"},
-	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER),
-	 sizeof(struct start_keeper), 2, 2, "start-keeper"},
+	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER), sizeof(struct start_keeper),
+	 2, 2, "start-keeper"},
 	{MSG_START_HUB, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_HUB), sizeof(struct start_hub), 2,
 	 1 + HUB_SOURCES, "start-hub"},
-	{MSG_START_LEDGER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_LEDGER),
-	 sizeof(struct start_ledger), 2, 2, "start-ledger"},
+	{MSG_START_LEDGER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_LEDGER), sizeof(struct start_ledger),
+	 2, 2, "start-ledger"},
 	{MSG_READY, CHILDREN, ROLE_BIT(ROLE_SUPER), sizeof(struct msg_ready), 0, 0, "ready"},
 	{MSG_STOP, ROLE_BIT(ROLE_SUPER), CHILDREN, 0, 0, 0, "stop"},
 	{MSG_PORT, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER),
