@@ -17,7 +17,7 @@ size_t reader_left(const struct reader *r)
 
 const uint8_t *read_bytes(struct reader *r, size_t n)
 {
-	if (n > reader_left(r)) {
+	if (r->bad || n > reader_left(r)) {
 		r->bad = true;
 		return NULL;
 	}
