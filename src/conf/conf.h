@@ -48,7 +48,10 @@ struct conf_caps { /* leaving a guest; 0: no cap */
 struct conf_guest {
 	char name[CONF_NAME];       /* [a-z0-9-], unique */
 	uint8_t kind;               /* enum conf_guest_kind */
-	char image[CONF_NAME];      /* "debian", "loghost", "tiny" ... */
+	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair
+	 * instead of a tap: the wall's end is tap<i>, the far end is eth0 in the network namespace
+	 * <conf.name>-g<i>, with the guest's MAC and no address. For tests and bare containers. */
+	char image[CONF_NAME];
 	uint64_t memory_bytes;
 	uint64_t overlay_max_bytes; /* the guest pauses when its disk overlay reaches it */
 	uint32_t tb_size_mb;        /* TCG translation cache */
