@@ -1,5 +1,288 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/base.h"
+/* The record itself: its words, and what makes one acceptable from another process. */
+#include "event/event.h"
+#include "event/event_priv.h"
 
-extern int event_event_placeholder;
-int event_event_placeholder;
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *reason_text(enum reason r)
+{
+	static const char *const names[] = {
+		[REASON_NONE] = "none",
+		[REASON_REPLIED] = "replied",
+		[REASON_MALFORMED] = "malformed",
+		[REASON_VLAN] = "vlan",
+		[REASON_ETHERTYPE] = "ethertype",
+		[REASON_NOT_FOR_US] = "not-for-us",
+		[REASON_SPOOFED_MAC] = "spoofed-mac",
+		[REASON_SPOOFED_ADDR] = "spoofed-addr",
+		[REASON_NEIGH_BUDGET] = "neigh-budget",
+		[REASON_NEIGH_REFUSED] = "neigh-refused",
+		[REASON_DHCP] = "dhcp",
+		[REASON_MULTICAST] = "multicast",
+		[REASON_TTL] = "ttl",
+		[REASON_FRAGMENT] = "fragment",
+		[REASON_BAD_CSUM] = "bad-csum",
+		[REASON_OFF_LIMITS] = "off-limits",
+		[REASON_CLOSED] = "closed",
+		[REASON_SOURCE_NOT_LISTED] = "source-not-listed",
+		[REASON_LOGHOST] = "loghost",
+		[REASON_NO_FLOW] = "no-flow",
+		[REASON_LIMIT] = "limit",
+		[REASON_CAP_GUEST] = "cap-guest",
+		[REASON_CAP_FLOW] = "cap-flow",
+		[REASON_TABLE_FULL] = "table-full",
+		[REASON_PORT_DOWN] = "port-down",
+		[REASON_SEND_FAILED] = "send-failed",
+		[REASON_SMTP] = "smtp",
+		[REASON_ICMP_TYPE] = "icmp-type",
+	};
+	_Static_assert(ARRAY_LEN(names) == REASONS, "a text for each reason");
+	return r < REASONS && names[r] != NULL ? names[r] : "?";
+}
+
+const char *verdict_text(enum verdict v)
+{
+	static const char *const names[] = {
+		[VERDICT_FORWARD] = "forward",   [VERDICT_LIMIT] = "limit",
+		[VERDICT_DROP] = "drop",         [VERDICT_REJECT] = "reject",
+		[VERDICT_REDIRECT] = "redirect", [VERDICT_REFLECT] = "reflect",
+		[VERDICT_REWRITE] = "rewrite",
+	};
+	_Static_assert(ARRAY_LEN(names) == VERDICTS, "a text for each verdict");
+	return v < VERDICTS && names[v] != NULL ? names[v] : "?";
+}
+
+const char *direction_text(enum event_direction d)
+{
+	static const char *const names[] = {
+		[DIR_NONE] = "NONE",
+		[DIR_INBOUND] = "INBOUND",
+		[DIR_OUTBOUND] = "OUTBOUND",
+		[DIR_LATERAL] = "LATERAL",
+	};
+	_Static_assert(ARRAY_LEN(names) == DIR_LATERAL + 1, "a text for each direction");
+	return d <= DIR_LATERAL ? names[d] : "?";
+}
+
+const char *event_kind_text(enum event_kind kind)
+{
+	static const char *const names[] = {
+		[0] = "?",
+		[EVENT_CONNECTION] = "connection",
+		[EVENT_LIMIT] = "limit",
+		[EVENT_GUEST] = "guest",
+		[EVENT_HEALTH] = "health",
+		[EVENT_INCIDENT] = "incident",
+		[EVENT_FLOW] = "flow",
+		[EVENT_ANOMALY] = "anomaly",
+		[EVENT_STATS] = "stats",
+	};
+	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
+	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
+}
+
+bool event_is_eve(enum event_kind kind)
+{
+	return kind == EVENT_FLOW || kind == EVENT_ANOMALY || kind == EVENT_STATS;
+}
+
+struct event event_new(enum event_kind kind)
+{
+	struct event e;
+	memset(&e, 0, sizeof(e));
+	e.kind = (uint16_t)kind;
+	e.time_ns = clock_wall_ns();
+	return e;
+}
+
+void event_say(struct event *e, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+struct event_tuple *event_tuple_of(struct event *e)
+{
+	if (e->kind == EVENT_CONNECTION)
+		return &e->u.connection.tuple;
+	if (e->kind == EVENT_FLOW)
+		return &e->u.flow.tuple;
+	if (e->kind == EVENT_ANOMALY)
+		return &e->u.anomaly.tuple;
+	return NULL;
+}
+
+const char *event_guest_of(const struct event *e)
+{
+	switch ((enum event_kind)e->kind) {
+	case EVENT_CONNECTION:
+		return e->u.connection.tuple.guest;
+	case EVENT_FLOW:
+		return e->u.flow.tuple.guest;
+	case EVENT_ANOMALY:
+		return e->u.anomaly.tuple.guest;
+	case EVENT_LIMIT:
+		return e->u.limit.guest;
+	case EVENT_GUEST:
+		return e->u.guest.guest;
+	case EVENT_INCIDENT:
+		return e->u.incident.guest;
+	case EVENT_HEALTH:
+	case EVENT_STATS:
+	case EVENT_KINDS:
+		break;
+	}
+	return "";
+}
+
+const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO])
+{
+	static const struct {
+		uint8_t proto;
+		const char *name;
+	} rows[] = {
+		{1, "ICMP"}, {2, "IGMP"}, {6, "TCP"},        {17, "UDP"},   {41, "IPv6"},
+		{47, "GRE"}, {50, "ESP"}, {58, "IPv6-ICMP"}, {132, "SCTP"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].proto != proto)
+			continue;
+		text_copy(buf, EVENT_PROTO, rows[i].name);
+		return buf;
+	}
+	snprintf(buf, EVENT_PROTO, "%03u", proto);
+	return buf;
+}
+
+/* Days since 1970-01-01 to a civil date (proleptic Gregorian), without the C library's time zone
+ * machinery, which opens files and allocates. */
+void event_civil(int64_t days, int *ret_year, int *ret_month, int *ret_day)
+{
+	int64_t z = days + 719468; /* count from 0000-03-01: leap days come last in a year */
+	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	int64_t doe = z - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t mp = (5 * doy + 2) / 153;
+	*ret_day = (int)(doy - (153 * mp + 2) / 5 + 1);
+	*ret_month = (int)(mp < 10 ? mp + 3 : mp - 9);
+	*ret_year = (int)(yoe + era * 400 + (*ret_month <= 2 ? 1 : 0));
+}
+
+const char *event_time_text(int64_t time_ns, char buf[EVENT_TIME])
+{
+	int year, month, day;
+	int64_t s = time_ns / NS_PER_SEC, frac = time_ns % NS_PER_SEC;
+	if (frac < 0) {
+		s--;
+		frac += NS_PER_SEC;
+	}
+	int64_t days = s / 86400, rest = s % 86400;
+	if (rest < 0) {
+		days--;
+		rest += 86400;
+	}
+	event_civil(days, &year, &month, &day);
+	snprintf(buf, EVENT_TIME, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+0000", year, month, day,
+		 (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)(frac / 1000));
+	return buf;
+}
+
+/* ---- validity ------------------------------------------------------------------------------ */
+
+static bool terminated(const char *s, size_t size)
+{
+	return memchr(s, '\0', size) != NULL;
+}
+#define TERMINATED(a) terminated(a, sizeof(a))
+
+static bool addr_valid(const struct addr *a)
+{
+	static const uint8_t zero[16];
+	if (memcmp(a->pad, zero, sizeof(a->pad)) != 0)
+		return false;
+	if (a->ver == 6)
+		return true;
+	if (a->ver == 4)
+		return memcmp(a->b + 4, zero, 12) == 0;
+	return a->ver == 0 && memcmp(a->b, zero, 16) == 0;
+}
+
+/* Empty, or "1:" and the base64 of a SHA-1. */
+static bool community_valid(const char id[EVENT_NAME])
+{
+	static const char base64[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	if (id[0] == '\0')
+		return true;
+	return terminated(id, EVENT_NAME) && strncmp(id, "1:", 2) == 0 &&
+	       strspn(id + 2, base64) == 27 && strcmp(id + 29, "=") == 0;
+}
+
+static bool tuple_valid(const struct event_tuple *t)
+{
+	return addr_valid(&t->src) && addr_valid(&t->dst) && addr_valid(&t->in_src) &&
+	       addr_valid(&t->in_dst) && TERMINATED(t->guest) && TERMINATED(t->peer_guest) &&
+	       TERMINATED(t->in_port) && community_valid(t->community_id) &&
+	       community_valid(t->inside_community_id);
+}
+
+static bool incident_valid(const struct event_incident *i)
+{
+	if (!TERMINATED(i->guest) || !TERMINATED(i->state) || !addr_valid(&i->peer))
+		return false;
+	if (strcmp(i->state, "open") != 0 && strcmp(i->state, "update") != 0 &&
+	    strcmp(i->state, "quiet") != 0)
+		return false;
+	if (i->n_flows > INCIDENT_FLOWS || i->ambiguous > 1 || i->start_ns < 0 || i->last_ns < 0)
+		return false;
+	for (uint32_t n = 0; n < i->n_flows; n++)
+		if (i->flow_ids[n] == 0 || i->flow_ids[n] > EVENT_INT_MAX)
+			return false;
+	return true;
+}
+
+static bool body_valid(const struct event *e)
+{
+	switch ((enum event_kind)e->kind) {
+	case EVENT_CONNECTION:
+		return tuple_valid(&e->u.connection.tuple);
+	case EVENT_LIMIT:
+		return TERMINATED(e->u.limit.guest) && TERMINATED(e->u.limit.what) &&
+		       e->u.limit.flow_id <= EVENT_INT_MAX;
+	case EVENT_GUEST:
+		return TERMINATED(e->u.guest.guest) && TERMINATED(e->u.guest.state) &&
+		       TERMINATED(e->u.guest.accel);
+	case EVENT_HEALTH:
+		return TERMINATED(e->u.health.role) && TERMINATED(e->u.health.what);
+	case EVENT_INCIDENT:
+		return incident_valid(&e->u.incident);
+	case EVENT_FLOW:
+		return tuple_valid(&e->u.flow.tuple) && TERMINATED(e->u.flow.state) &&
+		       TERMINATED(e->u.flow.end_reason) && e->u.flow.start_ns >= 0 &&
+		       e->u.flow.end_ns >= 0;
+	case EVENT_ANOMALY:
+		return tuple_valid(&e->u.anomaly.tuple) && TERMINATED(e->u.anomaly.name);
+	case EVENT_STATS:
+		return e->u.stats.uptime_s >= 0;
+	case EVENT_KINDS:
+		break;
+	}
+	return false;
+}
+
+bool event_valid(const struct event *e)
+{
+	if (e->kind < EVENT_CONNECTION || e->kind >= EVENT_KINDS || e->direction > DIR_LATERAL ||
+	    e->verdict >= VERDICTS || e->reason >= REASONS || e->priority > 2)
+		return false;
+	if (e->id > EVENT_INT_MAX || e->flow_id > EVENT_INT_MAX || e->incident > EVENT_INT_MAX ||
+	    e->time_ns < 0 || !TERMINATED(e->text))
+		return false;
+	return body_valid(e);
+}

@@ -49,7 +49,7 @@ enum reason {
 };
 const char *reason_text(enum reason r);   /* "spoofed-mac" */
 const char *verdict_text(enum verdict v); /* "forward" */
-const char *direction_text(enum event_direction d); /* "INBOUND" */
+const char *direction_text(enum event_direction d); /* "INBOUND"; "NONE" */
 
 /* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
 struct event_tuple {
@@ -61,6 +61,8 @@ struct event_tuple {
 	char guest[EVENT_NAME];           /* the guest concerned (initiator if lateral) */
 	char peer_guest[EVENT_NAME];      /* lateral: the other guest; else empty */
 	char in_port[EVENT_NAME];         /* name of the port the first packet came in by */
+	/* Community ID v1 of either view; filled by hub, so that the wall hashes nothing. */
+	char community_id[EVENT_NAME], inside_community_id[EVENT_NAME];
 };
 
 struct event_connection {
@@ -155,6 +157,16 @@ void event_say(struct event *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Everything in range and every text terminated? Receivers call it before anything else. */
 bool event_valid(const struct event *e);
 const char *event_kind_text(enum event_kind kind); /* "connection" */
+/* The conversation a record speaks of, or NULL for kinds that have none. Points into e. */
+struct event_tuple *event_tuple_of(struct event *e);
+/* The guest concerned, "" if none. Points into e. */
+const char *event_guest_of(const struct event *e);
+/* "TCP", "IPv6-ICMP" (Suricata's names), or the number as three digits; returns buf. */
+#define EVENT_PROTO 16
+const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO]);
+/* "2026-11-23T20:01:02.123456+0000", always UTC; returns buf. */
+#define EVENT_TIME 40
+const char *event_time_text(int64_t time_ns, char buf[EVENT_TIME]);
 /* Does it belong to eve.json (else skep.json)? */
 bool event_is_eve(enum event_kind kind);
 /* One JSON object (no newline), valid UTF-8 whatever the bytes; caller frees. NULL: out of memory. */
