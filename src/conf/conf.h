@@ -55,7 +55,7 @@ struct conf_guest {
 	uint64_t memory_bytes;
 	uint64_t overlay_max_bytes; /* the guest pauses when its disk overlay reaches it */
 	uint32_t tb_size_mb;        /* TCG translation cache */
-	struct mac mac;             /* derived from name and installation if not given */
+	struct mac mac;             /* all zero: drawn at first start, with the identity */
 	struct addr inside, public, inside6, public6; /* ver 0: none */
 	char hostname[CONF_NAME];   /* empty: drawn at first start */
 };
@@ -142,6 +142,8 @@ MUST_USE int conf_read_file(const char *path, struct conf *ret, struct conf_erro
 			    void (*more)(void *ctx, const struct conf_error *e), void *ctx);
 /* "file:line:column: what\n  cure: ..." for people. */
 void conf_error_text(struct writer *w, const struct conf_error *e);
+/* The values of c as a file that conf_read reads back to the same snapshot. */
+void conf_write_values(struct writer *w, const struct conf *c);
 /* The commented example with every row at its default; a JSON Schema (draft 2020-12); a Markdown
  * reference page. */
 void conf_write_example(struct writer *w);
