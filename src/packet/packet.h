@@ -60,6 +60,7 @@ struct layers {
 	uint8_t tcp_flags;
 	bool fragment;           /* any fragment */
 	bool first_fragment;
+	bool more_fragments;     /* not the last one */
 	uint32_t frag_id;
 	uint16_t frag_offset;    /* bytes */
 	struct addr src, dst;
