@@ -48,6 +48,9 @@ struct row_preset {
 
 /* What a value of this row looks like: "a size such as 512MB". */
 const char *row_form(const struct row *row);
+/* If path ("wall.limits.tcp") begins with prefix ("" or "wall."): the length of the key that follows,
+ * which *ret_key points to inside path; else 0. */
+size_t row_key_in(const char *path, const char *prefix, const char **ret_key);
 /* Sets the field of row in base from text; lists take items apart at commas. SKEP_EFORMAT,
  * SKEP_ERANGE or SKEP_EFULL (too many items); base may then hold a part. */
 MUST_USE int row_set(const struct row *row, void *base, const char *text);

@@ -49,16 +49,6 @@ void conf_error_text(struct writer *w, const struct conf_error *e)
 		write_fmt(w, "\n  cure: %s", e->cure);
 }
 
-/* The part of path that is a key inside prefix: its length; 0 if path lies elsewhere. */
-static size_t key_in(const char *path, const char *prefix, const char **ret_key)
-{
-	size_t skip = strlen(prefix);
-	if (strncmp(path, prefix, skip) != 0)
-		return 0;
-	*ret_key = path + skip;
-	return strcspn(path + skip, ".");
-}
-
 static void consider(const char *key, const char *given, char best[PATH_PART], unsigned *distance)
 {
 	unsigned d = text_distance(key, given);
@@ -75,7 +65,7 @@ static void nearest(const struct scope *s, const char *given, char cure[256])
 	unsigned distance = strlen(given) < 4 ? 2 : 4;
 	for (size_t i = 0; i < s->n; i++) {
 		const char *at;
-		size_t len = key_in(s->rows[i].path, s->prefix, &at);
+		size_t len = row_key_in(s->rows[i].path, s->prefix, &at);
 		if (len > 0 && len < sizeof(key)) {
 			snprintf(key, sizeof(key), "%.*s", (int)len, at);
 			consider(key, given, best, &distance);
@@ -168,8 +158,8 @@ static void bad_value(struct reading *r, const struct row *row, const struct nod
 		problem_add(r->p, n->line, n->column, cure, "%s: too many items", row->path);
 	} else {
 		form_cure(row, cure, sizeof(cure));
-		problem_add(r->p, n->line, n->column, cure, "%s: '%s' is not %s", row->path, text,
-			    row_form(row));
+		problem_add(r->p, n->line, n->column, cure, "%s: '%s' can't be understood",
+			    row->path, text);
 	}
 }
 
@@ -197,8 +187,8 @@ static void read_value(struct reading *r, const struct row *row, const struct no
 	if (n->kind != NODE_SCALAR) {
 		char cure[256];
 		form_cure(row, cure, sizeof(cure));
-		problem_add(r->p, n->line, n->column, cure, "%s: a %s is not %s", row->path,
-			    n->kind == NODE_LIST ? "list" : "map", row_form(row));
+		problem_add(r->p, n->line, n->column, cure, "%s does not take a %s", row->path,
+			    n->kind == NODE_LIST ? "list" : "map");
 		return;
 	}
 	if (n->text[0] == '\0') {
@@ -224,7 +214,7 @@ static const struct row *find_row(const struct scope *s, const char *key, bool *
 	*ret_group = false;
 	for (size_t i = 0; i < s->n; i++) {
 		const char *at;
-		size_t len = key_in(s->rows[i].path, s->prefix, &at);
+		size_t len = row_key_in(s->rows[i].path, s->prefix, &at);
 		if (len == 0 || strncmp(at, key, len) != 0 || key[len] != '\0')
 			continue;
 		*ret_group = at[len] == '.';

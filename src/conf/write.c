@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The rows as text: example, effective values, JSON Schema, reference page. */
+#include "conf/conf_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COMMENT_COLUMNS 96
+#define VALUE_TEXT 8192
+
+/* Rows of one map, as in read.c. */
+struct part {
+	struct writer *w;
+	const struct row *rows;
+	size_t n;
+	const char *prefix;
+	const void *base;
+	int indent;
+	bool comments;
+};
+
+size_t row_key_in(const char *path, const char *prefix, const char **ret_key)
+{
+	size_t skip = strlen(prefix);
+	if (strncmp(path, prefix, skip) != 0)
+		return 0;
+	*ret_key = path + skip;
+	return strcspn(path + skip, ".");
+}
+
+static const char *group_help(const char *prefix)
+{
+	for (size_t i = 0; i < conf_groups_n; i++) {
+		size_t len = strlen(conf_groups[i].path);
+		if (strncmp(conf_groups[i].path, prefix, len) == 0 &&
+		    strcmp(prefix + len, ".") == 0)
+			return conf_groups[i].help;
+	}
+	return "";
+}
+
+/* ---- YAML ------------------------------------------------------------------------------------ */
+
+static void write_comment(struct writer *w, int indent, const char *text)
+{
+	int column = COMMENT_COLUMNS + 1;
+	bool first = true;
+	for (const char *p = text; *p != '\0';) {
+		int len = (int)strcspn(p, " ");
+		if (column + len >= COMMENT_COLUMNS) {
+			write_fmt(w, "%s%*s#", first ? "" : "\n", indent, "");
+			column = indent + 1;
+			first = false;
+		}
+		write_fmt(w, " %.*s", len, p);
+		column += len + 1;
+		p += len;
+		p += strspn(p, " ");
+	}
+	write_str(w, "\n");
+}
+
+static void row_comment(const struct part *p, const struct row *row)
+{
+	char text[512];
+	struct writer w = writer_of(text, sizeof(text));
+	write_str(&w, row->help);
+	if (row->type == ROW_ENUM) {
+		write_str(&w, " (");
+		for (const struct row_choice *c = row->choices; c->name != NULL; c++)
+			write_fmt(&w, "%s%s", c == row->choices ? "" : ", ", c->name);
+		write_str(&w, ")");
+	} else if (row->unit != NULL) {
+		write_fmt(&w, " (%s)", row->unit);
+	}
+	write_comment(p->w, p->indent, text);
+}
+
+/* Quotes wherever some YAML reader might see a number, a map or nothing. */
+static void yaml_scalar(struct writer *w, const char *text, size_t len)
+{
+	bool quote = len == 0 || memchr(text, ':', len) != NULL;
+	write_fmt(w, "%s%.*s%s", quote ? "\"" : "", (int)len, text, quote ? "\"" : "");
+}
+
+static void yaml_value(struct writer *w, const struct row *row, const void *base)
+{
+	char text[VALUE_TEXT];
+	struct writer v = writer_of(text, sizeof(text));
+	row_write(&v, row, base);
+	bool list =
+		row->type == ROW_PREFIXES || (row->type == ROW_LIMIT && strchr(text, ',') != NULL);
+	if (!list) {
+		yaml_scalar(w, text, strlen(text));
+		return;
+	}
+	write_str(w, "[");
+	for (const char *p = text; *p != '\0';) {
+		size_t len = strcspn(p, ",");
+		yaml_scalar(w, p, len);
+		p += len;
+		p += strspn(p, ", ");
+		write_str(w, *p != '\0' ? ", " : "");
+	}
+	write_str(w, "]");
+}
+
+/* Recursion is as deep as our own rows have dots. */
+static void yaml_map(const struct part *p)
+{
+	char prefix[64];
+	const char *key, *open = NULL;
+	size_t open_len = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		size_t len = row_key_in(p->rows[i].path, p->prefix, &key);
+		if (len == 0 || (open != NULL && len == open_len && memcmp(key, open, len) == 0))
+			continue;
+		if (key[len] == '\0') {
+			if (p->comments)
+				row_comment(p, &p->rows[i]);
+			write_fmt(p->w, "%*s%s: ", p->indent, "", key);
+			yaml_value(p->w, &p->rows[i], p->base);
+			write_str(p->w, "\n");
+			continue;
+		}
+		open = key;
+		open_len = len;
+		snprintf(prefix, sizeof(prefix), "%s%.*s.", p->prefix, (int)len, key);
+		if (p->comments)
+			write_str(p->w, "\n");
+		if (p->comments)
+			write_comment(p->w, p->indent, group_help(prefix));
+		write_fmt(p->w, "%*s%.*s:\n", p->indent, "", (int)len, key);
+		struct part inner = *p;
+		inner.prefix = prefix;
+		inner.indent += 2;
+		yaml_map(&inner);
+	}
+}
+
+/* One item of a list: the first key follows the dash. Comments only once, at the first item. */
+static void yaml_item(struct writer *w, const struct row *rows, size_t n, const void *base,
+		      bool comments)
+{
+	struct part p = {w, rows, n, "", base, 4, comments};
+	for (size_t i = 0; i < n; i++) {
+		if (comments)
+			row_comment(&p, &rows[i]);
+		write_fmt(w, "%s%s: ", i == 0 ? "  - " : "    ", rows[i].path);
+		yaml_value(w, &rows[i], base);
+		write_str(w, "\n");
+	}
+}
+
+static void yaml_lists(struct writer *w, const struct conf *c, bool comments)
+{
+	if (comments)
+		write_str(w, "\n# The virtual machines; this list replaces the built-in one.\n");
+	write_str(w, c->n_guests > 0 ? "guests:\n" : "guests: []\n");
+	for (uint32_t i = 0; i < c->n_guests; i++)
+		yaml_item(w, conf_guest_rows, conf_guest_rows_n, &c->guests[i], comments && i == 0);
+	if (comments)
+		write_str(w, "\n# Ports of public addresses that lead to a guest.\n");
+	write_str(w, c->n_forwards > 0 ? "forwards:\n" : "forwards: []\n");
+	for (uint32_t i = 0; i < c->n_forwards; i++)
+		yaml_item(w, conf_forward_rows, conf_forward_rows_n, &c->forwards[i],
+			  comments && i == 0);
+}
+
+void conf_write_values(struct writer *w, const struct conf *c)
+{
+	struct part p = {w, conf_rows, conf_rows_n, "", c, 0, false};
+	yaml_map(&p);
+	yaml_lists(w, c, false);
+}
+
+void conf_write_example(struct writer *w)
+{
+	struct conf c;
+	struct part p = {w, conf_rows, conf_rows_n, "", &c, 0, true};
+	conf_defaults(&c);
+	write_str(w,
+		  "# Configuration of skep: every setting at its default. Keep the lines you "
+		  "change,\n# delete the rest; `skep check FILE` tells what is wrong with it.\n\n");
+	yaml_map(&p);
+	yaml_lists(w, &c, true);
+}
+
+/* ---- JSON Schema ----------------------------------------------------------------------------- */
+
+static void json_text(struct writer *w, const char *s)
+{
+	write_str(w, "\"");
+	for (; *s != '\0'; s++)
+		write_fmt(w, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+	write_str(w, "\"");
+}
+
+#define WINDOW_PATTERN "^[0-9]+/[0-9]+(ms|s|m|h|d)$"
+#define PREFIX_PATTERN "^[0-9a-fA-F:.]+(/[0-9]+)?$"
+
+static const char *const patterns[ROW_TYPES] = {
+	[ROW_BYTES] = "^[0-9]+(KB|MB|GB)?$",
+	[ROW_DURATION] = "^[0-9]+(ms|s|m|h|d)$",
+	[ROW_NAME] = "^[a-z0-9][a-z0-9-]*$",
+	[ROW_PATH] = "^/[A-Za-z0-9._/-]*$",
+	[ROW_ADDR] = "^[0-9a-fA-F:.]+$",
+	[ROW_PREFIX] = PREFIX_PATTERN,
+	[ROW_MAC] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$",
+	[ROW_LIMIT] = WINDOW_PATTERN,
+	[ROW_PREFIXES] = PREFIX_PATTERN,
+};
+
+static void schema_string(struct writer *w, const struct row *row)
+{
+	write_fmt(w, "{\"type\": %s, \"pattern\": ",
+		  row->type == ROW_BYTES ? "[\"string\", \"integer\"]" : "\"string\"");
+	json_text(w, patterns[row->type]);
+	if (row->type == ROW_NAME || row->type == ROW_PATH)
+		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
+			  (unsigned long long)row->min, (unsigned long long)row->max);
+	write_str(w, "}");
+}
+
+static void schema_type(struct writer *w, const struct row *row)
+{
+	if (row->type == ROW_BOOL) {
+		write_str(w, "{\"type\": \"boolean\"}");
+	} else if (row->type == ROW_ENUM) {
+		write_str(w, "{\"enum\": [");
+		for (const struct row_choice *c = row->choices; c->name != NULL; c++)
+			write_fmt(w, "%s\"%s\"", c == row->choices ? "" : ", ", c->name);
+		write_str(w, "]}");
+	} else if (row->type == ROW_UINT) {
+		write_fmt(w, "{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}",
+			  (unsigned long long)row->min, (unsigned long long)row->max);
+	} else if (row_is_list(row)) {
+		size_t most =
+			row->type == ROW_LIMIT ? CONF_WINDOWS : row->size / sizeof(struct prefix);
+		write_str(w, "{\"anyOf\": [");
+		schema_string(w, row);
+		write_fmt(
+			w,
+			", {\"type\": \"array\", \"minItems\": %d, \"maxItems\": %zu, \"items\": ",
+			row->type == ROW_LIMIT, most);
+		schema_string(w, row);
+		write_str(w, "}]}");
+	} else {
+		schema_string(w, row);
+	}
+}
+
+static void schema_row(struct writer *w, const struct row *row, const char *key, int indent)
+{
+	write_fmt(w, "%*s\"%s\": {\"description\": ", indent, "", key);
+	json_text(w, row->help);
+	write_str(w, ", \"anyOf\": [");
+	schema_type(w, row);
+	if (row->empty != NULL)
+		write_fmt(w, ", {\"const\": \"%s\"}", row->empty);
+	write_str(w, "]}");
+}
+
+static void schema_map(const struct part *p)
+{
+	char prefix[64];
+	const char *key, *open = NULL;
+	size_t open_len = 0;
+	bool first = true;
+	write_fmt(p->w, "%*s\"additionalProperties\": false,\n%*s\"properties\": {\n", p->indent,
+		  "", p->indent, "");
+	for (size_t i = 0; i < p->n; i++) {
+		size_t len = row_key_in(p->rows[i].path, p->prefix, &key);
+		if (len == 0 || (open != NULL && len == open_len && memcmp(key, open, len) == 0))
+			continue;
+		write_str(p->w, first ? "" : ",\n");
+		first = false;
+		if (key[len] == '\0') {
+			schema_row(p->w, &p->rows[i], key, p->indent + 2);
+			continue;
+		}
+		open = key;
+		open_len = len;
+		snprintf(prefix, sizeof(prefix), "%s%.*s.", p->prefix, (int)len, key);
+		write_fmt(p->w, "%*s\"%.*s\": {\n%*s\"type\": [\"object\", \"null\"],\n%*s",
+			  p->indent + 2, "", (int)len, key, p->indent + 4, "", p->indent + 4, "");
+		write_str(p->w, "\"description\": ");
+		json_text(p->w, group_help(prefix));
+		write_str(p->w, ",\n");
+		struct part inner = *p;
+		inner.prefix = prefix;
+		inner.indent += 4;
+		schema_map(&inner);
+		write_fmt(p->w, "\n%*s}\n%*s}", p->indent + 4, "", p->indent + 2, "");
+	}
+}
+
+static void schema_list(struct writer *w, const char *name, const struct row *rows, size_t n,
+			unsigned most, const char *required)
+{
+	struct part p = {w, rows, n, "", NULL, 8, false};
+	write_fmt(w,
+		  ",\n    \"%s\": {\n      \"type\": [\"array\", \"null\"],\n      \"maxItems\": "
+		  "%u,\n"
+		  "      \"items\": {\n        \"type\": \"object\",\n        \"required\": %s,\n",
+		  name, most, required);
+	schema_map(&p);
+	write_str(w, "\n        }\n      }\n    }");
+}
+
+void conf_write_schema(struct writer *w)
+{
+	struct part p = {w, conf_rows, conf_rows_n, "", NULL, 2, false};
+	write_str(w, "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+		     "  \"title\": \"skep configuration\",\n  \"type\": [\"object\", \"null\"],\n");
+	schema_map(&p);
+	schema_list(w, "guests", conf_guest_rows, conf_guest_rows_n, CONF_GUESTS, "[\"name\"]");
+	schema_list(w, "forwards", conf_forward_rows, conf_forward_rows_n, CONF_FORWARDS,
+		    "[\"public\", \"guest\"]");
+	write_str(w, "\n  }\n}\n");
+}
+
+/* ---- reference page -------------------------------------------------------------------------- */
+
+static void reference_range(struct writer *w, const struct row *row)
+{
+	if (row->type == ROW_ENUM) {
+		for (const struct row_choice *c = row->choices; c->name != NULL; c++)
+			write_fmt(w, "%s`%s`", c == row->choices ? "" : ", ", c->name);
+		return;
+	}
+	write_str(w, row_form(row));
+	if (row->type == ROW_UINT || row->type == ROW_BYTES || row->type == ROW_DURATION) {
+		write_str(w, ", ");
+		row_write_number(w, row, row->min);
+		write_str(w, " to ");
+		row_write_number(w, row, row->max);
+	}
+	if (row->type == ROW_NAME || row->type == ROW_PATH)
+		write_fmt(w, ", at most %llu characters", (unsigned long long)row->max);
+	if (row->unit != NULL)
+		write_fmt(w, " (%s)", row->unit);
+	if (row->empty != NULL && row->type != ROW_LIMIT)
+		write_fmt(w, ", or `%s`", row->empty);
+}
+
+static void reference_row(struct writer *w, const struct row *row)
+{
+	write_fmt(w, "| `%s` | ", row->path);
+	if (row->text[0] == '\0')
+		write_str(w, row_is_list(row) ? "`[]`" : "must be given");
+	else if (row->text_loghost != NULL && strcmp(row->path, "kind") != 0)
+		write_fmt(w, "`%s`; of a loghost `%s`", row->text, row->text_loghost);
+	else
+		write_fmt(w, "`%s`", row->text);
+	write_str(w, " | ");
+	reference_range(w, row);
+	write_fmt(w, " | %s | %s |\n", row->live ? "live" : "restart", row->help);
+}
+
+static void reference_table(struct writer *w, const struct row *rows, size_t n, const char *prefix)
+{
+	size_t skip = strlen(prefix);
+	write_str(w, "\n| setting | default | takes | change | meaning |\n|---|---|---|---|---|\n");
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(rows[i].path, prefix, skip) == 0 &&
+		    strchr(rows[i].path + skip, '.') == NULL)
+			reference_row(w, &rows[i]);
+}
+
+void conf_write_reference(struct writer *w)
+{
+	write_str(w,
+		  "<!-- Generated by `skep config reference`. Edit src/conf/rows.c instead. -->\n"
+		  "# Configuration\n\n"
+		  "One YAML file: `-c FILE`, else `$SKEP_CONF`, else `/etc/skep/skep.yaml`; "
+		  "without any, "
+		  "the built-in lab.\n`skep config example` writes one with every setting, `skep "
+		  "check "
+		  "FILE` validates one, `skep config schema`\nprints a JSON Schema for editors. "
+		  "Plain "
+		  "YAML only: no anchors, aliases, tags or second documents.\n"
+		  "Under *change*, `restart` needs `skep down` and `skep up`; `live` does not "
+		  "belong to "
+		  "anything set up at start.\n");
+	reference_table(w, conf_rows, conf_rows_n, "");
+	for (size_t i = 0; i < conf_groups_n; i++) {
+		char prefix[64];
+		snprintf(prefix, sizeof(prefix), "%s.", conf_groups[i].path);
+		write_fmt(w, "\n## %s\n\n%s\n", conf_groups[i].path, conf_groups[i].help);
+		reference_table(w, conf_rows, conf_rows_n, prefix);
+	}
+	write_str(w, "\n## guests\n\nA list of at most 16. Giving it replaces the built-in one.\n");
+	reference_table(w, conf_guest_rows, conf_guest_rows_n, "");
+	write_str(w,
+		  "\n## forwards\n\nA list of at most 16 ports of public addresses that lead to a "
+		  "guest. Giving it replaces the built-in one.\n");
+	reference_table(w, conf_forward_rows, conf_forward_rows_n, "");
+}
