@@ -25,6 +25,8 @@ MUST_USE int netns_enter(int fd);
 MUST_USE int link_batch(int netns, const char *commands, char *why, size_t why_size);
 /* Every address and on-link prefix of the current namespace, loopback included. */
 MUST_USE int link_prefixes(struct prefix *ret, size_t max, size_t *ret_n);
+/* Turns an offload of ifname off in the current namespace ("tx-checksum-sctp"). */
+MUST_USE int link_feature_off(const char *ifname, const char *feature);
 /* Writes a sysctl of the current namespace ("net/ipv6/conf/all/disable_ipv6"). */
 MUST_USE int sysctl_set(const char *path, const char *value);
 
@@ -32,19 +34,19 @@ MUST_USE int sysctl_set(const char *path, const char *value);
 
 #define SPAWN_FDS 64
 struct spawn {
-	const char *path;          /* NULL: this very binary (/proc/self/exe) */
-	char *const *argv;         /* NULL-terminated */
-	char *const *envp;         /* NULL: PATH and LANG only */
-	uid_t uid;                 /* and gid; 0 stays root */
-	int netns;                 /* -1: the caller's; SPAWN_NETNS_EMPTY: a new, empty one */
-	int cgroup;                /* directory descriptor of a v2 cgroup to start in, or -1 */
-	const char *const *jail;   /* NULL: the host's root; else NULL-terminated list of host paths
+	const char *path; /* NULL: this very binary (/proc/self/exe) */
+	char *const *argv; /* NULL-terminated */
+	char *const *envp; /* NULL: PATH and LANG only */
+	uid_t uid; /* and gid; 0 stays root */
+	int netns; /* -1: the caller's; SPAWN_NETNS_EMPTY: a new, empty one */
+	int cgroup; /* directory descriptor of a v2 cgroup to start in, or -1 */
+	const char *const *jail; /* NULL: the host's root; else NULL-terminated list of host paths
 				      that are bound read-only into an otherwise empty root */
-	bool private_ipc;          /* new ipc, uts and mount namespaces */
-	bool die_with_parent;      /* SIGKILL when the caller's thread ends */
-	bool no_dump;              /* core size limit 0 */
-	uint64_t max_files;        /* RLIMIT_NOFILE; 0: 256 */
-	int fds[SPAWN_FDS];        /* fds[i] becomes descriptor i of the child; -1: closed, except that
+	bool private_ipc; /* new ipc, uts and mount namespaces */
+	bool die_with_parent; /* SIGKILL when the caller's thread ends */
+	bool no_dump; /* core size limit 0 */
+	uint64_t max_files; /* RLIMIT_NOFILE; 0: 256 */
+	int fds[SPAWN_FDS]; /* fds[i] becomes descriptor i of the child; -1: closed, except that
 				      0, 1, 2 default to /dev/null, /dev/null, the caller's 2 */
 	size_t n_fds;
 };
@@ -57,6 +59,17 @@ MUST_USE int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd);
  * Output (stdout and stderr together, cut to size) goes to out if not NULL; input may be NULL. */
 int run_program(const char *const *argv, const char *input, char *out, size_t out_size,
 		int timeout_ms);
+/* The same inside a network namespace (-1: the caller's). */
+int run_program_in(int netns, const char *const *argv, const char *input, char *out,
+		   size_t out_size, int timeout_ms);
+
+/* When a process started, in kernel ticks since boot: with its pid, a name that is never reused.
+ * -ENOENT: no such process. */
+MUST_USE int proc_start_time(pid_t pid, uint64_t *ret_ticks);
+/* Signals that very process; -ENOENT if it is gone, even when its pid lives again. */
+MUST_USE int proc_kill(pid_t pid, uint64_t start_ticks, int sig);
+/* Its proportional share of memory (Pss). */
+MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 
 /* ---- giving up rights (order matters: confine_early before reading any config from super,
  *      confine_final once start-up is over; each only ratchets down) --------------------------- */
@@ -64,7 +77,7 @@ int run_program(const char *const *argv, const char *input, char *out, size_t ou
 /* One row per system call a role may use after start; listed beside the code that needs it. */
 struct syscall_row {
 	const char *name; /* libseccomp name; unknown on this architecture: skipped */
-	int arg;          /* -1, or index of an argument that must equal value */
+	int arg; /* -1, or index of an argument that must equal value */
 	uint64_t value;
 };
 /* No dumpable flag, no_new_privs, all capabilities dropped (except those in keep_caps, a mask of
@@ -73,8 +86,15 @@ MUST_USE int confine_early(uint64_t keep_caps, bool die_with_parent);
 /* Installs the filter: rows allowed, everything else kills the process. n_rows tables are joined
  * (terminated by name NULL). In a sanitizer build the list of sys/sanitizer.c is added. */
 MUST_USE int confine_final(const struct syscall_row *const *tables, size_t n_tables);
-/* What any role's event loop needs: poll, clock, exit, signal return, write to 2 ... */
+/* What any role's event loop needs: poll, read, write, messages, clock, exit, signal return. */
 extern const struct syscall_row syscalls_common[];
+/* For roles that allocate after start: brk, mmap (never executable) ... */
+extern const struct syscall_row syscalls_heap[];
+/* From now on no path can be opened but regular files below dir (-1: none at all). In addition to
+ * the filter; SKEP_EUNSUPPORTED where the kernel has no Landlock. */
+MUST_USE int confine_folder(int dir);
+/* Version of Landlock the kernel offers; 0: none. */
+int landlock_abi(void);
 
 /* ---- cgroups (v2, wherever it is mounted) ------------------------------------------------- */
 
