@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+# tags: namespaces asan
+"""Done-when 8: doctor, `check` with ten different broken configurations, and running without root each
+give a clear answer with the cure; so do unknown verbs and --help of every verb."""
+import json
+import os
+import re
+import subprocess
+
+import common  # noqa
+import tap
+from honeynet import SKEP, Honeynet, guest
+
+# (what, text or change of a good file, line it must name (0: any), word the answer must hold)
+BROKEN = [
+    ("an unknown key", "mode: lab\nnaem: x\n", 2, "name"),
+    ("an unknown key deep down", "wall:\n  limits:\n    tpc: 20/1h\n", 3, "tcp"),
+    ("a word that is no choice", "mode: labb\n", 1, "lab"),
+    ("a mode of a later release", "mode: nat\n", 1, "lab"),
+    ("a number out of range", "wall:\n  flows: 12\n", 2, "1024"),
+    ("a number that is none", "wall:\n  flows: many\n", 2, "flows"),
+    ("bad YAML", "mode: lab\nwall: [1,\n  2\n: }\n", 0, ""),
+    ("a tab for indentation", "wall:\n\tflows: 4096\n", 2, "tab"),
+    ("a bad address", "lab:\n  web: 192.0.2.800\n", 2, "192.0.2.800"),
+    ("host bits in a prefix", "network:\n  inside: 10.99.0.5/24\n", 2, "10.99.0.0/24"),
+    ("the same key twice", "mode: lab\nname: a\nname: b\n", 3, "name"),
+    ("two guests of one name", "guests:\n  - name: a\n    inside: 10.99.0.10\n  - name: a\n"
+     "    inside: 10.99.0.11\n", 4, "a"),
+    ("two guests of one address", "guests:\n  - name: a\n    inside: 10.99.0.10\n  - name: b\n"
+     "    inside: 10.99.0.10\n", 0, "10.99.0.10"),
+    ("a guest outside the inside network", "guests:\n  - name: a\n    inside: 10.98.0.10\n", 3,
+     "10.99.0.0/24"),
+    ("a forward to a guest that is not there", "forwards:\n  - public: 203.0.113.10\n"
+     "    guest: nobody\n", 3, "nobody"),
+    ("a limit nobody can read", "wall:\n  limits:\n    tcp: twenty\n", 3, "twenty"),
+    ("a list where a value belongs", "mode:\n  - lab\n", 0, "mode"),
+]
+
+
+def checks(t, net):
+    for what, text, line, word in BROKEN:
+        path = f"{net.dir}/broken.yaml"
+        with open(path, "w") as h:
+            h.write(text)
+        p = net.skep("check", path)
+        said = p.stdout + p.stderr
+        place = re.search(r"broken\.yaml:(\d+):(\d+)", said)
+        good = (p.returncode != 0 and place and (line == 0 or int(place[1]) == line) and
+                word in said and re.search(r"cure|did you mean", said))
+        t.check(good, f"check names place, problem and cure: {what}", f"exit {p.returncode}\n{said}")
+    p = net.skep("check", net.conf)
+    t.equal(p.returncode, 0, "check says yes to a good one")
+    p = net.skep("check", f"{net.dir}/nowhere.yaml")
+    t.check(p.returncode != 0 and "nowhere.yaml" in p.stderr, "check of a missing file", p.stderr)
+    example = net.skep("config", "example").stdout
+    with open(f"{net.dir}/example.yaml", "w") as h:
+        h.write(example)
+    p = net.skep("check", f"{net.dir}/example.yaml")
+    t.check(p.returncode == 0 and len(example) > 500, "the example file passes", p.stderr)
+    p = net.skep("config", "schema")
+    t.check(json.loads(p.stdout).get("properties"), "the JSON Schema for editors is JSON")
+
+
+def verbs(t, net):
+    p = net.skep("--help")
+    names = re.findall(r"^  ([a-z]+)  ", p.stdout, re.M)
+    t.check(p.returncode == 0 and len(names) >= 10, f"--help lists {len(names)} verbs", p.stdout)
+    for v in names:
+        p = net.skep(v, "--help", timeout=20)
+        t.check(p.returncode == 0 and "usage" in p.stdout.lower() and v in p.stdout,
+                f"{v} --help", f"exit {p.returncode}\n{p.stdout}{p.stderr}")
+        p = net.skep(v, "--no-such-option-ever", timeout=20)
+        t.check(p.returncode == 2 and p.stderr, f"{v} refuses an unknown option",
+                f"exit {p.returncode}\n{p.stdout}{p.stderr}")
+    p = net.skep("stauts")
+    t.check(p.returncode == 2 and "status" in p.stderr, "an unknown verb: did you mean", p.stderr)
+    p = net.skep("--version")
+    t.check(p.returncode == 0 and re.match(r"skep \d", p.stdout), "--version", p.stdout)
+    return names
+
+
+def without_root(t, net, names):
+    """As nobody: each verb answers, none crashes, those that need root say so."""
+    os.chmod(net.dir, 0o755)
+    for v in names:
+        if v in ("config", "check"):
+            continue
+        extra = {"image": ["list"], "guest": ["list"], "pcap": ["-o", "/dev/null"]}.get(v, [])
+        p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SKEP, v,
+                            *extra], capture_output=True, text=True, timeout=60, cwd="/",
+                           env=dict(os.environ, SKEP_CONF=net.conf), stdin=subprocess.DEVNULL)
+        said = p.stdout + p.stderr
+        t.check(p.returncode in (0, 1, 2) and said.strip() and
+                (p.returncode == 0 or "root" in said or "sudo" in said or "running" in said),
+                f"{v} without root: exit {p.returncode}, {said.strip().splitlines()[0][:90]!r}"
+                if said.strip() else f"{v} without root", said)
+
+
+def not_running(t, net):
+    for v in ("status", "demo"):
+        p = net.skep(v, timeout=30)
+        t.check(p.returncode == 1 and "up" in p.stdout + p.stderr,
+                f"{v} when nothing runs says how to start", f"{p.returncode} {p.stdout}{p.stderr}")
+
+
+def doctor(t, net):
+    p = net.skep("doctor", timeout=60)
+    t.check(p.returncode in (0, 1) and re.search(r"\bok\b", p.stdout), "doctor answers", p.stdout +
+            p.stderr)
+    for word in ("KVM", "seccomp", "memory", "disk"):
+        t.check(word.lower() in p.stdout.lower(), f"doctor speaks of {word}", p.stdout)
+    p = net.skep("doctor", timeout=60, env={"PATH": "/nonexistent"})
+    t.check(p.returncode == 1 and "apt" in p.stdout + p.stderr,
+            "doctor names the packages when programs are missing", p.stdout + p.stderr)
+
+
+def running(t, net):
+    net.up()
+    s = net.status()
+    t.check({"name", "mode", "roles", "guests", "wall"} <= set(s), "status --json", s)
+    p = net.skep("status")
+    t.check(p.returncode == 0 and "alice" in p.stdout and "wall" in p.stdout, "status for people",
+            p.stdout)
+    t.check("\x1b[" not in p.stdout, "no colour codes into a pipe")
+    t.note(p.stdout)
+
+
+def main(t):
+    with Honeynet([guest("alice", "none", 30)]) as net:
+        checks(t, net)
+        names = verbs(t, net)
+        not_running(t, net)
+        without_root(t, net, names)
+        doctor(t, net)
+        running(t, net)
+
+
+tap.run(main)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a honeynet may have touched on the host, as text that can be compared before and after.
+
+Other honeynets may come and go meanwhile (tests beside each other): names of other tests' networks,
+and processes that are not ours, are left out.
+"""
+import json
+import os
+import re
+import subprocess
+
+# Counters and the like that change by themselves.
+VOLATILE = re.compile(r"nf_conntrack_count|/random/|ipv4/tcp_mem|tcp_fastopen_key|stable_secret|"
+                      r"/neigh/.*gc_|nf_log")
+
+
+def _run(*argv):
+    p = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    return p.stdout if p.returncode == 0 else f"({argv[0]}: {p.stderr.strip()})"
+
+
+def _json(*argv):
+    try:
+        return json.loads(_run(*argv) or "[]")
+    except ValueError:
+        return []
+
+
+def _links():
+    keep = ("ifname", "flags", "mtu", "qdisc", "operstate", "address", "master", "txqlen")
+    return [json.dumps({k: x.get(k) for k in keep}) for x in _json("ip", "-j", "link")]
+
+
+def _addresses():
+    out = []
+    for link in _json("ip", "-j", "addr"):
+        for a in link.get("addr_info", []):
+            out.append(f"{link.get('ifname')} {a.get('local')}/{a.get('prefixlen')} {a.get('scope')}")
+    return out
+
+
+def _routes():
+    text = _run("ip", "route", "show", "table", "all") + _run("ip", "-6", "route", "show", "table",
+                                                              "all")
+    text += _run("ip", "rule") + _run("ip", "-6", "rule")
+    return [re.sub(r" expires \d+sec", "", x) for x in text.splitlines()]
+
+
+def _sysctls():
+    out = []
+    for folder, _, files in os.walk("/proc/sys/net"):
+        for f in files:
+            path = os.path.join(folder, f)
+            if VOLATILE.search(path):
+                continue
+            try:
+                with open(path) as h:
+                    out.append(f"{path}={h.read().strip()}")
+            except OSError:
+                pass
+    return out
+
+
+def _mounts(foreign):
+    out = []
+    with open("/proc/self/mountinfo") as h:
+        for line in h:
+            fields = line.split()
+            left, right = fields[3:6], fields[fields.index("-") + 1:]
+            text = " ".join(left + right)
+            if not foreign.search(text):
+                out.append(re.sub(r"net:\[\d+\]", "net", text))
+    return out
+
+
+def _cgroups(foreign):
+    out = []
+    for folder, dirs, _ in os.walk("/sys/fs/cgroup"):
+        for d in dirs:
+            path = os.path.join(folder, d)
+            if not os.path.islink(path) and not foreign.search(path):
+                out.append(path)
+        if folder.count("/") > 8:
+            dirs[:] = []
+    return out
+
+
+def _file(path):
+    try:
+        with open(path) as h:
+            return h.read().splitlines()
+    except OSError:
+        return ["(absent)"]
+
+
+def processes(uid_base, marks):
+    """Processes of one honeynet: by its users, or by a mark in command line or environment."""
+    out = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            uid = os.stat(f"/proc/{pid}").st_uid
+            with open(f"/proc/{pid}/cmdline", "rb") as h:
+                cmd = h.read().replace(b"\0", b" ").decode(errors="replace")
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as h:
+                    env = h.read().decode(errors="replace")
+            except OSError:
+                env = ""
+        except OSError:
+            continue
+        if int(pid) == os.getpid() or "/usr/bin/python3" in cmd.split(" ")[0]:
+            continue
+        if uid_base <= uid < uid_base + 256 or any(m in cmd or m in env for m in marks):
+            out.append(f"{pid} uid {uid} {cmd[:120]}")
+    return out
+
+
+def snapshot(name, uid_base, marks=()):
+    """Dictionary of sorted lists; compare two with difference()."""
+    foreign = re.compile(r"skt-(?!%s\b)[\w-]+" % re.escape(name[4:]))
+    netns = os.listdir("/run/netns") if os.path.isdir("/run/netns") else []
+    parts = {
+        "links": _links(), "addresses": _addresses(), "routes": _routes(),
+        "namespaces": [n for n in netns if not foreign.search(n)],
+        "nftables": _run("nft", "list", "ruleset").splitlines(),
+        "sysctls": _sysctls(), "mounts": _mounts(foreign), "cgroups": _cgroups(foreign),
+        "users": _file("/etc/passwd"), "groups": _file("/etc/group"),
+        "processes": processes(uid_base, marks),
+        "modules": [x.split()[0] for x in _file("/proc/modules")],
+    }
+    return {k: sorted(v) for k, v in parts.items()}
+
+
+def difference(before, after):
+    """Lines '+ links: ...' and '- links: ...'; empty if nothing changed."""
+    out = []
+    for part in before:
+        a, b = list(before[part]), list(after[part])
+        for x in list(a):
+            if x in b:
+                a.remove(x)
+                b.remove(x)
+        out += [f"- {part}: {x}" for x in a] + [f"+ {part}: {x}" for x in b]
+    return out
