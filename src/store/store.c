@@ -1,5 +1,199 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/base.h"
+/*
+ * The store as its one writer sees it: today's two JSON files and database, and what is too old or
+ * too much.
+ *
+ * The budget is kept by unlinking the oldest day. When today alone is over it, an intruder's flood
+ * must not erase what it began with: routine events are refused first, then all but urgent ones.
+ */
+#include "store/store_priv.h"
 
-extern int store_store_placeholder;
-int store_store_placeholder;
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct store {
+	int dirfd;
+	char dir[STORE_PATH];
+	char sensor[EVENT_NAME];
+	uint32_t keep_days, day;
+	uint64_t disk_bytes, used_bytes;
+	struct lines eve, skep;
+	struct db db; /* handle NULL: could not be opened; tried again by housekeeping */
+};
+
+static int open_db(struct store *s, bool *ret_damaged)
+{
+	int err = db_open(&s->db, s->dir, s->day);
+	if (err != SKEP_EFORMAT)
+		return err;
+	err = db_set_aside(s->dir, s->day);
+	if (err != 0)
+		return err;
+	*ret_damaged = true;
+	return db_open(&s->db, s->dir, s->day);
+}
+
+int store_open(const char *dir, const char *sensor, uint32_t keep_days, uint64_t disk_bytes,
+	       struct store **ret)
+{
+	bool damaged = false;
+	struct store *s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	s->eve.fd = s->skep.fd = -1;
+	s->keep_days = keep_days;
+	s->disk_bytes = disk_bytes;
+	s->day = day_of(clock_wall_ns());
+	text_copy(s->sensor, sizeof(s->sensor), sensor);
+	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = s->dirfd < 0 ? -errno : 0;
+	if (err == 0 && !text_copy(s->dir, sizeof(s->dir), dir))
+		err = -ENAMETOOLONG;
+	if (err == 0)
+		err = lines_open(&s->eve, s->dirfd, "eve", s->day);
+	if (err == 0)
+		err = lines_open(&s->skep, s->dirfd, "skep", s->day);
+	if (err == 0)
+		err = open_db(s, &damaged);
+	if (err == 0) {
+		uint32_t oldest;
+		err = day_usage(s->dirfd, &s->used_bytes, &oldest);
+	}
+	if (err != 0) {
+		store_close(&s);
+		return err;
+	}
+	*ret = s;
+	return damaged ? STORE_DAMAGED : 0;
+}
+
+static int keep_first(int err, int next)
+{
+	return err != 0 ? err : next;
+}
+
+static int rotate(struct store *s, uint32_t day)
+{
+	struct lines *const files[] = {&s->eve, &s->skep};
+	bool damaged = false;
+	int err = 0;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *stem = files[i]->stem;
+		err = keep_first(err, lines_rotate(files[i], s->dirfd, s->day));
+		lines_close(files[i]);
+		err = keep_first(err, lines_open(files[i], s->dirfd, stem, day));
+	}
+	db_close(&s->db);
+	s->day = day;
+	return keep_first(err, open_db(s, &damaged));
+}
+
+/* Is there room for an event of that priority? */
+static bool has_room(const struct store *s, uint8_t priority)
+{
+	uint64_t budget = s->disk_bytes;
+	if (budget == 0 || s->used_bytes < budget || priority == 2)
+		return true;
+	return priority == 1 && s->used_bytes < budget + budget / 8;
+}
+
+static int add_to_db(struct store *s, const struct event *events, char *const *json, size_t n)
+{
+	if (s->db.handle == NULL)
+		return -EIO;
+	int err = db_begin(&s->db);
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < n && err == 0; i++)
+		if (json[i] != NULL)
+			err = db_add(&s->db, &events[i], json[i]);
+	return keep_first(err, db_end(&s->db, err == 0));
+}
+
+static int add_lines(struct store *s, const struct event *events, char **ret_json, size_t n)
+{
+	int err = 0;
+	for (size_t i = 0; i < n; i++) {
+		enum event_kind kind = (enum event_kind)events[i].kind;
+		if (!has_room(s, events[i].priority)) {
+			err = keep_first(err, -ENOSPC);
+			continue;
+		}
+		ret_json[i] = event_json(&events[i], s->sensor);
+		if (ret_json[i] == NULL) {
+			err = keep_first(err, -ENOMEM);
+			continue;
+		}
+		/* In the file, in the database and, about, in its indexes. */
+		s->used_bytes += 2 * strlen(ret_json[i]) + 400;
+		err = keep_first(err,
+				 lines_put(event_is_eve(kind) ? &s->eve : &s->skep, ret_json[i]));
+	}
+	err = keep_first(err, lines_flush(&s->eve));
+	return keep_first(err, lines_flush(&s->skep));
+}
+
+int store_add(struct store *s, const struct event *events, size_t n)
+{
+	int err = 0;
+	uint32_t day = s->day;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t own = day_of(events[i].time_ns);
+		if (own > day)
+			day = own;
+	}
+	if (day != s->day)
+		err = rotate(s, day);
+	char **json = calloc(n > 0 ? n : 1, sizeof(*json));
+	if (json == NULL)
+		return -ENOMEM;
+	err = keep_first(err, add_lines(s, events, json, n));
+	int db_err = add_to_db(s, events, json, n);
+	for (size_t i = 0; i < n; i++)
+		free(json[i]);
+	free(json);
+	if (db_err == SKEP_EFORMAT) {
+		bool damaged = false;
+		db_close(&s->db);
+		if (db_set_aside(s->dir, s->day) == 0 && open_db(s, &damaged) != 0)
+			db_err = SKEP_EFORMAT;
+	}
+	return keep_first(err, db_err);
+}
+
+int store_housekeep(struct store *s, int64_t now_ns, uint32_t *ret_dropped_days)
+{
+	uint32_t today = day_of(now_ns), oldest = 0, dropped = 0;
+	bool damaged = false;
+	int err = today > s->day ? rotate(s, today) : 0;
+	if (s->db.handle == NULL)
+		err = keep_first(err, open_db(s, &damaged));
+	for (int i = 0; i < STORE_DAYS; i++) {
+		int e = day_usage(s->dirfd, &s->used_bytes, &oldest);
+		if (e != 0)
+			return keep_first(err, e);
+		bool old = s->keep_days > 0 && oldest <= day_add(s->day, -(int)s->keep_days);
+		bool much = s->disk_bytes > 0 && s->used_bytes > s->disk_bytes;
+		if (oldest == 0 || oldest >= s->day || (!old && !much))
+			break;
+		day_unlink(s->dirfd, oldest);
+		dropped++;
+	}
+	*ret_dropped_days = dropped;
+	return err;
+}
+
+void store_close(struct store **s)
+{
+	if (*s == NULL)
+		return;
+	lines_close(&(*s)->eve);
+	lines_close(&(*s)->skep);
+	db_close(&(*s)->db);
+	fd_close(&(*s)->dirfd);
+	free(*s);
+	*s = NULL;
+}

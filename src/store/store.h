@@ -11,11 +11,16 @@
 #include "event/event.h"
 
 struct store;
-/* Opens or makes the store in folder dir (path borrowed during the call). */
+#define STORE_DAMAGED 1
+/* Opens or makes the store in folder dir ("." works for a user who can't reach it by its path).
+ * Returns 0, an error, or STORE_DAMAGED: opened, but today's database was damaged; it was moved
+ * aside as events-YYYYMMDD.db.damaged and a new one begun. disk_bytes 0: no budget. */
 MUST_USE int store_open(const char *dir, const char *sensor, uint32_t keep_days,
 			uint64_t disk_bytes, struct store **ret);
 /* Adds a batch in one transaction. Files are written even if the database fails (the error is
- * returned afterwards). */
+ * returned afterwards). -ENOSPC: the disk is full, or today alone is over the budget: then events
+ * of priority 0 are refused, and over 9/8 of it those of priority 1. Late events (of a day before)
+ * count for the current day. SKEP_EFORMAT: the database was damaged and has been moved aside. */
 MUST_USE int store_add(struct store *s, const struct event *events, size_t n);
 /* Day change and budget; bounded work; now is wall-clock ns. *ret_dropped_days: days removed. */
 MUST_USE int store_housekeep(struct store *s, int64_t now_ns, uint32_t *ret_dropped_days);

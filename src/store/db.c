@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One day's database, from the writer's side. WAL, so that readers never wait for the writer; a
+ * transaction per batch.
+ *
+ * ledger runs as a user who may not be able to walk the folder's parents: it stands in the folder
+ * and opens ".". SQLite would turn names into absolute ones, so it is given a file layer that is its
+ * own in all but that: names stay as they are.
+ */
+#include "store/store_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CHECK_MAX_BYTES (64u << 20) /* larger files are not read through at start */
+
+static const char ddl[] =
+	"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;"
+	"PRAGMA cache_size=-4000;PRAGMA journal_size_limit=4194304;PRAGMA user_version=1;"
+	"CREATE TABLE IF NOT EXISTS events(id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, direction TEXT NOT NULL, verdict TEXT,"
+	" reason TEXT, guest TEXT, peer_guest TEXT, src TEXT, dst TEXT, in_src TEXT,"
+	" in_dst TEXT, sport INTEGER, dport INTEGER, in_sport INTEGER, in_dport INTEGER,"
+	" icmp_id INTEGER, proto TEXT COLLATE NOCASE, proto_number INTEGER, flow_id INTEGER,"
+	" start_ns INTEGER, community_id TEXT, inside_community_id TEXT, incident INTEGER,"
+	" json TEXT NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS by_time ON events(time_ns);"
+	"CREATE INDEX IF NOT EXISTS by_flow ON events(flow_id) WHERE flow_id IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_incident ON events(incident) WHERE incident IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_community ON events(community_id)"
+	" WHERE community_id IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_inside_community ON events(inside_community_id)"
+	" WHERE inside_community_id IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_src ON events(src) WHERE src IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_dst ON events(dst) WHERE dst IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_in_src ON events(in_src) WHERE in_src IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS by_in_dst ON events(in_dst) WHERE in_dst IS NOT NULL;"
+	"CREATE TABLE IF NOT EXISTS rollup(minute INTEGER, kind TEXT, direction TEXT,"
+	" verdict TEXT, guest TEXT, n INTEGER NOT NULL,"
+	" PRIMARY KEY(minute, kind, direction, verdict, guest)) WITHOUT ROWID;";
+
+static const char add_sql[] =
+	"INSERT OR IGNORE INTO events VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
+	"?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)";
+static const char count_sql[] = "INSERT INTO rollup VALUES(?1,?2,?3,?4,?5,1)"
+				" ON CONFLICT DO UPDATE SET n = n + 1";
+
+int db_error(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return SKEP_EFORMAT;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_READONLY:
+		return -EROFS;
+	default:
+		return -EIO;
+	}
+}
+
+static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+{
+	(void)vfs;
+	return text_copy(ret, (size_t)size, name) ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static int register_vfs(struct db *d)
+{
+	const sqlite3_vfs *own = sqlite3_vfs_find(NULL);
+	if (own == NULL)
+		return SKEP_EUNSUPPORTED;
+	d->vfs = *own;
+	d->vfs.pNext = NULL;
+	snprintf(d->vfs_name, sizeof(d->vfs_name), "skep-%p", (void *)d);
+	d->vfs.zName = d->vfs_name;
+	d->vfs.xFullPathname = keep_name;
+	return db_error(sqlite3_vfs_register(&d->vfs, 0));
+}
+
+static int on_check(void *ctx, int n, char **values, char **names)
+{
+	(void)names;
+	*(bool *)ctx = n == 1 && values[0] != NULL && strcmp(values[0], "ok") == 0;
+	return 0;
+}
+
+static int check(struct db *d, const char *path)
+{
+	struct stat st;
+	bool ok = true;
+	if (stat(path, &st) != 0 || st.st_size == 0 || st.st_size > CHECK_MAX_BYTES)
+		return 0;
+	int rc = sqlite3_exec(d->handle, "PRAGMA quick_check(1)", on_check, &ok, NULL);
+	if (rc != SQLITE_OK)
+		return db_error(rc);
+	return ok ? 0 : SKEP_EFORMAT;
+}
+
+static int prepare(struct db *d, const char *path)
+{
+	sqlite3_busy_timeout(d->handle, 1000);
+	int err = check(d, path);
+	if (err != 0)
+		return err;
+	int rc = sqlite3_exec(d->handle, ddl, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(d->handle, add_sql, -1, SQLITE_PREPARE_PERSISTENT, &d->add,
+					NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(d->handle, count_sql, -1, SQLITE_PREPARE_PERSISTENT,
+					&d->count, NULL);
+	/* A database of another shape is as useless as a damaged one. */
+	return (rc & 0xff) == SQLITE_ERROR ? SKEP_EFORMAT : db_error(rc);
+}
+
+int db_open(struct db *d, const char *dir, uint32_t day)
+{
+	char path[STORE_PATH];
+	memset(d, 0, sizeof(*d));
+	if (snprintf(path, sizeof(path), "%s/events-%08u.db", dir, day) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	int err = register_vfs(d);
+	if (err != 0)
+		return err;
+	err = db_error(sqlite3_open_v2(
+		path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW,
+		d->vfs_name));
+	if (err == 0)
+		err = prepare(d, path);
+	if (err != 0)
+		db_close(d);
+	return err;
+}
+
+void db_close(struct db *d)
+{
+	sqlite3_finalize(d->add);
+	sqlite3_finalize(d->count);
+	sqlite3_close(d->handle);
+	if (d->vfs.zName != NULL)
+		sqlite3_vfs_unregister(&d->vfs);
+	memset(d, 0, sizeof(*d));
+}
+
+int db_set_aside(const char *dir, uint32_t day)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	char from[STORE_PATH], to[STORE_PATH + 16];
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		if (snprintf(from, sizeof(from), "%s/events-%08u.db%s", dir, day, ends[i]) >=
+		    (int)sizeof(from))
+			return -ENAMETOOLONG;
+		snprintf(to, sizeof(to), "%s.damaged", from);
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	if (text[0] != '\0')
+		sqlite3_bind_text(s, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static void bind_int(sqlite3_stmt *s, int at, uint64_t v)
+{
+	if (v != 0)
+		sqlite3_bind_int64(s, at, (sqlite3_int64)v);
+}
+
+static void bind_addr(sqlite3_stmt *s, int at, const struct addr *a)
+{
+	char buf[ADDR_TEXT];
+	if (a->ver != 0)
+		sqlite3_bind_text(s, at, addr_text(a, buf), -1, SQLITE_TRANSIENT);
+}
+
+static void bind_tuple(sqlite3_stmt *s, const struct event_tuple *t)
+{
+	char proto[EVENT_PROTO];
+	bind_text(s, 8, t->peer_guest);
+	bind_addr(s, 9, &t->src);
+	bind_addr(s, 10, &t->dst);
+	/* The inside view is kept where it differs: without translation it would only cost indexes. */
+	if (!addr_eq(&t->src, &t->in_src))
+		bind_addr(s, 11, &t->in_src);
+	if (!addr_eq(&t->dst, &t->in_dst))
+		bind_addr(s, 12, &t->in_dst);
+	sqlite3_bind_int(s, 13, t->sport);
+	sqlite3_bind_int(s, 14, t->dport);
+	sqlite3_bind_int(s, 15, t->in_sport);
+	sqlite3_bind_int(s, 16, t->in_dport);
+	sqlite3_bind_int(s, 17, t->icmp_id);
+	sqlite3_bind_text(s, 18, event_proto_text(t->proto, proto), -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int(s, 19, t->proto);
+	bind_text(s, 22, t->community_id);
+	if (strcmp(t->community_id, t->inside_community_id) != 0)
+		bind_text(s, 23, t->inside_community_id);
+}
+
+static int step(sqlite3_stmt *s)
+{
+	int rc = sqlite3_step(s);
+	sqlite3_reset(s);
+	return db_error(rc);
+}
+
+/* "" for kinds that nobody judged. */
+static const char *verdict_of(const struct event *e)
+{
+	bool judged = e->kind == EVENT_CONNECTION || e->kind == EVENT_LIMIT ||
+		      e->kind == EVENT_FLOW || e->kind == EVENT_ANOMALY;
+	return judged ? verdict_text((enum verdict)e->verdict) : "";
+}
+
+static int add_count(struct db *d, const struct event *e)
+{
+	sqlite3_clear_bindings(d->count);
+	sqlite3_bind_int64(d->count, 1, e->time_ns / (60 * NS_PER_SEC));
+	sqlite3_bind_text(d->count, 2, event_kind_text((enum event_kind)e->kind), -1,
+			  SQLITE_STATIC);
+	sqlite3_bind_text(d->count, 3, direction_text((enum event_direction)e->direction), -1,
+			  SQLITE_STATIC);
+	sqlite3_bind_text(d->count, 4, verdict_of(e), -1, SQLITE_STATIC);
+	sqlite3_bind_text(d->count, 5, event_guest_of(e), -1, SQLITE_TRANSIENT);
+	return step(d->count);
+}
+
+int db_add(struct db *d, const struct event *e, const char *json)
+{
+	struct event copy = *e;
+	const struct event_tuple *t = event_tuple_of(&copy);
+	sqlite3_clear_bindings(d->add);
+	bind_int(d->add, 1, e->id);
+	sqlite3_bind_int64(d->add, 2, e->time_ns);
+	bind_text(d->add, 3, event_kind_text((enum event_kind)e->kind));
+	bind_text(d->add, 4, direction_text((enum event_direction)e->direction));
+	bind_text(d->add, 5, verdict_of(e));
+	if (verdict_of(e)[0] != '\0')
+		bind_text(d->add, 6, reason_text((enum reason)e->reason));
+	bind_text(d->add, 7, event_guest_of(e));
+	if (t != NULL)
+		bind_tuple(d->add, t);
+	bind_int(d->add, 20, e->flow_id);
+	if (e->kind == EVENT_FLOW)
+		bind_int(d->add, 21, (uint64_t)e->u.flow.start_ns);
+	bind_int(d->add, 24, e->incident);
+	sqlite3_bind_text(d->add, 25, json, -1, SQLITE_TRANSIENT);
+	int err = step(d->add);
+	return err != 0 ? err : add_count(d, e);
+}
+
+int db_begin(struct db *d)
+{
+	return db_error(sqlite3_exec(d->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+}
+
+int db_end(struct db *d, bool commit)
+{
+	int rc = sqlite3_exec(d->handle, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
+	if (commit && rc != SQLITE_OK)
+		sqlite3_exec(d->handle, "ROLLBACK", NULL, NULL, NULL);
+	return db_error(rc);
+}
