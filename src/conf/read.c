@@ -62,7 +62,7 @@ static void consider(const char *key, const char *given, char best[PATH_PART], u
 static void nearest(const struct scope *s, const char *given, char cure[256])
 {
 	char best[PATH_PART] = "", key[PATH_PART];
-	unsigned distance = strlen(given) < 4 ? 2 : 4;
+	unsigned distance = strlen(given) < 3 ? 2 : 4; /* two swapped letters count as 2 */
 	for (size_t i = 0; i < s->n; i++) {
 		const char *at;
 		size_t len = row_key_in(s->rows[i].path, s->prefix, &at);
