@@ -1,7 +1,392 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hub: takes events from every role, checks them, gives id and incident, and hands them to ledger.
+ * It has no disk and never waits: a full queue drops the least important, and says so.
+ *
+ * What a role may say is a table: a wall that was taken over can still not claim that a guest
+ * stopped, or speak in super's name.
+ */
+#include "packet/packet.h"
+#include "role/incident.h"
 #include "role/role.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUTINE_EVENTS 6144u /* priority 0 waits here ... */
+#define NOTABLE_EVENTS 2048u /* ... 1 and 2 here, so that a flood can't push them out */
+#define URGENT_ROOM 256u /* of which this much is for priority 2 alone */
+#define BURST 64 /* events taken from one source before the next has its turn */
+#define OPEN_INCIDENTS 4096
+#define OPEN_PER_S 50
+#define COMPLAIN_NS (10 * NS_PER_SEC)
+#define DRAIN_NS (2 * NS_PER_SEC)
+#define PAST_NS (86400 * NS_PER_SEC)
+#define FUTURE_NS (5 * NS_PER_SEC)
+
+struct queue {
+	struct event *slots;
+	uint32_t size, head, n;
+};
+
+struct source {
+	int fd;
+	uint8_t role;
+	char name[EVENT_NAME];
+	uint64_t refused; /* since the last complaint */
+	int64_t complained_ns;
+};
+
+struct hub {
+	int ledger;
+	uint32_t n_sources; /* the last one is ledger's way back */
+	struct source sources[HUB_SOURCES + 1];
+	struct queue routine, notable;
+	struct incidents *incidents;
+	uint64_t last_id, lost;
+	int64_t told_lost_ns, ticked_ns;
+};
+
+static const uint32_t may_say[ROLES] = {
+	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
+	[ROLE_WALL] = 1u << EVENT_CONNECTION | 1u << EVENT_LIMIT | 1u << EVENT_FLOW |
+		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH,
+	[ROLE_RECORDER] = 1u << EVENT_HEALTH,
+	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
+	[ROLE_HUB] = 0,
+	[ROLE_LEDGER] = 1u << EVENT_HEALTH,
+};
+
+/* ---- the queue ---------------------------------------------------------------------------------- */
+
+static void push(struct hub *h, const struct event *e)
+{
+	struct queue *q = e->priority == 0 ? &h->routine : &h->notable;
+	uint32_t room = e->priority == 1 ? URGENT_ROOM : 0;
+	if (q->n + room >= q->size) {
+		h->lost++;
+		return;
+	}
+	q->slots[(q->head + q->n++) % q->size] = *e;
+}
+
+/* The queue with the older event, so that ids go out in order. */
+static struct queue *next_queue(struct hub *h)
+{
+	if (h->routine.n == 0 || h->notable.n == 0)
+		return h->routine.n > 0 ? &h->routine : h->notable.n > 0 ? &h->notable : NULL;
+	return h->routine.slots[h->routine.head].id < h->notable.slots[h->notable.head].id
+		       ? &h->routine
+		       : &h->notable;
+}
+
+static void pop(struct queue *q)
+{
+	q->head = (q->head + 1) % q->size;
+	q->n--;
+}
+
+static void send_queued(struct hub *h)
+{
+	struct queue *q;
+	while ((q = next_queue(h)) != NULL) {
+		int err = ipc_send(h->ledger, MSG_EVENT, &q->slots[q->head], sizeof(struct event),
+				   NULL, 0);
+		if (err == -EAGAIN || err == -ENOBUFS)
+			return;
+		if (err != 0)
+			h->lost++;
+		pop(q);
+	}
+}
+
+/* ---- stamps ------------------------------------------------------------------------------------- */
+
+static uint64_t next_id(void *ctx)
+{
+	struct hub *h = ctx;
+	uint64_t now_us = (uint64_t)clock_wall_ns() / 1000;
+	h->last_id = now_us > h->last_id ? now_us : h->last_id + 1;
+	return h->last_id;
+}
+
+static void take_incident(void *ctx, const struct event *e)
+{
+	struct hub *h = ctx;
+	struct event copy = *e;
+	if (copy.id == 0)
+		copy.id = next_id(h);
+	push(h, &copy);
+}
+
+static void community_ids(struct event *e)
+{
+	struct event_tuple *t = event_tuple_of(e);
+	_Static_assert(sizeof(t->community_id) >= COMMUNITY_ID_TEXT, "room for the text");
+	if (t == NULL)
+		return;
+	memset(t->community_id, 0, sizeof(t->community_id));
+	memset(t->inside_community_id, 0, sizeof(t->inside_community_id));
+	bool icmp = t->proto == 1 || t->proto == 58;
+	if (t->src.ver != 0 && t->src.ver == t->dst.ver)
+		packet_community_id(&t->src, &t->dst, t->proto, t->sport, t->dport,
+				    t->community_id);
+	if (t->in_src.ver != 0 && t->in_src.ver == t->in_dst.ver)
+		packet_community_id(&t->in_src, &t->in_dst, t->proto, icmp ? t->sport : t->in_sport,
+				    icmp ? t->dport : t->in_dport, t->inside_community_id);
+}
+
+/* Id, incident and the rest; then it is on its way. */
+static void accept_event(struct hub *h, struct event *e)
+{
+	int64_t now = clock_wall_ns();
+	if (e->time_ns < now - PAST_NS || e->time_ns > now + FUTURE_NS)
+		e->time_ns = now;
+	community_ids(e);
+	incident_event(h->incidents, clock_boot_ns(), e);
+	e->id = next_id(h);
+	push(h, e);
+}
+
+static void health(struct hub *h, const char *what, uint64_t count, const char *text)
+{
+	struct event e = event_new(EVENT_HEALTH);
+	e.priority = 1;
+	text_copy(e.u.health.role, EVENT_NAME, "hub");
+	text_copy(e.u.health.what, EVENT_NAME, what);
+	e.u.health.count = count;
+	e.u.health.exit_code = e.u.health.signal = -1;
+	event_say(&e, "%s", text);
+	accept_event(h, &e);
+}
+
+/* ---- sources ------------------------------------------------------------------------------------ */
+
+static bool admissible(const struct source *s, const struct event *e)
+{
+	if (!event_valid(e) || (may_say[s->role] >> e->kind & 1) == 0)
+		return false;
+	return s->role != ROLE_KEEPER || e->kind != EVENT_GUEST ||
+	       strcmp(e->u.guest.guest, s->name) == 0;
+}
+
+static void complain(struct hub *h, struct source *s, int64_t now_ns)
+{
+	char text[EVENT_TEXT];
+	if (s->refused == 0 || (s->complained_ns != 0 && now_ns - s->complained_ns < COMPLAIN_NS))
+		return;
+	snprintf(text, sizeof(text), "%llu messages of %s '%s' were no events it may send",
+		 (unsigned long long)s->refused, role_text((enum role)s->role), s->name);
+	health(h, "refused", s->refused, text);
+	s->refused = 0;
+	s->complained_ns = now_ns;
+}
+
+static void take_event(struct hub *h, struct source *s, const struct event *received)
+{
+	struct event e = *received;
+	if (!admissible(s, &e)) {
+		s->refused++;
+		return;
+	}
+	if (e.kind == EVENT_HEALTH && s->role != ROLE_SUPER)
+		text_copy(e.u.health.role, EVENT_NAME, s->name);
+	accept_event(h, &e);
+}
+
+/* At most a burst; false when there was less. */
+static bool read_source(struct hub *h, struct source *s)
+{
+	_Alignas(8) char buf[sizeof(struct event) + 64];
+	struct ipc_msg m;
+	for (int i = 0; i < BURST; i++) {
+		int err = ipc_recv(s->fd, &role_messages, ROLE_BIT(s->role), ROLE_BIT(ROLE_HUB),
+				   buf, sizeof(buf), &m);
+		if (err == SKEP_EPEER) {
+			s->refused++;
+			continue;
+		}
+		if (err != 0) {
+			if (err != -EAGAIN)
+				fd_close(&s->fd);
+			return false;
+		}
+		if (m.type == MSG_EVENT) {
+			struct event e;
+			memcpy(&e, m.payload, sizeof(e)); /* the frame may not be aligned */
+			take_event(h, s, &e);
+		}
+		ipc_msg_done(&m);
+	}
+	return true;
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void tick(struct hub *h)
+{
+	int64_t now = clock_boot_ns();
+	if (now - h->ticked_ns < NS_PER_SEC)
+		return;
+	h->ticked_ns = now;
+	incident_tick(h->incidents, now);
+	for (uint32_t i = 0; i < h->n_sources; i++)
+		complain(h, &h->sources[i], now);
+	if (h->lost > 0 && h->notable.n < h->notable.size / 2) {
+		uint64_t lost = h->lost;
+		char text[EVENT_TEXT];
+		h->lost = 0;
+		snprintf(text, sizeof(text), "%llu events were lost: ledger is behind",
+			 (unsigned long long)lost);
+		health(h, "lost", lost, text);
+	}
+}
+
+static bool has_queued(const struct hub *h)
+{
+	return h->routine.n + h->notable.n > 0;
+}
+
+/* True when super says stop, or is gone. */
+static bool stop_asked(void)
+{
+	char buf[64];
+	struct ipc_msg m;
+	int err;
+	while ((err = ipc_recv(ROLE_SUPER_FD, &role_messages, ROLE_BIT(ROLE_SUPER),
+			       ROLE_BIT(ROLE_HUB), buf, sizeof(buf), &m)) == 0) {
+		bool stop = m.type == MSG_STOP;
+		ipc_msg_done(&m);
+		if (stop)
+			return true;
+	}
+	return err != -EAGAIN && err != SKEP_EPEER;
+}
+
+static void run(struct hub *h)
+{
+	struct pollfd fds[HUB_SOURCES + 2];
+	for (bool stop = false; !stop;) {
+		for (uint32_t i = 0; i < h->n_sources; i++)
+			fds[i] = (struct pollfd){.fd = h->sources[i].fd, .events = POLLIN};
+		/* The last source is ledger's end, which is also written to. */
+		if (has_queued(h))
+			fds[h->n_sources - 1].events |= POLLOUT;
+		fds[h->n_sources] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
+		if (poll(fds, h->n_sources + 1, 1000) < 0 && errno != EINTR)
+			return;
+		for (uint32_t i = 0; i < h->n_sources; i++)
+			if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+				read_source(h, &h->sources[i]);
+		tick(h);
+		send_queued(h);
+		stop = fds[h->n_sources].revents != 0 && stop_asked();
+	}
+}
+
+/* What roles have sent already still counts; ledger gets a bounded time to take it. */
+static void drain(struct hub *h)
+{
+	int64_t end = clock_boot_ns() + DRAIN_NS;
+	bool more = true;
+	while (more && clock_boot_ns() < end) {
+		more = false;
+		for (uint32_t i = 0; i < h->n_sources; i++)
+			if (h->sources[i].fd >= 0 && read_source(h, &h->sources[i]))
+				more = true;
+		send_queued(h);
+	}
+	incident_finish(h->incidents, clock_boot_ns());
+	while (has_queued(h) && clock_boot_ns() < end) {
+		struct pollfd pfd = {.fd = h->ledger, .events = POLLOUT};
+		poll(&pfd, 1, 100);
+		send_queued(h);
+	}
+}
+
+static int make_queue(struct arena *arena, struct queue *q, uint32_t size)
+{
+	q->slots = arena_alloc(arena, size, sizeof(struct event));
+	q->size = size;
+	return q->slots == NULL ? SKEP_EFULL : 0;
+}
+
+static int prepare(struct hub *h, struct arena *arena, const struct start_hub *start,
+		   const int *fds, size_t n_fds)
+{
+	const struct incident_conf conf = {
+		OPEN_INCIDENTS, OPEN_PER_S,    start->conf.incident_quiet_ns,
+		next_id,        take_incident, h};
+	if (start->n_sources > HUB_SOURCES || n_fds != start->n_sources + 1)
+		return SKEP_EPEER;
+	h->ledger = fds[0];
+	for (uint32_t i = 0; i < start->n_sources; i++) {
+		struct source *s = &h->sources[i];
+		if (start->sources[i].role >= ROLES)
+			return SKEP_EPEER;
+		s->fd = fds[i + 1];
+		s->role = start->sources[i].role;
+		memcpy(s->name, start->sources[i].name, sizeof(s->name));
+		s->name[EVENT_NAME - 1] = '\0';
+	}
+	h->n_sources = start->n_sources + 1;
+	h->sources[start->n_sources] = (struct source){h->ledger, ROLE_LEDGER, "ledger", 0, 0};
+	int err = arena_create((ROUTINE_EVENTS + NOTABLE_EVENTS) * sizeof(struct event) +
+				       incident_bytes(&conf) + 4096,
+			       arena);
+	if (err == 0)
+		err = make_queue(arena, &h->routine, ROUTINE_EVENTS);
+	if (err == 0)
+		err = make_queue(arena, &h->notable, NOTABLE_EVENTS);
+	if (err == 0)
+		err = incident_create(arena, &conf, &h->incidents);
+	return err;
+}
+
+/* libcrypto reads its configuration with the first digest: before the files are gone. */
+static void warm_up(void)
+{
+	struct event e = event_new(EVENT_FLOW);
+	const uint8_t any[4] = {192, 0, 2, 1};
+	e.u.flow.tuple.src = e.u.flow.tuple.dst = addr_from_v4(any);
+	community_ids(&e);
+}
 
 int role_hub(void)
 {
-	return 2;
+	struct start_hub start;
+	struct hub h = {0};
+	struct arena arena = {0};
+	int fds[1 + HUB_SOURCES];
+	size_t n_fds = 0;
+	log_setup("hub", LOG_INFO);
+	int err = confine_early(0, false);
+	if (err == 0)
+		err = role_wait_start(ROLE_HUB, MSG_START_HUB, &start, sizeof(start), fds,
+				      ARRAY_LEN(fds), &n_fds);
+	if (err == 0)
+		err = prepare(&h, &arena, &start, fds, n_fds);
+	if (err == 0) {
+		/* The heap stays open only for libcrypto, whose digests (community ids) allocate. */
+		const struct syscall_row *const tables[] = {syscalls_common, syscalls_heap};
+		warm_up();
+		err = confine_final(tables, ARRAY_LEN(tables));
+	}
+	const struct msg_ready ready = {(uint32_t)getpid()};
+	if (err == 0)
+		err = ipc_send(ROLE_SUPER_FD, MSG_READY, &ready, sizeof(ready), NULL, 0);
+	if (err != 0) {
+		log_line(LOG_ERROR, "hub can't start: %s", err_text(err));
+		return 1;
+	}
+	run(&h);
+	drain(&h);
+	/* Nothing is left to do about a super that is gone. */
+	err = ipc_send(ROLE_SUPER_FD, MSG_DONE, NULL, 0, NULL, 0);
+	arena_destroy(&arena);
+	return err == 0 || err == -EPIPE ? 0 : 1;
 }

@@ -225,11 +225,10 @@ static int step(sqlite3_stmt *s)
 	return db_error(rc);
 }
 
-/* "" for kinds that nobody judged. */
+/* "" for kinds that nobody judged: as in the JSON. */
 static const char *verdict_of(const struct event *e)
 {
-	bool judged = e->kind == EVENT_CONNECTION || e->kind == EVENT_LIMIT ||
-		      e->kind == EVENT_FLOW || e->kind == EVENT_ANOMALY;
+	bool judged = e->kind == EVENT_CONNECTION || e->kind == EVENT_LIMIT;
 	return judged ? verdict_text((enum verdict)e->verdict) : "";
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * incident: everything one intruder did to one guest until it is quiet, under one id. Pure logic of
+ * hub: no I/O, no clock of its own, nothing allocated after incident_create.
+ *
+ * An inbound conversation that is let through opens the incident of (guest, peer). What the guest
+ * then starts itself joins it; with several intruders on one guest it joins the one most recently
+ * active that had a real session, and the join is marked ambiguous. When the table is full, or a
+ * scan opens more than a bounded number a second, visits share one overflow incident per guest.
+ */
+#ifndef SKEP_INCIDENT_H
+#define SKEP_INCIDENT_H
+
+#include "event/event.h"
+
+struct incident_conf {
+	uint32_t max_open;   /* beyond it: the guest's overflow incident */
+	uint32_t open_per_s; /* likewise */
+	int64_t quiet_ns;    /* an incident ends after this silence */
+	/* Gives the next event id. */
+	uint64_t (*next_id)(void *ctx);
+	/* Takes an incident event; e->id is set when it opens one (the incident's id is the id of the
+	 * event that opened it), else 0. */
+	void (*emit)(void *ctx, const struct event *e);
+	void *ctx;
+};
+
+struct incidents;
+/* Makes the tables, in memory from the arena (incident_bytes of it). */
+MUST_USE int incident_create(struct arena *arena, const struct incident_conf *conf,
+			     struct incidents **ret);
+size_t incident_bytes(const struct incident_conf *conf);
+/* Looks at a valid event, opens or joins an incident, and sets e->incident. An event that opens one
+ * is preceded by the emitted "open". now_ns: any clock that never goes back. */
+void incident_event(struct incidents *t, int64_t now_ns, struct event *e);
+/* Updates and quiet ends; about once a second. */
+void incident_tick(struct incidents *t, int64_t now_ns);
+/* Tells what has not been told, for a stop. Nothing is closed: a restart is not silence. */
+void incident_finish(struct incidents *t, int64_t now_ns);
+/* How many are open, and how many visits went to an overflow incident. */
+uint32_t incident_open_count(const struct incidents *t);
+uint64_t incident_overflowed(const struct incidents *t);
+
+#endif
