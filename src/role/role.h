@@ -50,6 +50,7 @@ struct start_keeper {
 	char guest[CONF_NAME];
 	uint8_t sshd;
 	uint32_t stop_grace_ms;
+	uint64_t overlay_max_bytes; /* size of node "overlay-file" at which the guest pauses; 0: no disk */
 };
 #define HUB_SOURCES 32
 struct start_hub {
