@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy: what guests may do outwards. Three tools: limits (never more than N new conversations in
+ * any period of a length; shared memory, survives the wall), buckets (packet and byte rates) and the
+ * list of destinations that are off limits. Pure. Used by wall (through judge).
+ */
+#ifndef SKEP_POLICY_H
+#define SKEP_POLICY_H
+
+#include "conf/conf.h"
+
+/* ---- limits ------------------------------------------------------------------------------- */
+
+enum policy_class { POLICY_TCP, POLICY_UDP, POLICY_ICMP, POLICY_OTHER, POLICY_DNS, POLICY_LATERAL,
+		    POLICY_CLASSES };
+const char *policy_class_text(enum policy_class c); /* "tcp" */
+
+#define POLICY_SLOTS 32u      /* guests remembered */
+#define POLICY_RING 4096u     /* most conversations one window can count */
+
+/* The shared file: see limits.c. */
+struct policy_limits;
+
+enum policy_state { POLICY_FRESH, POLICY_KEPT, POLICY_CORRUPT };
+
+size_t policy_limits_bytes(void);
+/* Takes mem (policy_limits_bytes long, caller's) for what it holds, if every field makes sense at
+ * now_ns; otherwise empties it. ret_state tells which. Never fails: a broken file must not keep the
+ * wall from starting, and an empty one still limits. */
+struct policy_limits *policy_limits_at(void *mem, int64_t now_ns, enum policy_state *ret_state);
+/* The slot of a guest, by name; taken if new. Names in keep (n of them) are never pushed out. */
+MUST_USE int policy_slot(struct policy_limits *p, const char *guest, const char *const *keep,
+			 size_t n, unsigned *ret_slot);
+
+/* How full the window is that decides: the one that refused, else the one with the least left. */
+struct policy_use {
+	uint32_t used, max, window_s; /* max 0 and window_s 0: no limit applies */
+};
+/* One new conversation: allowed by every window of l? Only then it is counted, in all of them. */
+bool policy_charge(struct policy_limits *p, unsigned slot, enum policy_class class,
+		   const struct conf_limit *l, int64_t now_ns, struct policy_use *ret);
+/* The tightest window now, charging nothing. */
+void policy_read(const struct policy_limits *p, unsigned slot, enum policy_class class,
+		 const struct conf_limit *l, int64_t now_ns, struct policy_use *ret);
+
+/* ---- buckets ------------------------------------------------------------------------------- */
+
+/* Up to a quarter of a second's worth at once, then per_second. *bucket_ns is its whole state (zero:
+ * full). per_second 0: no cap. One item that alone is larger than the burst passes a full bucket.
+ * Takes n if there is room. */
+bool policy_bucket_take(int64_t *bucket_ns, uint64_t per_second, uint64_t n, int64_t now_ns);
+/* Would it be taken? */
+bool policy_bucket_has(int64_t bucket_ns, uint64_t per_second, uint64_t n, int64_t now_ns);
+
+/* ---- off limits ------------------------------------------------------------------------------ */
+
+#define POLICY_RANGES 256u
+
+struct policy_range {
+	uint8_t lo[16], hi[16]; /* network order; IPv4 in the first four */
+};
+
+struct policy_off_limits {
+	uint32_t n[2];          /* IPv4, IPv6; sorted, not overlapping */
+	struct policy_range range[2][POLICY_RANGES];
+	uint32_t n_allowed;
+	struct prefix allowed[CONF_PREFIXES];
+};
+
+/* Private, loopback, link-local, metadata, multicast, reserved and tunnel ranges of both versions,
+ * plus the operator's and the host's. The documentation ranges are not among them: they are the
+ * lab's Internet. */
+void policy_off_limits_make(const struct conf_wall *wall, const struct prefix *host, size_t n_host,
+			    struct policy_off_limits *ret);
+bool policy_is_off_limits(const struct policy_off_limits *o, const struct addr *dst);
+
+#endif
