@@ -56,7 +56,6 @@ struct flow {
 	uint8_t class;           /* enum flow_class; the table's own */
 	uint8_t direction, verdict, reason; /* enums of event.h */
 	uint8_t icmp_type, icmp_code;
-	uint8_t routed;          /* crosses between networks: TTL lowered, MACs rewritten */
 	uint16_t guest;          /* port of the guest concerned; FLOW_NO_PORT: none */
 	uint16_t peer_guest;     /* lateral: port of the other one */
 };

@@ -1,5 +1,389 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/base.h"
+/*
+ * The way of a frame. Each step either lets it go on (REASON_NONE) or ends it with a reason; there
+ * is one place that counts, and it counts once. Whatever is not understood ends here: the default
+ * is closed.
+ */
+#include "judge/judge_priv.h"
 
-extern int judge_judge_placeholder;
-int judge_judge_placeholder;
+#include <errno.h>
+#include <string.h>
+
+#define CLOSING_NS (10 * NS_PER_SEC)
+#define JUDGE_AGAIN_NS (300 * NS_PER_SEC) /* a refusal by a limit is not for ever */
+#define SWEEP_BUDGET 8192u
+#define UNTRUSTED                                                                                \
+	(ODD_TRUNC_ETH | ODD_TRUNC_ARP | ODD_TRUNC_IP | ODD_BAD_IP | ODD_TRUNC_L4 | ODD_BAD_L4 | \
+	 ODD_IP_OPTIONS | ODD_LAND | ODD_TCP_FLAGS | ODD_EXT_DEPTH)
+
+size_t judge_limits_bytes(void)
+{
+	return policy_limits_bytes();
+}
+
+size_t judge_arena_bytes(const struct judge_conf *conf)
+{
+	return sizeof(struct judge) + flow_table_bytes(conf->wall.flows) +
+	       (size_t)JUDGE_REPLIES * REPLY_BYTES + 16 * 64;
+}
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int make_table(struct arena *arena, struct judge *j)
+{
+	const struct conf_wall *c = &j->conf.wall;
+	struct flow_conf fc = {.capacity = c->flows, .ended = report_flow, .ctx = j};
+	fc.timeout_ns[FLOW_HALF_OPEN] = c->half_open_ns;
+	fc.timeout_ns[FLOW_REFUSED] = at_least(c->half_open_ns, FLOW_REFUSED_MIN_NS);
+	fc.timeout_ns[FLOW_UNANSWERED] = at_least(c->half_open_ns, FLOW_REFUSED_MIN_NS);
+	fc.timeout_ns[FLOW_TCP] = c->tcp_idle_ns;
+	fc.timeout_ns[FLOW_UDP] = c->udp_idle_ns;
+	fc.timeout_ns[FLOW_ICMP] = c->icmp_idle_ns;
+	fc.timeout_ns[FLOW_CLOSING] = CLOSING_NS;
+	return flow_table_create(arena, &fc, &j->table);
+}
+
+int judge_create(struct arena *arena, const struct judge_conf *conf, void *limits,
+		 struct wall_stats *stats, judge_emit_fn *emit, void *emit_ctx, int64_t now_boot_ns,
+		 struct judge **ret)
+{
+	struct judge *j = arena_alloc(arena, 1, sizeof(*j));
+	if (j == NULL)
+		return -ENOMEM;
+	j->conf = *conf;
+	j->stats = stats;
+	j->emit = emit;
+	j->emit_ctx = emit_ctx;
+	/* 41 bits of milliseconds and 12 bits of counter that may run over into them: the next start is
+	 * later by more than what was counted. */
+	j->next_id = ((conf->boot_id & ((UINT64_C(1) << 41) - 1)) << 12) + 1;
+	for (unsigned i = 0; i < JUDGE_REPLIES; i++) {
+		j->replies[i].data = arena_alloc(arena, 1, REPLY_BYTES);
+		if (j->replies[i].data == NULL)
+			return -ENOMEM;
+	}
+	memset(stats, 0, sizeof(*stats));
+	stats->version = sizeof(*stats);
+	stats->started_boot_ns = stats->beat_boot_ns = now_boot_ns;
+	stats->flows_capacity = conf->wall.flows;
+	enum policy_state state;
+	j->limits = policy_limits_at(limits, now_boot_ns, &state);
+	policy_off_limits_make(&conf->wall, conf->host, conf->n_host, &j->off_limits);
+	int err = make_table(arena, j);
+	if (err == 0)
+		err = binding_setup(j);
+	if (err != 0)
+		return err;
+	report_limits_state(j, state);
+	judge_tick(j, now_boot_ns);
+	*ret = j;
+	return 0;
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------- */
+
+static void count_kind(struct way *w)
+{
+	struct wall_stats *s = w->j->stats;
+	const struct layers *l = &w->l;
+	s->frames++;
+	s->bytes += w->f->len;
+	s->ipv4 += l->ip_ver == 4;
+	s->ipv6 += l->ip_ver == 6;
+	s->tcp += l->proto == PROTO_TCP;
+	s->udp += l->proto == PROTO_UDP;
+	s->icmp += l->ip_ver == 4 && l->proto == PROTO_ICMP;
+	s->icmp6 += l->ip_ver == 6 && l->proto == PROTO_ICMP6;
+	s->arp += l->ethertype == ETHERTYPE_ARP;
+	s->other += l->ip_ver == 0 && l->ethertype != ETHERTYPE_ARP;
+}
+
+static enum reason step_addressed(struct way *w)
+{
+	const struct conf_network *net = &w->j->conf.network;
+	struct mac dst;
+	memcpy(dst.b, w->f->data, sizeof(dst.b));
+	const uint8_t *ip = w->l.dst.b;
+	bool v4 = w->l.ip_ver == 4;
+	if ((dst.b[0] & 1) != 0 || (v4 ? ip[0] >= 224 : ip[0] == 0xff))
+		return REASON_MULTICAST;
+	if (!is_guest(w)) {
+		w->routed = true;
+		return memcmp(&dst, &w->in->p.mac, sizeof(dst)) == 0 ? REASON_NONE
+								     : REASON_NOT_FOR_US;
+	}
+	w->routed = memcmp(&dst, &net->gateway_mac, sizeof(dst)) == 0;
+	if (!w->routed && binding_mac(w->j, &dst) == FLOW_NO_PORT)
+		return REASON_NOT_FOR_US;
+	return REASON_NONE;
+}
+
+static enum reason step_sound(struct way *w)
+{
+	uint32_t odd = w->l.odd;
+	if ((odd & ODD_FRAGMENT_SMALL) != 0) {
+		report_anomaly(w, ANOMALY_FRAGMENT);
+		return REASON_FRAGMENT;
+	}
+	if ((odd & UNTRUSTED) != 0) {
+		report_anomaly(w, (unsigned)__builtin_ctz(odd & UNTRUSTED));
+		return REASON_MALFORMED;
+	}
+	if ((odd & ODD_BAD_IP_CSUM) != 0 || !packet_checksums_ok(w->f, &w->l)) {
+		report_anomaly(w, ANOMALY_CSUM);
+		return REASON_BAD_CSUM;
+	}
+	return REASON_NONE;
+}
+
+/* Which ICMP messages may pass at all: echo, and the errors that make the Internet work. */
+static enum reason step_icmp(const struct way *w)
+{
+	const struct layers *l = &w->l;
+	if (l->proto != PROTO_ICMP && l->proto != PROTO_ICMP6)
+		return REASON_NONE;
+	if (l->fragment && !l->first_fragment)
+		return REASON_NONE;
+	uint8_t t = l->icmp_type;
+	bool fine;
+	if (l->ip_ver == 4)
+		fine = l->proto == PROTO_ICMP && (t == 0 || t == 3 || t == 8 || t == 11 || t == 12);
+	else
+		fine = l->proto == PROTO_ICMP6 && ((t >= 1 && t <= 4) || t == 128 || t == 129);
+	return fine ? REASON_NONE : REASON_ICMP_TYPE;
+}
+
+/* ---- forwarding -------------------------------------------------------------------------------------- */
+
+/* May this frame of f go out on the other side? Takes from the caps. */
+static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
+{
+	struct judge *j = w->j;
+	uint16_t out = f->key[!side].port;
+	if (!j->ports[out].p.up)
+		return REASON_PORT_DOWN;
+	if (!w->routed &&
+	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
+		return REASON_NOT_FOR_US;
+	return is_guest(w) ? caps_take(w, f) : REASON_NONE;
+}
+
+static void cross(struct way *w, struct flow *f, unsigned side)
+{
+	struct judge *j = w->j;
+	uint16_t out = f->key[!side].port;
+	const struct judge_port *p = &j->ports[out].p;
+	if (w->routed) {
+		(void)packet_lower_ttl(w->f, &w->l); /* step_ttl has seen to it */
+		if (out == 0)
+			packet_set_macs(w->f, &p->peer_mac, &p->mac);
+		else
+			packet_set_macs(w->f, &p->mac, &j->conf.network.gateway_mac);
+	}
+	f->pkts[side]++;
+	f->bytes[side] += w->f->len;
+	w->ret->out_port = out;
+}
+
+static enum reason step_ttl(struct way *w)
+{
+	if (!w->routed || w->l.ttl > 1)
+		return REASON_NONE;
+	answer_time_exceeded(w);
+	return REASON_TTL;
+}
+
+static void result_of(struct way *w, const struct flow *f)
+{
+	w->ret->flow_id = f->id;
+	w->ret->direction = f->direction;
+	w->ret->verdict = f->verdict;
+}
+
+static enum reason way_error(struct way *w)
+{
+	struct layers quoted;
+	unsigned side;
+	if (w->l.fragment)
+		return REASON_FRAGMENT;
+	struct flow *f = nat_quoted_flow(w, &quoted, &side);
+	if (f == NULL)
+		return REASON_NO_FLOW;
+	result_of(w, f);
+	enum reason r = may_cross(w, f, side);
+	if (r != REASON_NONE)
+		return r;
+	nat_apply_error(w, &quoted, f, side);
+	cross(w, f, side);
+	return REASON_NONE;
+}
+
+static void fragment_key_of(const struct way *w, struct fragment_key *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->src = w->l.src;
+	ret->dst = w->l.dst;
+	ret->id = w->l.frag_id;
+	ret->port = w->f->port;
+	ret->proto = w->l.proto;
+}
+
+static enum reason way_later_fragment(struct way *w)
+{
+	struct fragment_key key;
+	unsigned side;
+	uint32_t at = w->l.payload != 0 ? w->l.payload : w->l.l4;
+	fragment_key_of(w, &key);
+	uint32_t len = at != 0 && at < w->l.l3_end ? w->l.l3_end - at : 0;
+	struct flow *f = fragment_next(w->j->table, &key, w->l.frag_offset, len,
+				       !w->l.more_fragments, w->now_ns, &side);
+	if (f == NULL) {
+		report_anomaly(w, ANOMALY_FRAGMENT);
+		return REASON_FRAGMENT;
+	}
+	result_of(w, f);
+	enum reason r = may_cross(w, f, side);
+	if (r != REASON_NONE)
+		return r;
+	nat_apply(w, f, side);
+	cross(w, f, side);
+	return REASON_NONE;
+}
+
+/* A first fragment opens the way for the ones behind it. */
+static enum reason step_first_fragment(struct way *w, const struct flow *f, unsigned side)
+{
+	struct fragment_key key;
+	if (!w->l.fragment || !w->l.more_fragments)
+		return REASON_NONE;
+	fragment_key_of(w, &key);
+	if (w->l.l4 == 0 || w->l.payload < w->l.l4 ||
+	    fragment_begin(w->j->table, &key, f, side, w->l.payload - w->l.l4,
+			   w->l.l3_end - w->l.l4, w->now_ns) != 0) {
+		report_anomaly(w, ANOMALY_FRAGMENT);
+		return REASON_FRAGMENT;
+	}
+	return REASON_NONE;
+}
+
+static enum reason way_known(struct way *w, struct flow *f, unsigned side)
+{
+	result_of(w, f);
+	if (f->class == FLOW_REFUSED) {
+		f->pkts[side]++;
+		f->bytes[side] += w->f->len;
+		flow_touch(w->j->table, f, FLOW_REFUSED, w->now_ns);
+		return f->reason;
+	}
+	enum reason r = may_cross(w, f, side);
+	if (r == REASON_NONE)
+		r = track_frame(w, f, side);
+	if (r == REASON_NONE)
+		r = step_first_fragment(w, f, side);
+	if (r != REASON_NONE)
+		return r;
+	nat_apply(w, f, side);
+	cross(w, f, side);
+	flow_touch(w->j->table, f, track_class(f), w->now_ns);
+	return REASON_NONE;
+}
+
+static enum reason way_flow(struct way *w)
+{
+	struct flow_key key;
+	unsigned side = 0;
+	nat_key(w, &key);
+	struct flow *f = flow_find(w->j->table, &key, &side);
+	if (f != NULL &&
+	    (track_restarts(w, f, side) || (f->class == FLOW_REFUSED && f->reason == REASON_LIMIT &&
+					    w->now_ns - f->start_ns >= JUDGE_AGAIN_NS))) {
+		flow_remove(w->j->table, f, FLOW_END_FORCED, w->now_ns);
+		f = NULL;
+	}
+	if (f == NULL) {
+		enum reason r = open_flow(w, &key, &f);
+		if (r != REASON_NONE)
+			return r;
+		side = 0;
+	}
+	return way_known(w, f, side);
+}
+
+static enum reason way_of(struct way *w)
+{
+	static enum reason (*const steps[])(struct way *) = {
+		spoof_mac, neigh_way, spoof_addr, step_sound, step_addressed, step_ttl,
+	};
+	if (w->f->port >= w->j->conf.n_ports || !w->in->p.up)
+		return REASON_PORT_DOWN;
+	if ((w->l.odd & ODD_VLAN) != 0)
+		return REASON_VLAN;
+	if ((w->l.odd & ODD_TRUNC_ETH) != 0 || w->f->len < ETH_HLEN)
+		return REASON_MALFORMED;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		enum reason r = steps[i](w);
+		if (r != REASON_NONE)
+			return r;
+		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
+			return REASON_ETHERTYPE;
+	}
+	enum reason r = step_icmp(w);
+	if (r != REASON_NONE)
+		return r;
+	if (w->l.fragment && !w->l.first_fragment)
+		return way_later_fragment(w);
+	return w->l.icmp_error ? way_error(w) : way_flow(w);
+}
+
+void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct judge_result *ret)
+{
+	struct way w = {.j = j, .now_ns = now_boot_ns, .f = f, .ret = ret};
+	memset(ret, 0, sizeof(*ret));
+	ret->verdict = VERDICT_DROP;
+	w.in = &j->ports[f->port < JUDGE_PORTS ? f->port : 0];
+	packet_decode(f, &w.l);
+	count_kind(&w);
+	enum reason r = way_of(&w);
+	ret->reason = (uint8_t)r;
+	if (r == REASON_NONE) {
+		ret->verdict = VERDICT_FORWARD;
+		j->stats->forwarded++;
+	} else if (ret->verdict == VERDICT_FORWARD) {
+		ret->verdict = VERDICT_DROP; /* the conversation may go on, this frame not */
+	}
+	j->stats->reasons[r]++;
+	j->stats->replies += ret->n_replies;
+}
+
+/* ---- time -------------------------------------------------------------------------------------------- */
+
+void judge_tick(struct judge *j, int64_t now_boot_ns)
+{
+	struct flow_counts c;
+	flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
+	report_sums(j, now_boot_ns);
+	flow_read_counts(j->table, &c);
+	j->stats->flows_active = c.active;
+	j->stats->flows_total = c.total;
+	j->stats->flows_evicted = c.evicted;
+	j->stats->flows_refused = c.refused;
+}
+
+void judge_finish(struct judge *j, int64_t now_boot_ns)
+{
+	flow_remove_port(j->table, FLOW_NO_PORT, FLOW_END_SHUTDOWN, now_boot_ns);
+	j->summed_ns = 0; /* tell the last sums now */
+	judge_tick(j, now_boot_ns);
+}
+
+int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
+		   int64_t now_boot_ns)
+{
+	if (index >= j->conf.n_ports)
+		return SKEP_ERANGE;
+	flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
+	return binding_set(j, index, port);
+}

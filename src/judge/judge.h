@@ -4,8 +4,9 @@
  * reason; plus at most two small frames that the wall says itself (ARP and ND answers, resets).
  * Pure: no I/O, no clock of its own, no allocation after judge_create. Used by wall.
  *
- * Files: judge.c the way of a frame; binding.c which address lives at which port; neigh.c ARP and
- * ND; spoof.c who may speak; nat.c translation.
+ * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
+ * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
+ * translation; answer.c what the wall says itself; report.c events.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H
@@ -37,7 +38,8 @@ struct judge_conf {
 	struct conf_wall wall;
 	uint32_t n_host;             /* addresses and networks of the host: off limits */
 	struct prefix host[CONF_PREFIXES];
-	uint64_t boot_id;            /* seeds flow ids, so that they are unique across restarts */
+	uint64_t boot_id;            /* wall start, ms since the epoch: flow ids begin at this * 4096,
+					so that they are unique across restarts */
 };
 
 /* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
@@ -77,6 +79,8 @@ typedef void judge_emit_fn(void *ctx, const struct event *e);
 /* Size of the shared limit state (held by super in a file, so a restart buys nobody a fresh
  * budget). It is checked on creation and started anew, with a health event, if it is not ours. */
 size_t judge_limits_bytes(void);
+/* Bytes of arena that judge_create needs. */
+size_t judge_arena_bytes(const struct judge_conf *conf);
 MUST_USE int judge_create(struct arena *arena, const struct judge_conf *conf, void *limits,
 			  struct wall_stats *stats, judge_emit_fn *emit, void *emit_ctx,
 			  int64_t now_boot_ns, struct judge **ret);

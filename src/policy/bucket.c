@@ -33,3 +33,12 @@ bool policy_bucket_take(int64_t *bucket_ns, uint64_t per_second, uint64_t n, int
 	*bucket_ns += cost_ns(per_second, n);
 	return true;
 }
+
+bool policy_rate_take(int64_t *bucket_ns, int64_t price_ns, int64_t burst_ns, int64_t now_ns)
+{
+	int64_t from = *bucket_ns > now_ns ? *bucket_ns : now_ns;
+	if (from > now_ns && from + price_ns - now_ns > burst_ns)
+		return false;
+	*bucket_ns = from + price_ns;
+	return true;
+}

@@ -49,8 +49,11 @@ void policy_read(const struct policy_limits *p, unsigned slot, enum policy_class
  * full). per_second 0: no cap. One item that alone is larger than the burst passes a full bucket.
  * Takes n if there is room. */
 bool policy_bucket_take(int64_t *bucket_ns, uint64_t per_second, uint64_t n, int64_t now_ns);
-/* Would it be taken? */
+/* Would it be taken? (per_second and n as above.) */
 bool policy_bucket_has(int64_t bucket_ns, uint64_t per_second, uint64_t n, int64_t now_ns);
+
+/* The same with the price of one item and the burst given as times: for a few things a second. */
+bool policy_rate_take(int64_t *bucket_ns, int64_t price_ns, int64_t burst_ns, int64_t now_ns);
 
 /* ---- off limits ------------------------------------------------------------------------------ */
 

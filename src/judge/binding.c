@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which address lives at which port. There are at most two dozen ports, so every question is one
+ * short walk; addresses can change while the wall runs.
+ */
+#include "judge/judge_priv.h"
+
+#include <string.h>
+
+int binding_set(struct judge *j, uint16_t index, const struct judge_port *p)
+{
+	if (index >= j->conf.n_ports || memchr(p->name, '\0', sizeof(p->name)) == NULL ||
+	    p->kind > JUDGE_LOGHOST || (p->kind == JUDGE_OUTSIDE) != (index == 0))
+		return SKEP_ERANGE;
+	struct port_state *s = &j->ports[index];
+	const char *keep[JUDGE_PORTS];
+	size_t n = 0;
+	for (uint32_t i = 1; i < j->conf.n_ports; i++)
+		if (i != index)
+			keep[n++] = j->conf.ports[i].name;
+	if (index != 0) {
+		unsigned slot;
+		int err = policy_slot(j->limits, p->name, keep, n, &slot);
+		if (err != 0)
+			return err;
+		s->limits = j->limits;
+		s->slot = slot;
+	}
+	s->p = *p;
+	j->conf.ports[index] = *p;
+	text_copy(j->stats->ports[index].name, sizeof(j->stats->ports[index].name), p->name);
+	for (uint32_t i = 0; i < j->conf.n_forwards; i++) {
+		const struct conf_forward *fw = &j->conf.forwards[i];
+		if (j->forward_port[i] == index)
+			j->forward_port[i] = FLOW_NO_PORT;
+		if (index != 0 && strncmp(fw->guest, p->name, sizeof(fw->guest)) == 0)
+			j->forward_port[i] = index;
+	}
+	return 0;
+}
+
+int binding_setup(struct judge *j)
+{
+	if (j->conf.n_ports == 0 || j->conf.n_ports > JUDGE_PORTS ||
+	    j->conf.n_forwards > CONF_FORWARDS || j->conf.n_host > CONF_PREFIXES)
+		return SKEP_ERANGE;
+	for (uint32_t i = 0; i < CONF_FORWARDS; i++)
+		j->forward_port[i] = FLOW_NO_PORT;
+	for (uint16_t i = 0; i < j->conf.n_ports; i++) {
+		struct judge_port p = j->conf.ports[i];
+		int err = binding_set(j, i, &p);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+uint16_t binding_inside(const struct judge *j, const struct addr *a)
+{
+	for (uint16_t i = 1; i < j->conf.n_ports; i++) {
+		const struct judge_port *p = &j->ports[i].p;
+		if (addr_eq(a->ver == 4 ? &p->inside : &p->inside6, a))
+			return i;
+	}
+	return FLOW_NO_PORT;
+}
+
+uint16_t binding_public(const struct judge *j, const struct addr *a)
+{
+	for (uint16_t i = 1; i < j->conf.n_ports; i++)
+		if (addr_eq(binding_public_of(&j->ports[i], a->ver), a))
+			return i;
+	return FLOW_NO_PORT;
+}
+
+bool binding_answers_outside(const struct judge *j, const struct addr *a)
+{
+	if (a->ver == 0)
+		return false;
+	for (uint32_t i = 0; i < j->conf.n_forwards; i++)
+		if (j->forward_port[i] != FLOW_NO_PORT && addr_eq(&j->conf.forwards[i].public, a))
+			return true;
+	return binding_public(j, a) != FLOW_NO_PORT;
+}
+
+const struct addr *binding_public_of(const struct port_state *s, uint8_t ver)
+{
+	return ver == 4 ? &s->p.public : &s->p.public6;
+}
+
+uint16_t binding_mac(const struct judge *j, const struct mac *m)
+{
+	for (uint16_t i = 1; i < j->conf.n_ports; i++)
+		if (memcmp(j->ports[i].p.mac.b, m->b, sizeof(m->b)) == 0)
+			return i;
+	return FLOW_NO_PORT;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Packet and byte rates of what leaves a guest: a conversation inside the limit can't flood. */
+#include "judge/judge_priv.h"
+
+uint32_t caps_packets(const struct way *w)
+{
+	const struct vnet *v = &w->f->vnet;
+	if (v->gso_type == 0 || v->gso_size == 0 || w->l.payload == 0 ||
+	    w->l.l3_end <= w->l.payload)
+		return 1;
+	return (w->l.l3_end - w->l.payload + v->gso_size - 1) / v->gso_size;
+}
+
+bool caps_guest_has(const struct way *w)
+{
+	const struct conf_caps *c = &w->j->conf.wall.caps;
+	return policy_bucket_has(w->in->cap_pps_ns, c->guest_pps, caps_packets(w), w->now_ns) &&
+	       policy_bucket_has(w->in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
+}
+
+enum reason caps_take(struct way *w, struct flow *f)
+{
+	const struct conf_caps *c = &w->j->conf.wall.caps;
+	uint32_t packets = caps_packets(w);
+	if (!policy_bucket_has(f->cap_pps_ns, c->flow_pps, packets, w->now_ns) ||
+	    !policy_bucket_has(f->cap_bytes_ns, c->flow_bytes, w->f->len, w->now_ns)) {
+		f->cap_dropped++;
+		report_flow_cap(w->j, f, w->now_ns);
+		return REASON_CAP_FLOW;
+	}
+	if (!caps_guest_has(w)) {
+		w->in->cap_dropped++;
+		report_guest_cap(w->j, w->in, w->now_ns);
+		return REASON_CAP_GUEST;
+	}
+	bool all = policy_bucket_take(&f->cap_pps_ns, c->flow_pps, packets, w->now_ns);
+	all &= policy_bucket_take(&f->cap_bytes_ns, c->flow_bytes, w->f->len, w->now_ns);
+	all &= policy_bucket_take(&w->in->cap_pps_ns, c->guest_pps, packets, w->now_ns);
+	all &= policy_bucket_take(&w->in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
+	return all ? REASON_NONE : REASON_CAP_FLOW;
+}

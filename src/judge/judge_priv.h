@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* judge: what its files share. */
+#ifndef SKEP_JUDGE_PRIV_H
+#define SKEP_JUDGE_PRIV_H
+
+#include "flow/flow.h"
+#include "judge/judge.h"
+#include "policy/policy.h"
+
+enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
+enum { ETHERTYPE_V4 = 0x0800, ETHERTYPE_ARP = 0x0806, ETHERTYPE_V6 = 0x86dd };
+
+#define REPLY_BYTES 2048u
+
+/* Anomalies: one row per oddity bit, then those that the judge itself finds. */
+enum anomaly { ANOMALY_SPOOFED_MAC = 13, ANOMALY_SPOOFED_ADDR, ANOMALY_FRAGMENT, ANOMALY_CSUM,
+	       ANOMALIES };
+
+struct anomaly_count {
+	uint64_t count;   /* since told_ns */
+	int64_t told_ns;
+};
+
+struct port_state {
+	struct judge_port p;
+	struct policy_limits *limits; /* NULL: outside */
+	unsigned slot;
+	int64_t cap_pps_ns, cap_bytes_ns; /* buckets: what leaves this guest */
+	uint64_t cap_dropped;
+	int64_t cap_told_ns;
+	int64_t neigh_ns, answer_ns;  /* buckets: neighbour messages, resets and ICMP errors */
+	bool limit_told[POLICY_CLASSES];
+	struct anomaly_count anomalies[ANOMALIES];
+};
+
+struct judge {
+	struct judge_conf conf;
+	struct port_state ports[JUDGE_PORTS];
+	uint16_t forward_port[CONF_FORWARDS]; /* FLOW_NO_PORT: its guest is not here */
+	struct flow_table *table;
+	struct policy_limits *limits;
+	struct policy_off_limits off_limits;
+	struct wall_stats *stats;
+	judge_emit_fn *emit;
+	void *emit_ctx;
+	uint64_t next_id;
+	int64_t events_ns, refused_events_ns; /* buckets */
+	uint64_t suppressed, full;            /* since they were last told */
+	int64_t summed_ns;
+	struct frame replies[JUDGE_REPLIES];
+};
+
+/* One frame on its way. */
+struct way {
+	struct judge *j;
+	int64_t now_ns;
+	struct frame *f;
+	struct port_state *in;
+	struct judge_result *ret;
+	struct layers l;
+	bool routed;    /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
+};
+
+/* What is to become of a new conversation. */
+struct plan {
+	uint8_t direction, reason;
+	bool limited;             /* class and limit apply */
+	bool seen_limit;          /* use is filled */
+	uint8_t class;            /* enum policy_class */
+	uint16_t guest, peer_guest; /* ports; FLOW_NO_PORT: none */
+	struct flow_key key[2];   /* key[1] only valid with REASON_NONE */
+	struct policy_use use;
+};
+
+static inline bool is_guest(const struct way *w)
+{
+	return w->in->p.kind != JUDGE_OUTSIDE;
+}
+
+/* ---- binding.c ------------------------------------------------------------------------------ */
+
+/* Prepares ports and forwards from conf. */
+MUST_USE int binding_setup(struct judge *j);
+/* Takes the port's settings over and finds its limit slot. */
+MUST_USE int binding_set(struct judge *j, uint16_t index, const struct judge_port *p);
+/* The guest's port whose inside (or public) address it is; FLOW_NO_PORT: none. */
+uint16_t binding_inside(const struct judge *j, const struct addr *a);
+uint16_t binding_public(const struct judge *j, const struct addr *a);
+/* Is the wall responsible for this address on the outside? */
+bool binding_answers_outside(const struct judge *j, const struct addr *a);
+/* The guest's public address of that version. */
+const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* Port of the guest with that MAC; FLOW_NO_PORT: none. */
+uint16_t binding_mac(const struct judge *j, const struct mac *m);
+
+/* ---- spoof.c: REASON_NONE lets the frame go on ---------------------------------------------- */
+
+enum reason spoof_mac(struct way *w);
+enum reason spoof_addr(struct way *w);
+
+/* ---- neigh.c ----------------------------------------------------------------------------------- */
+
+/* REASON_NONE: not a neighbour message. */
+enum reason neigh_way(struct way *w);
+
+/* ---- open.c: new conversations ------------------------------------------------------------------- */
+
+/* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
+enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* ---- track.c: TCP's state, lightly ------------------------------------------------------------- */
+
+/* The frame begins a new conversation over an old one with the same addresses and ports. */
+bool track_restarts(const struct way *w, const struct flow *f, unsigned side);
+/* Notes the frame; REASON_NO_FLOW: it does not belong to the conversation. */
+enum reason track_frame(struct way *w, struct flow *f, unsigned side);
+/* The class that f belongs to now. */
+enum flow_class track_class(const struct flow *f);
+
+/* ---- nat.c ------------------------------------------------------------------------------------------ */
+
+/* The key of the frame as it arrived. */
+void nat_key(const struct way *w, struct flow_key *ret);
+/* Rewrites addresses and ports for the other side. */
+void nat_apply(struct way *w, const struct flow *f, unsigned side);
+/* An ICMP error: the flow that it quotes and the side it arrived at, or NULL. */
+struct flow *nat_quoted_flow(const struct way *w, struct layers *ret_quoted, unsigned *ret_side);
+void nat_apply_error(struct way *w, struct layers *quoted, const struct flow *f, unsigned side);
+
+/* ---- caps.c ----------------------------------------------------------------------------------------- */
+
+/* Packets the frame is on the wire: a super-frame counts as its segments. */
+uint32_t caps_packets(const struct way *w);
+/* Guest cap alone, nothing taken. */
+bool caps_guest_has(const struct way *w);
+/* Both caps of what leaves a guest. */
+enum reason caps_take(struct way *w, struct flow *f);
+
+/* ---- answer.c: what the wall says itself --------------------------------------------------------- */
+
+/* A free reply buffer that will leave by port, or NULL. */
+struct frame *answer_slot(struct way *w, uint16_t port);
+void answer_reset(struct way *w);
+void answer_time_exceeded(struct way *w);
+
+/* ---- report.c: events ------------------------------------------------------------------------------ */
+
+void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, enum verdict verdict);
+void report_limit_reached(struct way *w, const struct plan *p);
+void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);
+void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns);
+void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
+void report_anomaly(struct way *w, unsigned kind);
+void report_limits_state(struct judge *j, enum policy_state state);
+/* What was summed up: caps, anomalies, suppressed events, a full table. */
+void report_sums(struct judge *j, int64_t now_ns);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first packet of a conversation: which way does it go, may it, and what will it look like on the
+ * other side. Whatever is refused is remembered as a flow of its own, so that its retransmissions
+ * neither count nor are told again.
+ */
+#include "judge/judge_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SMTP_PORT 25
+#define DNS_PORT 53
+#define SYSLOG_PORT 514
+
+static bool may_begin(const struct layers *l)
+{
+	if (l->proto == PROTO_TCP)
+		return (l->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	if (l->proto == PROTO_ICMP || l->proto == PROTO_ICMP6)
+		return l->icmp_echo_request;
+	return true;
+}
+
+/* The other side's key: what an answer from addr:port to peer looks like at that port. */
+static void set_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
+			  const struct addr *peer, uint16_t dport)
+{
+	struct flow_key *k = &p->key[1];
+	memset(k, 0, sizeof(*k));
+	k->src = *addr;
+	k->dst = *peer;
+	k->sport = sport;
+	k->dport = dport;
+	k->port = port;
+	k->proto = p->key[0].proto;
+	if (k->proto == PROTO_ICMP || k->proto == PROTO_ICMP6) {
+		k->sport = p->key[0].sport; /* the id is the same both ways */
+		k->dport = 0;
+	}
+}
+
+/* ---- inbound ------------------------------------------------------------------------------------ */
+
+static bool source_listed(const struct conf_forward *fw, const struct addr *src)
+{
+	if (fw->n_sources == 0)
+		return true;
+	for (uint32_t i = 0; i < fw->n_sources && i < CONF_SOURCES; i++)
+		if (prefix_has(&fw->sources[i], src))
+			return true;
+	return false;
+}
+
+static bool plan_forward(const struct way *w, struct plan *p)
+{
+	const struct judge *j = w->j;
+	const struct flow_key *k = &p->key[0];
+	for (uint32_t i = 0; i < j->conf.n_forwards; i++) {
+		const struct conf_forward *fw = &j->conf.forwards[i];
+		if (j->forward_port[i] == FLOW_NO_PORT || fw->proto != k->proto ||
+		    fw->public_port != k->dport || !addr_eq(&fw->public, &k->dst))
+			continue;
+		p->guest = j->forward_port[i];
+		const struct judge_port *g = &j->ports[p->guest].p;
+		const struct addr *to = k->dst.ver == 4 ? &g->inside : &g->inside6;
+		if (to->ver == 0)
+			p->reason = REASON_CLOSED;
+		else if (!source_listed(fw, &k->src))
+			p->reason = REASON_SOURCE_NOT_LISTED;
+		else
+			set_reply_key(p, p->guest, to, fw->guest_port, &k->src, k->sport);
+		return true;
+	}
+	return false;
+}
+
+static void plan_inbound(const struct way *w, struct plan *p)
+{
+	const struct flow_key *k = &p->key[0];
+	p->direction = DIR_INBOUND;
+	if (!plan_forward(w, p)) {
+		p->guest = binding_public(w->j, &k->dst);
+		if (p->guest == FLOW_NO_PORT) {
+			p->reason = REASON_CLOSED;
+			return;
+		}
+		const struct judge_port *g = &w->j->ports[p->guest].p;
+		const struct addr *to = k->dst.ver == 4 ? &g->inside : &g->inside6;
+		if (g->kind == JUDGE_LOGHOST)
+			p->reason = REASON_LOGHOST;
+		else if (to->ver == 0)
+			p->reason = REASON_CLOSED;
+		else
+			set_reply_key(p, p->guest, to, k->dport, &k->src, k->sport);
+	}
+	if (p->reason == REASON_NONE && !w->j->ports[p->guest].p.up)
+		p->reason = REASON_PORT_DOWN;
+}
+
+/* ---- from a guest --------------------------------------------------------------------------------- */
+
+static const struct conf_limit *limit_of(const struct judge *j, unsigned class)
+{
+	const struct conf_limits *l = &j->conf.wall.limits;
+	const struct conf_limit *const of[] = {&l->tcp,   &l->udp, &l->icmp,
+					       &l->other, &l->dns, &l->lateral};
+	_Static_assert(ARRAY_LEN(of) == POLICY_CLASSES, "a limit for each class");
+	return of[class];
+}
+
+static unsigned class_of(uint8_t proto)
+{
+	if (proto == PROTO_TCP)
+		return POLICY_TCP;
+	if (proto == PROTO_UDP)
+		return POLICY_UDP;
+	return proto == PROTO_ICMP || proto == PROTO_ICMP6 ? POLICY_ICMP : POLICY_OTHER;
+}
+
+static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
+{
+	const struct judge_port *g = &w->j->ports[to].p;
+	const struct flow_key *k = &p->key[0];
+	const struct addr *inside = k->dst.ver == 4 ? &g->inside : &g->inside6;
+	bool syslog = (k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT;
+	p->direction = DIR_LATERAL;
+	p->peer_guest = to;
+	if (w->in->p.kind == JUDGE_LOGHOST || (g->kind == JUDGE_LOGHOST && !syslog))
+		p->reason = REASON_LOGHOST;
+	else if (inside->ver == 0)
+		p->reason = REASON_CLOSED;
+	else if (!g->up)
+		p->reason = REASON_PORT_DOWN;
+	if (p->reason != REASON_NONE)
+		return;
+	p->limited = g->kind != JUDGE_LOGHOST; /* the record must not run dry */
+	p->class = POLICY_LATERAL;
+	set_reply_key(p, to, inside, k->dport, &k->src, k->sport);
+}
+
+static bool to_resolver(const struct judge *j, const struct flow_key *k)
+{
+	const struct conf_network *n = &j->conf.network;
+	return (k->proto == PROTO_UDP || k->proto == PROTO_TCP) && k->dport == DNS_PORT &&
+	       addr_eq(&k->dst, k->dst.ver == 4 ? &n->resolver : &n->resolver6);
+}
+
+static void plan_outbound(const struct way *w, struct plan *p)
+{
+	const struct judge *j = w->j;
+	const struct flow_key *k = &p->key[0];
+	const struct addr *public = binding_public_of(w->in, k->src.ver);
+	bool dns = to_resolver(j, k);
+	p->direction = DIR_OUTBOUND;
+	if (w->in->p.kind == JUDGE_LOGHOST)
+		p->reason = REASON_LOGHOST;
+	else if (!dns && policy_is_off_limits(&j->off_limits, &k->dst))
+		p->reason = REASON_OFF_LIMITS;
+	else if (k->proto == PROTO_TCP && k->dport == SMTP_PORT)
+		p->reason = REASON_SMTP;
+	else if (public->ver == 0)
+		p->reason = REASON_CLOSED;
+	else if (!j->ports[0].p.up)
+		p->reason = REASON_PORT_DOWN;
+	if (p->reason != REASON_NONE)
+		return;
+	p->limited = true;
+	p->class = dns ? POLICY_DNS : (uint8_t)class_of(k->proto);
+	set_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
+}
+
+static bool of_the_honeynet(const struct judge *j, const struct addr *dst)
+{
+	const struct conf_network *n = &j->conf.network;
+	if (addr_eq(dst, dst->ver == 4 ? &n->gateway : &n->gateway6))
+		return true;
+	/* With IPv6 the inside network may be the public one, outer router included: only what is
+	 * private is surely ours. */
+	return dst->ver == 4 && prefix_has(&n->inside, dst);
+}
+
+static void plan_from_guest(const struct way *w, struct plan *p)
+{
+	const struct judge *j = w->j;
+	const struct addr *dst = &p->key[0].dst;
+	uint16_t to = binding_inside(j, dst);
+	if (to == FLOW_NO_PORT)
+		to = binding_public(j, dst);
+	p->guest = w->f->port;
+	if (to == w->f->port ||
+	    (to == FLOW_NO_PORT && of_the_honeynet(j, dst) && !to_resolver(j, &p->key[0]))) {
+		p->direction = DIR_LATERAL;
+		p->reason = w->in->p.kind == JUDGE_LOGHOST ? REASON_LOGHOST : REASON_CLOSED;
+	} else if (to != FLOW_NO_PORT) {
+		plan_lateral(w, p, to);
+	} else if (binding_answers_outside(j, dst)) { /* a forward: for the outside only */
+		p->direction = DIR_OUTBOUND;
+		p->reason = REASON_CLOSED;
+	} else {
+		plan_outbound(w, p);
+	}
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------ */
+
+static void charge(struct way *w, struct plan *p)
+{
+	if (!p->limited)
+		return;
+	const struct conf_limit *l = limit_of(w->j, p->class);
+	p->seen_limit = l->n > 0;
+	if (!policy_charge(w->in->limits, w->in->slot, p->class, l, w->now_ns, &p->use))
+		p->reason = REASON_LIMIT;
+	if (p->seen_limit)
+		report_limit_reached(w, p);
+}
+
+static enum flow_class first_class(const struct plan *p)
+{
+	if (p->reason != REASON_NONE)
+		return FLOW_REFUSED;
+	if (p->direction == DIR_INBOUND)
+		return FLOW_HALF_OPEN;
+	if (p->key[0].proto == PROTO_TCP)
+		return FLOW_UNANSWERED;
+	return p->key[0].proto == PROTO_UDP ? FLOW_UDP : FLOW_ICMP;
+}
+
+static void count_new(struct way *w, const struct plan *p)
+{
+	struct wall_stats *s = w->j->stats;
+	if (p->direction == DIR_INBOUND)
+		s->inbound++;
+	else if (p->direction == DIR_OUTBOUND)
+		s->outbound++;
+	else
+		s->lateral++;
+	if (p->reason == REASON_LIMIT)
+		s->limited++;
+}
+
+/* Puts the flow in the table. A refused one that finds no room is refused all the same. */
+static struct flow *enter(struct way *w, struct plan *p)
+{
+	struct flow *f = NULL;
+	bool open = p->reason == REASON_NONE;
+	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(p),
+			   w->now_ns, &f);
+	if (err == -EEXIST && open) {
+		/* Another conversation looks the same on the far side. */
+		p->reason = REASON_CLOSED;
+		err = flow_add(w->j->table, &p->key[0], NULL, FLOW_REFUSED, w->now_ns, &f);
+	}
+	if (err == 0) {
+		f->id = w->j->next_id++;
+	} else {
+		p->reason = REASON_TABLE_FULL;
+		w->j->full++;
+		return NULL;
+	}
+	f->direction = p->direction;
+	f->reason = p->reason;
+	f->verdict = p->reason == REASON_NONE    ? VERDICT_FORWARD
+		     : p->reason == REASON_LIMIT ? VERDICT_LIMIT
+						 : VERDICT_DROP;
+	f->guest = p->guest;
+	f->peer_guest = p->peer_guest;
+	f->icmp_type = w->l.icmp_type;
+	f->icmp_code = w->l.icmp_code;
+	return f;
+}
+
+enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow)
+{
+	struct plan p = {.guest = FLOW_NO_PORT, .peer_guest = FLOW_NO_PORT};
+	p.key[0] = *key;
+	if (!may_begin(&w->l)) {
+		/* Towards addresses that are nobody's the wall stays silent. */
+		if (is_guest(w) || binding_answers_outside(w->j, &key->dst))
+			answer_reset(w);
+		return REASON_NO_FLOW;
+	}
+	if (is_guest(w))
+		plan_from_guest(w, &p);
+	else
+		plan_inbound(w, &p);
+	w->ret->direction = p.direction;
+	if (p.reason == REASON_NONE && !w->routed) {
+		/* Sent to a neighbour's MAC: then it must be that neighbour's address. */
+		uint16_t to = p.key[1].port;
+		if (to == 0 || memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
+			return REASON_NOT_FOR_US;
+	}
+	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w)) {
+		w->in->cap_dropped++;
+		report_guest_cap(w->j, w->in, w->now_ns);
+		return REASON_CAP_GUEST;
+	}
+	if (p.reason == REASON_NONE)
+		charge(w, &p);
+	struct flow *f = enter(w, &p);
+	if (f == NULL)
+		return p.reason;
+	w->ret->first = true;
+	w->ret->flow_id = f->id;
+	w->ret->verdict = f->verdict;
+	count_new(w, &p);
+	report_connection(w, &p, f->id, f->verdict);
+	if (p.reason != REASON_NONE) {
+		f->pkts[0] = 1;
+		f->bytes[0] = w->f->len;
+	}
+	*ret_flow = f;
+	return p.reason;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who may speak: a guest with its own MAC and addresses only; the outside with anything but ours. */
+#include "judge/judge_priv.h"
+
+#include <string.h>
+
+static bool all_zero(const uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (b[i] != 0)
+			return false;
+	return true;
+}
+
+enum reason spoof_mac(struct way *w)
+{
+	const uint8_t *src = w->f->data + 6;
+	bool own = memcmp(src, w->in->p.mac.b, 6) == 0;
+	/* From outside our own MAC is a loop or a lie; a group address is never a source. */
+	bool fine = is_guest(w) ? own : !own && (src[0] & 1) == 0 && !all_zero(src, 6);
+	if (fine)
+		return REASON_NONE;
+	report_anomaly(w, ANOMALY_SPOOFED_MAC);
+	return REASON_SPOOFED_MAC;
+}
+
+static bool is_link_local(const struct addr *a)
+{
+	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+static bool is_multicast(const struct addr *a)
+{
+	return a->ver == 6 ? a->b[0] == 0xff : a->ver == 4 && a->b[0] >= 224;
+}
+
+static bool dhcp(const struct layers *l)
+{
+	if (l->proto != PROTO_UDP)
+		return false;
+	uint16_t lo = l->ip_ver == 4 ? 67 : 546;
+	return (l->sport == lo || l->sport == lo + 1) && (l->dport == lo || l->dport == lo + 1);
+}
+
+static enum reason guest_addr(const struct way *w)
+{
+	const struct addr *src = &w->l.src;
+	const struct addr *own = src->ver == 4 ? &w->in->p.inside : &w->in->p.inside6;
+	if (addr_eq(src, own))
+		return REASON_NONE;
+	/* Address configuration and its chatter: never passed, but no lie either. */
+	if (is_multicast(&w->l.dst) && (is_link_local(src) || all_zero(src->b, 16)))
+		return REASON_MULTICAST;
+	return REASON_SPOOFED_ADDR;
+}
+
+static enum reason outside_addr(const struct way *w)
+{
+	const struct judge *j = w->j;
+	const struct addr *src = &w->l.src;
+	const struct prefix *inside =
+		src->ver == 4 ? &j->conf.network.inside : &j->conf.network.inside6;
+	if (binding_answers_outside(j, src) || binding_inside(j, src) != FLOW_NO_PORT ||
+	    is_multicast(src))
+		return REASON_SPOOFED_ADDR;
+	if (src->ver == 4) {
+		if (src->b[0] == 0 || src->b[0] == 127 || prefix_has(inside, src))
+			return REASON_SPOOFED_ADDR;
+		return REASON_NONE;
+	}
+	/* Without translation the inside network is the public one and its router has an address in
+	 * it, so there only bound addresses are ours; :: and ::1 are nobody's. */
+	if (all_zero(src->b, 15) && src->b[15] <= 1)
+		return REASON_SPOOFED_ADDR;
+	return is_link_local(src) ? REASON_NOT_FOR_US : REASON_NONE;
+}
+
+enum reason spoof_addr(struct way *w)
+{
+	if (w->l.src.ver == 0)
+		return REASON_NONE; /* not found: malformed, as the next step says */
+	if (dhcp(&w->l))
+		return REASON_DHCP;
+	enum reason r = is_guest(w) ? guest_addr(w) : outside_addr(w);
+	if (r == REASON_SPOOFED_ADDR)
+		report_anomaly(w, ANOMALY_SPOOFED_ADDR);
+	return r;
+}
