@@ -56,6 +56,7 @@ struct flow {
 	uint8_t class;           /* enum flow_class; the table's own */
 	uint8_t direction, verdict, reason; /* enums of event.h */
 	uint8_t icmp_type, icmp_code;
+	bool cap_by_bytes;       /* which cap dropped last */
 	uint16_t guest;          /* port of the guest concerned; FLOW_NO_PORT: none */
 	uint16_t peer_guest;     /* lateral: port of the other one */
 };

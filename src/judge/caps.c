@@ -11,31 +11,37 @@ uint32_t caps_packets(const struct way *w)
 	return (w->l.l3_end - w->l.payload + v->gso_size - 1) / v->gso_size;
 }
 
-bool caps_guest_has(const struct way *w)
+bool caps_guest_has(struct way *w)
 {
 	const struct conf_caps *c = &w->j->conf.wall.caps;
-	return policy_bucket_has(w->in->cap_pps_ns, c->guest_pps, caps_packets(w), w->now_ns) &&
-	       policy_bucket_has(w->in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
+	struct port_state *in = w->in;
+	bool pps = policy_bucket_has(in->cap_pps_ns, c->guest_pps, caps_packets(w), w->now_ns);
+	bool bytes = policy_bucket_has(in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
+	if (pps && bytes)
+		return true;
+	in->cap_by_bytes = pps;
+	in->cap_dropped++;
+	report_guest_cap(w->j, in, w->now_ns);
+	return false;
 }
 
 enum reason caps_take(struct way *w, struct flow *f)
 {
 	const struct conf_caps *c = &w->j->conf.wall.caps;
-	uint32_t packets = caps_packets(w);
-	if (!policy_bucket_has(f->cap_pps_ns, c->flow_pps, packets, w->now_ns) ||
-	    !policy_bucket_has(f->cap_bytes_ns, c->flow_bytes, w->f->len, w->now_ns)) {
+	uint32_t packets = caps_packets(w), len = w->f->len;
+	bool pps = policy_bucket_has(f->cap_pps_ns, c->flow_pps, packets, w->now_ns);
+	bool bytes = policy_bucket_has(f->cap_bytes_ns, c->flow_bytes, len, w->now_ns);
+	if (!pps || !bytes) {
+		f->cap_by_bytes = pps;
 		f->cap_dropped++;
 		report_flow_cap(w->j, f, w->now_ns);
 		return REASON_CAP_FLOW;
 	}
-	if (!caps_guest_has(w)) {
-		w->in->cap_dropped++;
-		report_guest_cap(w->j, w->in, w->now_ns);
+	if (!caps_guest_has(w))
 		return REASON_CAP_GUEST;
-	}
 	bool all = policy_bucket_take(&f->cap_pps_ns, c->flow_pps, packets, w->now_ns);
-	all &= policy_bucket_take(&f->cap_bytes_ns, c->flow_bytes, w->f->len, w->now_ns);
+	all &= policy_bucket_take(&f->cap_bytes_ns, c->flow_bytes, len, w->now_ns);
 	all &= policy_bucket_take(&w->in->cap_pps_ns, c->guest_pps, packets, w->now_ns);
-	all &= policy_bucket_take(&w->in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
+	all &= policy_bucket_take(&w->in->cap_bytes_ns, c->guest_bytes, len, w->now_ns);
 	return all ? REASON_NONE : REASON_CAP_FLOW;
 }

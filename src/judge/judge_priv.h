@@ -27,6 +27,7 @@ struct port_state {
 	unsigned slot;
 	int64_t cap_pps_ns, cap_bytes_ns; /* buckets: what leaves this guest */
 	uint64_t cap_dropped;
+	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns;  /* buckets: neighbour messages, resets and ICMP errors */
 	bool limit_told[POLICY_CLASSES];
@@ -131,8 +132,8 @@ void nat_apply_error(struct way *w, struct layers *quoted, const struct flow *f,
 
 /* Packets the frame is on the wire: a super-frame counts as its segments. */
 uint32_t caps_packets(const struct way *w);
-/* Guest cap alone, nothing taken. */
-bool caps_guest_has(const struct way *w);
+/* Guest cap alone, nothing taken; a drop is noted. */
+bool caps_guest_has(struct way *w);
 /* Both caps of what leaves a guest. */
 enum reason caps_take(struct way *w, struct flow *f);
 

@@ -292,11 +292,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 		if (to == 0 || memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
 			return REASON_NOT_FOR_US;
 	}
-	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w)) {
-		w->in->cap_dropped++;
-		report_guest_cap(w->j, w->in, w->now_ns);
+	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w))
 		return REASON_CAP_GUEST;
-	}
 	if (p.reason == REASON_NONE)
 		charge(w, &p);
 	struct flow *f = enter(w, &p);

@@ -260,20 +260,26 @@ void report_limit_reached(struct way *w, const struct plan *p)
 	emit(w->j, &e);
 }
 
+static uint32_t cap_max(uint64_t cap)
+{
+	return cap < UINT32_MAX ? (uint32_t)cap : UINT32_MAX;
+}
+
 void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns)
 {
+	const struct conf_caps *c = &j->conf.wall.caps;
 	if (f->cap_told_ns != 0 && now_ns - f->cap_told_ns < NS_PER_SEC)
 		return;
 	f->cap_told_ns = now_ns;
 	if (!room(j, false, now_ns))
 		return;
-	struct event e = limit_event(j, f->guest, "flow");
+	struct event e = limit_event(j, f->guest, f->cap_by_bytes ? "flow-bytes" : "flow-pps");
 	e.flow_id = f->id;
 	e.reason = REASON_CAP_FLOW;
 	e.direction = f->direction;
 	e.u.limit.flow_id = f->id;
 	e.u.limit.dropped = f->cap_dropped;
-	e.u.limit.max = j->conf.wall.caps.flow_pps;
+	e.u.limit.max = cap_max(f->cap_by_bytes ? c->flow_bytes : c->flow_pps);
 	e.u.limit.window_s = 1;
 	event_say(&e, "%s: a conversation is over its rate, %u packets dropped", e.u.limit.guest,
 		  f->cap_dropped);
@@ -283,13 +289,15 @@ void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns)
 
 void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns)
 {
+	const struct conf_caps *c = &j->conf.wall.caps;
 	if (s->cap_told_ns != 0 && now_ns - s->cap_told_ns < NS_PER_SEC)
 		return;
 	s->cap_told_ns = now_ns;
-	struct event e = limit_event(j, (uint16_t)(s - j->ports), "guest");
+	struct event e = limit_event(j, (uint16_t)(s - j->ports),
+				     s->cap_by_bytes ? "guest-bytes" : "guest-pps");
 	e.reason = REASON_CAP_GUEST;
 	e.u.limit.dropped = s->cap_dropped;
-	e.u.limit.max = j->conf.wall.caps.guest_pps;
+	e.u.limit.max = cap_max(s->cap_by_bytes ? c->guest_bytes : c->guest_pps);
 	e.u.limit.window_s = 1;
 	event_say(&e, "%s is over its rate, %llu packets dropped", e.u.limit.guest,
 		  (unsigned long long)s->cap_dropped);
