@@ -1,7 +1,353 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wall: between any two ports of the honeynet. Frames come in bursts, one port after the other;
+ * judge decides about each, what may pass is sent at the end of the burst. The wall never waits for
+ * anybody: not for the recorder (marks are overwritten), not for the hub (events are counted as
+ * lost), not for a full queue of a port (the frame is gone, as on a wire). It has no file, no
+ * address and no right; when super ends, it does.
+ */
+#include "port/port.h"
 #include "role/role.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TICK_NS (100 * NS_PER_MS)
+#define STATS_EVENT_NS (60 * NS_PER_SEC)
+#define PORTS_ARENA ((size_t)24 << 20) /* burst buffers of all ports; touched only on use */
+#define HASHED 64u
+#define START_FDS (4 + JUDGE_PORTS)
+
+enum start_fd { FD_EVENTS, FD_LIMITS, FD_STATS, FD_MARKS, FD_PORTS };
+
+struct wall {
+	struct judge *judge;
+	struct wall_stats *stats;
+	struct mark_ring *marks;
+	int events;
+	uint64_t lost;
+	uint32_t n_ports;
+	struct port *ports[JUDGE_PORTS];
+	int fds[JUDGE_PORTS]; /* owned */
+	int64_t ailing_ns[JUDGE_PORTS]; /* not polled before this moment: its device is gone */
+	uint32_t to_flush; /* ports with queued frames, as bits */
+	int64_t tick_ns, beat_ns, stats_event_ns;
+};
+
+/* What the ports need, beside the event loop's own. */
+static const struct syscall_row syscalls_wall[] = {
+	{"recvmmsg", -1, 0}, {"sendmmsg", -1, 0},           {"recvfrom", -1, 0},
+	{"sendto", -1, 0},   {"getsockopt", 1, SOL_PACKET}, /* the kernel's count of drops */
+	{NULL, -1, 0},
+};
+
+/* ---- events and counters ------------------------------------------------------------------------ */
+
+static void emit(void *ctx, const struct event *e)
+{
+	struct wall *w = ctx;
+	uint64_t before = w->lost;
+	role_emit(w->events, e, &w->lost);
+	if (w->lost != 0 && w->lost != before)
+		w->stats->events_lost++;
+}
+
+static void stats_event(struct wall *w, int64_t now)
+{
+	const struct wall_stats *s = w->stats;
+	struct event e = event_new(EVENT_STATS);
+	struct event_stats *o = &e.u.stats;
+	o->uptime_s = (now - s->started_boot_ns) / NS_PER_SEC;
+	o->pkts = s->frames;
+	o->bytes = s->bytes;
+	o->ipv4 = s->ipv4;
+	o->ipv6 = s->ipv6;
+	o->tcp = s->tcp;
+	o->udp = s->udp;
+	o->icmpv4 = s->icmp;
+	o->icmpv6 = s->icmp6;
+	o->arp = s->arp;
+	o->invalid = s->reasons[REASON_MALFORMED] + s->reasons[REASON_BAD_CSUM] +
+		     s->reasons[REASON_FRAGMENT];
+	o->accepted = s->forwarded;
+	o->blocked = s->frames - s->forwarded - s->reasons[REASON_REPLIED];
+	o->flows_total = s->flows_total;
+	o->flows_active = s->flows_active;
+	o->kernel_drops = s->kernel_drops;
+	emit(w, &e);
+}
+
+/* Once a second: counters of the ports, and the sign of life. */
+static void beat(struct wall *w, int64_t now)
+{
+	uint64_t drops = 0, failed = 0;
+	for (uint32_t i = 0; i < w->n_ports; i++) {
+		struct port_stats p;
+		port_read_stats(w->ports[i], &p);
+		w->stats->ports[i].rx_frames = p.rx_frames;
+		w->stats->ports[i].rx_bytes = p.rx_bytes;
+		w->stats->ports[i].tx_frames = p.tx_frames;
+		w->stats->ports[i].tx_bytes = p.tx_bytes;
+		w->stats->ports[i].kernel_drops = p.rx_kernel_drops;
+		w->stats->ports[i].send_failed = p.tx_failed;
+		drops += p.rx_kernel_drops;
+		failed += p.tx_failed;
+	}
+	w->stats->kernel_drops = drops;
+	w->stats->send_failed = failed;
+	w->stats->beat_boot_ns = now;
+}
+
+static void tick(struct wall *w, int64_t now)
+{
+	if (now - w->tick_ns < TICK_NS)
+		return;
+	w->tick_ns = now;
+	judge_tick(w->judge, now);
+	if (now - w->beat_ns >= NS_PER_SEC) {
+		w->beat_ns = now;
+		beat(w, now);
+	}
+	if (now - w->stats_event_ns >= STATS_EVENT_NS) {
+		w->stats_event_ns = now;
+		stats_event(w, now);
+	}
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------- */
+
+static void flush(struct wall *w)
+{
+	for (uint32_t i = 0; w->to_flush != 0; i++) {
+		if ((w->to_flush >> i & 1) == 0)
+			continue;
+		port_flush(w->ports[i]);
+		w->to_flush &= ~(1u << i);
+	}
+}
+
+static void send_frame(struct wall *w, uint16_t port, struct frame *f)
+{
+	port_send(w->ports[port], f);
+	w->to_flush |= 1u << port;
+}
+
+/* The judge's own frames live only until the next one is judged. */
+static void send_replies(struct wall *w, const struct judge_result *r)
+{
+	for (uint32_t i = 0; i < r->n_replies; i++) {
+		send_frame(w, r->reply_port[i], r->replies[i]);
+		port_flush(w->ports[r->reply_port[i]]);
+		w->to_flush &= ~(1u << r->reply_port[i]);
+	}
+}
+
+static void put_mark(struct wall *w, const struct judge_result *r, const struct frame *f,
+		     const uint8_t *head, uint32_t len)
+{
+	const struct mark m = {.stamp_ns = f->stamp_ns,
+			       .flow_id = r->flow_id,
+			       .len = len,
+			       .hash = capture_hash(head, len < HASHED ? len : HASHED),
+			       .port = f->port,
+			       .verdict = r->verdict,
+			       .reason = r->reason,
+			       .direction = r->direction,
+			       .first = r->first};
+	mark_put(w->marks, &m);
+}
+
+static void one_frame(struct wall *w, struct frame *f, int64_t now)
+{
+	struct judge_result r;
+	uint8_t head[HASHED]; /* as it came in: judge edits in place */
+	uint32_t len = f->len;
+	memcpy(head, f->data, len < HASHED ? len : HASHED);
+	judge_frame(w->judge, now, f, &r);
+	if (r.verdict == VERDICT_FORWARD)
+		send_frame(w, r.out_port, f);
+	if (r.verdict != VERDICT_FORWARD || r.first)
+		put_mark(w, &r, f, head, len);
+	if (r.n_replies > 0)
+		send_replies(w, &r);
+}
+
+static void burst(struct wall *w, uint32_t port)
+{
+	struct frame *frames;
+	int64_t now = clock_boot_ns();
+	int n = port_recv(w->ports[port], &frames);
+	if (n < 0) {
+		w->ailing_ns[port] = now + TICK_NS;
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		one_frame(w, &frames[i], now);
+	flush(w); /* the next burst takes the same buffers */
+}
+
+/* ---- super's word ---------------------------------------------------------------------------------------- */
+
+static void port_message(struct wall *w, struct ipc_msg *m)
+{
+	struct msg_port p;
+	memcpy(&p, m->payload, sizeof(p));
+	if (p.index >= w->n_ports)
+		return;
+	if (p.has_fd && m->n_fds == 1) {
+		int fd = fd_take(&m->fds[0]);
+		port_reattach(w->ports[p.index], fd);
+		fd_close(&w->fds[p.index]);
+		w->fds[p.index] = fd;
+		w->ailing_ns[p.index] = 0;
+	}
+	/* On an error the old bindings stay. */
+	int err = judge_port_set(w->judge, p.index, &p.port, clock_boot_ns());
+	if (err != 0)
+		log_line(LOG_ERROR, "port %u can't be set: %s", p.index, err_text(err));
+}
+
+enum word { WORD_NONE, WORD_STOP, WORD_GONE };
+
+static enum word listen_to_super(struct wall *w)
+{
+	_Alignas(8) uint8_t buf[sizeof(struct msg_port) + 64];
+	struct ipc_msg m;
+	int err;
+	while ((err = ipc_recv(ROLE_SUPER_FD, &role_messages, ROLE_BIT(ROLE_SUPER),
+			       ROLE_BIT(ROLE_WALL), buf, sizeof(buf), &m)) == 0) {
+		bool stop = m.type == MSG_STOP;
+		if (m.type == MSG_PORT)
+			port_message(w, &m);
+		ipc_msg_done(&m);
+		if (stop)
+			return WORD_STOP;
+	}
+	return err == -EAGAIN || err == SKEP_EPEER ? WORD_NONE : WORD_GONE;
+}
+
+/* One burst of each ready port in turn: a flood at one starves no other. */
+static enum word run(struct wall *w)
+{
+	struct pollfd fds[JUDGE_PORTS + 1];
+	for (;;) {
+		int64_t now = clock_boot_ns();
+		for (uint32_t i = 0; i < w->n_ports; i++)
+			fds[i] = (struct pollfd){.fd = now < w->ailing_ns[i] ? -1
+									     : port_fd(w->ports[i]),
+						 .events = POLLIN};
+		fds[w->n_ports] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
+		int64_t wait = w->tick_ns + TICK_NS - now;
+		int n = poll(fds, w->n_ports + 1, wait > 0 ? (int)(wait / NS_PER_MS) + 1 : 0);
+		if (n < 0 && errno != EINTR)
+			return WORD_GONE;
+		if (n > 0 && fds[w->n_ports].revents != 0) {
+			enum word word = listen_to_super(w);
+			if (word != WORD_NONE)
+				return word;
+		}
+		for (uint32_t i = 0; n > 0 && i < w->n_ports; i++)
+			if (fds[i].revents != 0)
+				burst(w, i);
+		tick(w, clock_boot_ns());
+	}
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------- */
+
+static int attach(struct wall *w, struct arena *arena, const struct judge_conf *conf,
+		  const int *fds)
+{
+	struct port_pool *pool;
+	int err = port_pool_create(arena, &pool);
+	for (uint16_t i = 0; err == 0 && i < conf->n_ports; i++) {
+		struct stat st;
+		if (fstat(fds[i], &st) != 0)
+			return -errno;
+		w->fds[i] = fds[i];
+		err = port_attach(arena, pool, S_ISSOCK(st.st_mode) ? PORT_PACKET : PORT_TAP,
+				  fds[i], i, conf->ports[i].name, &w->ports[i]);
+	}
+	w->n_ports = conf->n_ports;
+	return err;
+}
+
+static int map_shared(struct wall *w, const int *fds, void **ret_limits)
+{
+	void *stats, *marks;
+	int err = shm_map(fds[FD_LIMITS], judge_limits_bytes(), true, ret_limits);
+	if (err == 0)
+		err = shm_map(fds[FD_STATS], sizeof(struct wall_stats), true, &stats);
+	if (err == 0)
+		err = shm_map(fds[FD_MARKS], mark_ring_bytes(), true, &marks);
+	if (err != 0)
+		return err;
+	w->stats = stats;
+	w->marks = mark_ring_at(marks);
+	w->events = fds[FD_EVENTS];
+	return 0;
+}
+
+static int prepare(struct wall *w, struct arena *arena, struct start_wall *start, const int *fds,
+		   size_t n_fds)
+{
+	void *limits;
+	struct judge_conf *conf = &start->judge;
+	if (conf->n_ports == 0 || conf->n_ports > JUDGE_PORTS || n_fds != FD_PORTS + conf->n_ports)
+		return SKEP_EPEER;
+	int err = map_shared(w, fds, &limits);
+	if (err == 0)
+		err = arena_create(judge_arena_bytes(conf) + PORTS_ARENA, arena);
+	if (err == 0)
+		err = attach(w, arena, conf, fds + FD_PORTS);
+	if (err != 0)
+		return err;
+	conf->boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
+	return judge_create(arena, conf, limits, w->stats, emit, w, clock_boot_ns(), &w->judge);
+}
+
+static int confine(void)
+{
+	const struct syscall_row *const tables[] = {syscalls_common, syscalls_wall};
+	const struct msg_ready ready = {(uint32_t)getpid()};
+	heap_seal();
+	int err = confine_final(tables, ARRAY_LEN(tables));
+	if (err == 0)
+		err = ipc_send(ROLE_SUPER_FD, MSG_READY, &ready, sizeof(ready), NULL, 0);
+	return err;
+}
 
 int role_wall(void)
 {
-	return 2;
+	struct start_wall start;
+	struct wall w = {0};
+	struct arena arena = {0};
+	int fds[START_FDS];
+	size_t n_fds = 0;
+	log_setup("wall", LOG_INFO);
+	int err = confine_early(0, true);
+	if (err == 0)
+		err = role_wait_start(ROLE_WALL, MSG_START_WALL, &start, sizeof(start), fds,
+				      ARRAY_LEN(fds), &n_fds);
+	if (err == 0)
+		err = prepare(&w, &arena, &start, fds, n_fds);
+	if (err == 0)
+		err = confine();
+	if (err != 0) {
+		log_line(LOG_ERROR, "wall can't start: %s", err_text(err));
+		return 1;
+	}
+	if (run(&w) == WORD_STOP) {
+		judge_finish(w.judge, clock_boot_ns());
+		beat(&w, clock_boot_ns());
+		/* Nothing is left to do about a super that is gone. */
+		err = ipc_send(ROLE_SUPER_FD, MSG_DONE, NULL, 0, NULL, 0);
+	}
+	arena_destroy(&arena);
+	return err == 0 || err == -EPIPE ? 0 : 1;
 }
