@@ -151,7 +151,7 @@ const struct row conf_guest_rows[] = {
 	{"kind", ROW_ENUM, GUEST(kind), .text = "honeypot", .text_loghost = "loghost", .choices = kind_choices,
 	 .help = "honeypot: meant to be broken into; loghost: takes their logs and may begin nothing"},
 	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
-	 .help = "image it starts from (`skep image list`)"},
+	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",
 	 .text_loghost = "96MB", .help = "its memory"},
 	{"overlay_max", ROW_BYTES, GUEST(overlay_max_bytes), .min = 64 * MB, .max = 65536 * GB, .text = "4GB",

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every row: its default is taken and comes back; its limits are taken, one past each is refused. */
+#include "conf/conf_priv.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct {
+	const struct row *rows;
+	const size_t *n;
+} tables[] = {{conf_rows, &conf_rows_n},
+	      {conf_guest_rows, &conf_guest_rows_n},
+	      {conf_forward_rows, &conf_forward_rows_n}};
+
+static union {
+	struct conf c;
+	struct conf_guest g;
+	struct conf_forward f;
+} scratch;
+
+static void each_row(void (*visit)(const struct row *row))
+{
+	for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+		for (size_t i = 0; i < *tables[t].n; i++)
+			visit(&tables[t].rows[i]);
+}
+
+static void is_stable(const struct row *row, const char *text)
+{
+	char once[8192], twice[8192];
+	struct writer w = writer_of(once, sizeof(once)), v = writer_of(twice, sizeof(twice));
+	if (row_set(row, &scratch, text) != 0)
+		fail_msg("%s refuses %s", row->path, text);
+	row_write(&w, row, &scratch);
+	row_clear(row, &scratch);
+	if (row_set(row, &scratch, once) != 0)
+		fail_msg("%s refuses %s, which it wrote", row->path, once);
+	row_write(&v, row, &scratch);
+	assert_string_equal(once, twice);
+}
+
+static void visit_default(const struct row *row)
+{
+	assert_non_null(row->help);
+	assert_true(row->size > 0);
+	if (row->text[0] != '\0')
+		is_stable(row, row->text);
+	if (row->text_loghost != NULL)
+		is_stable(row, row->text_loghost);
+	if (row->empty != NULL)
+		is_stable(row, row->empty);
+}
+
+static void test_defaults_are_taken(void **state)
+{
+	(void)state;
+	each_row(visit_default);
+}
+
+static bool is_number(const struct row *row)
+{
+	return row->type == ROW_UINT || row->type == ROW_BYTES || row->type == ROW_DURATION;
+}
+
+static int set_number(const struct row *row, uint64_t v)
+{
+	char text[64];
+	/* Durations have no unit below 1 ms in the language; their limits are whole seconds. */
+	if (row->type == ROW_DURATION)
+		snprintf(text, sizeof(text), "%" PRIu64 "ms", v / (uint64_t)NS_PER_MS);
+	else
+		snprintf(text, sizeof(text), "%" PRIu64, v);
+	return row_set(row, &scratch, text);
+}
+
+static void visit_number(const struct row *row)
+{
+	uint64_t step = row->type == ROW_DURATION ? (uint64_t)NS_PER_MS : 1;
+	if (!is_number(row))
+		return;
+	assert_true(row->max > row->min);
+	assert_int_equal(set_number(row, row->min), 0);
+	assert_int_equal(set_number(row, row->max), 0);
+	assert_int_equal(set_number(row, row->max + step), SKEP_ERANGE);
+	if (row->min > 0)
+		assert_int_equal(set_number(row, row->min - step), SKEP_ERANGE);
+	/* The field can hold what the row allows. */
+	if (row->size < 8)
+		assert_true(row->max < UINT64_C(1) << (8 * row->size));
+	assert_int_equal(row_set(row, &scratch, "99999999999999999999"), SKEP_ERANGE);
+	assert_int_equal(row_set(row, &scratch, "-1"), SKEP_EFORMAT);
+	assert_int_equal(row_set(row, &scratch, ""), SKEP_EFORMAT);
+	assert_int_equal(row_set(row, &scratch, "1 "), SKEP_EFORMAT);
+}
+
+static void test_number_limits(void **state)
+{
+	(void)state;
+	each_row(visit_number);
+}
+
+static void visit_text(const struct row *row)
+{
+	char text[CONF_PATH + 8];
+	if (row->type != ROW_NAME && row->type != ROW_PATH)
+		return;
+	memset(text, 'a', sizeof(text));
+	text[0] = row->type == ROW_PATH ? '/' : 'a';
+	assert_true(row->max < row->size);
+	text[row->max + 1] = '\0';
+	assert_int_equal(row_set(row, &scratch, text), SKEP_ERANGE);
+	text[row->max] = '\0';
+	assert_int_equal(row_set(row, &scratch, text), 0);
+	text[row->min] = '\0';
+	assert_int_equal(row_set(row, &scratch, text), 0);
+	text[row->min - 1] = '\0';
+	assert_true(row_set(row, &scratch, text) < 0);
+	assert_int_equal(row_set(row, &scratch, row->type == ROW_PATH ? "/a b" : "A"),
+			 SKEP_EFORMAT);
+}
+
+static void test_text_limits(void **state)
+{
+	(void)state;
+	each_row(visit_text);
+}
+
+static void visit_other(const struct row *row)
+{
+	static const char *const wrong[ROW_TYPES] = {
+		[ROW_BOOL] = "2",
+		[ROW_ENUM] = "nothing",
+		[ROW_UINT] = "1x",
+		[ROW_BYTES] = "1TB",
+		[ROW_DURATION] = "1y",
+		[ROW_NAME] = "-a",
+		[ROW_PATH] = "a",
+		[ROW_ADDR] = "1.2.3",
+		[ROW_PREFIX] = "10.0.0.1/24",
+		[ROW_MAC] = "01:00:00:00:00:01",
+		[ROW_LIMIT] = "4097/1h",
+		[ROW_PREFIXES] = "10.0.0.1/8",
+	};
+	assert_true(row_set(row, &scratch, wrong[row->type]) < 0);
+	if (row->type == ROW_ADDR && row->min == 4)
+		assert_true(row_set(row, &scratch, "2001:db8::1") < 0);
+	if (row->type == ROW_ADDR && row->min == 6)
+		assert_true(row_set(row, &scratch, "192.0.2.1") < 0);
+	if (row->type == ROW_MAC)
+		assert_true(row_set(row, &scratch, "00:00:00:00:00:00") < 0);
+	if (row->type == ROW_ENUM)
+		for (const struct row_choice *c = row->choices; c->name != NULL; c++)
+			is_stable(row, c->name);
+}
+
+static void test_wrong_values_are_refused(void **state)
+{
+	(void)state;
+	each_row(visit_other);
+}
+
+static void visit_limit(const struct row *row)
+{
+	if (row->type != ROW_LIMIT)
+		return;
+	is_stable(row, "0/1s");
+	is_stable(row, "4096/30d");
+	is_stable(row, "1/1s, 2/1m, 3/1h, 4/1d");
+	assert_int_equal(row_set(row, &scratch, "4097/1h"), SKEP_ERANGE);
+	assert_int_equal(row_set(row, &scratch, "1/999ms"), SKEP_ERANGE);
+	assert_int_equal(row_set(row, &scratch, "1/31d"), SKEP_ERANGE);
+	assert_int_equal(row_set(row, &scratch, "1/1s,2/1m,3/1h,4/1d,5/2d"), SKEP_EFULL);
+	/* Nothing written must never come out as "no limit". */
+	assert_int_equal(row_set(row, &scratch, ""), SKEP_EFORMAT);
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	each_row(visit_limit);
+}
+
+static void visit_prefixes(const struct row *row)
+{
+	if (row->type != ROW_PREFIXES)
+		return;
+	size_t most = row->size / sizeof(struct prefix);
+	uint32_t n;
+	row_clear(row, &scratch);
+	for (size_t i = 0; i < most; i++)
+		assert_int_equal(row_append(row, &scratch, "10.0.0.0/8"), 0);
+	assert_int_equal(row_append(row, &scratch, "10.0.0.0/8"), SKEP_EFULL);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, most);
+	row_clear(row, &scratch);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, 0);
+}
+
+static void test_prefix_lists(void **state)
+{
+	(void)state;
+	each_row(visit_prefixes);
+}
+
+static void test_the_limits_of_the_issue(void **state)
+{
+	struct conf c;
+	(void)state;
+	conf_defaults(&c);
+	assert_int_equal(c.wall.limits.tcp.n, 1);
+	assert_int_equal(c.wall.limits.tcp.w[0].max, 20);
+	assert_int_equal(c.wall.limits.tcp.w[0].window_ns, 3600 * NS_PER_SEC);
+	assert_int_equal(c.wall.limits.udp.w[0].max, 20);
+	assert_int_equal(c.wall.limits.icmp.w[0].max, 50);
+	assert_int_equal(c.wall.limits.other.w[0].max, 10);
+	assert_int_equal(c.n_guests, 2);
+	assert_int_equal(c.guests[0].memory_bytes, 384 << 20);
+	assert_int_equal(c.guests[1].kind, GUEST_LOGHOST);
+	assert_int_equal(c.guests[1].memory_bytes, 96 << 20);
+	assert_int_equal(c.guests[1].tb_size_mb, 32);
+	assert_int_equal(c.guests[1].public.ver, 0);
+	assert_int_equal(c.n_forwards, 2);
+	assert_int_equal(c.forwards[0].public_port, 24);
+	assert_int_equal(c.forwards[0].guest_port, 22);
+	assert_int_equal(c.forwards[0].n_sources, 1);
+	assert_non_null(conf_guest(&c, c.forwards[1].guest));
+	assert_null(conf_guest(&c, "nobody"));
+}
+
+static void test_rows_do_not_overlap(void **state)
+{
+	(void)state;
+	for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+		for (size_t i = 0; i < *tables[t].n; i++)
+			for (size_t j = 0; j < i; j++) {
+				const struct row *a = &tables[t].rows[i], *b = &tables[t].rows[j];
+				assert_string_not_equal(a->path, b->path);
+				assert_true(a->offset >= b->offset + b->size ||
+					    b->offset >= a->offset + a->size);
+			}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_taken),
+		cmocka_unit_test(test_number_limits),
+		cmocka_unit_test(test_text_limits),
+		cmocka_unit_test(test_wrong_values_are_refused),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_prefix_lists),
+		cmocka_unit_test(test_the_limits_of_the_issue),
+		cmocka_unit_test(test_rows_do_not_overlap),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
