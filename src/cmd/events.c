@@ -135,7 +135,8 @@ static void print_line(const struct view *v, int64_t time_ns, const json_t *o)
 	struct writer w = writer_of(buf, sizeof(buf));
 	const char *kind = text_of(o, "event_type"), *verdict = text_of(o, "verdict");
 	const char *direction = text_of(o, "direction"), *text = text_of(o, "text");
-	const json_t *body = json_object_get(o, kind);
+	bool incident = strcmp(kind, "incident") == 0;
+	const json_t *body = json_object_get(o, incident ? "activity" : kind);
 	const char *guest = text_of(body, "guest");
 	event_time_text(time_ns, when);
 	when[23] = '\0'; /* milliseconds are enough for people */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * skep.json: what only we know. Every line has the same eleven keys and then one object named like
- * its event_type; null means "does not apply". docs/skep-schema.json is the contract.
+ * its event_type ("activity" for an incident, whose own name is the key of the id that every line
+ * carries); null means "does not apply". docs/skep-schema.json is the contract.
  */
 #include "event/event_priv.h"
 
@@ -171,7 +172,8 @@ json_t *json_skep(const struct event *e, const char *sensor)
 	bad |= put_int(o, "priority", e->priority);
 	bad |= put_text(o, "text", e->text, sizeof(e->text));
 	bad |= put_body(body, e);
-	bad |= json_object_set_new(o, kind, body);
+	const char *key = e->kind == EVENT_INCIDENT ? "activity" : kind;
+	bad |= json_object_set_new(o, key, body);
 	if (bad == 0)
 		return o;
 	json_decref(o);
