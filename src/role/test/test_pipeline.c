@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hub and ledger as they really run, each a process of its own with its filter, fed over the real
+ * channels; this test plays super, wall and keeper, and reads the store as `skep events` does.
+ */
+#include "role/role.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LEDGER_UID 61234
+
+enum { WALL, KEEPER, SUPER, SOURCES };
+
+struct rig {
+	char dir[32];
+	int hub_super[2], ledger_super[2], hub_ledger[2], sources[SOURCES][2];
+	pid_t hub, ledger;
+};
+
+static pid_t start_role(int super_fd, int (*run)(void), uid_t uid)
+{
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	int fd = dup(super_fd);
+	/* Only descriptor 3, as super would have it. */
+	dup2(fd, ROLE_SUPER_FD);
+	for (int i = ROLE_SUPER_FD + 1; i < 64; i++)
+		close(i);
+	if (uid != 0 && geteuid() == 0 && (setgid(uid) != 0 || setuid(uid) != 0))
+		_exit(99);
+	exit(run());
+}
+
+static void expect(int fd, enum role from, uint16_t type)
+{
+	char buf[64];
+	struct ipc_msg m;
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&pfd, 1, 20000), 1);
+	assert_int_equal(ipc_recv(fd, &role_messages, ROLE_BIT(from), ROLE_BIT(ROLE_SUPER), buf,
+				  sizeof(buf), &m),
+			 0);
+	assert_int_equal(m.type, type);
+}
+
+static void start_ledger(struct rig *r)
+{
+	struct start_ledger start = {0};
+	CLEANUP(fd_close) int dirfd = open(r->dir, O_RDONLY | O_DIRECTORY);
+	assert_true(dirfd >= 0);
+	start.conf.keep_days = 30;
+	start.conf.disk_bytes = 1u << 30;
+	text_copy(start.sensor, sizeof(start.sensor), "test");
+	const int fds[] = {r->hub_ledger[1], dirfd};
+	r->ledger = start_role(r->ledger_super[1], role_ledger, LEDGER_UID);
+	assert_int_equal(
+		ipc_send(r->ledger_super[0], MSG_START_LEDGER, &start, sizeof(start), fds, 2), 0);
+	expect(r->ledger_super[0], ROLE_LEDGER, MSG_READY);
+}
+
+static void start_hub(struct rig *r)
+{
+	struct start_hub start = {0};
+	start.conf.incident_quiet_ns = 600 * NS_PER_SEC;
+	start.n_sources = SOURCES;
+	start.sources[WALL].role = ROLE_WALL;
+	text_copy(start.sources[WALL].name, EVENT_NAME, "wall");
+	start.sources[KEEPER].role = ROLE_KEEPER;
+	text_copy(start.sources[KEEPER].name, EVENT_NAME, "web1");
+	start.sources[SUPER].role = ROLE_SUPER;
+	text_copy(start.sources[SUPER].name, EVENT_NAME, "super");
+	int fds[1 + SOURCES] = {r->hub_ledger[0]};
+	for (int i = 0; i < SOURCES; i++)
+		fds[i + 1] = r->sources[i][0];
+	r->hub = start_role(r->hub_super[1], role_hub, LEDGER_UID + 1);
+	assert_int_equal(
+		ipc_send(r->hub_super[0], MSG_START_HUB, &start, sizeof(start), fds, 1 + SOURCES),
+		0);
+	expect(r->hub_super[0], ROLE_HUB, MSG_READY);
+}
+
+static int set_up(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	assert_non_null(r);
+	text_copy(r->dir, sizeof(r->dir), "/tmp/skep-test-XXXXXX");
+	assert_non_null(mkdtemp(r->dir));
+	if (geteuid() == 0)
+		assert_int_equal(chown(r->dir, LEDGER_UID, LEDGER_UID), 0);
+	assert_int_equal(ipc_pair(1 << 20, r->hub_super), 0);
+	assert_int_equal(ipc_pair(1 << 20, r->ledger_super), 0);
+	assert_int_equal(ipc_pair(1 << 20, r->hub_ledger), 0);
+	for (int i = 0; i < SOURCES; i++)
+		assert_int_equal(ipc_pair(4 << 20, r->sources[i]), 0);
+	*state = r;
+	return 0;
+}
+
+static void kill_role(pid_t *pid)
+{
+	if (*pid <= 0)
+		return;
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+	*pid = 0;
+}
+
+static int tear_down(void **state)
+{
+	struct rig *r = *state;
+	char command[64];
+	kill_role(&r->hub);
+	kill_role(&r->ledger);
+	snprintf(command, sizeof(command), "rm -rf %s", r->dir);
+	assert_int_equal(system(command), 0);
+	for (int i = 0; i < SOURCES; i++) {
+		fd_close(&r->sources[i][0]);
+		fd_close(&r->sources[i][1]);
+	}
+	for (int i = 0; i < 2; i++) {
+		fd_close(&r->hub_super[i]);
+		fd_close(&r->ledger_super[i]);
+		fd_close(&r->hub_ledger[i]);
+	}
+	free(r);
+	return 0;
+}
+
+static void stop(int super_fd, pid_t *pid, enum role role)
+{
+	int status = -1;
+	assert_int_equal(ipc_send(super_fd, MSG_STOP, NULL, 0, NULL, 0), 0);
+	expect(super_fd, role, MSG_DONE);
+	assert_int_equal(waitpid(*pid, &status, 0), *pid);
+	*pid = 0;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void send_event(struct rig *r, int source, const struct event *e)
+{
+	assert_int_equal(ipc_send(r->sources[source][1], MSG_EVENT, e, sizeof(*e), NULL, 0), 0);
+}
+
+static struct event connection(uint64_t flow_id, enum event_direction d, enum verdict v)
+{
+	struct event e = event_new(EVENT_CONNECTION);
+	struct event_tuple *t = &e.u.connection.tuple;
+	e.flow_id = flow_id;
+	e.direction = (uint8_t)d;
+	e.verdict = (uint8_t)v;
+	t->proto = 6;
+	t->sport = t->in_sport = 40000;
+	t->dport = t->in_dport = 22;
+	t->src = t->in_src = addr_from_v4("\xc6\x33\x64\x42");
+	t->dst = addr_from_v4("\xcb\x00\x71\x0a");
+	t->in_dst = addr_from_v4("\x0a\x63\x00\x0a");
+	text_copy(t->guest, EVENT_NAME, "web1");
+	return e;
+}
+
+struct seen {
+	uint64_t last_id;
+	unsigned n, unordered;
+	char last[4096];
+};
+
+static bool on_row(void *ctx, uint64_t id, int64_t time_ns, const char *json)
+{
+	struct seen *s = ctx;
+	(void)time_ns;
+	s->unordered += id <= s->last_id;
+	s->last_id = id;
+	s->n++;
+	text_copy(s->last, sizeof(s->last), json);
+	return true;
+}
+
+static struct seen search(struct rig *r, const char *kind)
+{
+	struct store_query q = {.kind = kind};
+	struct seen s = {0};
+	assert_int_equal(store_search(r->dir, &q, on_row, &s), 0);
+	return s;
+}
+
+static struct seen wait_rows(struct rig *r, const char *kind, unsigned n)
+{
+	struct seen s = {0};
+	for (int i = 0; i < 100; i++) {
+		s = search(r, kind);
+		if (s.n >= n)
+			break;
+		usleep(50000);
+	}
+	return s;
+}
+
+static void events_arrive_with_id_incident_and_community_id(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	struct event in = connection(11, DIR_INBOUND, VERDICT_FORWARD);
+	send_event(r, WALL, &in);
+	struct seen s = wait_rows(r, "connection", 1);
+	assert_int_equal(s.n, 1);
+	assert_non_null(strstr(s.last, "\"community_id\":\"1:"));
+	assert_non_null(strstr(s.last, "\"verdict\":\"forward\""));
+	assert_null(strstr(s.last, "\"incident\":null"));
+	s = search(r, "incident");
+	assert_int_equal(s.n, 1);
+	assert_non_null(strstr(s.last, "\"peer\":\"198.51.100.66\""));
+	struct event out = connection(12, DIR_OUTBOUND, VERDICT_LIMIT);
+	send_event(r, WALL, &out);
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+	s = search(r, NULL);
+	assert_int_equal(s.unordered, 0);
+	s = search(r, "incident");
+	assert_int_equal(s.n, 2); /* the stop told the flows */
+	assert_non_null(strstr(s.last, "\"flow_ids\":[11,12]"));
+}
+
+static void what_a_role_may_not_say_is_refused_and_told(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	struct event e = event_new(EVENT_GUEST);
+	text_copy(e.u.guest.state, EVENT_NAME, "stopped");
+	text_copy(e.u.guest.guest, EVENT_NAME, "web2");
+	send_event(r, WALL, &e); /* not the wall's to say */
+	send_event(r, KEEPER, &e); /* another keeper's guest */
+	text_copy(e.u.guest.guest, EVENT_NAME, "web1");
+	send_event(r, KEEPER, &e);
+	e = connection(5, DIR_INBOUND, VERDICT_FORWARD);
+	send_event(r, KEEPER, &e);
+	memset(e.text, 'x', sizeof(e.text));
+	send_event(r, WALL, &e); /* not terminated */
+	assert_true(send(r->sources[WALL][1], "rubbish", 7, MSG_NOSIGNAL) == 7);
+	e = event_new(EVENT_HEALTH);
+	text_copy(e.u.health.role, EVENT_NAME, "super"); /* in super's name */
+	text_copy(e.u.health.what, EVENT_NAME, "restarted");
+	send_event(r, WALL, &e);
+	assert_int_equal(wait_rows(r, "guest", 1).n, 1);
+	struct seen s = wait_rows(r, "health", 3);
+	assert_int_equal(s.n, 3); /* the wall's own, and two complaints */
+	assert_int_equal(search(r, "guest").n, 1);
+	assert_int_equal(search(r, "connection").n, 0);
+	struct store_query q = {.kind = "health"};
+	s = (struct seen){0};
+	q.limit = 1;
+	assert_int_equal(store_search(r->dir, &q, on_row, &s), 0);
+	assert_non_null(strstr(s.last, "\"role\":\"wall\""));
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+}
+
+static void killed_roles_come_back_and_nothing_queued_is_lost(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	struct event e = connection(1, DIR_INBOUND, VERDICT_FORWARD);
+	send_event(r, WALL, &e);
+	assert_int_equal(wait_rows(r, "connection", 1).n, 1);
+	kill_role(&r->ledger);
+	for (uint64_t i = 2; i <= 300; i++) {
+		e = connection(i, DIR_INBOUND, VERDICT_DROP);
+		send_event(r, WALL, &e);
+	}
+	usleep(300000);
+	start_ledger(r);
+	assert_int_equal(wait_rows(r, "connection", 300).n, 300);
+	kill_role(&r->hub);
+	e = connection(301, DIR_INBOUND, VERDICT_FORWARD);
+	send_event(r, WALL, &e);
+	start_hub(r);
+	struct seen s = wait_rows(r, "connection", 301);
+	assert_int_equal(s.n, 301);
+	assert_int_equal(s.unordered, 0);
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+}
+
+static void a_stalled_ledger_costs_routine_events_first(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	kill(r->ledger, SIGSTOP);
+	struct event e = connection(1, DIR_INBOUND, VERDICT_DROP), urgent = e;
+	urgent.priority = 2;
+	for (uint64_t i = 0; i < 12000; i++) {
+		/* hub must take all of it, whatever ledger does: the wall's queue stays short */
+		while (ipc_send(r->sources[WALL][1], MSG_EVENT, &e, sizeof(e), NULL, 0) != 0)
+			usleep(1000);
+	}
+	urgent.flow_id = 4711;
+	send_event(r, WALL, &urgent);
+	usleep(200000);
+	kill(r->ledger, SIGCONT);
+	struct seen s = {0};
+	struct store_query q = {.flow_id = 4711};
+	for (int i = 0; i < 200 && s.n == 0; i++) {
+		usleep(50000);
+		assert_int_equal(store_search(r->dir, &q, on_row, &s), 0);
+	}
+	assert_int_equal(s.n, 1);
+	s = wait_rows(r, "health", 1);
+	assert_true(s.n >= 1);
+	assert_non_null(strstr(s.last, "\"what\":\"lost\""));
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+	s = search(r, "connection");
+	assert_true(s.n > 6000 && s.n < 12001);
+	assert_int_equal(s.unordered, 0);
+}
+
+static void the_end_of_super_ends_both_in_good_order(void **state)
+{
+	struct rig *r = *state;
+	int status = -1;
+	start_ledger(r);
+	start_hub(r);
+	struct event e = connection(9, DIR_INBOUND, VERDICT_FORWARD);
+	send_event(r, WALL, &e);
+	usleep(100000);
+	fd_close(&r->hub_super[0]);
+	fd_close(&r->hub_super[1]);
+	assert_int_equal(waitpid(r->hub, &status, 0), r->hub);
+	r->hub = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	fd_close(&r->ledger_super[0]);
+	fd_close(&r->ledger_super[1]);
+	assert_int_equal(waitpid(r->ledger, &status, 0), r->ledger);
+	r->ledger = 0;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(search(r, "connection").n, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(events_arrive_with_id_incident_and_community_id,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_role_may_not_say_is_refused_and_told, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(killed_roles_come_back_and_nothing_queued_is_lost,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_stalled_ledger_costs_routine_events_first, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_end_of_super_ends_both_in_good_order, set_up,
+						tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
