@@ -1,165 +1,189 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The few small frames the wall says itself, always as an answer to one that came in. */
+/* The few small frames the wall itself says: ARP and neighbour answers, resets, ICMP errors. */
 #include "packet/packet_priv.h"
 
 #include <string.h>
 
-#define TTL_OWN 64
-#define ICMP4_QUOTE 548 /* RFC 1812 4.3.2.3: no more than 576 bytes in all */
-#define ICMP6_QUOTE 1192
+#define HOP_LIMIT 64
+#define V4_ERROR_MAX 576u /* RFC 1812 4.3.2.3 */
+#define V6_ERROR_MAX 1280u /* RFC 4443 2.4 c */
 
-static void ether(struct frame *out, const uint8_t *dst, const uint8_t *src, uint16_t type)
+static const struct mac all_nodes_mac = {{0x33, 0x33, 0, 0, 0, 1}};
+
+static int start_frame(struct frame *out, uint32_t len)
 {
-	memcpy(out->data, dst, 6);
-	memcpy(out->data + 6, src, 6);
+	if (len > out->cap)
+		return SKEP_ETRUNC;
+	memset(out->data, 0, len);
+	out->len = len;
+	memset(&out->vnet, 0, sizeof(out->vnet));
+	return 0;
+}
+
+static void put_link(struct frame *out, const struct mac *dst, const struct mac *src, uint16_t type)
+{
+	packet_set_macs(out, dst, src);
 	store_be16(out->data + 12, type);
-}
-
-static bool has_room(const struct frame *out, uint32_t len)
-{
-	return out->cap >= len && out->cap - len >= 128;
-}
-
-static void finish(struct frame *out, uint32_t len)
-{
-	out->len = len < 60 ? 60 : len; /* shortest Ethernet frame, without its check sequence */
-	if (len < 60)
-		memset(out->data + len, 0, 60 - len);
-	out->vnet = (struct vnet){0};
 }
 
 int packet_build_arp_reply(struct frame *out, const struct mac *own, const struct addr *ip,
 			   const struct mac *to, const struct addr *to_ip)
 {
+	if (ip->ver != 4 || to_ip->ver != 4)
+		return SKEP_EFORMAT;
+	int err = start_frame(out, ETH_HLEN + ARP_LEN);
+	if (err != 0)
+		return err;
+	put_link(out, to, own, TYPE_ARP);
 	uint8_t *p = out->data + ETH_HLEN;
-	if (!has_room(out, 60))
-		return SKEP_ETRUNC;
-	ether(out, to->b, own->b, ETH_ARP);
-	memcpy(p, (uint8_t[]){0, 1, 8, 0, 6, 4, 0, 2}, 8);
+	static const uint8_t head[8] = {0, 1, 8, 0, 6, 4, 0, 2};
+	memcpy(p, head, sizeof(head));
 	memcpy(p + 8, own->b, 6);
 	memcpy(p + 14, ip->b, 4);
 	memcpy(p + 18, to->b, 6);
 	memcpy(p + 24, to_ip->b, 4);
-	finish(out, ETH_HLEN + 28);
 	return 0;
 }
 
-/* IPv6 header for len bytes of ICMPv6, and the checksum over them. */
-static void finish_icmp6(struct frame *out, const struct addr *src, const struct addr *dst,
-			 uint8_t hops, uint32_t len)
+/* Writes the IP header for l4_len bytes behind it and returns the offset of L4 in the frame. */
+static uint32_t put_ip(uint8_t *data, uint32_t l3, const struct addr *src, const struct addr *dst,
+		       uint8_t proto, uint8_t hops, uint32_t l4_len)
 {
-	uint8_t *ip = out->data + ETH_HLEN, *icmp = ip + 40;
-	struct layers l = {.ip_ver = 6, .src = *src, .dst = *dst};
-	memset(ip, 0, 8);
-	ip[0] = 0x60;
-	store_be16(ip + 4, (uint16_t)len);
-	ip[6] = IP_ICMP6;
-	ip[7] = hops;
-	memcpy(ip + 8, src->b, 16);
-	memcpy(ip + 24, dst->b, 16);
-	store_be16(icmp + 2, 0);
-	uint16_t sum = packet_sum(icmp, len, packet_pseudo_sum(&l, IP_ICMP6, len));
-	store_be16(icmp + 2, (uint16_t)~sum);
-	finish(out, ETH_HLEN + 40 + len);
+	uint8_t *p = data + l3;
+	if (src->ver == 4) {
+		p[0] = 0x45;
+		store_be16(p + 2, (uint16_t)(IP4_HLEN + l4_len));
+		store_be16(p + 6, 0x4000); /* don't fragment: then the id of 0 is fine (RFC 6864) */
+		p[8] = hops;
+		p[9] = proto;
+		memcpy(p + 12, src->b, 4);
+		memcpy(p + 16, dst->b, 4);
+		store_be16(p + 10, (uint16_t)~packet_sum(p, IP4_HLEN, 0));
+		return l3 + IP4_HLEN;
+	}
+	p[0] = 0x60;
+	store_be16(p + 4, (uint16_t)l4_len);
+	p[6] = proto;
+	p[7] = hops;
+	memcpy(p + 8, src->b, 16);
+	memcpy(p + 24, dst->b, 16);
+	return l3 + IP6_HLEN;
+}
+
+/* Computes the checksum of the L4 packet of len bytes at l4 (its field is zero now). */
+static void put_l4_sum(uint8_t *l4, uint32_t len, const struct addr *src, const struct addr *dst,
+		       uint8_t proto)
+{
+	uint16_t start = proto_has_pseudo(proto) ? pseudo_sum(src, dst, proto, len) : 0;
+	store_be16(l4 + proto_csum_offset(proto), (uint16_t)~packet_sum(l4, len, start));
 }
 
 int packet_build_na(struct frame *out, const struct mac *own, const struct addr *target,
 		    const struct mac *to, const struct addr *to_ip, bool router)
 {
-	static const struct addr all_nodes = {.ver = 6, .b = {0xff, 2, [15] = 1}};
-	bool solicited = !addr_eq(to_ip, &all_nodes);
-	uint8_t *p = out->data + ETH_HLEN + 40;
-	if (!has_room(out, ETH_HLEN + 40 + 32))
-		return SKEP_ETRUNC;
-	ether(out, to->b, own->b, ETH_IP6);
-	memset(p, 0, 32);
-	p[0] = 136;
-	p[4] = (uint8_t)((router ? 0x80 : 0) | (solicited ? 0x40 : 0) | 0x20);
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+	const uint32_t na_len = 32;
+	if (target->ver != 6 || to_ip->ver != 6)
+		return SKEP_EFORMAT;
+	int err = start_frame(out, ETH_HLEN + IP6_HLEN + na_len);
+	if (err != 0)
+		return err;
+	/* A question from :: (duplicate address detection) is answered to everybody. */
+	static const struct addr nobody = {.ver = 6};
+	struct addr dst = addr_eq(to_ip, &nobody) ? addr_from_v6(all_nodes) : *to_ip;
+	bool to_all = memcmp(dst.b, all_nodes, 16) == 0;
+	put_link(out, to_all ? &all_nodes_mac : to, own, TYPE_IPV6);
+	uint32_t l4 = put_ip(out->data, ETH_HLEN, target, &dst, PROTO_ICMP6, 255, na_len);
+	uint8_t *p = out->data + l4;
+	p[0] = ICMP6_NA;
+	p[4] = (uint8_t)((router ? 0x80 : 0) | (to_all ? 0 : 0x40) | 0x20); /* R, S, O */
 	memcpy(p + 8, target->b, 16);
 	p[24] = 2; /* target link-layer address */
 	p[25] = 1;
 	memcpy(p + 26, own->b, 6);
-	finish_icmp6(out, target, to_ip, 255, 32);
+	put_l4_sum(p, na_len, target, &dst, PROTO_ICMP6);
 	return 0;
 }
 
-/* IPv4 header for len bytes of payload; its checksum too. */
-static void put_ip4(uint8_t *ip, const struct addr *src, const struct addr *dst, uint8_t proto,
-		    uint32_t len)
+/* Starts an answer to f: its link header (tags included) with the MACs swapped. */
+static int start_answer(struct frame *out, const struct frame *f, const struct layers *l,
+			uint32_t l3_len)
 {
-	memset(ip, 0, 20);
-	ip[0] = 0x45;
-	store_be16(ip + 2, (uint16_t)(20 + len));
-	store_be16(ip + 6, 0x4000);
-	ip[8] = TTL_OWN;
-	ip[9] = proto;
-	memcpy(ip + 12, src->b, 4);
-	memcpy(ip + 16, dst->b, 4);
-	store_be16(ip + 10, (uint16_t)~packet_sum(ip, 20, 0));
+	int err = start_frame(out, l->l3 + l3_len);
+	if (err != 0)
+		return err;
+	memcpy(out->data, f->data + 6, 6);
+	memcpy(out->data + 6, f->data, 6);
+	memcpy(out->data + 12, f->data + 12, l->l3 - 12);
+	return 0;
+}
+
+static uint32_t ip_header_len(const struct addr *a)
+{
+	return a->ver == 4 ? IP4_HLEN : IP6_HLEN;
 }
 
 int packet_build_rst(struct frame *out, const struct frame *f, const struct layers *l)
 {
-	uint32_t ip_len = l->ip_ver == 4 ? 20 : 40;
-	if (l->proto != IP_TCP || l->payload == 0 || l->tcp_flags & TCP_RST)
+	if (l->proto != PROTO_TCP || l->l4 == 0 || l->fragment || l->ip_ver == 0 ||
+	    (l->tcp_flags & TCP_RST) != 0)
 		return SKEP_EFORMAT;
-	if (!has_room(out, ETH_HLEN + ip_len + 20))
-		return SKEP_ETRUNC;
-	ether(out, f->data + 6, f->data, l->ip_ver == 4 ? ETH_IP4 : ETH_IP6);
-	uint8_t *ip = out->data + ETH_HLEN, *tcp = ip + ip_len;
-	struct layers back = {.ip_ver = l->ip_ver, .src = l->dst, .dst = l->src};
-	memset(tcp, 0, 20);
-	store_be16(tcp, l->dport);
-	store_be16(tcp + 2, l->sport);
-	tcp[12] = 5 << 4;
+	int err = start_answer(out, f, l, ip_header_len(&l->src) + TCP_HLEN);
+	if (err != 0)
+		return err;
+	uint32_t l4 = put_ip(out->data, l->l3, &l->dst, &l->src, PROTO_TCP, HOP_LIMIT, TCP_HLEN);
+	uint8_t *p = out->data + l4;
+	store_be16(p, l->dport);
+	store_be16(p + 2, l->sport);
+	p[12] = (TCP_HLEN / 4) << 4;
 	if (l->tcp_flags & TCP_ACK) {
-		store_be32(tcp + 4, l->ack);
-		tcp[13] = TCP_RST;
+		store_be32(p + 4, l->ack);
+		p[13] = TCP_RST;
 	} else {
-		uint32_t len = l->l3_end - l->payload;
+		uint32_t len = l->l3_end > l->payload ? l->l3_end - l->payload : 0;
 		len += (l->tcp_flags & TCP_SYN ? 1 : 0) + (l->tcp_flags & TCP_FIN ? 1 : 0);
-		store_be32(tcp + 8, l->seq + len);
-		tcp[13] = TCP_RST | TCP_ACK;
+		store_be32(p + 8, l->seq + len);
+		p[13] = TCP_RST | TCP_ACK;
 	}
-	uint16_t sum = packet_sum(tcp, 20, packet_pseudo_sum(&back, IP_TCP, 20));
-	store_be16(tcp + 16, (uint16_t)~sum);
-	if (l->ip_ver == 4) {
-		put_ip4(ip, &back.src, &back.dst, IP_TCP, 20);
-	} else {
-		memset(ip, 0, 8);
-		ip[0] = 0x60;
-		store_be16(ip + 4, 20);
-		ip[6] = IP_TCP;
-		ip[7] = TTL_OWN;
-		memcpy(ip + 8, back.src.b, 16);
-		memcpy(ip + 24, back.dst.b, 16);
-	}
-	finish(out, ETH_HLEN + ip_len + 20);
+	put_l4_sum(p, TCP_HLEN, &l->dst, &l->src, PROTO_TCP);
 	return 0;
+}
+
+/* RFC 1122 3.2.2, RFC 4443 2.4 e: never about an error, a later fragment, a group, or to nobody. */
+static bool may_have_error(const struct frame *f, const struct layers *l)
+{
+	static const uint8_t zero[16];
+	if (l->ip_ver == 0 || l->l3_end <= l->l3 || l->icmp_error || (f->data[0] & 1) != 0 ||
+	    (l->fragment && !l->first_fragment))
+		return false;
+	if ((l->odd & (ODD_LAND | ODD_BAD_IP | ODD_TRUNC_IP)) != 0)
+		return false;
+	if (l->ip_ver == 4)
+		return (l->dst.b[0] & 0xf0) != 0xe0 && l->dst.b[0] != 255 &&
+		       memcmp(l->src.b, zero, 4) != 0;
+	return l->dst.b[0] != 0xff && memcmp(l->src.b, zero, 16) != 0;
 }
 
 int packet_build_icmp_error(struct frame *out, const struct frame *f, const struct layers *l,
 			    const struct addr *from, uint8_t type, uint8_t code)
 {
-	bool v4 = l->ip_ver == 4;
-	uint32_t ip_len = v4 ? 20 : 40, most = v4 ? ICMP4_QUOTE - 20 : ICMP6_QUOTE;
-	if (l->ip_ver == 0 || from->ver != l->ip_ver || l->icmp_error)
-		return SKEP_EFORMAT; /* never an error about an error: RFC 1122 3.2.2 */
-	uint32_t quote = l->l3_end - l->l3 < most ? l->l3_end - l->l3 : most;
-	if (!has_room(out, ETH_HLEN + ip_len + 8 + quote))
-		return SKEP_ETRUNC;
-	ether(out, f->data + 6, f->data, v4 ? ETH_IP4 : ETH_IP6);
-	uint8_t *icmp = out->data + ETH_HLEN + ip_len;
-	memset(icmp, 0, 8);
-	icmp[0] = type;
-	icmp[1] = code;
-	memcpy(icmp + 8, f->data + l->l3, quote);
-	if (!v4) {
-		finish_icmp6(out, from, &l->src, TTL_OWN, 8 + quote);
-		return 0;
-	}
-	store_be16(icmp + 2, (uint16_t)~packet_sum(icmp, 8 + quote, 0));
-	put_ip4(out->data + ETH_HLEN, from, &l->src, IP_ICMP, 8 + quote);
-	finish(out, ETH_HLEN + ip_len + 8 + quote);
+	if (from->ver != l->ip_ver || !may_have_error(f, l))
+		return SKEP_EFORMAT;
+	uint32_t header = ip_header_len(from);
+	uint32_t most = (l->ip_ver == 4 ? V4_ERROR_MAX : V6_ERROR_MAX) - header - ICMP_HLEN;
+	uint32_t quoted = l->l3_end - l->l3;
+	if (quoted > most)
+		quoted = most;
+	int err = start_answer(out, f, l, header + ICMP_HLEN + quoted);
+	if (err != 0)
+		return err;
+	uint8_t proto = l->ip_ver == 4 ? PROTO_ICMP : PROTO_ICMP6;
+	uint32_t len = ICMP_HLEN + quoted;
+	uint32_t l4 = put_ip(out->data, l->l3, from, &l->src, proto, HOP_LIMIT, len);
+	uint8_t *p = out->data + l4;
+	p[0] = type;
+	p[1] = code;
+	memcpy(p + ICMP_HLEN, f->data + l->l3, quoted);
+	put_l4_sum(p, len, from, &l->src, proto);
 	return 0;
 }

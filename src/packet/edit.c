@@ -1,170 +1,175 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edits that keep every checksum right. A whole checksum is updated incrementally (RFC 1624 eqn. 3);
- * a partial one (VNET_NEEDS_CSUM) holds the plain pseudo-header sum, so only addresses touch it,
- * and without the complement.
+ * Edits that keep every checksum right. A full checksum is changed incrementally (RFC 1624
+ * equation 3: HC' = ~(~HC + ~m + m')). A partial one (VNET_NEEDS_CSUM) is the plain sum of the
+ * pseudo-header, so a new address changes it without complements and a new port not at all.
  */
 #include "packet/packet_priv.h"
 
 #include <string.h>
 
-static uint16_t fold(uint32_t sum)
+/* What must be added to a plain sum when the n bytes (even) at old become those at new. */
+static uint16_t sum_change(const uint8_t *old, const uint8_t *new, size_t n)
 {
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	return fold((uint32_t)(uint16_t)~packet_sum(old, n, 0) + packet_sum(new, n, 0));
 }
 
-/* Plain sum with old taken out and new put in. */
-static uint16_t sum_replace(uint16_t sum, uint16_t old, uint16_t new)
+static uint16_t full_changed(uint16_t field, uint16_t change)
 {
-	return fold((uint32_t)sum + (uint16_t)~old + new);
+	return (uint16_t)~fold((uint32_t)(uint16_t)~field + change);
 }
 
-/* The checksum field at p: bytes whose plain sum was old now sum to new. */
-static void adjust(uint8_t *p, uint16_t old, uint16_t new, bool partial)
+/* Where the L4 checksum lies in the frame, or 0: none, or not there. */
+static uint32_t csum_field(const struct layers *l)
 {
-	uint16_t field = load_be16(p);
-	if (partial)
-		store_be16(p, sum_replace(field, old, new));
-	else
-		store_be16(p, (uint16_t)~sum_replace((uint16_t)~field, old, new));
-}
-
-/* Where the L4 checksum lies, relative to L4; 0: the protocol has none that covers addresses or
- * ports of ours. */
-static uint32_t checksum_offset(const struct layers *l)
-{
-	switch (l->proto) {
-	case IP_TCP:
-		return 16;
-	case IP_UDP:
-		return 6;
-	case IP_ICMP:
-	case IP_ICMP6:
-		return 2;
-	default:
+	uint32_t offset = proto_csum_offset(l->proto);
+	if (l->l4 == 0 || offset == 0 || l->l4 + offset + 2 > l->l3_end)
 		return 0;
-	}
+	return l->l4 + offset;
 }
 
-/* The L4 checksum after an edit. pseudo: the edited bytes belong to the pseudo header. */
-static void adjust_l4(struct frame *f, const struct layers *l, uint16_t old, uint16_t new,
-		      bool pseudo)
+/* New value of a full L4 checksum; UDP's 0 means none was made and stays, a computed 0 is 0xffff. */
+static uint16_t l4_changed(uint8_t proto, uint16_t field, uint16_t change)
 {
-	uint32_t at = checksum_offset(l);
-	bool partial = (f->vnet.flags & VNET_NEEDS_CSUM) != 0;
-	if (at == 0 || l->payload == 0 || (l->fragment && !l->first_fragment))
-		return;
-	if (pseudo ? l->proto == IP_ICMP : partial)
-		return;
-	uint8_t *p = f->data + l->l4 + at;
-	if (l->proto == IP_UDP && !partial && load_be16(p) == 0)
-		return; /* sent without */
-	adjust(p, old, new, partial);
-	if (l->proto == IP_UDP && !partial && load_be16(p) == 0)
-		store_be16(p, 0xffff);
+	if (proto != PROTO_UDP)
+		return full_changed(field, change);
+	if (field == 0)
+		return 0;
+	uint16_t now = full_changed(field, change);
+	return now == 0 ? 0xffff : now;
 }
 
 void packet_set_macs(struct frame *f, const struct mac *dst, const struct mac *src)
 {
+	if (f->len < ETH_HLEN)
+		return;
 	memcpy(f->data, dst->b, 6);
 	memcpy(f->data + 6, src->b, 6);
 }
 
+static uint32_t addr_field(const struct layers *l, bool src)
+{
+	if (l->ip_ver == 4)
+		return l->l3 + (src ? 12 : 16);
+	return l->l3 + (src ? 8 : 24);
+}
+
 void packet_set_addr(struct frame *f, struct layers *l, bool src, const struct addr *to)
 {
-	bool v4 = l->ip_ver == 4;
-	size_t n = v4 ? 4 : 16;
-	uint8_t *p = f->data + l->l3 + (v4 ? (src ? 12u : 16u) : (src ? 8u : 24u));
-	if (to->ver != l->ip_ver)
+	if (l->l3 == 0 || l->ip_ver == 0 || to->ver != l->ip_ver)
 		return;
-	uint16_t old = packet_sum(p, n, 0), new = packet_sum(to->b, n, 0);
-	memcpy(p, to->b, n);
-	if (v4)
-		adjust(f->data + l->l3 + 10, old, new, false);
-	adjust_l4(f, l, old, new, true);
-	if (src)
-		l->src = *to;
-	else
-		l->dst = *to;
+	size_t n = l->ip_ver == 4 ? 4 : 16;
+	uint8_t *at = f->data + addr_field(l, src);
+	uint16_t change = sum_change(at, to->b, n);
+	if (l->ip_ver == 4) {
+		uint8_t *sum = f->data + l->l3 + 10;
+		store_be16(sum, full_changed(load_be16(sum), change));
+	}
+	uint32_t field = proto_has_pseudo(l->proto) ? csum_field(l) : 0;
+	if (field != 0) {
+		uint16_t old = load_be16(f->data + field);
+		store_be16(f->data + field, is_partial(f, l) ? fold((uint32_t)old + change)
+							     : l4_changed(l->proto, old, change));
+	}
+	memcpy(at, to->b, n);
+	*(src ? &l->src : &l->dst) = *to;
+}
+
+/* Where the port (or echo id) lies, or 0 when the packet has none to set. */
+static uint32_t port_field(const struct layers *l, bool src)
+{
+	if (l->l4 == 0)
+		return 0;
+	if (l->proto == PROTO_TCP || l->proto == PROTO_UDP || l->proto == PROTO_SCTP)
+		return l->l4 + (src ? 0 : 2);
+	if (src && (l->icmp_echo_request || l->icmp_echo_reply))
+		return l->l4 + 4;
+	return 0;
 }
 
 void packet_set_port(struct frame *f, struct layers *l, bool src, uint16_t to)
 {
-	bool icmp = l->proto == IP_ICMP || l->proto == IP_ICMP6;
-	if (l->payload == 0 || (l->fragment && !l->first_fragment))
+	uint32_t at = port_field(l, src), field = csum_field(l);
+	if (at == 0)
 		return;
-	if (icmp && (!src || !(l->icmp_echo_request || l->icmp_echo_reply)))
-		return;
-	if (!icmp && l->proto != IP_TCP && l->proto != IP_UDP)
-		return;
-	uint8_t *p = f->data + l->l4 + (icmp ? 4 : src ? 0 : 2);
-	uint16_t old = load_be16(p);
-	store_be16(p, to);
-	adjust_l4(f, l, old, to, false);
-	if (src)
-		l->sport = to;
-	else
-		l->dport = to;
+	uint8_t bytes[2];
+	store_be16(bytes, to);
+	uint16_t change = sum_change(f->data + at, bytes, 2);
+	memcpy(f->data + at, bytes, 2);
+	*(src ? &l->sport : &l->dport) = to;
+	if (l->proto == PROTO_SCTP && !l->fragment) {
+		uint32_t len = l->l3_end - l->l4;
+		store_be32(f->data + l->l4 + 8, sctp_crc(f->data + l->l4, len));
+	} else if (field != 0 && !is_partial(f, l)) {
+		uint16_t old = load_be16(f->data + field);
+		store_be16(f->data + field, l4_changed(l->proto, old, change));
+	}
 }
 
-/* Takes len bytes at p out of or into the plain sum of the ICMP message that starts at base. A
- * field at an odd distance counts with its bytes swapped. */
-static uint16_t span_sum(const uint8_t *base, const uint8_t *p, size_t len)
+/* Writes n bytes (even, at an even distance from the ICMP header) inside an ICMP error and keeps
+ * the error's own checksum right. */
+static void put_quoted(struct frame *f, const struct layers *outer, uint32_t at,
+		       const uint8_t *bytes, size_t n)
 {
-	uint16_t sum = packet_sum(p, len, 0);
-	return (p - base) % 2 != 0 ? __builtin_bswap16(sum) : sum;
+	if (!is_partial(f, outer)) {
+		uint8_t *sum = f->data + outer->l4 + 2;
+		uint16_t change = sum_change(f->data + at, bytes, n);
+		store_be16(sum, full_changed(load_be16(sum), change));
+	}
+	memcpy(f->data + at, bytes, n);
+}
+
+static void put_quoted16(struct frame *f, const struct layers *outer, uint32_t at, uint16_t v)
+{
+	uint8_t bytes[2];
+	store_be16(bytes, v);
+	put_quoted(f, outer, at, bytes, 2);
 }
 
 void packet_set_quoted(struct frame *f, const struct layers *outer, struct layers *quoted, bool src,
 		       const struct addr *to, uint16_t port)
 {
-	bool v4 = quoted->ip_ver == 4;
-	size_t n = v4 ? 4 : 16;
-	uint8_t *base = f->data + outer->l4;
-	/* Everything that may change lies between the quoted header and 8 bytes of its payload. */
-	uint32_t span = quoted->l4 + 8 - quoted->l3;
-	if (to->ver != quoted->ip_ver)
-		return;
-	if (quoted->l4 + 8 > quoted->l3_end)
-		span = quoted->l3_end - quoted->l3;
-	uint8_t *start = f->data + quoted->l3;
-	uint16_t old = span_sum(base, start, span);
-	uint8_t *p = start + (v4 ? (src ? 12 : 16) : (src ? 8 : 24));
-	uint16_t old_addr = packet_sum(p, n, 0), new_addr = packet_sum(to->b, n, 0);
-	memcpy(p, to->b, n);
-	if (v4)
-		adjust(start + 10, old_addr, new_addr, false);
-	bool ports = quoted->proto == IP_TCP || quoted->proto == IP_UDP || quoted->proto == IP_SCTP;
-	bool echo = quoted->icmp_echo_request || quoted->icmp_echo_reply;
-	uint32_t at = quoted->l4 + (echo ? 4 : src ? 0 : 2);
-	if (at + 2 <= quoted->l3_end && (ports || (echo && src)))
-		store_be16(f->data + at, port);
-	/* The quoted L4 checksum stays as it is: receivers can't check it, half of the data is gone. */
-	if (!(f->vnet.flags & VNET_NEEDS_CSUM))
-		adjust(base + 2, old, span_sum(base, start, span), false);
-	if (src) {
-		quoted->src = *to;
-		quoted->sport = port;
-	} else {
-		quoted->dst = *to;
-		quoted->dport = port;
+	struct layers *q = quoted;
+	uint32_t field = csum_field(q), at = port_field(q, src);
+	uint16_t l4_change = 0;
+	if (to->ver == q->ip_ver && q->l3 != 0) {
+		size_t n = q->ip_ver == 4 ? 4 : 16;
+		uint32_t where = addr_field(q, src);
+		uint16_t change = sum_change(f->data + where, to->b, n);
+		put_quoted(f, outer, where, to->b, n);
+		if (q->ip_ver == 4) {
+			uint16_t sum = load_be16(f->data + q->l3 + 10);
+			put_quoted16(f, outer, q->l3 + 10, full_changed(sum, change));
+		}
+		if (proto_has_pseudo(q->proto))
+			l4_change = change;
+		*(src ? &q->src : &q->dst) = *to;
+	}
+	if (at != 0) {
+		uint8_t bytes[2];
+		store_be16(bytes, port);
+		l4_change = fold((uint32_t)l4_change + sum_change(f->data + at, bytes, 2));
+		put_quoted(f, outer, at, bytes, 2);
+		*(src ? &q->sport : &q->dport) = port;
+	}
+	if (field != 0) {
+		uint16_t old = load_be16(f->data + field);
+		put_quoted16(f, outer, field, l4_changed(q->proto, old, l4_change));
 	}
 }
 
 bool packet_lower_ttl(struct frame *f, struct layers *l)
 {
-	uint8_t *p = f->data + l->l3 + (l->ip_ver == 4 ? 8 : 7);
-	if (l->ttl <= 1)
+	if (l->l3 == 0 || l->ip_ver == 0 || l->ttl <= 1)
 		return false;
-	if (l->ip_ver == 4) {
-		uint16_t old = load_be16(p);
-		(*p)--;
-		adjust(f->data + l->l3 + 10, old, load_be16(p), false);
-	} else {
-		(*p)--;
-	}
 	l->ttl--;
+	if (l->ip_ver == 6) {
+		f->data[l->l3 + 7] = l->ttl;
+		return true;
+	}
+	uint8_t *at = f->data + l->l3 + 8, *sum = f->data + l->l3 + 10;
+	uint8_t now[2] = {l->ttl, at[1]};
+	store_be16(sum, full_changed(load_be16(sum), sum_change(at, now, 2)));
+	at[0] = l->ttl;
 	return true;
 }

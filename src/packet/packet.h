@@ -37,7 +37,8 @@ enum oddity {
 	ODD_TRUNC_IP = 1 << 2,   /* header or total length past the frame's end */
 	ODD_BAD_IP = 1 << 3,     /* version, header length or extension header chain impossible */
 	ODD_BAD_IP_CSUM = 1 << 4,
-	ODD_TRUNC_L4 = 1 << 5, ODD_BAD_L4 = 1 << 6, /* TCP data offset, UDP length ... */
+	/* TCP data offset, UDP length, an offload request that does not fit the packet ... */
+	ODD_TRUNC_L4 = 1 << 5, ODD_BAD_L4 = 1 << 6,
 	ODD_IP_OPTIONS = 1 << 7, /* IPv4 options, or an IPv6 routing or hop-by-hop header */
 	ODD_FRAGMENT_SMALL = 1 << 8, /* first fragment without its whole L4 header */
 	ODD_LAND = 1 << 9,       /* source equals destination, or either is impossible */
@@ -48,7 +49,8 @@ enum oddity {
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
-/* Where things are. Offsets are bytes from frame->data; 0 means absent. */
+/* Where things are. Offsets are bytes from frame->data; 0 means absent. Fragments after the first
+ * have no l4; their payload is set. Redirects do not count as icmp_error. */
 struct layers {
 	uint16_t ethertype;      /* innermost, after VLAN tags */
 	uint16_t vlan_tci;       /* of the outer tag; valid with ODD_VLAN */
@@ -99,7 +101,8 @@ bool packet_lower_ttl(struct frame *f, struct layers *l);
 /* ---- frames the wall says itself ---------------------------------------------------------- */
 
 /* Each writes a whole frame with right checksums into out (data and cap set by the caller) and
- * sets len and vnet; SKEP_ETRUNC if cap is under 128 bytes more than needed. */
+ * sets len and vnet; SKEP_ETRUNC if it does not fit in cap, SKEP_EFORMAT if no such answer may be
+ * given (a reset to a reset, an error about an error, a group ...). Answers carry f's tags. */
 MUST_USE int packet_build_arp_reply(struct frame *out, const struct mac *own, const struct addr *ip,
 				    const struct mac *to, const struct addr *to_ip);
 /* Neighbour advertisement (RFC 4861 4.4) for target, solicited unless dst is ff02::1. */

@@ -1,164 +1,199 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * AF_PACKET back end: recvmmsg and sendmmsg with the virtio-net header (PACKET_VNET_HDR), so that
- * super-frames and partial checksums cross whole. No PACKET_QDISC_BYPASS: it would hide what we send
- * from recorder's sockets. The kernel takes a VLAN tag out on the way in; it goes back into the
- * bytes here, and the offsets of the header move with it.
+ * AF_PACKET back end: recvmmsg and sendmmsg with a virtio-net header before each frame.
+ *
+ * The kernel strips a VLAN tag into auxiliary data and counts csum_start and hdr_len without it;
+ * both are put back here, as the tag is otherwise lost when the frame leaves. No
+ * PACKET_QDISC_BYPASS: it would hide what the wall sends from the recorder.
  */
 #include "port/port_priv.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define RECEIVE_BUFFER (8 << 20)
+#define RCVBUF_BYTES (8 << 20) /* a burst of super-frames; the kernel doubles it */
+#define SNDBUF_BYTES (4 << 20)
 
 static int set_option(int fd, int level, int name, int value)
 {
-	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
+}
+
+/* Past the system's limit where we may, up to it where not. */
+static void set_buffer(int fd, int force, int plain, int bytes)
+{
+	if (set_option(fd, SOL_SOCKET, force, bytes) != 0)
+		(void)set_option(fd, SOL_SOCKET, plain, bytes);
+}
+
+static int set_options(int fd, int ifindex)
+{
+	struct packet_mreq promisc = {.mr_ifindex = ifindex, .mr_type = PACKET_MR_PROMISC};
+	int err = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+	if (err == 0)
+		err = set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1);
+	if (err == 0)
+		err = set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	if (err == 0)
+		err = set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	if (err == 0 &&
+	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)) != 0)
+		err = -errno;
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RCVBUF_BYTES);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SNDBUF_BYTES);
+	return err;
 }
 
 int port_open_packet(const char *ifname, int *ret_fd)
 {
-	CLEANUP(fd_close) int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	unsigned ifindex = if_nametoindex(ifname);
+	if (ifindex == 0)
+		return -errno;
+	/* Protocol 0 hears nothing until bind: no frame slips in before the options are set. */
+	CLEANUP(fd_close) int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	unsigned index = if_nametoindex(ifname);
-	if (index == 0)
-		return -errno;
-	if ((err = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1)) != 0 ||
-	    (err = set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1)) != 0 ||
-	    (err = set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)) != 0 ||
-	    (err = set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)) != 0)
+	int err = set_options(fd, (int)ifindex);
+	if (err != 0)
 		return err;
-	if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) != 0)
-		(void)set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-	struct packet_mreq promisc = {.mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC};
-	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)) < 0)
-		return -errno;
-	/* The protocol is given only here: before, frames of every interface would come in. */
 	struct sockaddr_ll sll = {.sll_family = AF_PACKET,
-				  .sll_protocol = __builtin_bswap16(ETH_P_ALL),
-				  .sll_ifindex = (int)index};
-	if (bind(fd, (struct sockaddr *)&sll, sizeof(sll)) < 0)
+				  .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)ifindex};
+	if (bind(fd, (struct sockaddr *)&sll, sizeof(sll)) != 0)
 		return -errno;
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
 
-/* Puts a tag back between the addresses and the type. */
-static void insert_tag(struct frame *f, uint16_t tpid, uint16_t tci)
-{
-	f->data -= HEADROOM;
-	memmove(f->data, f->data + HEADROOM, 12);
-	store_be16(f->data + 12, tpid);
-	store_be16(f->data + 14, tci);
-	f->len += 4;
-	f->cap += 4;
-	if (f->vnet.flags & VNET_NEEDS_CSUM)
-		f->vnet.csum_start = (uint16_t)(f->vnet.csum_start + 4);
-	if (f->vnet.gso_type != 0)
-		f->vnet.hdr_len = (uint16_t)(f->vnet.hdr_len + 4);
-}
+struct aux {
+	int64_t stamp_ns;
+	bool tagged;
+	uint16_t tci, tpid;
+};
 
-/* Time stamp and VLAN tag from the control messages. */
-static void read_control(struct msghdr *msg, struct frame *f)
+static struct aux read_control(struct msghdr *h)
 {
-	struct tpacket_auxdata aux;
-	struct timespec ts;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+	struct aux a = {.tpid = ETHERTYPE_VLAN};
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(struct timespec))) {
+			struct timespec ts;
 			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
-			f->stamp_ns = (int64_t)ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-		} else if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
-			memcpy(&aux, CMSG_DATA(c), sizeof(aux));
-			if ((aux.tp_status & TP_STATUS_VLAN_VALID) == 0 || f->len < 12)
-				continue;
-			bool known = (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
-			insert_tag(f, known ? aux.tp_vlan_tpid : ETH_P_8021Q, aux.tp_vlan_tci);
+			a.stamp_ns = (int64_t)ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+		} else if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA &&
+			   c->cmsg_len >= CMSG_LEN(sizeof(struct tpacket_auxdata))) {
+			struct tpacket_auxdata t;
+			memcpy(&t, CMSG_DATA(c), sizeof(t));
+			a.tagged = (t.tp_status & TP_STATUS_VLAN_VALID) != 0;
+			a.tci = t.tp_vlan_tci;
+			if (t.tp_status & TP_STATUS_VLAN_TPID_VALID)
+				a.tpid = t.tp_vlan_tpid;
 		}
 	}
+	return a;
 }
 
-static void prepare(struct port_pool *pool)
+/* Puts a stripped tag back between the MACs and the type; data moves into the slot's headroom. */
+static uint8_t *insert_tag(uint8_t *data, const struct aux *a, struct vnet *v)
 {
-	for (uint32_t i = 0; i < PORT_BATCH; i++) {
-		pool->iov[i][0] = (struct iovec){&pool->headers[i], sizeof(struct vnet)};
-		pool->iov[i][1] = (struct iovec){pool_buffer(pool, i), FRAME_MAX};
-		pool->msgs[i].msg_hdr = (struct msghdr){.msg_iov = pool->iov[i],
-							.msg_iovlen = 2,
-							.msg_control = pool->control[i],
-							.msg_controllen = CONTROL_BYTES};
-	}
+	memmove(data - 4, data, 12);
+	data -= 4;
+	store_be16(data + 12, a->tpid);
+	store_be16(data + 14, a->tci);
+	if (v->flags & VNET_NEEDS_CSUM)
+		v->csum_start = (uint16_t)(v->csum_start + 4);
+	if (v->hdr_len != 0)
+		v->hdr_len = (uint16_t)(v->hdr_len + 4);
+	return data;
 }
 
-int packet_port_recv(struct port *p)
+/* Frames of one recvmmsg, the broken ones left out. */
+static int take_all(struct port *p, int received)
 {
 	struct port_pool *pool = p->pool;
-	int kept = 0, n;
-	prepare(pool);
-	do
-		n = recvmmsg(p->fd, pool->msgs, PORT_BATCH, MSG_DONTWAIT, NULL);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	for (int i = 0; i < n; i++) {
+	size_t n = 0;
+	for (int i = 0; i < received; i++) {
 		struct mmsghdr *m = &pool->msgs[i];
-		if (m->msg_len < sizeof(struct vnet) || m->msg_hdr.msg_flags & MSG_TRUNC) {
+		struct vnet *v = &pool->vnets[i];
+		if (m->msg_len < sizeof(*v) + ETH_HLEN || (m->msg_hdr.msg_flags & MSG_TRUNC)) {
 			p->stats.rx_bad++;
 			continue;
 		}
-		struct frame *f = &pool->frames[kept++];
-		*f = (struct frame){.data = pool_buffer(pool, (uint32_t)i),
-				    .len = m->msg_len - (uint32_t)sizeof(struct vnet),
-				    .cap = FRAME_MAX,
-				    .vnet = pool->headers[i],
-				    .port = p->index};
-		read_control(&m->msg_hdr, f);
+		struct aux a = read_control(&m->msg_hdr);
+		uint32_t len = m->msg_len - (uint32_t)sizeof(*v);
+		uint8_t *data = slot_data(pool, (size_t)i);
+		if (a.tagged) {
+			data = insert_tag(data, &a, v);
+			len += 4;
+		}
+		take_frame(p, n++, data, len, v, a.stamp_ns);
 	}
-	return kept;
+	return (int)n;
 }
 
-void packet_port_flush(struct port *p)
+static int packet_recv(struct port *p)
 {
-	uint32_t at = 0, tries = 0;
-	for (uint32_t i = 0; i < p->n_tx; i++)
-		p->tx_msgs[i].msg_hdr = (struct msghdr){.msg_iov = p->tx_iov[i], .msg_iovlen = 2};
+	struct port_pool *pool = p->pool;
+	for (unsigned tries = 0; tries < RECV_TRIES; tries++) {
+		for (size_t i = 0; i < PORT_BATCH; i++) {
+			pool->msgs[i].msg_hdr.msg_controllen = CONTROL_SIZE;
+			pool->msgs[i].msg_hdr.msg_flags = 0;
+		}
+		int n = recvmmsg(p->fd, pool->msgs, PORT_BATCH, MSG_DONTWAIT, NULL);
+		if (n >= 0)
+			return take_all(p, n);
+		if (errno == EAGAIN)
+			return 0;
+		/* EINVAL: this frame's offload has no virtio-net form; the kernel dropped it. */
+		if (errno == EINVAL)
+			p->stats.rx_bad++;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static void packet_flush(struct port *p)
+{
+	size_t at = 0;
+	bool retried = false;
 	while (at < p->n_tx) {
-		int n = sendmmsg(p->fd, p->tx_msgs + at, p->n_tx - at, MSG_DONTWAIT);
+		int n = sendmmsg(p->fd, p->tx_msgs + at, (unsigned)(p->n_tx - at), MSG_DONTWAIT);
 		if (n > 0) {
-			for (uint32_t end = at + (uint32_t)n; at < end; at++) {
+			for (size_t end = at + (size_t)n; at < end; at++) {
 				p->stats.tx_frames++;
-				p->stats.tx_bytes += p->tx_iov[at][1].iov_len;
+				p->stats.tx_bytes += p->tx_iovs[at][1].iov_len;
 			}
-			tries = 0;
 			continue;
 		}
-		/* A full queue gets one more try; a frame that can't go at all is passed over. */
-		if ((errno == EAGAIN || errno == ENOBUFS || errno == EINTR) && tries++ == 0)
+		if (errno == EINTR)
 			continue;
-		p->stats.tx_failed++;
-		tries = 0;
-		at++;
+		bool full = errno == EAGAIN || errno == ENOBUFS;
+		if (full && !retried) {
+			retried = true;
+			continue;
+		}
+		/* A frame that is refused for itself is skipped; a full queue or a dead link
+		 * refuses all the rest. Waiting is never an answer. */
+		bool this_one = errno == EINVAL || errno == EMSGSIZE;
+		size_t lost = this_one ? 1 : p->n_tx - at;
+		p->stats.tx_failed += lost;
+		at += lost;
 	}
 }
 
-static void read_kernel_drops(struct port *p)
+static uint64_t packet_drops(struct port *p)
 {
-	struct tpacket_stats st;
+	struct tpacket_stats st; /* the kernel starts anew at each reading */
 	socklen_t len = sizeof(st);
-	if (getsockopt(p->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
-		p->stats.rx_kernel_drops += st.tp_drops; /* the kernel starts anew at each read */
+	if (getsockopt(p->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) != 0)
+		return 0;
+	return st.tp_drops;
 }
 
-void port_read_stats(struct port *p, struct port_stats *ret)
-{
-	if (p->kind == PORT_PACKET && p->fd >= 0)
-		read_kernel_drops(p);
-	*ret = p->stats;
-}
+const struct port_ops packet_ops = {packet_recv, packet_flush, packet_drops};

@@ -10,8 +10,14 @@
 #define SKEP_PORT_H
 
 #include "packet/packet.h"
+#include "sys/sys.h"
 
 #define PORT_BATCH 64
+#define PORT_MEMORY_RING (1u << 20)
+/* Arena bytes a pool and a port take (touched only on use); a memory port has two rings more. */
+#define PORT_POOL_BYTES (PORT_BATCH * (FRAME_MAX + 128u) + 65536u)
+#define PORT_BYTES 16384u
+#define PORT_MEMORY_BYTES (PORT_BYTES + 2u * PORT_MEMORY_RING)
 #define PORT_NAME 32
 
 enum port_kind { PORT_PACKET, PORT_TAP, PORT_MEMORY };
@@ -29,7 +35,8 @@ struct port; /* opaque; lives in the arena it was made from */
  * interface ifname of the current network namespace; bound and non-blocking. Needs CAP_NET_RAW:
  * super calls it and passes the descriptor on. */
 MUST_USE int port_open_packet(const char *ifname, int *ret_fd);
-/* Makes (or takes) a tap with virtio-net header in the current namespace. queue fd is for QEMU. */
+/* Makes (or takes) a tap with virtio-net header in the current namespace; its link is left down.
+ * The descriptor is for QEMU, or for port_attach with PORT_TAP; the tap ends with it. */
 MUST_USE int port_open_tap(const char *ifname, int *ret_fd);
 
 /* Bursts share one set of buffers between all ports of a process. */
@@ -52,9 +59,14 @@ void port_send(struct port *p, struct frame *f);
 void port_flush(struct port *p);
 void port_read_stats(struct port *p, struct port_stats *ret);
 
-/* Memory back end: what a test puts in, and what the code under test sent. */
+/* Memory back end: what a test puts in (SKEP_EFULL when its ring is), and what the code under test
+ * sent. */
 MUST_USE int port_memory_put(struct port *p, const struct frame *f);
-/* Next sent frame copied to *ret (caller's data/cap) or SKEP_ENOTFOUND. */
+/* Next sent frame copied to *ret (caller's data/cap); SKEP_ENOTFOUND: none; SKEP_ETRUNC: it is longer
+ * than cap, and stays. */
 MUST_USE int port_memory_get(struct port *p, struct frame *ret);
+
+/* The system calls this module makes after start: rows for confine_final (sys/sys.h). */
+extern const struct syscall_row port_syscalls[];
 
 #endif

@@ -1,64 +1,66 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the back ends of port share. */
+/* Inside port only: the shape of a port and of the buffers that all ports of a process share. */
 #ifndef SKEP_PORT_PRIV_H
 #define SKEP_PORT_PRIV_H
 
 #include "port/port.h"
 
-#include <linux/virtio_net.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define HEADROOM 4u /* a VLAN tag that the kernel took out goes back in front */
-#define CONTROL_BYTES 128u
-#define TX_QUEUE (2 * PORT_BATCH)
-#define MEMORY_QUEUE 256u
+#define SLOT_HEAD 64u /* room before a frame, so that a stripped VLAN tag can go back in */
+#define SLOT_SIZE (SLOT_HEAD + FRAME_MAX + 64u)
+#define CONTROL_SIZE 128u /* tpacket_auxdata and a timespec, each with its header */
+#define RECV_TRIES 4
 
-_Static_assert(sizeof(struct vnet) == sizeof(struct virtio_net_hdr), "the header as it travels");
+_Static_assert(sizeof(struct vnet) == 10, "struct vnet is virtio_net_hdr");
 
-/* Buffers for one burst, shared by all ports of a process. */
 struct port_pool {
 	struct frame frames[PORT_BATCH];
-	struct vnet headers[PORT_BATCH];
-	struct iovec iov[PORT_BATCH][2];
+	struct vnet vnets[PORT_BATCH];
 	struct mmsghdr msgs[PORT_BATCH];
-	uint8_t control[PORT_BATCH][CONTROL_BYTES] __attribute__((aligned(16)));
-	uint8_t *bytes; /* PORT_BATCH times BUFFER_BYTES */
+	struct iovec iovs[PORT_BATCH][2];
+	/* Unions align each control buffer like a cmsghdr. */
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CONTROL_SIZE];
+	} control[PORT_BATCH];
+	uint8_t *slots; /* PORT_BATCH of SLOT_SIZE */
 };
-#define BUFFER_BYTES (HEADROOM + FRAME_MAX + 60u)
 
-struct memory_queue {
-	struct frame frames[MEMORY_QUEUE];
-	uint32_t first, n;
+/* A byte ring of whole frames, each behind its record header. */
+struct ring {
+	uint8_t *mem;
+	uint32_t size, head, used;
+};
+
+struct port_ops {
+	int (*recv)(struct port *p); /* fills pool->frames; number or error */
+	void (*flush)(struct port *p); /* sends tx[0..n_tx), counts each frame */
+	uint64_t (*kernel_drops)(struct port *p); /* since the last call */
 };
 
 struct port {
+	const struct port_ops *ops;
 	struct port_pool *pool;
 	int fd;
 	uint16_t index;
-	uint8_t kind; /* enum port_kind */
 	char name[PORT_NAME];
 	struct port_stats stats;
-	uint32_t n_tx;
-	struct vnet tx_headers[TX_QUEUE];
-	struct iovec tx_iov[TX_QUEUE][2];
-	struct mmsghdr tx_msgs[TX_QUEUE];
-	struct memory_queue *in, *out; /* memory back end */
+	size_t n_tx;
+	struct vnet tx_vnets[PORT_BATCH];
+	struct iovec tx_iovs[PORT_BATCH][2];
+	struct mmsghdr tx_msgs[PORT_BATCH];
+	struct ring in, out; /* memory back end only */
 };
 
-/* Where burst buffer i begins, behind its headroom. */
-static inline uint8_t *pool_buffer(struct port_pool *pool, uint32_t i)
-{
-	return pool->bytes + (size_t)i * BUFFER_BYTES + HEADROOM;
-}
+extern const struct port_ops packet_ops, tap_ops, memory_ops;
 
-/* The three back ends: receive a burst into the pool; send what is queued (n_tx becomes 0). */
-int packet_port_recv(struct port *p);
-void packet_port_flush(struct port *p);
-int tap_port_recv(struct port *p);
-void tap_port_flush(struct port *p);
-MUST_USE int memory_port_create(struct arena *arena, struct port *p);
-int memory_port_recv(struct port *p);
-void memory_port_flush(struct port *p);
+/* Where a received frame of slot i begins before any tag is put back. */
+uint8_t *slot_data(struct port_pool *pool, size_t i);
+/* Makes frame n of the burst from what slot i holds, and counts it. */
+void take_frame(struct port *p, size_t n, uint8_t *data, uint32_t len, const struct vnet *vnet,
+		int64_t stamp_ns);
+MUST_USE int memory_attach(struct arena *arena, struct port *p);
 
 #endif
