@@ -52,6 +52,11 @@ MUST_USE int guest_identity_read(const struct conf *c, const char *name,
 struct guest_fds {
 	int tap, qmp, console, kernel, initrd, disk, overlay;
 };
+/* Opens what a start of g's QEMU needs: kernel, initrd, disk (read-only) and overlay (-1 where the
+ * image has none); owned by the caller. The rest of *ret is left as it is. Runs as root and reads
+ * nothing. */
+MUST_USE int guest_open_files(const struct conf *c, const struct conf_guest *g,
+			      const struct guest_image *img, struct guest_fds *ret);
 #define GUEST_ARGV 96
 struct guest_command {
 	const char *argv[GUEST_ARGV];

@@ -16,6 +16,8 @@
 #include "ipc/ipc.h"
 #include "judge/judge.h"
 
+#include <sys/types.h>
+
 #define ROLE_SUPER_FD 3
 enum role { ROLE_SUPER, ROLE_WALL, ROLE_RECORDER, ROLE_KEEPER, ROLE_HUB, ROLE_LEDGER, ROLES };
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
@@ -91,8 +93,16 @@ int role_recorder(void);
 int role_keeper(void);
 int role_hub(void);
 int role_ledger(void);
-/* super runs in the foreground until MSG_STOP, a `down` on its control socket, or SIGTERM. */
-int role_super(const struct conf *c);
+/* super runs in this process until a `down` on its control socket, or SIGTERM. While it starts it
+ * writes lines to report_fd, if that is not -1: "say TEXT", at last "ok" or "fail TEXT"; then its log
+ * goes to RUN/super.log. */
+int role_super(const struct conf *c, int report_fd);
+/* Pid of the super that runs for this configuration (by the lock on RUN/super.pid); 0: none. */
+pid_t super_running(const struct conf *c);
+/* Did a run end without cleaning up? */
+bool super_leftovers(const struct conf *c);
+/* Removes what such a run left: processes, namespaces, cgroups, run files. -EALREADY: one runs. */
+MUST_USE int super_heal(const struct conf *c);
 
 /* Shared by the roles: waits for the start message (at most 10 s). buf holds the payload. */
 MUST_USE int role_wait_start(enum role self, uint16_t type, void *payload, size_t size, int *fds,

@@ -52,12 +52,25 @@ const struct syscall_row syscalls_heap[] = {
 	{"madvise", -1, 0}, {"mprotect", -1, 0}, {NULL, -1, 0},
 };
 
-int caps_drop(uint64_t keep)
+int caps_drop(uint64_t keep, uint64_t keep_bounding)
 {
+	capng_get_caps_process();
+	for (int cap = 0; cap < 64; cap++) /* nobody can keep what was not there */
+		if ((keep >> cap & 1) != 0 &&
+		    !capng_have_capability(CAPNG_PERMITTED, (unsigned)cap))
+			keep &= ~(UINT64_C(1) << cap);
+	for (int cap = 0; cap < 64; cap++)
+		if ((keep_bounding >> cap & 1) != 0 &&
+		    !capng_have_capability(CAPNG_BOUNDING_SET, (unsigned)cap))
+			keep_bounding &= ~(UINT64_C(1) << cap);
 	capng_clear(CAPNG_SELECT_ALL);
 	for (int cap = 0; cap < 64; cap++)
 		if ((keep >> cap & 1) != 0 &&
 		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, (unsigned)cap) != 0)
+			return -EINVAL;
+	for (int cap = 0; cap < 64; cap++)
+		if ((keep_bounding >> cap & 1) != 0 &&
+		    capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, (unsigned)cap) != 0)
 			return -EINVAL;
 	/* The bounding set can only be emptied with CAP_SETPCAP; without it there is nothing that
 	 * could come back either, as no_new_privs is set. */
@@ -77,7 +90,7 @@ int confine_early(uint64_t keep_caps, bool die_with_parent)
 #endif
 	if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	return caps_drop(keep_caps);
+	return caps_drop(keep_caps, keep_caps);
 }
 
 /* ---- file system --------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -112,13 +113,13 @@ static int become(const struct spawn *s, pid_t parent)
 		return -errno;
 	if (s->uid != 0) {
 		/* The bounding set goes while we still may; the change of uid empties the rest. */
-		int err = caps_drop(UINT64_C(1) << 6 /* SETGID */ | UINT64_C(1) << 7 /* SETUID */);
+		int err = caps_drop(UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID, 0);
 		if (err != 0)
 			return err;
 		if (setgroups(0, NULL) < 0 || setresgid(s->uid, s->uid, s->uid) < 0 ||
 		    setresuid(s->uid, s->uid, s->uid) < 0)
 			return -errno;
-		err = caps_drop(0);
+		err = caps_drop(0, 0);
 		if (err != 0)
 			return err;
 	}
