@@ -196,6 +196,9 @@ static bool may_open_visit(struct incidents *t, int64_t now_ns)
 static struct incident *open_new(struct incidents *t, const struct key *k, int64_t now_ns,
 				 const struct event *e)
 {
+	/* Guests' names come from the wall: they may not use up the visitors' places. */
+	if (k->sort != VISIT && t->n_open - t->n_visits >= SPECIAL)
+		return NULL;
 	struct incident *in = find_free(t);
 	if (in == NULL)
 		return NULL;
