@@ -5,8 +5,8 @@
  *
  * Frames are taken HOLD_NS after their stamp: by then the kernel has handed over every block that
  * may hold an older one, and the wall's marks have arrived. So the rings can be merged into one
- * file in order of time. When a ring is more than half full there is no time for that: everything
- * is taken at once, and frames of different ports may stand out of order for that stretch.
+ * file in order of time. When a ring is more than half full, frames are taken before that, until
+ * it is not: then a mark may come too late, and frames of different ports stand out of order.
  */
 #include "role/role.h"
 #include "sys/sys.h"
@@ -157,13 +157,13 @@ static bool pressed(const struct recorder *r)
  * there is none). */
 static int take_frames(struct recorder *r, int64_t hold_ns)
 {
-	int64_t until = pressed(r) ? INT64_MAX : clock_wall_ns() - hold_ns;
+	int64_t until = clock_wall_ns() - hold_ns;
 	mark_table_fill(r->table, r->marks, &r->cursor, &r->marks_lost);
 	for (unsigned n = 0; n < FRAMES_AT_ONCE; n++) {
 		int port = oldest(r);
 		if (port < 0)
 			return -1;
-		if (r->sources[port].head.stamp_ns > until)
+		if (r->sources[port].head.stamp_ns > until && !pressed(r))
 			return 5; /* more often than due, as rings fill meanwhile */
 		record(r, (uint32_t)port);
 	}
