@@ -24,7 +24,7 @@
 
 #define BLOCK_BYTES (256u << 10) /* three super-frames of 64 KiB */
 #define BLOCKS_MIN 8u
-#define BLOCKS_MAX 1024u
+#define BLOCKS_MAX 4096u
 #define FRAME_SLOT 2048u /* only a unit of the kernel's sanity checks in version 3 */
 #define TAG_BYTES 4u
 
