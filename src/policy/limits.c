@@ -141,9 +141,10 @@ static bool listed(const char *name, const char *const *keep, size_t n)
 	return false;
 }
 
+/* When it was last charged; a free slot is older than any other. */
 static int64_t slot_last_ns(const struct slot *s)
 {
-	int64_t last = 0;
+	int64_t last = s->guest[0] == '\0' ? -1 : 0;
 	for (unsigned c = 0; c < POLICY_CLASSES; c++)
 		if (s->rings[c].count > 0 && ring_back(&s->rings[c], 1) > last)
 			last = ring_back(&s->rings[c], 1);
