@@ -24,13 +24,13 @@
 /* ---- errors ---------------------------------------------------------------------------- */
 
 enum skep_err {
-	SKEP_ETRUNC = -1000,   /* input ended early, or output does not fit */
-	SKEP_EFORMAT = -1001,  /* input does not follow its format */
-	SKEP_ERANGE = -1002,   /* value outside its stated range */
-	SKEP_EFULL = -1003,    /* a table with a fixed capacity is full */
-	SKEP_ENOTFOUND = -1004,/* no such thing */
-	SKEP_EPEER = -1005,    /* the other process broke the protocol */
-	SKEP_ETIMEOUT = -1006, /* no answer in the time given */
+	SKEP_ETRUNC = -1000,       /* input ended early, or output does not fit */
+	SKEP_EFORMAT = -1001,      /* input does not follow its format */
+	SKEP_ERANGE = -1002,       /* value outside its stated range */
+	SKEP_EFULL = -1003,        /* a table with a fixed capacity is full */
+	SKEP_ENOTFOUND = -1004,    /* no such thing */
+	SKEP_EPEER = -1005,        /* the other process broke the protocol */
+	SKEP_ETIMEOUT = -1006,     /* no answer in the time given */
 	SKEP_EUNSUPPORTED = -1007, /* known, but not in this build or on this machine */
 };
 
@@ -48,7 +48,7 @@ int64_t clock_boot_ns(void);
 /* ---- arena: memory with one lifetime --------------------------------------------------- */
 
 struct arena {
-	uint8_t *mem;  /* owned if made by arena_create */
+	uint8_t *mem; /* owned if made by arena_create */
 	size_t size, used;
 };
 
@@ -70,6 +70,7 @@ struct reader {
 	bool bad; /* set by the first read past the end; later reads give zeroes */
 };
 
+/* Reads len bytes at data, which stay the caller's. Reads past the end give zero and set bad. */
 struct reader reader_of(const void *data, size_t len);
 size_t reader_left(const struct reader *r);
 uint8_t read_u8(struct reader *r);
@@ -88,11 +89,12 @@ void store_be32(void *p, uint32_t v);
 /* ---- bounded text writer --------------------------------------------------------------- */
 
 struct writer {
-	char *buf;    /* caller's; always NUL-terminated while size > 0 */
+	char *buf; /* caller's; always NUL-terminated while size > 0 */
 	size_t size, len;
-	bool full;    /* something did not fit; what fitted stays */
+	bool full; /* something did not fit; what fitted stays */
 };
 
+/* Writes into buf, the caller's, of size bytes; what does not fit is cut and sets full. */
 struct writer writer_of(char *buf, size_t size);
 void write_str(struct writer *w, const char *s);
 void write_fmt(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -124,6 +126,7 @@ struct mac {
 	uint8_t b[6];
 };
 
+/* From network-order bytes; from text: IPv4 dotted, IPv6 as RFC 4291 writes it. */
 struct addr addr_from_v4(const void *four_bytes);
 struct addr addr_from_v6(const void *sixteen_bytes);
 MUST_USE int addr_parse(const char *s, struct addr *ret_addr);

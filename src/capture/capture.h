@@ -15,7 +15,7 @@
 /* What became of one frame. Made for frames that were dropped or changed beyond routing, and for
  * the first of a conversation. Joined by port, stamp, length and hash. */
 struct mark {
-	int64_t stamp_ns;   /* frame.stamp_ns: the kernel gives every listener the same one */
+	int64_t stamp_ns; /* frame.stamp_ns: the kernel gives every listener the same one */
 	uint64_t flow_id;
 	uint32_t len, hash; /* hash: capture_hash */
 	uint16_t port;
@@ -57,12 +57,12 @@ void mark_text(const struct mark *m, char ret[MARK_TEXT]);
  * it and passes the descriptor on. */
 MUST_USE int capture_ring_open(const char *ifname, uint64_t ring_bytes, int *ret_fd);
 
-struct capture_ring { /* caller's; plain state of one attached ring */
-	int fd;              /* not owned; -1: none */
-	uint8_t *mem;        /* the mapped ring */
-	uint32_t blocks, at; /* number of blocks; the one that is read */
+struct capture_ring {                       /* caller's; plain state of one attached ring */
+	int fd;                             /* not owned; -1: none */
+	uint8_t *mem;                       /* the mapped ring */
+	uint32_t blocks, at;                /* number of blocks; the one that is read */
 	uint32_t frames_left, frame_offset; /* in the open block; 0 frames: none is open */
-	bool synced;         /* `at` is known to be the kernel's oldest */
+	bool synced;                        /* `at` is known to be the kernel's oldest */
 };
 /* Maps the ring of a descriptor made with the same ring_bytes. Allocates nothing. */
 MUST_USE int capture_ring_attach(struct capture_ring *r, int fd, uint64_t ring_bytes);
@@ -89,13 +89,13 @@ struct capture_interface {
 };
 
 struct capture_packet {
-	uint32_t interface;      /* index into the file's interfaces */
+	uint32_t interface; /* index into the file's interfaces */
 	int64_t stamp_ns;
-	const uint8_t *data;     /* borrowed */
+	const uint8_t *data; /* borrowed */
 	uint32_t len, orig_len;
-	bool outbound;           /* epb_flags: sent by the wall through this port */
-	const char *comment;     /* NULL: none */
-	uint64_t drops;          /* lost since the last packet of this interface */
+	bool outbound;       /* epb_flags: sent by the wall through this port */
+	const char *comment; /* NULL: none */
+	uint64_t drops;      /* lost since the last packet of this interface */
 };
 
 /* One pcapng block each, into out (host byte order); the number of bytes, or 0 if it does not fit. */
@@ -107,7 +107,7 @@ size_t capture_encode_statistics(uint8_t *out, size_t size, uint32_t interface, 
 
 struct capture_totals { /* since the writer was made */
 	uint64_t packets, bytes;
-	uint64_t dropped;      /* packets that did not get to the disk */
+	uint64_t dropped; /* packets that did not get to the disk */
 	uint64_t files, removed, adopted;
 };
 
@@ -151,19 +151,19 @@ void capture_reader_free(struct capture_reader **r);
 /* ---- selecting -------------------------------------------------------------------------------- */
 
 #define CAPTURE_TERMS 128
-struct capture_term {    /* all that is set must fit */
+struct capture_term {            /* all that is set must fit */
 	char interface[32];      /* empty: any */
 	struct addr a, b;        /* ends, in either order; b none: a is one of the ends */
 	uint16_t a_port, b_port; /* 0: any; ports go with their address */
 	uint8_t proto;           /* 0: any */
-	uint8_t icmp;            /* ports are ICMP type and code of the first packet: not compared */
+	uint8_t icmp; /* ports are ICMP type and code of the first packet: not compared */
 };
-struct capture_filter {  /* zeroed: everything */
-	struct addr addr;        /* either end, ARP and ND included; ver 0: any */
-	uint16_t net_port;       /* either end; 0: any */
-	uint8_t proto;           /* 6, 17, 1 (both ICMP versions); 0: any */
-	int64_t from_ns, to_ns;  /* 0: open */
-	char interface[32];      /* empty: any */
+struct capture_filter {                       /* zeroed: everything */
+	struct addr addr;                     /* either end, ARP and ND included; ver 0: any */
+	uint16_t net_port;                    /* either end; 0: any */
+	uint8_t proto;                        /* 6, 17, 1 (both ICMP versions); 0: any */
+	int64_t from_ns, to_ns;               /* 0: open */
+	char interface[32];                   /* empty: any */
 	char community_id[COMMUNITY_ID_TEXT]; /* joined with the terms: one of them must fit */
 	size_t n_terms;
 	struct capture_term terms[CAPTURE_TERMS];

@@ -31,8 +31,8 @@ enum pcapng_option {
 };
 
 #define PCAPNG_MAGIC 0x1a2b3c4du
-#define PCAPNG_BLOCK_MIN 12u          /* type, length, length again */
-#define PCAPNG_BLOCK_MAX (16u << 20)  /* longer ones are taken for damage */
+#define PCAPNG_BLOCK_MIN 12u         /* type, length, length again */
+#define PCAPNG_BLOCK_MAX (16u << 20) /* longer ones are taken for damage */
 #define LINKTYPE_ETHERNET 1u
 #define EPB_INBOUND 1u
 #define EPB_OUTBOUND 2u
@@ -44,7 +44,7 @@ enum pcapng_option {
 
 /* Calls fn for each of our files in the folder, in no order. Allocates nothing. */
 struct file_scan {
-	int dir_fd;     /* own description, so that its offset is ours */
+	int dir_fd; /* own description, so that its offset is ours */
 	uint8_t buf[FILES_SCAN] __attribute__((aligned(8)));
 };
 MUST_USE int files_each(struct file_scan *s, void (*fn)(void *ctx, const char *name, bool part),

@@ -158,7 +158,7 @@ struct walk {
 	int fd;
 	uint8_t *buf;
 	size_t cap, len; /* bytes of the window */
-	uint64_t from; /* its place in the file */
+	uint64_t from;   /* its place in the file */
 };
 
 /* n bytes at an offset of the file, through a window; NULL: not there. */

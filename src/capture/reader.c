@@ -27,7 +27,7 @@ struct capture_reader {
 	int fd;
 	bool swap, end, started;
 	uint8_t *buf;
-	size_t cap, at, len; /* window of the file: bytes at .. len are unread */
+	size_t cap, at, len;          /* window of the file: bytes at .. len are unread */
 	struct interface *interfaces; /* of all sections so far */
 	uint32_t n_interfaces, cap_interfaces, section_first;
 	uint32_t last; /* interface of the last packet */

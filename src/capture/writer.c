@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
-#define STATISTICS_BYTES 96u /* of one interface, at most */
-#define PACKET_OVERHEAD 96u /* block head and tail, flags, drop count, end, padding */
+#define STATISTICS_BYTES 96u  /* of one interface, at most */
+#define PACKET_OVERHEAD 96u   /* block head and tail, flags, drop count, end, padding */
 #define CACHE_KEEP (8u << 20) /* of the file being written, what may stay in the page cache */
 #define REMOVE_AT_ONCE 8
 #define STUCK_NS (200 * NS_PER_MS) /* after a failed write, no new try for so long */

@@ -30,6 +30,7 @@ MUST_USE int cmd_ask(const struct conf *c, const char *request, char **ret_answe
 /* "2026-11-23T20:01:02.123456+0000" or "10m", "2h", "3d" ago -> wall-clock ns. */
 MUST_USE int cmd_parse_time(const char *s, int64_t *ret_ns);
 
+/* The verbs; each is cmd_verbs[].run and returns the process's exit code. */
 int cmd_up(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -33,11 +33,11 @@ struct conf_limit {
 	struct conf_window w[CONF_WINDOWS];
 };
 
-struct conf_limits { /* per guest */
+struct conf_limits {                             /* per guest */
 	struct conf_limit tcp, udp, icmp, other; /* new outbound conversations */
-	struct conf_limit dns;      /* queries (UDP flows and TCP connections) to the resolver */
-	struct conf_limit lateral;  /* honeypot to honeypot */
-	struct conf_limit neigh;    /* ARP and ND messages of a guest */
+	struct conf_limit dns;     /* queries (UDP flows and TCP connections) to the resolver */
+	struct conf_limit lateral; /* honeypot to honeypot */
+	struct conf_limit neigh;   /* ARP and ND messages of a guest */
 };
 
 struct conf_caps { /* leaving a guest; 0: no cap */
@@ -46,8 +46,8 @@ struct conf_caps { /* leaving a guest; 0: no cap */
 };
 
 struct conf_guest {
-	char name[CONF_NAME];       /* [a-z0-9-], unique */
-	uint8_t kind;               /* enum conf_guest_kind */
+	char name[CONF_NAME]; /* [a-z0-9-], unique */
+	uint8_t kind;         /* enum conf_guest_kind */
 	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair
 	 * instead of a tap: the wall's end is tap<i>, the far end is eth0 in the network namespace
 	 * <conf.name>-g<i>, with the guest's MAC and no address. For tests and bare containers. */
@@ -57,15 +57,15 @@ struct conf_guest {
 	uint32_t tb_size_mb;        /* TCG translation cache */
 	struct mac mac;             /* all zero: drawn at first start, with the identity */
 	struct addr inside, public, inside6, public6; /* ver 0: none */
-	char hostname[CONF_NAME];   /* empty: drawn at first start */
+	char hostname[CONF_NAME];                     /* empty: drawn at first start */
 };
 
 struct conf_forward { /* a port of a public address that leads to a guest */
 	struct addr public;
 	uint16_t public_port, guest_port;
-	uint8_t proto;              /* 6 or 17 */
+	uint8_t proto; /* 6 or 17 */
 	char guest[CONF_NAME];
-	uint32_t n_sources;         /* 0: from anywhere */
+	uint32_t n_sources; /* 0: from anywhere */
 	struct prefix sources[CONF_SOURCES];
 };
 
@@ -77,42 +77,42 @@ struct conf_network {
 };
 
 struct conf_wall {
-	uint32_t flows;             /* capacity of the flow table */
-	uint32_t event_rate;        /* connection and flow events a second, the rest is summed up */
+	uint32_t flows;      /* capacity of the flow table */
+	uint32_t event_rate; /* connection and flow events a second, the rest is summed up */
 	struct conf_limits limits;
 	struct conf_caps caps;
-	uint32_t n_off_limits;      /* the operator's own, on top of the built-in list */
+	uint32_t n_off_limits; /* the operator's own, on top of the built-in list */
 	struct prefix off_limits[CONF_PREFIXES];
-	uint32_t n_allowed;         /* exceptions to off limits */
+	uint32_t n_allowed; /* exceptions to off limits */
 	struct prefix allowed[CONF_PREFIXES];
 	int64_t tcp_idle_ns, udp_idle_ns, icmp_idle_ns, half_open_ns;
 };
 
 struct conf_recorder {
 	uint8_t on;
-	uint64_t disk_bytes;        /* budget of all captures together */
+	uint64_t disk_bytes; /* budget of all captures together */
 	uint64_t file_bytes;
 	int64_t file_age_ns;
-	uint64_t ring_bytes;        /* kernel ring of each port */
+	uint64_t ring_bytes; /* kernel ring of each port */
 };
 
 struct conf_store {
 	uint32_t keep_days;
-	uint64_t disk_bytes;        /* budget of event files and databases */
-	int64_t incident_quiet_ns;  /* an incident ends after this silence */
+	uint64_t disk_bytes;       /* budget of event files and databases */
+	int64_t incident_quiet_ns; /* an incident ends after this silence */
 };
 
 struct conf_lab {
 	struct addr intruder, intruder6, web, web6, dns, router, router6;
-	uint8_t services;           /* run the web and name server of the fake Internet */
+	uint8_t services; /* run the web and name server of the fake Internet */
 };
 
 struct conf {
-	uint8_t mode, accel;        /* enum conf_mode, enum conf_accel */
-	char name[CONF_NAME];       /* of this installation: namespaces are NAME and NAME-lab */
+	uint8_t mode, accel;  /* enum conf_mode, enum conf_accel */
+	char name[CONF_NAME]; /* of this installation: namespaces are NAME and NAME-lab */
 	char sensor[CONF_NAME];
 	char state_dir[CONF_PATH], run_dir[CONF_PATH], cache_dir[CONF_PATH];
-	uint32_t uid_base;          /* numeric users for roles and guests; none is created */
+	uint32_t uid_base; /* numeric users for roles and guests; none is created */
 	uint32_t n_guests, n_forwards;
 	struct conf_network network;
 	struct conf_guest guests[CONF_GUESTS];

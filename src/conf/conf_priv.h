@@ -6,8 +6,19 @@
 #include "conf/conf.h"
 
 enum row_type {
-	ROW_BOOL, ROW_ENUM, ROW_UINT, ROW_BYTES, ROW_DURATION, ROW_NAME, ROW_PATH, ROW_ADDR,
-	ROW_PREFIX, ROW_MAC, ROW_LIMIT, ROW_PREFIXES, ROW_TYPES
+	ROW_BOOL,
+	ROW_ENUM,
+	ROW_UINT,
+	ROW_BYTES,
+	ROW_DURATION,
+	ROW_NAME,
+	ROW_PATH,
+	ROW_ADDR,
+	ROW_PREFIX,
+	ROW_MAC,
+	ROW_LIMIT,
+	ROW_PREFIXES,
+	ROW_TYPES
 };
 
 struct row_choice {
@@ -17,18 +28,18 @@ struct row_choice {
 
 /* One setting. The default is text, read by the same code as the operator's file. */
 struct row {
-	const char *path;       /* "wall.limits.tcp"; in lists only the key */
+	const char *path; /* "wall.limits.tcp"; in lists only the key */
 	enum row_type type;
-	size_t offset, size;    /* of the field in its struct */
-	size_t count_offset;    /* ROW_PREFIXES: the uint32_t that counts them */
-	uint64_t min, max;      /* number, bytes, ns, text length; addresses: the only version, or 0 */
-	const char *text;       /* default */
+	size_t offset, size; /* of the field in its struct */
+	size_t count_offset; /* ROW_PREFIXES: the uint32_t that counts them */
+	uint64_t min, max;   /* number, bytes, ns, text length; addresses: the only version, or 0 */
+	const char *text;    /* default */
 	const char *text_loghost; /* default of guests of that kind, where it differs */
-	const char *empty;      /* word that means "not set" (all zero), or NULL */
+	const char *empty;        /* word that means "not set" (all zero), or NULL */
 	const struct row_choice *choices;
-	const char *unit;       /* for people, or NULL */
+	const char *unit; /* for people, or NULL */
 	const char *help;
-	bool live;              /* a change needs no restart */
+	bool live; /* a change needs no restart */
 };
 
 struct row_group {
@@ -70,11 +81,11 @@ void rows_default(const struct row *rows, size_t n, void *base, bool loghost);
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node {
 	enum node_kind kind;
-	bool plain;                 /* scalar without quotes */
-	uint32_t line, column;      /* from 1 */
+	bool plain;            /* scalar without quotes */
+	uint32_t line, column; /* from 1 */
 	uint32_t key_line, key_column;
-	const char *key;            /* in a map; else NULL */
-	const char *text;           /* scalar */
+	const char *key;  /* in a map; else NULL */
+	const char *text; /* scalar */
 	struct node *first, *last, *next;
 };
 
@@ -105,10 +116,11 @@ const struct node *tree_path(const struct node *root, const char *path);
 struct check {
 	struct problems *p;
 	const struct conf *c;
-	const struct node *root;                     /* may be NULL */
-	const struct node *guests[CONF_GUESTS];      /* NULL: from the built-in lab */
+	const struct node *root;                /* may be NULL */
+	const struct node *guests[CONF_GUESTS]; /* NULL: from the built-in lab */
 	const struct node *forwards[CONF_FORWARDS];
 };
+/* Adds a problem for each pair of values that does not fit together. */
 void check_all(struct check *k);
 
 #endif

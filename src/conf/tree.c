@@ -19,7 +19,7 @@ struct tree {
 	struct arena *arena;
 	struct problems *p;
 	struct node *open[DEPTH_MAX]; /* containers around the current event */
-	struct node *key[DEPTH_MAX]; /* maps: the key that waits for its value */
+	struct node *key[DEPTH_MAX];  /* maps: the key that waits for its value */
 	bool has_key[DEPTH_MAX];
 	unsigned depth, nodes;
 	struct node *root;

@@ -21,18 +21,21 @@ enum event_kind {
 	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
 	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
 	EVENT_FLOW,           /* eve: a conversation ended */
-	EVENT_ANOMALY,        /* eve: malformed traffic, counted per flow or source, never per packet */
-	EVENT_STATS,          /* eve: counters */
+	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
+	EVENT_STATS,   /* eve: counters */
 	EVENT_KINDS
 };
 
 enum event_direction { DIR_NONE, DIR_INBOUND, DIR_OUTBOUND, DIR_LATERAL };
 
 /* What became of a packet or conversation (design: containment verdicts). */
+/* clang-format off */
 enum verdict { VERDICT_FORWARD, VERDICT_LIMIT, VERDICT_DROP, VERDICT_REJECT, VERDICT_REDIRECT,
 	       VERDICT_REFLECT, VERDICT_REWRITE, VERDICTS };
+/* clang-format on */
 
 /* Why. One list for marks, counters and events; text by reason_text. */
+/* clang-format off */
 enum reason {
 	REASON_NONE,           /* forwarded */
 	REASON_REPLIED,        /* answered by the wall itself (ARP, ND) and not passed on */
@@ -47,47 +50,51 @@ enum reason {
 	REASON_TABLE_FULL, REASON_PORT_DOWN, REASON_SEND_FAILED, REASON_SMTP, REASON_ICMP_TYPE,
 	REASONS
 };
-const char *reason_text(enum reason r);   /* "spoofed-mac" */
-const char *verdict_text(enum verdict v); /* "forward" */
+/* clang-format on */
+const char *reason_text(enum reason r);             /* "spoofed-mac" */
+const char *verdict_text(enum verdict v);           /* "forward" */
 const char *direction_text(enum event_direction d); /* "INBOUND"; "NONE" */
 
 /* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
 struct event_tuple {
-	struct addr src, dst;             /* as seen outside (public addresses) */
-	struct addr in_src, in_dst;       /* as seen at the guest's port */
+	struct addr src, dst;                      /* as seen outside (public addresses) */
+	struct addr in_src, in_dst;                /* as seen at the guest's port */
 	uint16_t sport, dport, in_sport, in_dport; /* ICMP: sport = type, dport = code */
-	uint16_t icmp_id;                 /* ICMP echo only */
+	uint16_t icmp_id;                          /* ICMP echo only */
 	uint8_t proto, pad;
-	char guest[EVENT_NAME];           /* the guest concerned (initiator if lateral) */
-	char peer_guest[EVENT_NAME];      /* lateral: the other guest; else empty */
-	char in_port[EVENT_NAME];         /* name of the port the first packet came in by */
+	char guest[EVENT_NAME];      /* the guest concerned (initiator if lateral) */
+	char peer_guest[EVENT_NAME]; /* lateral: the other guest; else empty */
+	char in_port[EVENT_NAME];    /* name of the port the first packet came in by */
 	/* Community ID v1 of either view; filled by hub, so that the wall hashes nothing. */
 	char community_id[EVENT_NAME], inside_community_id[EVENT_NAME];
 };
 
 struct event_connection {
 	struct event_tuple tuple;
-	uint32_t limit_used, limit_max, limit_window_s; /* tightest window; max 0: no limit applies */
+	uint32_t limit_used, limit_max,
+		limit_window_s; /* tightest window; max 0: no limit applies */
 };
 
 struct event_limit {
 	char guest[EVENT_NAME];
-	char what[EVENT_NAME];     /* "tcp", "udp", "icmp", "other", "dns", "flow-pps", "guest-bytes" */
-	uint64_t flow_id;          /* caps per flow; else 0 */
-	uint64_t dropped;          /* packets since the last event of this kind; 0: just reached */
+	char what[EVENT_NAME]; /* "tcp", "udp", "icmp", "other", "dns", "flow-pps", "guest-bytes" */
+	uint64_t flow_id;      /* caps per flow; else 0 */
+	uint64_t dropped;      /* packets since the last event of this kind; 0: just reached */
 	uint32_t used, max, window_s;
 };
 
 struct event_guest {
 	char guest[EVENT_NAME];
-	char state[EVENT_NAME];    /* "starting", "running", "died", "restarting", "stopped", "failed" */
-	char accel[EVENT_NAME];    /* "kvm", "tcg" or empty */
+	char state
+		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
+	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
 	uint32_t restarts, backoff_s;
 };
 
 struct event_health {
 	char role[EVENT_NAME];
-	char what[EVENT_NAME];     /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
+	char what
+		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
 	uint64_t count;
 	int32_t exit_code, signal; /* for "died"; -1: does not apply */
 };
@@ -95,27 +102,28 @@ struct event_health {
 #define INCIDENT_FLOWS 24
 struct event_incident {
 	char guest[EVENT_NAME];
-	char state[EVENT_NAME];    /* "open", "update", "quiet" */
-	struct addr peer;          /* the intruder's address */
+	char state[EVENT_NAME]; /* "open", "update", "quiet" */
+	struct addr peer;       /* the intruder's address */
 	int64_t start_ns, last_ns;
 	uint64_t flows_total;
-	uint32_t n_flows;          /* entries of flow_ids that are new since the last event */
-	uint32_t ambiguous;        /* 1: outbound flows were joined to several open incidents */
+	uint32_t n_flows;   /* entries of flow_ids that are new since the last event */
+	uint32_t ambiguous; /* 1: outbound flows were joined to several open incidents */
 	uint64_t flow_ids[INCIDENT_FLOWS];
 };
 
 struct event_flow {
 	struct event_tuple tuple;
 	int64_t start_ns, end_ns;
-	uint64_t pkts_toserver, pkts_toclient, bytes_toserver, bytes_toclient; /* IP frames with L2 */
+	uint64_t pkts_toserver, pkts_toclient, bytes_toserver,
+		bytes_toclient; /* IP frames with L2 */
 	uint8_t tcp_flags_ts, tcp_flags_tc;
-	char state[EVENT_NAME];    /* "new", "established", "closed" */
+	char state[EVENT_NAME];      /* "new", "established", "closed" */
 	char end_reason[EVENT_NAME]; /* "timeout", "forced", "shutdown" */
 };
 
 struct event_anomaly {
-	struct event_tuple tuple;  /* what is known of it; addresses may be none */
-	char name[48];             /* "decoder.ipv4.trunc_pkt" ... */
+	struct event_tuple tuple; /* what is known of it; addresses may be none */
+	char name[48];            /* "decoder.ipv4.trunc_pkt" ... */
 	uint64_t count;
 };
 
@@ -127,17 +135,18 @@ struct event_stats {
 };
 
 struct event {
-	uint64_t id;        /* given by hub: unique in this installation, grows with time; else 0 */
-	int64_t time_ns;    /* wall clock of what happened, given by the role */
-	uint64_t flow_id;   /* 0: none; unique across restarts; below 2^53 */
-	uint64_t incident;  /* given by hub; 0: none */
-	uint16_t kind;      /* enum event_kind */
-	uint8_t direction;  /* enum event_direction */
-	uint8_t verdict;    /* enum verdict */
-	uint8_t reason;     /* enum reason */
-	uint8_t priority;   /* 0 routine, 1 notable, 2 urgent: what is shed last */
+	uint64_t id;       /* given by hub: unique in this installation, grows with time; else 0 */
+	int64_t time_ns;   /* wall clock of what happened, given by the role */
+	uint64_t flow_id;  /* 0: none; unique across restarts; below 2^53 */
+	uint64_t incident; /* given by hub; 0: none */
+	uint16_t kind;     /* enum event_kind */
+	uint8_t direction; /* enum event_direction */
+	uint8_t verdict;   /* enum verdict */
+	uint8_t reason;    /* enum reason */
+	uint8_t priority;  /* 0 routine, 1 notable, 2 urgent: what is shed last */
 	uint8_t pad[2];
-	char text[EVENT_TEXT]; /* one sentence for people; may hold foreign bytes, escaped on output */
+	char text
+		[EVENT_TEXT]; /* one sentence for people; may hold foreign bytes, escaped on output */
 	union {
 		struct event_connection connection;
 		struct event_limit limit;

@@ -26,13 +26,13 @@ struct flow_key {
 
 /* Each state class is a list, oldest first, with one time-out: its head is what ends next. */
 enum flow_class {
-	FLOW_HALF_OPEN,     /* inbound, unanswered: may be evicted */
-	FLOW_REFUSED,       /* verdict remembered: may be evicted */
-	FLOW_UNANSWERED,    /* begun by a guest, TCP, unanswered */
-	FLOW_TCP,           /* established */
-	FLOW_UDP,           /* answered, or begun by a guest */
-	FLOW_ICMP,          /* the same for ICMP and other protocols */
-	FLOW_CLOSING,       /* reset, or FIN from both sides */
+	FLOW_HALF_OPEN,  /* inbound, unanswered: may be evicted */
+	FLOW_REFUSED,    /* verdict remembered: may be evicted */
+	FLOW_UNANSWERED, /* begun by a guest, TCP, unanswered */
+	FLOW_TCP,        /* established */
+	FLOW_UDP,        /* answered, or begun by a guest */
+	FLOW_ICMP,       /* the same for ICMP and other protocols */
+	FLOW_CLOSING,    /* reset, or FIN from both sides */
 	FLOW_CLASSES
 };
 
@@ -41,30 +41,35 @@ enum flow_end { FLOW_END_TIMEOUT, FLOW_END_EVICTED, FLOW_END_FORCED, FLOW_END_SH
 struct flow {
 	struct flow_key key[2];
 	/* ---- the table's own -------------------------------------------------------------- */
-	uint32_t chain[2];       /* hash chains */
-	uint32_t older, newer;   /* class list */
+	uint32_t chain[2];     /* hash chains */
+	uint32_t older, newer; /* class list */
 	/* ---- the caller's ------------------------------------------------------------------ */
-	uint64_t id;             /* never 0 while in use */
-	int64_t start_ns, last_ns; /* boot clock; last_ns is kept by flow_touch */
-	uint64_t pkts[2], bytes[2]; /* sent by side 0, side 1 */
+	uint64_t id;                      /* never 0 while in use */
+	int64_t start_ns, last_ns;        /* boot clock; last_ns is kept by flow_touch */
+	uint64_t pkts[2], bytes[2];       /* sent by side 0, side 1 */
 	int64_t cap_pps_ns, cap_bytes_ns; /* buckets of policy.h */
 	int64_t cap_told_ns;
-	uint32_t cap_dropped;    /* since cap_told_ns */
-	uint32_t isn[2];         /* TCP: first sequence number of each side */
-	uint8_t tcp_flags[2];    /* all that side has sent */
-	uint8_t seen;            /* enum flow_seen */
-	uint8_t class;           /* enum flow_class; the table's own */
+	uint32_t cap_dropped;               /* since cap_told_ns */
+	uint32_t isn[2];                    /* TCP: first sequence number of each side */
+	uint8_t tcp_flags[2];               /* all that side has sent */
+	uint8_t seen;                       /* enum flow_seen */
+	uint8_t class;                      /* enum flow_class; the table's own */
 	uint8_t direction, verdict, reason; /* enums of event.h */
 	uint8_t icmp_type, icmp_code;
-	bool cap_by_bytes;       /* which cap dropped last */
-	uint16_t guest;          /* port of the guest concerned; FLOW_NO_PORT: none */
-	uint16_t peer_guest;     /* lateral: port of the other one */
+	bool cap_by_bytes;   /* which cap dropped last */
+	uint16_t guest;      /* port of the guest concerned; FLOW_NO_PORT: none */
+	uint16_t peer_guest; /* lateral: port of the other one */
 };
 _Static_assert(sizeof(struct flow) <= 320, "a million flows must fit a modest machine");
 
 enum flow_seen {
-	FLOW_SEEN_SYN_ACK = 1, FLOW_SEEN_ESTABLISHED = 2, FLOW_SEEN_REPLY = 4,
-	FLOW_SEEN_FIN0 = 8, FLOW_SEEN_FIN1 = 16, FLOW_SEEN_RST = 32, FLOW_SEEN_RST_BY1 = 64,
+	FLOW_SEEN_SYN_ACK = 1,
+	FLOW_SEEN_ESTABLISHED = 2,
+	FLOW_SEEN_REPLY = 4,
+	FLOW_SEEN_FIN0 = 8,
+	FLOW_SEEN_FIN1 = 16,
+	FLOW_SEEN_RST = 32,
+	FLOW_SEEN_RST_BY1 = 64,
 };
 
 struct flow_table;
@@ -73,10 +78,10 @@ struct flow_table;
 typedef void flow_ended_fn(void *ctx, const struct flow *f, enum flow_end why, int64_t now_ns);
 
 struct flow_conf {
-	uint32_t capacity;       /* flows; at least 16 */
+	uint32_t capacity; /* flows; at least 16 */
 	int64_t timeout_ns[FLOW_CLASSES];
-	flow_ended_fn *ended;    /* may be NULL */
-	void *ctx;               /* for ended; kept by reference */
+	flow_ended_fn *ended; /* may be NULL */
+	void *ctx;            /* for ended; kept by reference */
 };
 
 struct flow_counts {
@@ -114,7 +119,7 @@ struct fragment_key {
 	struct addr src, dst;
 	uint32_t id;
 	uint16_t port;
-	uint8_t proto, pad;      /* pad zero */
+	uint8_t proto, pad; /* pad zero */
 };
 
 /* A first fragment that was allowed: later ones follow flow f from this side. next: the offset at

@@ -12,9 +12,10 @@
 
 struct guest_image {
 	char dir[CONF_PATH + 64];
-	char kernel[CONF_PATH + 96], initrd[CONF_PATH + 96], disk[CONF_PATH + 96]; /* disk may be "" */
-	char append[256];           /* kernel command line */
-	char version[64];           /* hash of recipe and package versions */
+	char kernel[CONF_PATH + 96], initrd[CONF_PATH + 96],
+		disk[CONF_PATH + 96]; /* disk may be "" */
+	char append[256];             /* kernel command line */
+	char version[64];             /* hash of recipe and package versions */
 	uint64_t memory_min_bytes;
 	bool sshd, syslogd;
 };
@@ -60,7 +61,7 @@ MUST_USE int guest_open_files(const struct conf *c, const struct conf_guest *g,
 #define GUEST_ARGV 96
 struct guest_command {
 	const char *argv[GUEST_ARGV];
-	char text[8192];            /* storage behind argv */
+	char text[8192]; /* storage behind argv */
 	size_t used;
 };
 /* Fills cmd; kvm or TCG. fds name the numbers in the child. */
@@ -79,10 +80,10 @@ MUST_USE int guest_probe_kvm(const struct conf *c, bool *ret_ok, char *why, size
 enum qmp_kind { QMP_GREETING, QMP_RETURN, QMP_ERROR, QMP_EVENT, QMP_OTHER };
 struct qmp_message {
 	enum qmp_kind kind;
-	uint64_t id;                /* of the command answered; 0: none */
-	char name[48];              /* event name or error class */
-	char text[256];             /* error description, or the event's short data; foreign bytes */
-	char status[32];            /* "status" of query-status / RunState of events; may be "" */
+	uint64_t id;     /* of the command answered; 0: none */
+	char name[48];   /* event name or error class */
+	char text[256];  /* error description, or the event's short data; foreign bytes */
+	char status[32]; /* "status" of query-status / RunState of events; may be "" */
 };
 /* Parses one line; everything in it is hostile. */
 MUST_USE int qmp_parse(const char *line, size_t len, struct qmp_message *ret);

@@ -15,9 +15,9 @@
 #define IPC_FDS 48 /* most descriptors in one message */
 
 struct ipc_row {
-	uint16_t type;  /* enum message of role/role.h */
+	uint16_t type;     /* enum message of role/role.h */
 	uint16_t from, to; /* bit masks of 1 << enum role */
-	uint32_t size;  /* exact payload size, bytes */
+	uint32_t size;     /* exact payload size, bytes */
 	uint16_t fds_min, fds_max;
 	const char *name;
 };

@@ -22,37 +22,37 @@ enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST };
 
 struct judge_port {
 	char name[EVENT_NAME];
-	uint8_t kind;                /* enum judge_port_kind */
+	uint8_t kind; /* enum judge_port_kind */
 	uint8_t up;
-	struct mac mac;              /* guest's; outside: the wall's own on that side */
-	struct mac peer_mac;         /* outside: next hop */
+	struct mac mac;      /* guest's; outside: the wall's own on that side */
+	struct mac peer_mac; /* outside: next hop */
 	struct addr inside, public, inside6, public6; /* guest's bindings; ver 0: none */
 };
 
 struct judge_conf {
-	uint32_t n_ports;            /* port 0 is outside */
+	uint32_t n_ports; /* port 0 is outside */
 	struct judge_port ports[JUDGE_PORTS];
 	uint32_t n_forwards;
 	struct conf_forward forwards[CONF_FORWARDS];
 	struct conf_network network;
 	struct conf_wall wall;
-	uint32_t n_host;             /* addresses and networks of the host: off limits */
+	uint32_t n_host; /* addresses and networks of the host: off limits */
 	struct prefix host[CONF_PREFIXES];
-	uint64_t boot_id;            /* wall start, ms since the epoch: flow ids begin at this * 4096,
+	uint64_t boot_id; /* wall start, ms since the epoch: flow ids begin at this * 4096,
 					so that they are unique across restarts */
 };
 
 /* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
  * a total since the wall started; readers see each value whole. */
 struct wall_stats {
-	uint64_t version;            /* sizeof(struct wall_stats) */
+	uint64_t version;                      /* sizeof(struct wall_stats) */
 	int64_t started_boot_ns, beat_boot_ns; /* beat: at least once a second */
 	uint64_t frames, bytes, forwarded, replies;
-	uint64_t reasons[64];        /* frames by enum reason */
+	uint64_t reasons[64]; /* frames by enum reason */
 	uint64_t ipv4, ipv6, tcp, udp, icmp, icmp6, arp, other;
 	uint64_t flows_total, flows_active, flows_capacity, flows_evicted, flows_refused;
 	uint64_t inbound, outbound, lateral; /* new conversations */
-	uint64_t limited;            /* ... refused by a limit */
+	uint64_t limited;                    /* ... refused by a limit */
 	uint64_t events, events_lost, events_suppressed;
 	uint64_t kernel_drops, send_failed;
 	struct {
@@ -65,11 +65,12 @@ struct wall_stats {
 
 struct judge_result {
 	uint8_t verdict, reason, direction; /* enums of event.h */
-	bool first;                  /* opened a conversation */
-	uint16_t out_port;           /* valid with VERDICT_FORWARD */
+	bool first;                         /* opened a conversation */
+	uint16_t out_port;                  /* valid with VERDICT_FORWARD */
 	uint64_t flow_id;
 	uint32_t n_replies;
-	struct frame *replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
+	struct frame
+		*replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
 	uint16_t reply_port[JUDGE_REPLIES];
 };
 

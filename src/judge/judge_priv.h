@@ -13,11 +13,16 @@ enum { ETHERTYPE_V4 = 0x0800, ETHERTYPE_ARP = 0x0806, ETHERTYPE_V6 = 0x86dd };
 #define REPLY_BYTES 2048u
 
 /* Anomalies: one row per oddity bit, then those that the judge itself finds. */
-enum anomaly { ANOMALY_SPOOFED_MAC = 13, ANOMALY_SPOOFED_ADDR, ANOMALY_FRAGMENT, ANOMALY_CSUM,
-	       ANOMALIES };
+enum anomaly {
+	ANOMALY_SPOOFED_MAC = 13,
+	ANOMALY_SPOOFED_ADDR,
+	ANOMALY_FRAGMENT,
+	ANOMALY_CSUM,
+	ANOMALIES
+};
 
 struct anomaly_count {
-	uint64_t count;   /* since told_ns */
+	uint64_t count; /* since told_ns */
 	int64_t told_ns;
 };
 
@@ -29,7 +34,7 @@ struct port_state {
 	uint64_t cap_dropped;
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
-	int64_t neigh_ns, answer_ns;  /* buckets: neighbour messages, resets and ICMP errors */
+	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	bool limit_told[POLICY_CLASSES];
 	struct anomaly_count anomalies[ANOMALIES];
 };
@@ -59,17 +64,17 @@ struct way {
 	struct port_state *in;
 	struct judge_result *ret;
 	struct layers l;
-	bool routed;    /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
+	bool routed; /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
 };
 
 /* What is to become of a new conversation. */
 struct plan {
 	uint8_t direction, reason;
-	bool limited;             /* class and limit apply */
-	bool seen_limit;          /* use is filled */
-	uint8_t class;            /* enum policy_class */
+	bool limited;               /* class and limit apply */
+	bool seen_limit;            /* use is filled */
+	uint8_t class;              /* enum policy_class */
 	uint16_t guest, peer_guest; /* ports; FLOW_NO_PORT: none */
-	struct flow_key key[2];   /* key[1] only valid with REASON_NONE */
+	struct flow_key key[2];     /* key[1] only valid with REASON_NONE */
 	struct policy_use use;
 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define HOP_LIMIT 64
-#define V4_ERROR_MAX 576u /* RFC 1812 4.3.2.3 */
+#define V4_ERROR_MAX 576u  /* RFC 1812 4.3.2.3 */
 #define V6_ERROR_MAX 1280u /* RFC 4443 2.4 c */
 
 static const struct mac all_nodes_mac = {{0x33, 0x33, 0, 0, 0, 1}};

@@ -33,18 +33,20 @@ struct frame {
 };
 
 enum oddity {
-	ODD_TRUNC_ETH = 1 << 0, ODD_TRUNC_ARP = 1 << 1,
-	ODD_TRUNC_IP = 1 << 2,   /* header or total length past the frame's end */
-	ODD_BAD_IP = 1 << 3,     /* version, header length or extension header chain impossible */
+	ODD_TRUNC_ETH = 1 << 0,
+	ODD_TRUNC_ARP = 1 << 1,
+	ODD_TRUNC_IP = 1 << 2, /* header or total length past the frame's end */
+	ODD_BAD_IP = 1 << 3,   /* version, header length or extension header chain impossible */
 	ODD_BAD_IP_CSUM = 1 << 4,
 	/* TCP data offset, UDP length, an offload request that does not fit the packet ... */
-	ODD_TRUNC_L4 = 1 << 5, ODD_BAD_L4 = 1 << 6,
-	ODD_IP_OPTIONS = 1 << 7, /* IPv4 options, or an IPv6 routing or hop-by-hop header */
+	ODD_TRUNC_L4 = 1 << 5,
+	ODD_BAD_L4 = 1 << 6,
+	ODD_IP_OPTIONS = 1 << 7,     /* IPv4 options, or an IPv6 routing or hop-by-hop header */
 	ODD_FRAGMENT_SMALL = 1 << 8, /* first fragment without its whole L4 header */
-	ODD_LAND = 1 << 9,       /* source equals destination, or either is impossible */
-	ODD_TCP_FLAGS = 1 << 10, /* SYN with FIN or RST, no flag at all ... */
-	ODD_VLAN = 1 << 11,      /* carries a tag (not malformed in itself) */
-	ODD_EXT_DEPTH = 1 << 12, /* more than 8 extension headers or 2 tags */
+	ODD_LAND = 1 << 9,           /* source equals destination, or either is impossible */
+	ODD_TCP_FLAGS = 1 << 10,     /* SYN with FIN or RST, no flag at all ... */
+	ODD_VLAN = 1 << 11,          /* carries a tag (not malformed in itself) */
+	ODD_EXT_DEPTH = 1 << 12,     /* more than 8 extension headers or 2 tags */
 };
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
@@ -52,25 +54,25 @@ enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16
 /* Where things are. Offsets are bytes from frame->data; 0 means absent. Fragments after the first
  * have no l4; their payload is set. Redirects do not count as icmp_error. */
 struct layers {
-	uint16_t ethertype;      /* innermost, after VLAN tags */
-	uint16_t vlan_tci;       /* of the outer tag; valid with ODD_VLAN */
+	uint16_t ethertype; /* innermost, after VLAN tags */
+	uint16_t vlan_tci;  /* of the outer tag; valid with ODD_VLAN */
 	uint32_t l3, l4, payload;
-	uint32_t l3_end;         /* end of the IP packet (frame padding lies after it) */
-	uint8_t ip_ver;          /* 4, 6 or 0 */
-	uint8_t proto;           /* transport protocol number after extension headers */
-	uint8_t ttl;             /* or hop limit */
+	uint32_t l3_end; /* end of the IP packet (frame padding lies after it) */
+	uint8_t ip_ver;  /* 4, 6 or 0 */
+	uint8_t proto;   /* transport protocol number after extension headers */
+	uint8_t ttl;     /* or hop limit */
 	uint8_t tcp_flags;
-	bool fragment;           /* any fragment */
+	bool fragment; /* any fragment */
 	bool first_fragment;
-	bool more_fragments;     /* not the last one */
+	bool more_fragments; /* not the last one */
 	uint32_t frag_id;
-	uint16_t frag_offset;    /* bytes */
+	uint16_t frag_offset; /* bytes */
 	struct addr src, dst;
-	uint16_t sport, dport;   /* TCP, UDP, SCTP; ICMP echo: sport = id, dport = 0 */
+	uint16_t sport, dport; /* TCP, UDP, SCTP; ICMP echo: sport = id, dport = 0 */
 	uint8_t icmp_type, icmp_code;
 	bool icmp_echo_request, icmp_echo_reply, icmp_error; /* for both ICMP versions */
-	uint32_t seq, ack;       /* TCP */
-	uint32_t odd;            /* enum oddity bits */
+	uint32_t seq, ack;                                   /* TCP */
+	uint32_t odd;                                        /* enum oddity bits */
 };
 
 /* Finds the layers of f. Always fills *ret; stops at the first thing it can't trust (odd tells). */
@@ -87,6 +89,7 @@ bool packet_checksums_ok(const struct frame *f, const struct layers *l);
 
 /* ---- edits: each keeps every checksum right, partial ones (VNET_NEEDS_CSUM) included ------- */
 
+/* Sets both Ethernet addresses. */
 void packet_set_macs(struct frame *f, const struct mac *dst, const struct mac *src);
 /* Sets the source (src true) or destination address; versions must agree. Also updates *l. */
 void packet_set_addr(struct frame *f, struct layers *l, bool src, const struct addr *to);
@@ -116,11 +119,20 @@ MUST_USE int packet_build_icmp_error(struct frame *out, const struct frame *f,
 				     uint8_t code);
 
 /* Neighbour messages. kind 0: the frame is none. */
-enum neigh_kind { NEIGH_NONE, NEIGH_ARP_REQUEST, NEIGH_ARP_REPLY, NEIGH_NS, NEIGH_NA, NEIGH_RS,
-		  NEIGH_RA, NEIGH_REDIRECT, NEIGH_MLD };
+enum neigh_kind {
+	NEIGH_NONE,
+	NEIGH_ARP_REQUEST,
+	NEIGH_ARP_REPLY,
+	NEIGH_NS,
+	NEIGH_NA,
+	NEIGH_RS,
+	NEIGH_RA,
+	NEIGH_REDIRECT,
+	NEIGH_MLD
+};
 struct neigh {
 	enum neigh_kind kind;
-	struct mac sender_mac;  /* ARP sender, or the source link-layer option (zero if absent) */
+	struct mac sender_mac; /* ARP sender, or the source link-layer option (zero if absent) */
 	struct addr sender, target;
 };
 /* Reads ARP, or an ICMPv6 neighbour or multicast-listener message. */

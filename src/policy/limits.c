@@ -20,7 +20,7 @@
 _Static_assert((POLICY_RING & (POLICY_RING - 1)) == 0, "the ring index is a mask");
 
 struct ring {
-	uint64_t count; /* ever charged; the newest is at count - 1 */
+	uint64_t count;                /* ever charged; the newest is at count - 1 */
 	int64_t stamp_ns[POLICY_RING]; /* boot clock */
 };
 

@@ -8,32 +8,32 @@
 #include <string.h>
 
 static const char *const built_in[] = {
-	"0.0.0.0/8", /* this network */
-	"10.0.0.0/8", /* private */
-	"100.64.0.0/10", /* carrier-grade NAT: also some clouds' metadata */
-	"127.0.0.0/8", /* loopback */
-	"169.254.0.0/16", /* link-local, 169.254.169.254 metadata included */
-	"172.16.0.0/12", /* private */
-	"192.0.0.0/24", /* protocol assignments */
-	"192.88.99.0/24", /* 6to4 relays */
-	"192.168.0.0/16", /* private */
-	"198.18.0.0/15", /* benchmarks */
-	"224.0.0.0/4", /* multicast */
-	"240.0.0.0/4", /* reserved, broadcast */
-	"::/96", /* unspecified, loopback, IPv4-compatible */
-	"::ffff:0:0/96", /* IPv4-mapped */
+	"0.0.0.0/8",       /* this network */
+	"10.0.0.0/8",      /* private */
+	"100.64.0.0/10",   /* carrier-grade NAT: also some clouds' metadata */
+	"127.0.0.0/8",     /* loopback */
+	"169.254.0.0/16",  /* link-local, 169.254.169.254 metadata included */
+	"172.16.0.0/12",   /* private */
+	"192.0.0.0/24",    /* protocol assignments */
+	"192.88.99.0/24",  /* 6to4 relays */
+	"192.168.0.0/16",  /* private */
+	"198.18.0.0/15",   /* benchmarks */
+	"224.0.0.0/4",     /* multicast */
+	"240.0.0.0/4",     /* reserved, broadcast */
+	"::/96",           /* unspecified, loopback, IPv4-compatible */
+	"::ffff:0:0/96",   /* IPv4-mapped */
 	"::ffff:0:0:0/96", /* IPv4-translated */
-	"64:ff9b::/96", /* NAT64 */
-	"64:ff9b:1::/48", /* NAT64, local */
-	"100::/64", /* discard */
-	"2001::/32", /* Teredo */
-	"2001:10::/28", /* ORCHID */
-	"2002::/16", /* 6to4 */
-	"5f00::/16", /* segment routing */
-	"fc00::/7", /* unique local, fd00:ec2::254 metadata included */
-	"fe80::/10", /* link-local */
-	"fec0::/10", /* site-local */
-	"ff00::/8", /* multicast */
+	"64:ff9b::/96",    /* NAT64 */
+	"64:ff9b:1::/48",  /* NAT64, local */
+	"100::/64",        /* discard */
+	"2001::/32",       /* Teredo */
+	"2001:10::/28",    /* ORCHID */
+	"2002::/16",       /* 6to4 */
+	"5f00::/16",       /* segment routing */
+	"fc00::/7",        /* unique local, fd00:ec2::254 metadata included */
+	"fe80::/10",       /* link-local */
+	"fec0::/10",       /* site-local */
+	"ff00::/8",        /* multicast */
 };
 
 static struct policy_range range_of(const struct prefix *p)

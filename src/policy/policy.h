@@ -11,18 +11,27 @@
 
 /* ---- limits ------------------------------------------------------------------------------- */
 
-enum policy_class { POLICY_TCP, POLICY_UDP, POLICY_ICMP, POLICY_OTHER, POLICY_DNS, POLICY_LATERAL,
-		    POLICY_CLASSES };
-const char *policy_class_text(enum policy_class c); /* "tcp" */
+enum policy_class {
+	POLICY_TCP,
+	POLICY_UDP,
+	POLICY_ICMP,
+	POLICY_OTHER,
+	POLICY_DNS,
+	POLICY_LATERAL,
+	POLICY_CLASSES
+};
+/* "tcp": the word events and the configuration use. */
+const char *policy_class_text(enum policy_class c);
 
-#define POLICY_SLOTS 32u      /* guests remembered */
-#define POLICY_RING 4096u     /* most conversations one window can count */
+#define POLICY_SLOTS 32u  /* guests remembered */
+#define POLICY_RING 4096u /* most conversations one window can count */
 
 /* The shared file: see limits.c. */
 struct policy_limits;
 
 enum policy_state { POLICY_FRESH, POLICY_KEPT, POLICY_CORRUPT };
 
+/* Size of the shared file. */
 size_t policy_limits_bytes(void);
 /* Takes mem (policy_limits_bytes long, caller's) for what it holds, if every field makes sense at
  * now_ns; otherwise empties it. ret_state tells which. Never fails: a broken file must not keep the
@@ -64,7 +73,7 @@ struct policy_range {
 };
 
 struct policy_off_limits {
-	uint32_t n[2];          /* IPv4, IPv6; sorted, not overlapping */
+	uint32_t n[2]; /* IPv4, IPv6; sorted, not overlapping */
 	struct policy_range range[2][POLICY_RANGES];
 	uint32_t n_allowed;
 	struct prefix allowed[CONF_PREFIXES];

@@ -35,8 +35,8 @@ struct ring {
 };
 
 struct port_ops {
-	int (*recv)(struct port *p); /* fills pool->frames; number or error */
-	void (*flush)(struct port *p); /* sends tx[0..n_tx), counts each frame */
+	int (*recv)(struct port *p);              /* fills pool->frames; number or error */
+	void (*flush)(struct port *p);            /* sends tx[0..n_tx), counts each frame */
 	uint64_t (*kernel_drops)(struct port *p); /* since the last call */
 };
 

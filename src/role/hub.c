@@ -19,8 +19,8 @@
 
 #define ROUTINE_EVENTS 6144u /* priority 0 waits here ... */
 #define NOTABLE_EVENTS 2048u /* ... 1 and 2 here, so that a flood can't push them out */
-#define URGENT_ROOM 256u /* of which this much is for priority 2 alone */
-#define BURST 64 /* events taken from one source before the next has its turn */
+#define URGENT_ROOM 256u     /* of which this much is for priority 2 alone */
+#define BURST 64             /* events taken from one source before the next has its turn */
 #define OPEN_INCIDENTS 4096
 #define OPEN_PER_S 50
 #define COMPLAIN_NS (10 * NS_PER_SEC)

@@ -28,9 +28,9 @@ struct key {
 
 struct incident {
 	struct key key;
-	uint64_t id; /* 0: free */
+	uint64_t id;               /* 0: free */
 	int64_t start_ns, last_ns; /* wall clock, out of the events */
-	int64_t seen_ns, told_ns; /* our clock */
+	int64_t seen_ns, told_ns;  /* our clock */
 	uint64_t flows_total;
 	uint32_t active; /* conversations let through and not ended */
 	uint32_t next, n_flows, news;

@@ -21,6 +21,7 @@
 #define ROLE_SUPER_FD 3
 enum role { ROLE_SUPER, ROLE_WALL, ROLE_RECORDER, ROLE_KEEPER, ROLE_HUB, ROLE_LEDGER, ROLES };
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
+/* "wall": as in `skep --role wall`. */
 const char *role_text(enum role r);
 
 enum message {
@@ -28,20 +29,20 @@ enum message {
 			       then one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
-	MSG_START_HUB,      /* fds: ledger, then the read end of each source (in the order of sources) */
-	MSG_START_LEDGER,   /* fds: hub, store folder */
-	MSG_READY,          /* role -> super: struct msg_ready */
-	MSG_STOP,           /* super -> role: end in good order */
-	MSG_PORT,           /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
-	MSG_QEMU,           /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
-	MSG_GUEST,          /* keeper -> super: struct msg_guest */
-	MSG_EVENT,          /* role -> hub, hub -> ledger: struct event */
-	MSG_DONE,           /* role -> super: everything is written, ending now */
+	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
+	MSG_START_LEDGER, /* fds: hub, store folder */
+	MSG_READY,        /* role -> super: struct msg_ready */
+	MSG_STOP,         /* super -> role: end in good order */
+	MSG_PORT,  /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
+	MSG_QEMU,  /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
+	MSG_GUEST, /* keeper -> super: struct msg_guest */
+	MSG_EVENT, /* role -> hub, hub -> ledger: struct event */
+	MSG_DONE,  /* role -> super: everything is written, ending now */
 };
 extern const struct ipc_table role_messages;
 
 struct start_wall {
-	struct judge_conf judge;    /* one port descriptor per judge.ports[i] */
+	struct judge_conf judge; /* one port descriptor per judge.ports[i] */
 };
 struct start_recorder {
 	struct conf_recorder conf;
@@ -52,14 +53,15 @@ struct start_keeper {
 	char guest[CONF_NAME];
 	uint8_t sshd;
 	uint32_t stop_grace_ms;
-	uint64_t overlay_max_bytes; /* size of node "overlay-file" at which the guest pauses; 0: no disk */
+	uint64_t
+		overlay_max_bytes; /* size of node "overlay-file" at which the guest pauses; 0: no disk */
 };
 #define HUB_SOURCES 32
 struct start_hub {
 	struct conf_store conf;
 	uint32_t n_sources;
 	struct {
-		uint8_t role;       /* enum role: decides which kinds it may say */
+		uint8_t role;          /* enum role: decides which kinds it may say */
 		char name[EVENT_NAME]; /* role or guest name */
 	} sources[HUB_SOURCES];
 	uint64_t boot_id;
@@ -78,13 +80,13 @@ struct msg_port {
 };
 enum qemu_state { QEMU_STARTED, QEMU_DIED, QEMU_STOP };
 struct msg_qemu {
-	uint8_t state;              /* QEMU_STOP: ask the guest to shut down, then quit */
+	uint8_t state; /* QEMU_STOP: ask the guest to shut down, then quit */
 	uint8_t kvm;
 	int32_t exit_code, signal;
 	uint32_t restarts, backoff_s;
 };
 struct msg_guest {
-	char state[EVENT_NAME];     /* last QMP run state: "running", "paused", "shutdown" ... */
+	char state[EVENT_NAME]; /* last QMP run state: "running", "paused", "shutdown" ... */
 };
 
 /* Entry points: each returns the process's exit code. */

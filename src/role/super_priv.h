@@ -25,11 +25,11 @@ enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHIL
 struct child {
 	enum role role;
 	char name[EVENT_NAME]; /* "wall"; a keeper: its guest's name */
-	uint32_t guest; /* keeper: index of its guest */
+	uint32_t guest;        /* keeper: index of its guest */
 	enum child_state state;
 	pid_t pid;
 	int pidfd, control; /* -1: not running */
-	int events[2]; /* [0] hub reads, [1] the role writes; kept over its lives */
+	int events[2];      /* [0] hub reads, [1] the role writes; kept over its lives */
 	uint32_t restarts;
 	int64_t backoff_ns, started_ns, died_ns, start_at_ns;
 };
@@ -64,9 +64,9 @@ struct helper { /* a server of the lab's fake Internet */
 
 struct super {
 	const struct conf *c;
-	int report; /* to `skep up`, or -1 */
+	int report;               /* to `skep up`, or -1 */
 	int lock, home, net, lab; /* namespaces: the host's, the wall's, the lab's */
-	int made; /* run file of what has been made */
+	int made;                 /* run file of what has been made */
 	int signals, listener;
 	int limits, stats_fd, marks, marks_ro, store_dir, capture_dir, hub_ledger[2];
 	int own_events[2];

@@ -33,9 +33,9 @@ struct wall {
 	uint64_t lost;
 	uint32_t n_ports;
 	struct port *ports[JUDGE_PORTS];
-	int fds[JUDGE_PORTS]; /* owned */
+	int fds[JUDGE_PORTS];           /* owned */
 	int64_t ailing_ns[JUDGE_PORTS]; /* not polled before this moment: its device is gone */
-	uint32_t to_flush; /* ports with queued frames, as bits */
+	uint32_t to_flush;              /* ports with queued frames, as bits */
 	int64_t tick_ns, beat_ns, stats_event_ns;
 };
 

@@ -29,13 +29,14 @@ void store_close(struct store **s);
 /* ---- queries (read-only, any process that may read the files) ---------------------------- */
 
 struct store_query {
-	const char *kind, *guest, *direction, *verdict, *proto; /* NULL: any; texts as in the JSON */
-	struct addr addr;        /* either end, outside or inside; ver 0: any */
-	uint16_t net_port;       /* either end; 0: any */
+	const char *kind, *guest, *direction, *verdict,
+		*proto;                       /* NULL: any; texts as in the JSON */
+	struct addr addr;                     /* either end, outside or inside; ver 0: any */
+	uint16_t net_port;                    /* either end; 0: any */
 	uint64_t flow_id, incident, after_id; /* 0: any */
 	const char *community_id;
-	int64_t from_ns, to_ns;  /* 0: open */
-	uint32_t limit;          /* 0: no limit */
+	int64_t from_ns, to_ns; /* 0: open */
+	uint32_t limit;         /* 0: no limit */
 	bool newest_first;
 };
 

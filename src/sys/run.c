@@ -20,7 +20,7 @@
 
 struct run {
 	pid_t pid;
-	int in, out; /* our ends; -1: closed */
+	int in, out;       /* our ends; -1: closed */
 	const char *input; /* what is left to write */
 	char *buf;
 	size_t size, len;

@@ -34,18 +34,18 @@ MUST_USE int sysctl_set(const char *path, const char *value);
 
 #define SPAWN_FDS 64
 struct spawn {
-	const char *path; /* NULL: this very binary (/proc/self/exe) */
-	char *const *argv; /* NULL-terminated */
-	char *const *envp; /* NULL: PATH and LANG only */
-	uid_t uid; /* and gid; 0 stays root */
-	int netns; /* -1: the caller's; SPAWN_NETNS_EMPTY: a new, empty one */
-	int cgroup; /* directory descriptor of a v2 cgroup to start in, or -1 */
+	const char *path;        /* NULL: this very binary (/proc/self/exe) */
+	char *const *argv;       /* NULL-terminated */
+	char *const *envp;       /* NULL: PATH and LANG only */
+	uid_t uid;               /* and gid; 0 stays root */
+	int netns;               /* -1: the caller's; SPAWN_NETNS_EMPTY: a new, empty one */
+	int cgroup;              /* directory descriptor of a v2 cgroup to start in, or -1 */
 	const char *const *jail; /* NULL: the host's root; else NULL-terminated list of host paths
 				      that are bound read-only into an otherwise empty root */
-	bool private_ipc; /* new ipc, uts and mount namespaces */
-	bool die_with_parent; /* SIGKILL when the caller's thread ends */
-	bool no_dump; /* core size limit 0 */
-	uint64_t max_files; /* RLIMIT_NOFILE; 0: 256 */
+	bool private_ipc;        /* new ipc, uts and mount namespaces */
+	bool die_with_parent;    /* SIGKILL when the caller's thread ends */
+	bool no_dump;            /* core size limit 0 */
+	uint64_t max_files;      /* RLIMIT_NOFILE; 0: 256 */
 	int fds[SPAWN_FDS]; /* fds[i] becomes descriptor i of the child; -1: closed, except that
 				      0, 1, 2 default to /dev/null, /dev/null, the caller's 2 */
 	size_t n_fds;
@@ -77,7 +77,7 @@ MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 /* One row per system call a role may use after start; listed beside the code that needs it. */
 struct syscall_row {
 	const char *name; /* libseccomp name; unknown on this architecture: skipped */
-	int arg; /* -1, or index of an argument that must equal value */
+	int arg;          /* -1, or index of an argument that must equal value */
 	uint64_t value;
 };
 /* No dumpable flag, no_new_privs, all capabilities dropped (except those in keep_caps, a mask of

@@ -26,7 +26,8 @@ EXAMPLES = {
         "bad": [{"src/base/base.h": "/* ---- things ---- */\n\nint f(int a);\n"},
                 {"src/base/base.h": "/* Says. */\nint f(int a);\n\nint g(int a);\n"}],
         "good": [{"src/base/base.h": "/* Says. */\nint f(int a);\nint g(int a,\n      int b);\n"},
-                 {"src/base/base_priv.h": "/* x */\nstruct a {\n\tint b;\n};\n"}]},
+                 {"src/base/base.h": "/* x */\nstruct a {\n\tint b;\n};\n"},
+                 {"src/base/base_priv.h": "int f(void);\n"}]},
     "function_sizes": {"bad": [{"src/base/a.c": LONG}],
                        "good": [{"src/base/a.c": LONG.replace("\tg();\n" * 20, "")}]},
     "file_sizes": {
@@ -36,9 +37,11 @@ EXAMPLES = {
                  {"src/base/base.h": "int a;\n" * 150 + "/* more */\n" * 100}]},
     "banned_calls": {
         "bad": [{"src/base/a.c": f"int a = {w}(b);\n"} for w in
-                ("strcpy", "sprintf", "system", "atoi", "signal", "alloca", "mktemp", "strtok")],
+                ("strcpy", "sprintf", "system", "popen", "atoi", "signal", "alloca", "mktemp", "strtok")],
         "good": [{"src/base/a.c": '/* strcpy(a, b) */ int a = x_system(b, "system(c)");\n'},
-                 {"src/base/a.c": "int a = snprintf(b); p->system(c); filesystem(d);\n"}]},
+                 {"src/base/a.c": "int a = snprintf(b); p->system(c); filesystem(d);\n"},
+                 {"src/base/a.c": "signal(SIGPIPE, SIG_IGN);\n"},
+                 {"src/base/test/a.c": "system(b);\n"}]},
     "no_goto": {"bad": [{"src/base/a.c": "\tgoto out;\n"}],
                 "good": [{"src/base/a.c": "/* goto out; */ int goto_out;\n"}]},
     "no_struct_typedef": {"bad": [{"src/base/base.h": "typedef struct a a_t;\n"}],

@@ -41,6 +41,8 @@ WAIVERS = []
 MUTABLE = [
     ("arena.c", "sealed", "the seal of the heap is a fact of the process"),
     ("log.c", "setup", "name and level of this process's log lines, set once"),
+    ("spawn.c", "path", "exec takes char *; nobody writes to it"),
+    ("spawn.c", "lang", "exec takes char *; nobody writes to it"),
 ]
 
 BANNED = {
@@ -49,9 +51,9 @@ BANNED = {
     "atoi": "a checked parser", "atol": "a checked parser", "atof": "a checked parser",
     "strtok": "strcspn", "alloca": "an arena", "mktemp": "mkstemp", "tmpnam": "mkstemp",
     "tempnam": "mkstemp", "signal": "sigaction or signalfd", "strncpy": "text_copy",
-    "strncat": "a writer", "sscanf": "a checked parser", "scanf": "a checked parser",
+    "strncat": "a writer", "scanf": "a checked parser",
     "rand": "random_fill", "random": "random_fill", "srand": "random_fill", "setjmp": "an error code",
-    "longjmp": "an error code", "gethostbyname": "addr_parse", "usleep": "nanosleep",
+    "longjmp": "an error code", "gethostbyname": "addr_parse",
 }
 PRIVATE = ["/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/.", "pye" + "nv"]
 HOSTS = ["deb.deb" + "ian.org", "security.deb" + "ian.org", "snapshot.deb" + "ian.org",
@@ -113,6 +115,8 @@ def tiers(root, files):
             if m is None:
                 continue
             if "/" not in m[1]:
+                if inner:
+                    continue
                 problems.append(f'{f}:{n}: write #include "{module}/{m[1]}"')
                 continue
             other = m[1].split("/")[0]
@@ -148,7 +152,7 @@ def header_docs(root, files):
     problems = []
     for f in c_files(files, ".h"):
         module = module_of(f)
-        if module is None or f.count("/") != 2:
+        if f != f"src/{module}/{module}.h":
             continue
         known = depth = 0
         inside = False
@@ -209,10 +213,14 @@ def file_sizes(root, files):
 
 
 def banned_calls(root, files):
-    words = "|".join(BANNED)
-    # cmocka's header wants setjmp.h included; nobody calls it.
-    return scan(root, c_files(files), rf"(?<![\w.>]){'(' + words + ')'}\s*\(",
-                lambda m: f"{m[1]} is banned: use {BANNED[m[1]]}")
+    problems = []
+    for inner in (False, True):
+        # Test programs clean up with a shell and copy texts of their own: no stranger feeds them.
+        words = "|".join(w for w in BANNED if not (inner and w in ("system", "strcpy")))
+        some = [f for f in c_files(files) if inner == bool(re.search(r"/(test|fuzz|bench)/", f))]
+        problems += scan(root, some, rf"(?<![\w.>])({words})\s*\((?!\w+, SIG_(?:DFL|IGN)\))",
+                         lambda m: f"{m[1]} is banned: use {BANNED[m[1]]}")
+    return problems
 
 
 def no_goto(root, files):
@@ -326,10 +334,9 @@ def every_source_is_built(root, files):
     problems = []
     for f in c_files(files, ".c"):
         module = module_of(f)
-        build = f"src/{module}/meson.build" if module else "meson.build"
-        name = f[len(f"src/{module}/"):] if module else f
-        if build in files and f"'{name}'" not in read(root, build) and \
-                (module or f"'{f}'" not in read(root, "meson.build")):
+        build = f"src/{module}/meson.build"
+        name = f[len(f"src/{module}/"):]
+        if build in files and f"'{name}'" not in read(root, build):
             problems.append(f"{f}: {build} does not name it")
     return problems
 
@@ -346,12 +353,12 @@ def mutable_objects(root, archives):
                 member = line.split(":")[0]
                 continue
             m = re.match(r"^\S+ (.{7}) (\S+)\t\S+ (?:\.hidden )?(\S+)$", line)
-            if m is None or "O" not in m[1] or m[2].startswith(".data.rel.ro"):
-                continue
+            if m is None or "d" in m[1] or m[2].startswith(".data.rel.ro"):
+                continue  # d: the section itself
             if not m[2].startswith((".data", ".bss", ".tbss", ".tdata", "*COM*")):
                 continue
             source = re.sub(r"(^.*_)?(\w+\.c)\.o$", r"\2", os.path.basename(member))
-            if not any(w[1] == m[3] and source.endswith(w[0]) for w in MUTABLE):
+            if not any(w[1] == re.sub(r"\.\d+$", "", m[3]) and source.endswith(w[0]) for w in MUTABLE):
                 problems.append(f"{os.path.basename(a)}({source}): {m[3]} in {m[2]} may change: pass it "
                                 f"in a context, or make it const")
     return problems

@@ -122,8 +122,8 @@ static int write_one(struct capture_writer *w, uint64_t n)
 
 struct readback {
 	uint64_t next, packets; /* number of the next packet */
-	bool gaps; /* some may be missing */
-	int end; /* what the last file ended with */
+	bool gaps;              /* some may be missing */
+	int end;                /* what the last file ended with */
 };
 
 /* Reads one file and compares each packet with what packet_of says. */

@@ -56,7 +56,7 @@ static void any_bytes_become_utf8(void **state)
 		{"\xc3\xa9\xf0\x9f\x90\x9d", "\xc3\xa9\xf0\x9f\x90\x9d"},
 		{"\xff", "\\xff"},
 		{"a\\b", "a\\\\b"},
-		{"\xc0\xaf", "\\xc0\\xaf"}, /* overlong */
+		{"\xc0\xaf", "\\xc0\\xaf"},          /* overlong */
 		{"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* surrogate */
 		{"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
 		{"\xe2\x82", "\\xe2\\x82"}, /* cut */

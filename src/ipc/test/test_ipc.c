@@ -84,13 +84,13 @@ static void test_table_is_enforced(void **state)
 	uint64_t buf[2] = {0};
 	struct ipc_msg m;
 	unsigned before = open_fds();
-	assert_int_equal(ipc_send(fds[0], 9, buf, 8, NULL, 0), 0); /* unknown type */
-	assert_int_equal(ipc_send(fds[0], 1, buf, 7, NULL, 0), 0); /* short */
-	assert_int_equal(ipc_send(fds[0], 1, buf, 16, NULL, 0), 0); /* long */
-	assert_int_equal(ipc_send(fds[0], 3, buf, 4, NULL, 0), 0); /* wrong direction */
+	assert_int_equal(ipc_send(fds[0], 9, buf, 8, NULL, 0), 0);   /* unknown type */
+	assert_int_equal(ipc_send(fds[0], 1, buf, 7, NULL, 0), 0);   /* short */
+	assert_int_equal(ipc_send(fds[0], 1, buf, 16, NULL, 0), 0);  /* long */
+	assert_int_equal(ipc_send(fds[0], 3, buf, 4, NULL, 0), 0);   /* wrong direction */
 	assert_int_equal(ipc_send(fds[0], 1, buf, 8, &extra, 1), 0); /* stray descriptor */
-	assert_int_equal(ipc_send(fds[0], 2, NULL, 0, NULL, 0), 0); /* too few of them */
-	assert_int_equal(send(fds[0], "abc", 3, 0), 3); /* not even a head */
+	assert_int_equal(ipc_send(fds[0], 2, NULL, 0, NULL, 0), 0);  /* too few of them */
+	assert_int_equal(send(fds[0], "abc", 3, 0), 3);              /* not even a head */
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(ipc_recv(fds[1], &table, PARENT, CHILD, buf, sizeof(buf), &m),
 				 SKEP_EPEER);

@@ -245,7 +245,7 @@ static void what_a_role_may_not_say_is_refused_and_told(void **state)
 	struct event e = event_new(EVENT_GUEST);
 	text_copy(e.u.guest.state, EVENT_NAME, "stopped");
 	text_copy(e.u.guest.guest, EVENT_NAME, "web2");
-	send_event(r, WALL, &e); /* not the wall's to say */
+	send_event(r, WALL, &e);   /* not the wall's to say */
 	send_event(r, KEEPER, &e); /* another keeper's guest */
 	text_copy(e.u.guest.guest, EVENT_NAME, "web1");
 	send_event(r, KEEPER, &e);
