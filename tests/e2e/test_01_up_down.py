@@ -35,7 +35,7 @@ def timed(call):
 def healthy(net):
     s = net.status()
     return (len(s.get("roles", [])) >= 4 and all(r.get("pid") for r in s["roles"]) and
-            all(g["state"] == "running" for g in s.get("guests", [])))
+            all(g["state"] in ("running", "port") for g in s.get("guests", [])))
 
 
 def kill_role(t, net, before, role):

@@ -118,7 +118,7 @@ def doctor(t, net):
 
 def running(t, net):
     net.up()
-    s = net.status()
+    s = json.loads(net.skep("status", "--json").stdout or "{}")
     t.check({"name", "mode", "roles", "guests", "wall"} <= set(s), "status --json", s)
     p = net.skep("status")
     t.check(p.returncode == 0 and "alice" in p.stdout and "wall" in p.stdout, "status for people",

@@ -305,17 +305,26 @@ class Honeynet:
     def down(self):
         return self.skep("down", timeout=60)
 
+    def ask(self, request):
+        """One request to super's control socket; {} if nobody answers."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            try:
+                s.connect(f"{self.dir}/run/control.sock")
+                s.sendall(json.dumps(request).encode())
+                s.shutdown(socket.SHUT_WR)
+                text = b"".join(iter(lambda: s.recv(65536), b""))
+                return json.loads(text)
+            except (OSError, ValueError):
+                return {}
+
     def status(self):
-        p = self.skep("status", "--json", timeout=20)
-        try:
-            return json.loads(p.stdout)
-        except ValueError:
-            return {}
+        return self.ask({"do": "status"})
 
     def role_pid(self, role):
         """Pid of a role by its name in status ("wall", "keeper web1"...), or 0."""
         for r in self.status().get("roles", []):
-            if r["name"] == role or r["name"].split("-")[0] == role:
+            if r["name"] == role or r["name"].replace("-", " ").split()[0] == role:
                 return r.get("pid") or 0
         return 0
 
@@ -363,7 +372,7 @@ class Honeynet:
         for e in self.lines("skep"):
             if e.get("event_type") != kind:
                 continue
-            body = e.get(kind) or {}
+            body = e.get("activity" if kind == "incident" else kind) or {}
             if all((body[k] if k in body else e.get(k)) == v for k, v in want.items()):
                 out.append(e)
         return out
