@@ -148,7 +148,8 @@ def odd():
 GROUPS = (("spoofed source", spoofed, {"spoofed-mac", "spoofed-addr", "multicast", "malformed"}),
           ("neighbour tricks", neighbour, {"neigh-refused", "replied", "dhcp", "neigh-budget",
                                            "multicast", "spoofed-addr", "icmp-type"}),
-          ("off limits", off_limits, {"off-limits", "multicast", "not-for-us", "smtp"}),
+          ("off limits", off_limits, {"off-limits", "multicast", "not-for-us", "smtp", "closed",
+                                       "malformed"}),
           ("odd frames", odd, {"vlan", "ethertype", "not-for-us", "ttl", "no-flow", "fragment",
                                "malformed", "multicast", "off-limits", "icmp-type", "bad-csum"}))
 
@@ -183,14 +184,9 @@ def group(t, net, what, make, allowed, alice, watch):
 def outside_in(t, net, watch, alice):
     """The other way: what the outside may not send to a guest."""
     out = net.port(net.lab, "uplink0")
-    mac = net.run_lab("cat", "/sys/class/net/uplink0/address").stdout.strip()
-    wall_mac = net.run_lab("ip", "neigh", "get", "203.0.113.30", "dev", "uplink0").stdout
-    net.run_lab("ping", "-c", "1", "-W", "1", "203.0.113.30")
-    wall_mac = [w for w in net.run_lab("ip", "neigh", "show", "203.0.113.30").stdout.split()
-                if w.count(":") == 5]
+    mac, wall_mac = net.link_mac(net.lab, "uplink0"), net.gate_mac()
     if not t.check(wall_mac, "the wall answers ARP for a public address outside"):
         return
-    wall_mac = wall_mac[0]
     side = net.sniff(net.guest_ns("alice"), "eth0")
     cases = [
         ("inside address as destination", "10.99.0.30", INTRUDER, wall_mac),

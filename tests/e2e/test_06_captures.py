@@ -145,7 +145,7 @@ def check_files(t, files):
 
 
 def check_community(t, net, path):
-    rc, out, err = tshark(path, "-o", "communityid.enabled:TRUE", "--enable-protocol",
+    rc, out, err = tshark(path, "--enable-protocol",
                           "communityid", "-Y", 'frame.interface_name == "outside"', "-T", "fields",
                           "-e", "communityid")
     theirs = set(out.split())

@@ -44,10 +44,7 @@ def main(t):
         t.equal(session.stdout.readline(), "before\n", "an ssh session is open")
         wall = net.role_pid("wall")
         before = memory(wall)
-        uplink = net.run_lab("cat", "/sys/class/net/uplink0/address").stdout.strip()
-        net.run_lab("ping", "-c", "1", "-W", "1", "203.0.113.30")
-        gate = [w for w in net.run_lab("ip", "neigh", "show", "203.0.113.30").stdout.split()
-                if w.count(":") == 5][0]
+        uplink, gate = net.link_mac(net.lab, "uplink0"), net.gate_mac()
         count = FLOWS if not sanitized() else FLOWS // 10
         begin = time.monotonic()
         p = net.run_lab(flood_program(), "uplink0", uplink, gate, "203.0.113.30", str(count),

@@ -81,19 +81,19 @@ def incidents(t, net):
 
 
 def follow(t, net):
-    p = subprocess.Popen([SKEP, "events", "--json", "-f"], text=True, stdout=subprocess.PIPE,
+    p = subprocess.Popen([SKEP, "events", "--json", "-f"], stdout=subprocess.PIPE,
                          env=dict(os.environ, SKEP_CONF=net.conf))
     time.sleep(1)
     os.set_blocking(p.stdout.fileno(), False)
     net.run_lab("ping", "-c", "1", "-W", "1", "203.0.113.31")
-    text = ""
+    text = b""
     end = time.monotonic() + 6
-    while time.monotonic() < end and "203.0.113.31" not in text:
-        text += p.stdout.read() or ""
+    while time.monotonic() < end and b"203.0.113.31" not in text:
+        text += p.stdout.read() or b""
         time.sleep(0.1)
     p.terminate()
     p.wait(5)
-    t.check("203.0.113.31" in text, "events -f shows what happens now", text[-400:])
+    t.check(b"203.0.113.31" in text, "events -f shows what happens now", text[-400:])
 
 
 def schemas(t, net):

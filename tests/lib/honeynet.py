@@ -399,6 +399,17 @@ class Honeynet:
     def run_lab(self, *argv, **kw):
         return self.run_in(self.lab, *argv, **kw)
 
+    def link_mac(self, ns, link):
+        return json.loads(self.run_in(ns, "ip", "-j", "link", "show", link,
+                                      check=True).stdout)[0]["address"]
+
+    def gate_mac(self, address="203.0.113.30"):
+        """Link address under which the wall answers outside for a public address."""
+        self.run_lab("ping", "-c", "1", "-W", "1", address)
+        got = [w for w in self.run_lab("ip", "neigh", "show", address).stdout.split()
+               if w.count(":") == 5]
+        return got[0] if got else ""
+
     def start_in(self, ns, *argv, **kw):
         kw.setdefault("stdout", subprocess.PIPE)
         kw.setdefault("stderr", subprocess.STDOUT)
