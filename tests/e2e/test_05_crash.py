@@ -70,6 +70,28 @@ def wall_dies(t, net, outside):
             net.events("health"))
 
 
+def nothing_without_a_wall(t, net, outside):
+    """super is held for a moment, so that the gap is long enough to look into."""
+    stream = net.start_in(net.guest_ns("other"), sys.executable, "-c", STREAM % 4)
+    start = outside.mark()
+    wait_for(lambda: [f for f in outside.since(start, out=False) if f.dport == 4100], 5)
+    boss, wall = net.super_pid(), net.role_pid("wall")
+    os.kill(boss, signal.SIGSTOP)
+    try:
+        os.kill(wall, signal.SIGKILL)
+        time.sleep(0.1)
+        mark = outside.mark()
+        time.sleep(0.8)
+        got = outside.since(mark, out=False)
+    finally:
+        os.kill(boss, signal.SIGCONT)
+    t.equal([repr(f) for f in got], [], "0.8 s without a wall: not one frame outside")
+    mark = outside.mark()
+    t.check(wait_for(lambda: [f for f in outside.since(mark, out=False) if f.dport == 4100], 3),
+            "... and it flows again when it is back")
+    stream.wait(20)
+
+
 def midstream_is_not_picked_up(t, net):
     """A TCP conversation older than the wall: reset or dropped, never passed unseen."""
     server = net.start_in(net.lab, sys.executable, "-c", "import socket,time\n"
@@ -172,6 +194,7 @@ def main(t):
         net.up()
         outside = net.sniff_outside()
         wall_dies(t, net, outside)
+        nothing_without_a_wall(t, net, outside)
         midstream_is_not_picked_up(t, net)
         for role in ("recorder", "hub", "ledger", "keeper"):
             role_dies(t, net, outside, role)
