@@ -170,9 +170,14 @@ static void scan(struct demo *d)
 		printf("      nmap: %s\n", rc < 0 ? err_text(rc) : "failed");
 		return;
 	}
-	for (char *line = strtok(d->out, "\n"); line != NULL; line = strtok(NULL, "\n"))
+	for (char *line = d->out; *line != '\0';) {
+		size_t len = strcspn(line, "\n");
+		char *next = line + len + (line[len] == '\n');
+		line[len] = '\0';
 		if (strstr(line, "/tcp") != NULL)
 			show(line, 1);
+		line = next;
+	}
 }
 
 static void look_at_web(struct demo *d)
