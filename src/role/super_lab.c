@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RESTART_NS (2 * NS_PER_SEC)
+#define RESTART_NS NS_PER_SEC
+#define RESTART_MOST_NS (300 * NS_PER_SEC)
+#define SETTLED_NS (60 * NS_PER_SEC)
 
 static const struct {
 	const char *name, *text;
@@ -90,19 +92,16 @@ static int start_names(struct super *s, struct helper *h, struct spawn *sp)
 			(char *)"--log-facility=-",
 			(char *)"--quiet-dhcp",
 			(char *)"--pid-file",
+			(char *)"--user=",
+			(char *)"--group=",
 			(char *)"--local-ttl=60",
 			listen,
 			v4,
 			v6,
 			NULL};
-	static const char *const jail[] = {"/lib",
-					   "/lib64",
-					   "/usr/lib",
-					   "/usr/lib64",
-					   "/etc/ld.so.cache",
-					   "/dev/null",
-					   "/usr/sbin/dnsmasq",
-					   NULL};
+	static const char *const jail[] = {
+		"/lib",      "/lib64",       "/usr/lib",          "/usr/lib64", "/etc/ld.so.cache",
+		"/dev/null", "/dev/urandom", "/usr/sbin/dnsmasq", NULL};
 	snprintf(listen, sizeof(listen), "--listen-address=%s", addr_text(&lab->dns, text));
 	snprintf(v4, sizeof(v4), "--address=/#/%s", addr_text(&lab->web, text));
 	if (lab->web6.ver != 0)
@@ -130,6 +129,7 @@ int lab_helper_start(struct super *s, struct helper *h)
 	int err;
 	if (null < 0)
 		return -errno;
+	h->started_ns = clock_boot_ns();
 	if (strcmp(h->name, "dns") == 0)
 		err = start_names(s, h, &sp);
 	else
@@ -171,9 +171,14 @@ void lab_helper_died(struct super *s, struct helper *h)
 	char text[128];
 	int code, sig;
 	super_reap(&h->pid, &h->pidfd, &code, &sig);
-	h->start_at_ns = clock_boot_ns() + RESTART_NS;
+	int64_t now = clock_boot_ns();
 	if (s->stopping)
 		return;
+	h->backoff_ns = h->backoff_ns == 0 || now - h->started_ns > SETTLED_NS ? RESTART_NS
+									       : h->backoff_ns * 2;
+	if (h->backoff_ns > RESTART_MOST_NS)
+		h->backoff_ns = RESTART_MOST_NS;
+	h->start_at_ns = now + h->backoff_ns;
 	h->restarts++;
 	snprintf(text, sizeof(text), "the lab's %s server ended (exit %d, signal %d)", h->name,
 		 code, sig);

@@ -183,16 +183,35 @@ static int guest_port(struct super *s, uint32_t i, char *why, size_t why_size)
 	return link_batch(s->net, buf, why, why_size);
 }
 
+/* The lab plays the Internet by itself and has no way to the host: where one of its addresses lies
+ * in a network that the host is really on, that network counts as the lab's; the host's own
+ * addresses stay off limits all the same. */
+static bool is_labs(const struct super *s, const struct prefix *p)
+{
+	const struct conf_lab *lab = &s->c->lab;
+	const struct addr *const own[] = {&lab->intruder, &lab->intruder6, &lab->web,    &lab->web6,
+					  &lab->dns,      &lab->router,    &lab->router6};
+	if (s->c->mode != MODE_LAB || p->len == (p->addr.ver == 4 ? 32 : 128))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (own[i]->ver != 0 && prefix_has(p, own[i]))
+			return true;
+	return false;
+}
+
 /* The host's own networks, off limits to every guest: without what lies inside another entry. */
 static int host_prefixes(struct super *s, char *why, size_t why_size)
 {
 	struct prefix *all = calloc(HOST_PREFIXES, sizeof(*all));
 	struct writer w = writer_of(why, why_size);
-	size_t n = 0;
+	size_t n = 0, kept = 0;
 	int err = all == NULL ? -ENOMEM : link_prefixes(all, HOST_PREFIXES, &n);
-	for (size_t i = 0; i < n && err == 0; i++) {
+	for (size_t i = 0; i < n && err == 0; i++)
+		if (!is_labs(s, &all[i]))
+			all[kept++] = all[i];
+	for (size_t i = 0; i < kept && err == 0; i++) {
 		bool inside = false;
-		for (size_t k = 0; k < n && !inside; k++)
+		for (size_t k = 0; k < kept && !inside; k++)
 			inside = k != i && all[k].len < all[i].len &&
 				 prefix_has(&all[k], &all[i].addr);
 		if (inside)

@@ -58,7 +58,7 @@ struct helper { /* a server of the lab's fake Internet */
 	const char *name;
 	pid_t pid;
 	int pidfd;
-	int64_t start_at_ns;
+	int64_t started_ns, backoff_ns, start_at_ns;
 	uint32_t restarts;
 };
 

@@ -29,7 +29,8 @@
 #define DIR_WORLD 0711
 #define DIR_OWN 0750
 
-static const char *const run_files[] = {"control.sock", "made", "super.log", "super.pid", NULL};
+static const char *const run_files[] = {"control.sock", "made",      "made.new",
+					"super.log",    "super.pid", NULL};
 
 struct path {
 	char text[CONF_PATH + 64];
@@ -127,10 +128,47 @@ int state_note(struct super *s, const char *fmt, ...)
 	return write(s->made, line, (size_t)n) == n ? 0 : -errno;
 }
 
+/* Is the process of a line "pid N START NAME" gone? */
+static bool line_is_over(const char *line)
+{
+	int pid;
+	unsigned long long start;
+	return sscanf(line, "pid %d %llu", &pid, &start) == 2 && proc_kill(pid, start, 0) != 0;
+}
+
+/* Restarts over months would fill the file: writes it anew without what is gone. */
+static int compact_made(struct super *s)
+{
+	struct path from = run_path(s->c, "made"), to = run_path(s->c, "made.new");
+	struct stat st;
+	char line[256];
+	if (fstat(s->made, &st) < 0 || st.st_size < MADE_MAX / 4)
+		return 0;
+	FILE *in = fopen(from.text, "re"), *out = fopen(to.text, "we");
+	int err = in == NULL || out == NULL ? -errno : 0;
+	while (err == 0 && fgets(line, sizeof(line), in) != NULL)
+		if (!line_is_over(line) && fputs(line, out) < 0)
+			err = -EIO;
+	if (in != NULL)
+		fclose(in);
+	if (out != NULL && fclose(out) != 0)
+		err = -EIO;
+	if (err == 0 && rename(to.text, from.text) < 0)
+		err = -errno;
+	int fd = err == 0 ? open(from.text, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return err != 0 ? err : -errno;
+	fd_close(&s->made);
+	s->made = fd;
+	return 0;
+}
+
 int state_note_pid(struct super *s, pid_t pid, const char *name)
 {
 	uint64_t start;
-	int err = proc_start_time(pid, &start);
+	int err = compact_made(s);
+	if (err == 0)
+		err = proc_start_time(pid, &start);
 	if (err != 0)
 		return err;
 	return state_note(s, "pid %d %llu %s", (int)pid, (unsigned long long)start, name);
