@@ -7,10 +7,16 @@
 
 #include <string.h>
 
+bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port *p)
+{
+	return index < j->conf.n_ports && memchr(p->name, '\0', sizeof(p->name)) != NULL &&
+	       p->name[0] != '\0' && p->kind <= JUDGE_LOGHOST &&
+	       (p->kind == JUDGE_OUTSIDE) == (index == 0);
+}
+
 int binding_set(struct judge *j, uint16_t index, const struct judge_port *p)
 {
-	if (index >= j->conf.n_ports || memchr(p->name, '\0', sizeof(p->name)) == NULL ||
-	    p->kind > JUDGE_LOGHOST || (p->kind == JUDGE_OUTSIDE) != (index == 0))
+	if (!binding_fits(j, index, p))
 		return SKEP_ERANGE;
 	struct port_state *s = &j->ports[index];
 	const char *keep[JUDGE_PORTS];

@@ -382,7 +382,7 @@ void judge_finish(struct judge *j, int64_t now_boot_ns)
 int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
 		   int64_t now_boot_ns)
 {
-	if (index >= j->conf.n_ports)
+	if (!binding_fits(j, index, port))
 		return SKEP_ERANGE;
 	flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
 	return binding_set(j, index, port);

@@ -87,6 +87,8 @@ static inline bool is_guest(const struct way *w)
 
 /* Prepares ports and forwards from conf. */
 MUST_USE int binding_setup(struct judge *j);
+/* Does it make sense at that index? */
+bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port *p);
 /* Takes the port's settings over and finds its limit slot. */
 MUST_USE int binding_set(struct judge *j, uint16_t index, const struct judge_port *p);
 /* The guest's port whose inside (or public) address it is; FLOW_NO_PORT: none. */

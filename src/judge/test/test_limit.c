@@ -151,8 +151,8 @@ static void off_limits_leave_no_port(void **state)
 	static const char *const v4[] = {"10.0.0.1",        "192.168.1.1",   "172.16.0.1",
 					 "169.254.169.254", "100.64.0.1",    "192.88.99.1",
 					 "198.18.0.1",      "203.0.113.200", "240.0.0.1"};
-	static const char *const v6[] = {"fd00:ec2::254",   "::ffff:8.8.8.8", "64:ff9b::808:808",
-					 "2002:808:808::1", "2001:0:1::1",    "fec0::1"};
+	static const char *const v6[] = {"fd00:ec2::254",   "fc00::1",     "64:ff9b::808:808",
+					 "2002:808:808::1", "2001:0:1::1", "fec0::1"};
 	struct world *w = world_new();
 	unsigned n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(v4) + ARRAY_LEN(v6); i++) {
