@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the wall costs, beside the kernel's bridge between the same kind of namespaces.
 
-    through_wall.py BUILD_DIR [--rounds N] [--seconds N]
+    through_wall.py [BUILD_DIR] [--rounds N] [--seconds N]     (or $SKEP_BUILD)
 
 Everything is measured in one run and in turns, so that a busy machine hurts all rows alike; the
 figure to keep is the share of the bridge, not the absolute one. Medians of the rounds. Exits 1 when
@@ -87,8 +87,8 @@ def tcp(pair, seconds, direction, v6=False):
     try:
         args = ["iperf3", "-J", "-c", PUBLIC6 if v6 else PUBLIC4, "-p", "5201", "-t", str(seconds)]
         args += ["-R"] if direction == "out" else []
-        for attempt in range(20):
-            time.sleep(0.1)
+        for _ in range(20):
+            time.sleep(0.1)  # until it listens
             done = subprocess.run(pair.command("outside", *args), stdout=subprocess.PIPE, text=True,
                                   timeout=seconds + 30, check=False)
             result = json.loads(done.stdout)
@@ -178,7 +178,7 @@ def show(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build")
+    parser.add_argument("build", nargs="?", default=os.environ.get("SKEP_BUILD", "build"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     args = parser.parse_args()

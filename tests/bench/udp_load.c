@@ -37,9 +37,22 @@ static int fail(const char *what)
 	return 1;
 }
 
+/* A whole number from 0 to most; ends the program on anything else. */
+static long number(const char *text, long most)
+{
+	char *end;
+	errno = 0;
+	long n = strtol(text, &end, 10);
+	if (errno == 0 && end != text && *end == '\0' && n >= 0 && n <= most)
+		return n;
+	fprintf(stderr, "udp_load: not a number from 0 to %ld: %s\n", most, text);
+	exit(2);
+}
+
 static struct sockaddr_in address(const char *ip, const char *port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_port = htons((uint16_t)number(port, 65535))};
 	inet_pton(AF_INET, ip, &a.sin_addr);
 	return a;
 }
@@ -139,9 +152,10 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		return hold(argv[2], 1);
 	if (argc >= 5 && strcmp(argv[1], "blast") == 0)
-		return blast(argv[2], argv[3], atoi(argv[4]), argc > 5 ? atoi(argv[5]) : 0);
+		return blast(argv[2], argv[3], number(argv[4], 3600),
+			     argc > 5 ? number(argv[5], 100000000) : 0);
 	if (argc == 5 && strcmp(argv[1], "ping") == 0)
-		return ping(argv[2], argv[3], atoi(argv[4]));
+		return ping(argv[2], argv[3], (int)number(argv[4], ROUNDS_MAX));
 	fprintf(stderr, "udp_load sink|echo|blast|ping ...\n");
 	return 2;
 }
