@@ -13,6 +13,7 @@ import ctypes
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -244,6 +245,7 @@ class Honeynet:
         self.write_conf()
         self.ns, self.lab = f"/run/netns/{self.name}", f"/run/netns/{self.name}-lab"
         self.sniffers, self.ports = [], []
+        self.logs = {}  # open files: super.log goes with `down`, what it said at the end must not
         self.closed = False
         atexit.register(self.close)
         for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -256,16 +258,40 @@ class Honeynet:
     def __enter__(self):
         return self
 
-    def __exit__(self, *a):
+    def __exit__(self, kind, *a):
         self.close()
+        said = self.sanitizer()
+        if said and kind is None:
+            raise AssertionError(f"the sanitizer complains:\n{said}")
+        if said:
+            print(f"#   the sanitizer complains:\n# {said}", flush=True)
+
+    def hold_log(self):
+        try:
+            log = open(f"{self.dir}/run/super.log", errors="replace")
+            self.logs.setdefault(os.fstat(log.fileno()).st_ino, log)
+        except OSError:
+            pass
+
+    def sanitizer(self):
+        """What address, leak or undefined sanitizer said in any process, or an empty text."""
+        for log in self.logs.values():
+            log.seek(0)
+            text = log.read()
+            at = re.search(r"ERROR: \w+Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL", text)
+            if at:
+                return text[max(0, at.start() - 300):at.start() + 3000]
+        return ""
 
     # ---- the program under test ------------------------------------------------------------
 
     def skep(self, *args, timeout=120, env=None, check=False):
         e = dict(os.environ, SKEP_CONF=self.conf, NO_COLOR="1", **(env or {}))
         try:
+            self.hold_log()
             p = subprocess.run([SKEP, *args], capture_output=True, text=True, timeout=timeout,
                                env=e, stdin=subprocess.DEVNULL, errors="replace")
+            self.hold_log()
         except subprocess.TimeoutExpired as t:
             raise AssertionError(f"skep {' '.join(args)} took over {timeout} s: {t.stdout!r} "
                                  f"{t.stderr!r}") from None
