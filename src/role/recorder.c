@@ -368,5 +368,7 @@ int role_recorder(void)
 	run(r);
 	if (!r->orphan)
 		err = ipc_send(ROLE_SUPER_FD, MSG_DONE, NULL, 0, NULL, 0);
+	free(start);
+	free(r);
 	return err == 0 || err == -EPIPE ? 0 : 1;
 }
