@@ -139,18 +139,21 @@ static void forget(struct incidents *t, struct incident *in)
 
 static void say(struct event *e, const struct incident *in)
 {
-	char peer[ADDR_TEXT];
-	const char *guest = in->key.guest;
-	const char *state = e->u.incident.state;
+	char peer[ADDR_TEXT], who[EVENT_TEXT];
+	const char *guest = in->key.guest, *state = e->u.incident.state;
 	unsigned long long n = in->flows_total;
 	if (in->key.sort == OVERFLOW)
-		event_say(e, "more visitors to %s than are told apart, %s: %llu conversations",
-			  guest, state, n);
+		snprintf(who, sizeof(who), "more visitors to %s than are told apart", guest);
 	else if (in->key.sort == OWN)
-		event_say(e, "%s acts by itself, %s: %llu conversations", guest, state, n);
+		snprintf(who, sizeof(who), "%s acts, visited by nobody", guest);
 	else
-		event_say(e, "%s visits %s, %s: %llu conversations", addr_text(&in->key.peer, peer),
-			  guest, state, n);
+		snprintf(who, sizeof(who), "%s visits %s", addr_text(&in->key.peer, peer), guest);
+	if (strcmp(state, "open") == 0)
+		event_say(e, "%s", who);
+	else
+		event_say(e, "%s: %llu conversations%s%s", who, n,
+			  strcmp(state, "quiet") == 0 ? ", now quiet" : "",
+			  in->ambiguous ? "; some may be another visitor's" : "");
 }
 
 static void tell(struct incidents *t, struct incident *in, const char *state, int64_t now_ns)
