@@ -38,13 +38,16 @@ uint32_t capture_hash(const void *data, size_t len);
 
 /* Finds the mark of a frame. Fixed size, from the arena. */
 struct mark_table;
+size_t mark_table_bytes(void); /* what it takes from the arena, at most */
 MUST_USE int mark_table_create(struct arena *arena, struct mark_table **ret);
 /* Takes in what the wall has marked since the last call (bounded). *lost as in mark_get. */
 void mark_table_fill(struct mark_table *t, const struct mark_ring *ring, uint64_t *cursor,
 		     uint64_t *lost);
-/* Takes the mark of the frame that came in by port: same stamp, length and hash. */
-bool mark_table_take(struct mark_table *t, uint16_t port, int64_t stamp_ns, const void *data,
-		     uint32_t len, struct mark *ret);
+/* Takes the mark of the frame p that came in by port: same stamp (or, for a frame with a stamp of
+ * its own, the nearest within 5 ms), length and hash. */
+struct capture_packet;
+bool mark_table_take(struct mark_table *t, uint16_t port, const struct capture_packet *p,
+		     struct mark *ret);
 /* The comment of a marked frame: "OUTBOUND limit flow=123", "drop spoofed-mac",
  * "INBOUND forward new flow=5". Always terminated. */
 #define MARK_TEXT 128
@@ -69,8 +72,7 @@ MUST_USE int capture_ring_attach(struct capture_ring *r, int fd, uint64_t ring_b
 void capture_ring_detach(struct capture_ring *r);
 /* The oldest frame, without taking it. false: none yet. ret->data is borrowed from the ring until
  * capture_ring_pop, or from scratch (CAPTURE_SNAP bytes, caller's) where a VLAN tag had to be put
- * back into the bytes. Sets stamp_ns, data, len, orig_len and outbound; the rest is zero. */
-struct capture_packet;
+ * back into the bytes. Sets stamp_ns, own_stamp, data, len, orig_len and outbound. */
 bool capture_ring_peek(struct capture_ring *r, uint8_t *scratch, struct capture_packet *ret);
 void capture_ring_pop(struct capture_ring *r);
 /* Are more than half of the blocks waiting? Then there is no time to wait for marks. */
@@ -93,6 +95,7 @@ struct capture_packet {
 	int64_t stamp_ns;
 	const uint8_t *data; /* borrowed */
 	uint32_t len, orig_len;
+	bool own_stamp; /* from a ring: not the stamp that other listeners got */
 	bool outbound;       /* epb_flags: sent by the wall through this port */
 	const char *comment; /* NULL: none */
 	uint64_t drops;      /* lost since the last packet of this interface */

@@ -182,6 +182,7 @@ bool capture_ring_peek(struct capture_ring *r, uint8_t *scratch, struct capture_
 		.data = (const uint8_t *)h + h->tp_mac,
 		.len = len,
 		.orig_len = h->tp_len,
+		.own_stamp = (h->tp_status & TP_STATUS_TS_SOFTWARE) == 0,
 		.outbound = from->sll_pkttype == PACKET_OUTGOING,
 	};
 	if ((h->tp_status & TP_STATUS_VLAN_VALID) != 0)

@@ -117,8 +117,7 @@ static void record(struct recorder *r, uint32_t port)
 	struct mark m;
 
 	p->interface = port;
-	if (!p->outbound &&
-	    mark_table_take(r->table, (uint16_t)port, p->stamp_ns, p->data, p->len, &m)) {
+	if (!p->outbound && mark_table_take(r->table, (uint16_t)port, p, &m)) {
 		mark_text(&m, comment);
 		p->comment = comment;
 	}
@@ -345,8 +344,7 @@ int role_recorder(void)
 	log_setup("recorder", LOG_INFO);
 	int err = r != NULL && start != NULL ? confine_early(0, false) : -ENOMEM;
 	if (err == 0)
-		err = arena_create(sizeof(struct mark) * MARK_RING_ENTRIES * 2 +
-					   CAPTURE_PORTS * (size_t)CAPTURE_SNAP +
+		err = arena_create(mark_table_bytes() + CAPTURE_PORTS * (size_t)CAPTURE_SNAP +
 					   capture_writer_bytes() + 65536,
 				   &r->arena);
 	if (err == 0)

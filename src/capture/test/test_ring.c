@@ -173,6 +173,7 @@ static void same_stamps(const char *wall_if, int sender, unsigned frames)
 		assert_int_equal(p.orig_len, len);
 		assert_memory_equal(p.data, buf + VNET, (size_t)len);
 		assert_false(p.outbound);
+		assert_false(p.own_stamp);
 		assert_int_equal(p.stamp_ns, stamp);
 		assert_true(stamp >= last);
 		last = stamp;
@@ -205,6 +206,90 @@ static void stamps_tap(void **state)
 	assert_int_equal(system("ip link set tap0 up"), 0);
 	same_stamps("tap0", tap, 2000);
 	close(tap);
+}
+
+static void fill_table(struct mark_table *t, const struct mark *m)
+{
+	static uint64_t room[200000];
+	struct mark_ring *ring = mark_ring_at(room);
+	uint64_t cursor = 0, lost = 0;
+	assert_true(mark_ring_bytes() <= sizeof(room));
+	memset(room, 0, sizeof(room));
+	mark_put(ring, m);
+	mark_table_fill(t, ring, &cursor, &lost);
+}
+
+/* Segments of a local TCP still carry their time of departure, and are stamped by each listener for
+ * itself: the ring must tell, and the join must find their mark all the same. */
+static void stamps_of_local_tcp(void **state)
+{
+	static uint8_t buf[70000];
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
+	struct mark_table *table;
+	struct capture_packet p;
+	struct arena arena;
+	struct mark got;
+	int64_t stamp = 0;
+	ssize_t len = -1;
+	(void)state;
+	need_namespace();
+	assert_int_equal(system("ip addr add 10.9.9.1/24 dev end0 && ip neigh add 10.9.9.2 dev "
+				"end0 lladdr 02:02:02:02:02:02"),
+			 0);
+	assert_int_equal(arena_create(mark_table_bytes(), &arena), 0);
+	assert_int_equal(mark_table_create(&arena, &table), 0);
+	struct capture_ring r = ring_on("port0", RING);
+	int wall = plain_socket("port0", true);
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	inet_pton(AF_INET, "10.9.9.2", &to.sin_addr);
+	assert_int_equal(connect(s, (struct sockaddr *)&to, sizeof(to)), -1);
+	for (int i = 0; i < 200 && len < 0; i++, usleep(1000)) {
+		len = plain_receive(wall, buf, sizeof(buf), &stamp);
+		if (len >= 0 && load_be16(buf + VNET + 12) != ETH_P_IP)
+			len = -1;
+	}
+	assert_true(len > 0);
+	bool found = false;
+	for (int i = 0; i < 200 && !found; i++, usleep(1000)) {
+		while (!found && capture_ring_peek(&r, scratch, &p)) {
+			found = load_be16(p.data + 12) == ETH_P_IP;
+			if (!found)
+				capture_ring_pop(&r);
+		}
+	}
+	assert_true(found);
+	assert_int_equal(p.len, len);
+	assert_true(p.own_stamp || p.stamp_ns == stamp);
+	struct mark m = {.stamp_ns = stamp,
+			 .len = (uint32_t)len,
+			 .hash = capture_hash(buf + VNET, (size_t)len),
+			 .port = 3,
+			 .verdict = VERDICT_DROP};
+	fill_table(table, &m);
+	assert_false(mark_table_take(table, 2, &p, &got));
+	assert_true(mark_table_take(table, 3, &p, &got));
+	assert_memory_equal(&got, &m, sizeof(m));
+	assert_false(mark_table_take(table, 3, &p, &got)); /* once */
+	p.own_stamp = true;
+	m.stamp_ns = p.stamp_ns + 6 * NS_PER_MS;
+	fill_table(table, &m);
+	assert_false(mark_table_take(table, 3, &p, &got)); /* too far away */
+	m.stamp_ns = p.stamp_ns - 4 * NS_PER_MS;
+	fill_table(table, &m);
+	m.stamp_ns = p.stamp_ns + 1;
+	fill_table(table, &m);
+	assert_true(mark_table_take(table, 3, &p, &got));
+	assert_int_equal(got.stamp_ns, p.stamp_ns + 1); /* the nearest */
+	p.own_stamp = false;
+	m.stamp_ns = p.stamp_ns + 2;
+	fill_table(table, &m);
+	p.stamp_ns++;
+	assert_true(mark_table_take(table, 3, &p, &got)); /* the exact one of before */
+	assert_false(mark_table_take(table, 3, &p, &got));
+	close(s);
+	close(wall);
+	ring_off(&r);
+	arena_destroy(&arena);
 }
 
 /* What the wall sends is there too, and says so. */
@@ -359,9 +444,13 @@ static void too_late(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(stamps_veth),     cmocka_unit_test(stamps_tap),
-		cmocka_unit_test(both_directions), cmocka_unit_test(tags),
-		cmocka_unit_test(super_frames),    cmocka_unit_test(taken_over),
+		cmocka_unit_test(stamps_veth),
+		cmocka_unit_test(stamps_tap),
+		cmocka_unit_test(stamps_of_local_tcp),
+		cmocka_unit_test(both_directions),
+		cmocka_unit_test(tags),
+		cmocka_unit_test(super_frames),
+		cmocka_unit_test(taken_over),
 		cmocka_unit_test(too_late),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
