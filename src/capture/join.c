@@ -128,10 +128,12 @@ void mark_text(const struct mark *m, char ret[MARK_TEXT])
 	struct writer w = writer_of(ret, MARK_TEXT);
 	if (m->direction != DIR_NONE)
 		write_fmt(&w, "%s ", direction_text(m->direction));
-	write_str(&w, verdict_text(m->verdict));
-	if (m->reason != REASON_NONE &&
-	    strcmp(reason_text(m->reason), verdict_text(m->verdict)) != 0)
-		write_fmt(&w, " %s", reason_text(m->reason));
+	const char *verdict = verdict_text(m->verdict), *reason = reason_text(m->reason);
+	if (m->reason == REASON_REPLIED)
+		verdict = reason; /* not stopped: the wall answered it itself */
+	write_str(&w, verdict);
+	if (m->reason != REASON_NONE && strcmp(reason, verdict) != 0)
+		write_fmt(&w, " %s", reason);
 	if (m->first)
 		write_str(&w, " new");
 	if (m->flow_id != 0)
