@@ -12,7 +12,7 @@ struct bed {
 	int ns[NS_COUNT];
 	struct arena arena;
 	struct port_pool *pool;
-	struct port *a, *b; /* the wall's ends */
+	struct port *a, *b;   /* the wall's ends */
 	struct port *ha, *hb; /* raw sockets on the hosts' ends */
 	/* What forwarding does to a frame before it goes; NULL: nothing. */
 	void (*edit)(struct frame *f, bool towards_b);
