@@ -1,59 +1,179 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Until images, identities and command lines are here: the answers of a build that has none. */
-#include "guest/guest.h"
+/* Built images: where their recipes are, whether one is there and still what its recipe says. */
+#include "guest/guest_priv.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECIPE_FILES 256
+#define RECIPE_FILE_MAX (1u << 20)
+#define MANIFEST_MAX (1u << 20)
+
+const char *guest_recipe_dir(void)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return SKEP_IMAGES_SOURCE;
+	exe[n] = '\0';
+	size_t len = strlen(SKEP_PREFIX);
+	bool installed = strncmp(exe, SKEP_PREFIX, len) == 0 && exe[len] == '/';
+	return installed ? SKEP_IMAGES_INSTALLED : SKEP_IMAGES_SOURCE;
+}
+
+/* ---- hash of a recipe --------------------------------------------------------------------------- */
+
+struct recipe {
+	size_t n;
+	char *paths[RECIPE_FILES]; /* owned */
+};
+
+static int collect(struct recipe *r, const char *dir, int depth)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int err = 0;
+	if (d == NULL)
+		return errno == ENOENT ? SKEP_ENOTFOUND : -errno;
+	while (err == 0 && (e = readdir(d)) != NULL) {
+		char path[PATH_MAX];
+		struct stat st;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		if (lstat(path, &st) < 0)
+			err = -errno;
+		else if (S_ISDIR(st.st_mode))
+			err = depth < 8 ? collect(r, path, depth + 1) : SKEP_ERANGE;
+		else if (r->n == RECIPE_FILES)
+			err = SKEP_EFULL;
+		else if ((r->paths[r->n++] = strdup(path)) == NULL)
+			err = -ENOMEM;
+	}
+	closedir(d);
+	return err;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int hash_recipe(const struct recipe *r, size_t skip, char *ret, size_t size)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int err = md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ? -ENOMEM : 0;
+	for (size_t i = 0; i < r->n && err == 0; i++) {
+		char *text = NULL;
+		size_t n = 0;
+		err = file_read(r->paths[i], RECIPE_FILE_MAX, &text, &n);
+		if (err == 0) {
+			EVP_DigestUpdate(md, r->paths[i] + skip, strlen(r->paths[i] + skip) + 1);
+			EVP_DigestUpdate(md, &n, sizeof(n));
+			EVP_DigestUpdate(md, text, n);
+		}
+		free(text);
+	}
+	if (err == 0 && EVP_DigestFinal_ex(md, sum, &len) != 1)
+		err = -EIO;
+	EVP_MD_CTX_free(md);
+	struct writer w = writer_of(ret, size);
+	for (unsigned i = 0; i < len / 2 && err == 0; i++)
+		write_fmt(&w, "%02x", sum[i]);
+	return err;
+}
+
+int guest_recipe_version(const char *name, char *ret, size_t size)
+{
+	struct recipe r = {0};
+	char dir[PATH_MAX];
+	const char *top = guest_recipe_dir();
+	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
+	    strlen(name) >= CONF_NAME)
+		return SKEP_ENOTFOUND;
+	snprintf(dir, sizeof(dir), "%s/%s", top, name);
+	int err = collect(&r, dir, 0);
+	snprintf(dir, sizeof(dir), "%s/common", top);
+	if (err == 0)
+		err = collect(&r, dir, 0);
+	if (err == 0) {
+		qsort(r.paths, r.n, sizeof(r.paths[0]), by_name);
+		err = hash_recipe(&r, strlen(top), ret, size);
+	}
+	for (size_t i = 0; i < r.n; i++)
+		free(r.paths[i]);
+	return err;
+}
+
+/* ---- what was built ------------------------------------------------------------------------------ */
+
+static int read_manifest(const json_t *m, struct guest_image *ret)
+{
+	const char *append = json_string_value(json_object_get(m, "append"));
+	const char *version = json_string_value(json_object_get(m, "version"));
+	json_int_t memory = json_integer_value(json_object_get(m, "memory_min"));
+	if (append == NULL || version == NULL || memory <= 0 ||
+	    !text_copy(ret->append, sizeof(ret->append), append) ||
+	    !text_copy(ret->version, sizeof(ret->version), version))
+		return SKEP_EFORMAT;
+	ret->memory_min_bytes = (uint64_t)memory;
+	ret->sshd = json_is_true(json_object_get(m, "sshd"));
+	ret->syslogd = json_is_true(json_object_get(m, "syslogd"));
+	return 0;
+}
+
+/* Fills what is there, whatever version it is. */
+static int load(const char *dir, struct guest_image *ret)
+{
+	struct guest_image img = {0};
+	char path[sizeof(img.disk)];
+	char *text = NULL;
+	size_t len = 0;
+	snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	int err = file_read(path, MANIFEST_MAX, &text, &len);
+	if (err != 0)
+		return err == -ENOENT ? SKEP_ENOTFOUND : err;
+	json_t *m = json_loadb(text, len, 0, NULL);
+	free(text);
+	err = m == NULL ? SKEP_EFORMAT : read_manifest(m, &img);
+	json_decref(m);
+	if (err != 0)
+		return err;
+	text_copy(img.dir, sizeof(img.dir), dir);
+	snprintf(img.kernel, sizeof(img.kernel), "%s/vmlinuz", dir);
+	snprintf(img.initrd, sizeof(img.initrd), "%s/initrd", dir);
+	snprintf(img.disk, sizeof(img.disk), "%s/disk.raw", dir);
+	if (access(img.disk, F_OK) < 0)
+		img.disk[0] = '\0';
+	if (access(img.kernel, F_OK) < 0 || access(img.initrd, F_OK) < 0)
+		return SKEP_ENOTFOUND;
+	*ret = img;
+	return 0;
+}
 
 int guest_image_find(const struct conf *c, const char *name, struct guest_image *ret)
 {
-	(void)c, (void)name, (void)ret;
-	return SKEP_ENOTFOUND;
-}
-
-int guest_image_build(const struct conf *c, const char *name, bool again, int out, char *why,
-		      size_t why_size)
-{
-	(void)c, (void)name, (void)again, (void)out;
-	text_copy(why, why_size, "this build has no image builder yet");
-	return SKEP_EUNSUPPORTED;
-}
-
-int guest_prepare(const struct conf *c, const struct conf_guest *g, const struct guest_image *img,
-		  struct guest_identity *ret, char *why, size_t why_size)
-{
-	(void)c, (void)g, (void)img, (void)ret, (void)why, (void)why_size;
-	return SKEP_EUNSUPPORTED;
-}
-
-int guest_identity_read(const struct conf *c, const char *name, struct guest_identity *ret)
-{
-	(void)c, (void)name, (void)ret;
-	return SKEP_ENOTFOUND;
-}
-
-int guest_open_files(const struct conf *c, const struct conf_guest *g,
-		     const struct guest_image *img, struct guest_fds *ret)
-{
-	(void)c, (void)g, (void)img, (void)ret;
-	return SKEP_EUNSUPPORTED;
-}
-
-int guest_command_line(const struct conf_guest *g, const struct guest_image *img,
-		       const struct guest_identity *id, const struct guest_fds *fds, bool kvm,
-		       struct guest_command *ret)
-{
-	(void)g, (void)img, (void)id, (void)fds, (void)kvm, (void)ret;
-	return SKEP_EUNSUPPORTED;
-}
-
-const char *const *guest_jail_paths(void)
-{
-	static const char *const none[] = {NULL};
-	return none;
-}
-
-int guest_probe_kvm(const struct conf *c, bool *ret_ok, char *why, size_t why_size)
-{
-	(void)c, (void)ret_ok, (void)why, (void)why_size;
-	return SKEP_EUNSUPPORTED;
+	char version[64], dir[sizeof(ret->dir)];
+	struct guest_image img;
+	int err = guest_recipe_version(name, version, sizeof(version));
+	if (err != 0)
+		return err;
+	snprintf(dir, sizeof(dir), "%s/images/%s", c->cache_dir, name);
+	err = load(dir, &img);
+	if (err != 0)
+		return err;
+	if (strcmp(img.version, version) != 0)
+		return SKEP_ENOTFOUND;
+	*ret = img;
+	return 0;
 }

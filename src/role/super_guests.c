@@ -147,7 +147,6 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 			   .uid = s->c->uid_base + UID_QEMU + index,
 			   .netns = SPAWN_NETNS_EMPTY,
 			   .cgroup = g->cgroup,
-			   .jail = guest_jail_paths(),
 			   .private_ipc = true,
 			   .die_with_parent = true,
 			   .no_dump = true,
@@ -165,6 +164,7 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 	if (err != 0)
 		return err;
 	sp.argv = (char *const *)(uintptr_t)cmd.argv;
+	sp.jail = cmd.jail;
 	err = spawn_child(&sp, &g->pid, &g->pidfd);
 	return err != 0 ? err : state_note_pid(s, g->pid, g->conf->name);
 }
