@@ -208,7 +208,7 @@ static void fragments_follow_in_order_only(void **state)
 	assert_null(fragment_next(t, &k, 2970, 10, true, 2, &side)); /* it was the last */
 
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 3), 0);
-	assert_null(fragment_next(t, &k, 8, 1480, false, 3, &side)); /* overlaps */
+	assert_null(fragment_next(t, &k, 8, 1480, false, 3, &side));    /* overlaps */
 	assert_null(fragment_next(t, &k, 1480, 1480, false, 3, &side)); /* and so is dead */
 
 	k.id = 100;

@@ -39,20 +39,20 @@ struct world {
 struct spec {
 	uint16_t port;
 	const char *src, *dst; /* addresses */
-	uint8_t proto; /* usual: TCP */
+	uint8_t proto;         /* usual: TCP */
 	uint16_t sport, dport; /* ICMP: id, sequence */
-	uint8_t flags; /* TCP */
+	uint8_t flags;         /* TCP */
 	uint32_t seq, ack;
 	uint8_t type, code; /* ICMP; usual: echo request */
-	uint8_t ttl; /* usual: 64 */
-	uint32_t payload; /* bytes */
+	uint8_t ttl;        /* usual: 64 */
+	uint32_t payload;   /* bytes */
 	const struct mac *smac,
 		*dmac; /* usual: the guest's own, the gateway's; outside: peer, wall */
-	bool partial; /* VNET_NEEDS_CSUM */
+	bool partial;  /* VNET_NEEDS_CSUM */
 	bool bad_csum;
-	uint16_t gso_size; /* makes it a super-frame */
-	const void *body; /* payload's bytes */
-	uint16_t frag_id; /* with frag_more or frag_offset: a fragment */
+	uint16_t gso_size;    /* makes it a super-frame */
+	const void *body;     /* payload's bytes */
+	uint16_t frag_id;     /* with frag_more or frag_offset: a fragment */
 	uint16_t frag_offset; /* bytes; then there is no transport header */
 	bool frag_more;
 };
