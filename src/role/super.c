@@ -179,21 +179,22 @@ static void turn(struct super *s, int timeout_ms)
 
 static void restart_child(struct super *s, struct child *ch)
 {
+	char who[CHILD_TEXT];
 	int err = child_start(s, ch);
 	if (err == 0)
 		return;
-	log_line(LOG_ERROR, "%s %s does not start: %s", role_text(ch->role), ch->name,
-		 err_text(err));
+	log_line(LOG_ERROR, "%s does not start: %s", child_text(ch, who), err_text(err));
 	if (ch->pidfd < 0) /* else its end is noticed as any other */
 		ch->start_at_ns = clock_boot_ns() + NS_PER_SEC;
 }
 
 static void check_stuck(struct super *s, struct child *ch, int64_t now)
 {
+	char who[CHILD_TEXT];
 	int64_t beat = s->stats->beat_boot_ns;
 	if (ch->state == CHILD_STARTING && now - ch->started_ns > START_PATIENCE_NS) {
-		log_line(LOG_ERROR, "%s %s is not ready after %d s: killed", role_text(ch->role),
-			 ch->name, (int)(START_PATIENCE_NS / NS_PER_SEC));
+		log_line(LOG_ERROR, "%s is not ready after %d s: killed", child_text(ch, who),
+			 (int)(START_PATIENCE_NS / NS_PER_SEC));
 		kill(ch->pid, SIGKILL);
 	}
 	if (ch->role != ROLE_WALL || ch->state != CHILD_READY)
@@ -259,6 +260,7 @@ static int give_up(void)
 
 static int start_roles(struct super *s, char *why, size_t why_size)
 {
+	char who[CHILD_TEXT];
 	struct writer w = writer_of(why, why_size);
 	int err = spawn_table(s);
 	for (size_t i = 0; i < s->n_children && err == 0; i++) {
@@ -273,8 +275,7 @@ static int start_roles(struct super *s, char *why, size_t why_size)
 		if (err == 0 && ch->state != CHILD_READY)
 			err = SKEP_EPEER;
 		if (err != 0)
-			write_fmt(&w, "role %s %s did not become ready: %s", role_text(ch->role),
-				  ch->role == ROLE_KEEPER ? ch->name : "",
+			write_fmt(&w, "role %s did not become ready: %s", child_text(ch, who),
 				  err == SKEP_EPEER ? "it ended" : err_text(err));
 	}
 	return err;
@@ -354,6 +355,7 @@ static bool all_ended(const struct super *s, enum role role)
 
 static void stop_role(struct super *s, enum role role, int64_t patience_ns)
 {
+	char who[CHILD_TEXT];
 	int64_t end = clock_boot_ns() + patience_ns;
 	for (size_t i = 0; i < s->n_children; i++)
 		if (s->children[i].role == role)
@@ -362,8 +364,8 @@ static void stop_role(struct super *s, enum role role, int64_t patience_ns)
 		turn(s, 100);
 	for (size_t i = 0; i < s->n_children; i++)
 		if (s->children[i].role == role && s->children[i].pidfd >= 0) {
-			log_line(LOG_WARN, "%s %s does not end: killed", role_text(role),
-				 s->children[i].name);
+			log_line(LOG_WARN, "%s does not end: killed",
+				 child_text(&s->children[i], who));
 			kill(s->children[i].pid, SIGKILL);
 		}
 	while (!all_ended(s, role))

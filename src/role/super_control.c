@@ -46,7 +46,7 @@ static json_t *addr_json(const struct addr *a)
 	return a->ver == 0 ? json_string("") : json_string(addr_text(a, text));
 }
 
-static const char *child_text(enum child_state st)
+static const char *state_text(enum child_state st)
 {
 	static const char *const names[] = {"down", "starting", "running", "stopping", "ended"};
 	return names[st];
@@ -71,7 +71,7 @@ static json_t *roles_json(const struct super *s)
 			snprintf(name, sizeof(name), "keeper %s", ch->name);
 		else
 			snprintf(name, sizeof(name), "%s", ch->name);
-		add_role(roles, name, ch->pidfd >= 0 ? ch->pid : 0, child_text(ch->state),
+		add_role(roles, name, ch->pidfd >= 0 ? ch->pid : 0, state_text(ch->state),
 			 ch->restarts);
 	}
 	for (size_t i = 0; i < s->n_helpers; i++) {

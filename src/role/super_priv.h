@@ -115,6 +115,8 @@ MUST_USE int child_start(struct super *s, struct child *ch);
 void child_died(struct super *s, struct child *ch);
 void child_stop(struct child *ch);
 void child_read(struct super *s, struct child *ch);
+#define CHILD_TEXT (EVENT_NAME + 16)
+const char *child_text(const struct child *ch, char buf[CHILD_TEXT]);
 struct child *child_of(struct super *s, enum role role);
 uint32_t port_count(const struct super *s);
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret);

@@ -230,6 +230,14 @@ static int send_start(struct super *s, const struct child *ch)
 	return -EINVAL;
 }
 
+/* "wall", "keeper web1". */
+const char *child_text(const struct child *ch, char buf[CHILD_TEXT])
+{
+	snprintf(buf, CHILD_TEXT, "%s%s%s", role_text(ch->role), ch->role == ROLE_KEEPER ? " " : "",
+		 ch->role == ROLE_KEEPER ? ch->name : "");
+	return buf;
+}
+
 /* ---- a life ------------------------------------------------------------------------------------ */
 
 /* A sanitizer's options reach the roles; nothing else of super's environment does. */
@@ -310,7 +318,7 @@ void super_health(struct super *s, const char *role, const char *what, uint64_t 
 
 void child_died(struct super *s, struct child *ch)
 {
-	char text[EVENT_TEXT];
+	char text[EVENT_TEXT], who[CHILD_TEXT];
 	int code, sig;
 	int64_t now = clock_boot_ns();
 	super_reap(&ch->pid, &ch->pidfd, &code, &sig);
@@ -318,8 +326,8 @@ void child_died(struct super *s, struct child *ch)
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
-			log_line(LOG_WARN, "%s %s ended badly: exit %d, signal %d",
-				 role_text(ch->role), ch->name, code, sig);
+			log_line(LOG_WARN, "%s ended badly: exit %d, signal %d",
+				 child_text(ch, who), code, sig);
 		return;
 	}
 	if (ch->state == CHILD_READY)
@@ -330,11 +338,11 @@ void child_died(struct super *s, struct child *ch)
 		ch->backoff_ns = 0;
 	ch->start_at_ns = now + ch->backoff_ns;
 	if (sig >= 0)
-		snprintf(text, sizeof(text), "%s %s died of signal %d; it starts again in %.1f s",
-			 role_text(ch->role), ch->name, sig, (double)ch->backoff_ns / 1e9);
+		snprintf(text, sizeof(text), "%s died of signal %d; it starts again in %.1f s",
+			 child_text(ch, who), sig, (double)ch->backoff_ns / 1e9);
 	else
-		snprintf(text, sizeof(text), "%s %s ended with code %d; it starts again in %.1f s",
-			 role_text(ch->role), ch->name, code, (double)ch->backoff_ns / 1e9);
+		snprintf(text, sizeof(text), "%s ended with code %d; it starts again in %.1f s",
+			 child_text(ch, who), code, (double)ch->backoff_ns / 1e9);
 	log_line(LOG_WARN, "%s", text);
 	super_health(s, role_text(ch->role), "died", ch->restarts, code, sig, 2, text);
 	ch->backoff_ns = ch->backoff_ns == 0 ? BACKOFF_FIRST_NS : ch->backoff_ns * 2;
@@ -355,18 +363,18 @@ void child_stop(struct child *ch)
 
 static void child_ready(struct super *s, struct child *ch)
 {
-	char text[EVENT_TEXT];
+	char text[EVENT_TEXT], who[CHILD_TEXT];
 	int64_t down_ms = (clock_boot_ns() - ch->died_ns) / NS_PER_MS;
 	if (ch->state != CHILD_STARTING)
 		return;
 	ch->state = CHILD_READY;
 	if (ch->died_ns == 0) {
-		snprintf(text, sizeof(text), "%s %s runs", role_text(ch->role), ch->name);
+		snprintf(text, sizeof(text), "%s runs", child_text(ch, who));
 		super_health(s, role_text(ch->role), "started", 1, -1, -1, 0, text);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s %s runs again after %lld ms", role_text(ch->role),
-		 ch->name, (long long)down_ms);
+	snprintf(text, sizeof(text), "%s runs again after %lld ms", child_text(ch, who),
+		 (long long)down_ms);
 	log_line(LOG_INFO, "%s", text);
 	super_health(s, role_text(ch->role), "restarted", (uint64_t)down_ms, -1, -1, 2, text);
 	ch->died_ns = 0;
@@ -374,7 +382,7 @@ static void child_ready(struct super *s, struct child *ch)
 
 void child_read(struct super *s, struct child *ch)
 {
-	char buf[512] __attribute__((aligned(8)));
+	char buf[512] __attribute__((aligned(8))), who[CHILD_TEXT];
 	struct ipc_msg m;
 	for (int i = 0; i < 64; i++) {
 		int err = ipc_recv(ch->control, &role_messages, ROLE_BIT(ch->role),
@@ -383,8 +391,8 @@ void child_read(struct super *s, struct child *ch)
 			return;
 		if (err != 0) {
 			if (err == SKEP_EPEER) {
-				log_line(LOG_ERROR, "%s %s broke the protocol: killed",
-					 role_text(ch->role), ch->name);
+				log_line(LOG_ERROR, "%s broke the protocol: killed",
+					 child_text(ch, who));
 				kill(ch->pid, SIGKILL);
 			}
 			fd_close(&ch->control); /* gone; the pidfd tells the rest */
