@@ -95,7 +95,7 @@ struct capture_packet {
 	int64_t stamp_ns;
 	const uint8_t *data; /* borrowed */
 	uint32_t len, orig_len;
-	bool own_stamp; /* from a ring: not the stamp that other listeners got */
+	bool own_stamp;      /* from a ring: not the stamp that other listeners got */
 	bool outbound;       /* epb_flags: sent by the wall through this port */
 	const char *comment; /* NULL: none */
 	uint64_t drops;      /* lost since the last packet of this interface */
