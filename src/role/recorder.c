@@ -54,6 +54,7 @@ struct recorder {
 };
 
 static const struct syscall_row syscalls[] = {
+	{"uname", -1, 0}, /* each file names the system it was made on */
 	{"openat", -1, 0},
 	{"newfstatat", -1, 0},
 	{"fstat", -1, 0},
@@ -328,7 +329,7 @@ static int prepare(struct recorder *r, const struct start_recorder *start, int *
 		return err;
 	capture_read_totals(r->writer, &totals);
 	if (totals.adopted > 0)
-		log_line(LOG_INFO, "%llu captures of an earlier recorder were closed",
+		log_line(LOG_INFO, "captures that an earlier recorder left open: %llu, closed",
 			 (unsigned long long)totals.adopted);
 	return 0;
 }

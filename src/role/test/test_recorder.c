@@ -39,6 +39,7 @@ struct rig {
 	int folder, marks_fd, super, child_end, events[2], rings[2];
 	struct mark_ring *marks;
 	pid_t pid;
+	uint64_t file_bytes, disk_bytes;
 	int wall[2], end[2]; /* sockets on port<i> and end<i> */
 };
 
@@ -81,7 +82,9 @@ static void rig_make(struct rig *g)
 	void *mem;
 	if (if_nametoindex("port0") == 0)
 		skip();
-	*g = (struct rig){.path = "/tmp/skt-c-XXXXXX"};
+	*g = (struct rig){.path = "/tmp/skt-c-XXXXXX",
+			  .file_bytes = 64 << 20,
+			  .disk_bytes = UINT64_C(1) << 30};
 	assert_non_null(mkdtemp(g->path));
 	g->folder = open(g->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(shm_create("marks", mark_ring_bytes(), &g->marks_fd), 0);
@@ -102,8 +105,8 @@ static void rig_start(struct rig *g)
 {
 	struct start_recorder start = {
 		.conf = {.on = 1,
-			 .disk_bytes = UINT64_C(1) << 30,
-			 .file_bytes = 64 << 20,
+			 .disk_bytes = g->disk_bytes,
+			 .file_bytes = g->file_bytes,
 			 .file_age_ns = 3600 * NS_PER_SEC,
 			 .ring_bytes = RING},
 		.n_ports = 2,
@@ -323,14 +326,36 @@ static void records_everything(void **state)
 	(void)state;
 	rig_make(&g);
 	rig_start(&g);
-	traffic(&g, 0, 10000);
+	traffic(&g, 0, 16000); /* more than stays in the page cache */
 	rig_stop(&g);
 	assert_int_equal(read_all(&g, &seen), 1);
-	each_exactly_once(10000);
-	assert_int_equal(seen.comments, 10000 / 4 - 10000 / 12 - 1);
+	each_exactly_once(16000);
+	assert_int_equal(seen.comments, 16000 / 4 - 16000 / 12 - 1);
 	/* The kernel stamps an incoming frame before it queues it: one that is sent meanwhile may
 	 * overtake it. Rare. */
 	assert_in_range(seen.out_of_order, 0, 100);
+	rig_remove(&g);
+}
+
+/* Each new file, and each removal, happens behind the filter. */
+static void turns_files(void **state)
+{
+	struct rig g;
+	(void)state;
+	rig_make(&g);
+	g.file_bytes = 1 << 20;
+	rig_start(&g);
+	traffic(&g, 0, 8000);
+	rig_stop(&g);
+	assert_true(read_all(&g, &seen) >= 5);
+	each_exactly_once(8000);
+	g.disk_bytes = 4 << 20;
+	rig_start(&g);
+	traffic(&g, 8000, 16000);
+	rig_stop(&g);
+	assert_in_range(read_all(&g, &seen), 3, 5);
+	assert_int_equal(seen.times[0], 0);
+	assert_int_equal(seen.times[15999], 1);
 	rig_remove(&g);
 }
 
@@ -429,9 +454,9 @@ static void tells_losses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(records_everything), cmocka_unit_test(survives_kill),
-		cmocka_unit_test(port_made_again),    cmocka_unit_test(loses_super),
-		cmocka_unit_test(tells_losses),
+		cmocka_unit_test(records_everything), cmocka_unit_test(turns_files),
+		cmocka_unit_test(survives_kill),      cmocka_unit_test(port_made_again),
+		cmocka_unit_test(loses_super),        cmocka_unit_test(tells_losses),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);
 }
