@@ -40,8 +40,8 @@ struct guest_identity {
 	uint32_t n_accounts;
 	struct guest_account accounts[8]; /* [0] is the weakest one */
 	char ssh_key[CONF_PATH + 64];     /* loghost: the operator's private key file; else "" */
-	char dir[CONF_PATH + 64];         /* STATE/guests/NAME: vmlinuz, initrd, disk.raw, overlay.qcow2 */
-	char machine[40], volume[40];     /* UUIDs of the machine and its disk */
+	char dir[CONF_PATH + 64]; /* STATE/guests/NAME: vmlinuz, initrd, disk.raw, overlay.qcow2 */
+	char machine[40], volume[40]; /* UUIDs of the machine and its disk */
 };
 /* Finds or draws it, with the guest's disk (image plus identity) and an overlay. Slow the first time
  * (copies the image, makes keys). Runs as root, before the guest ever ran: nothing hostile is read. */

@@ -26,7 +26,7 @@ MUST_USE int folder_make(const char *path, mode_t mode);
 #define TREE_FILES 128
 struct tree_file {
 	char path[96]; /* without a leading '/' */
-	mode_t mode; /* with its type: folder, file, symbolic link */
+	mode_t mode;   /* with its type: folder, file, symbolic link */
 	uid_t uid, gid;
 	size_t offset, len; /* in tree.data */
 };
@@ -60,7 +60,7 @@ struct identity {
 	struct guest_identity pub;
 	char machine_id[36];
 	char hashes[8][160]; /* of the passwords; "" where there is none */
-	char network[256]; /* what the disk was made for */
+	char network[256];   /* what the disk was made for */
 };
 /* Draws names, passwords and numbers. */
 MUST_USE int identity_draw(const struct conf_guest *g, struct identity *ret);

@@ -211,8 +211,7 @@ static void add_home(struct tree *t, const struct identity *id, uint32_t i, cons
 	static const char *const notes[] = {
 		"call hosting about the invoice\nrenew certificate before march\n",
 		"backup runs at 3:20, check the log on mondays\n\ntodo: clean /var/www/old\n",
-		"meeting tue 10:00\nask for more disk space\nnew printer: same password as the "
-		"old\n",
+		"meeting tue 10:00\nask for more disk space\nprinter: same password as the old\n",
 	};
 	const char *user = id->pub.accounts[i].user;
 	uid_t uid = FIRST_UID + i;
