@@ -281,7 +281,13 @@ static void chatter_stays_where_it_is(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(casts); i++)
 		assert_int_equal(world_send(w, &casts[i]), REASON_MULTICAST);
-	/* Other ethertypes, tags, ICMP that steers. */
+	world_free(w);
+}
+
+/* Other ethertypes, tags, ICMP that steers. */
+static void odd_kinds_end_here(void **state)
+{
+	struct world *w = world_new();
 	struct spec s = {.port = WEB1, .src = "10.99.0.10", .dst = "192.0.2.80", .proto = 17};
 	world_make(w, &s);
 	store_be16(w->f.data + 12, 0x88cc);
@@ -664,6 +670,7 @@ int main(void)
 		cmocka_unit_test(arp_is_answered_not_passed),
 		cmocka_unit_test(nd_is_answered_not_passed),
 		cmocka_unit_test(chatter_stays_where_it_is),
+		cmocka_unit_test(odd_kinds_end_here),
 		cmocka_unit_test(broken_frames_end_here),
 		cmocka_unit_test(mid_stream_is_reset_never_picked_up),
 		cmocka_unit_test(ttl_ends_at_the_gateway),
