@@ -26,11 +26,14 @@ struct flow_key {
 
 /* Each state class is a list, oldest first, with one time-out: its head is what ends next. */
 enum flow_class {
-	FLOW_HALF_OPEN,  /* inbound, unanswered: may be evicted */
-	FLOW_REFUSED,    /* verdict remembered: may be evicted */
+	FLOW_HALF_OPEN, /* inbound, unanswered: may be evicted */
+	FLOW_REFUSED,   /* verdict remembered: may be evicted */
+	/* Answered, but by no handshake, and bound by no limit: a stranger can make any number of
+	 * these, so they are evicted when nothing else can be. */
+	FLOW_LOOSE,
 	FLOW_UNANSWERED, /* begun by a guest, TCP, unanswered */
 	FLOW_TCP,        /* established */
-	FLOW_UDP,        /* answered, or begun by a guest */
+	FLOW_UDP,        /* begun by a guest */
 	FLOW_ICMP,       /* the same for ICMP and other protocols */
 	FLOW_CLOSING,    /* reset, or FIN from both sides */
 	FLOW_CLASSES
@@ -56,6 +59,7 @@ struct flow {
 	uint8_t class;                      /* enum flow_class; the table's own */
 	uint8_t direction, verdict, reason; /* enums of event.h */
 	uint8_t icmp_type, icmp_code;
+	bool bounded;        /* a limit bounds how many there are */
 	bool cap_by_bytes;   /* which cap dropped last */
 	uint16_t guest;      /* port of the guest concerned; FLOW_NO_PORT: none */
 	uint16_t peer_guest; /* lateral: port of the other one */
@@ -97,8 +101,8 @@ MUST_USE int flow_table_create(struct arena *arena, const struct flow_conf *conf
 /* The flow that a frame with this key belongs to and the side it arrived at, or NULL. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, unsigned *ret_side);
 /* Puts a new flow in the class, keys copied, the rest zero except start_ns and last_ns. A full
- * table first evicts the oldest half-open inbound or refused flow, never another. SKEP_EFULL: no
- * room; -EEXIST: one of the keys is taken. key1 NULL: a flow with one side only. */
+ * table first evicts the oldest half-open inbound or refused flow, else the oldest loose one, never
+ * another. SKEP_EFULL: no room; -EEXIST: one of the keys is taken. key1 NULL: a flow with one side only. */
 MUST_USE int flow_add(struct flow_table *t, const struct flow_key *key0,
 		      const struct flow_key *key1, enum flow_class class, int64_t now_ns,
 		      struct flow **ret);

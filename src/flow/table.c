@@ -166,6 +166,9 @@ static struct flow *evictable(struct flow_table *t)
 	uint32_t a = t->lists[FLOW_HALF_OPEN].oldest, b = t->lists[FLOW_REFUSED].oldest;
 	struct flow *fa = a != 0 ? flow_at(t, a) : NULL;
 	struct flow *fb = b != 0 ? flow_at(t, b) : NULL;
+	uint32_t loose = t->lists[FLOW_LOOSE].oldest;
+	if (fa == NULL && fb == NULL)
+		return loose != 0 ? flow_at(t, loose) : NULL;
 	if (fa == NULL || fb == NULL)
 		return fa != NULL ? fa : fb;
 	return fa->last_ns <= fb->last_ns ? fa : fb;

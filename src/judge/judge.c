@@ -38,6 +38,7 @@ static int make_table(struct arena *arena, struct judge *j)
 	struct flow_conf fc = {.capacity = c->flows, .ended = report_flow, .ctx = j};
 	fc.timeout_ns[FLOW_HALF_OPEN] = c->half_open_ns;
 	fc.timeout_ns[FLOW_REFUSED] = at_least(c->half_open_ns, FLOW_REFUSED_MIN_NS);
+	fc.timeout_ns[FLOW_LOOSE] = c->udp_idle_ns;
 	fc.timeout_ns[FLOW_UNANSWERED] = at_least(c->half_open_ns, FLOW_REFUSED_MIN_NS);
 	fc.timeout_ns[FLOW_TCP] = c->tcp_idle_ns;
 	fc.timeout_ns[FLOW_UDP] = c->udp_idle_ns;

@@ -50,8 +50,8 @@ struct judge {
 	judge_emit_fn *emit;
 	void *emit_ctx;
 	uint64_t next_id;
-	int64_t events_ns, refused_events_ns; /* buckets */
-	uint64_t suppressed, full;            /* since they were last told */
+	int64_t events_ns, guest_events_ns; /* buckets */
+	uint64_t suppressed, full;          /* since they were last told */
 	int64_t summed_ns;
 	struct frame replies[JUDGE_REPLIES];
 };

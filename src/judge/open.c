@@ -216,11 +216,17 @@ static void charge(struct way *w, struct plan *p)
 		report_limit_reached(w, p);
 }
 
-static enum flow_class first_class(const struct plan *p)
+/* Does a limit bound how many of these there can be? */
+static bool is_bounded(const struct way *w, const struct plan *p)
+{
+	return p->limited && limit_of(w->j, p->class)->n > 0;
+}
+
+static enum flow_class first_class(const struct way *w, const struct plan *p)
 {
 	if (p->reason != REASON_NONE)
 		return FLOW_REFUSED;
-	if (p->direction == DIR_INBOUND)
+	if (!is_bounded(w, p))
 		return FLOW_HALF_OPEN;
 	if (p->key[0].proto == PROTO_TCP)
 		return FLOW_UNANSWERED;
@@ -245,7 +251,7 @@ static struct flow *enter(struct way *w, struct plan *p)
 {
 	struct flow *f = NULL;
 	bool open = p->reason == REASON_NONE;
-	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(p),
+	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(w, p),
 			   w->now_ns, &f);
 	if (err == -EEXIST && open) {
 		/* Another conversation looks the same on the far side. */
@@ -264,6 +270,7 @@ static struct flow *enter(struct way *w, struct plan *p)
 	f->verdict = p->reason == REASON_NONE    ? VERDICT_FORWARD
 		     : p->reason == REASON_LIMIT ? VERDICT_LIMIT
 						 : VERDICT_DROP;
+	f->bounded = is_bounded(w, p);
 	f->guest = p->guest;
 	f->peer_guest = p->peer_guest;
 	f->icmp_type = w->l.icmp_type;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFUSED_FACTOR 4 /* refused outbound attempts: so many times the rate of the rest */
+#define GUEST_FACTOR 4 /* unlimited or refused attempts of guests: so many times the rate */
 
 static void emit(struct judge *j, const struct event *e)
 {
@@ -36,9 +36,9 @@ static bool room(struct judge *j, bool minor, int64_t now_ns)
 	return fine;
 }
 
-static bool room_for_refused(struct judge *j, int64_t now_ns)
+static bool room_for_guest(struct judge *j, int64_t now_ns)
 {
-	bool fine = policy_rate_take(&j->refused_events_ns, event_price_ns(j) / REFUSED_FACTOR,
+	bool fine = policy_rate_take(&j->guest_events_ns, event_price_ns(j) / GUEST_FACTOR,
 				     NS_PER_SEC, now_ns);
 	if (!fine) {
 		j->suppressed++;
@@ -156,7 +156,7 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 	if (p->direction == DIR_INBOUND) {
 		if (!room(j, p->reason != REASON_NONE, w->now_ns))
 			return;
-	} else if (p->reason != REASON_NONE && !room_for_refused(j, w->now_ns)) {
+	} else if ((p->reason != REASON_NONE || !p->seen_limit) && !room_for_guest(j, w->now_ns)) {
 		return;
 	}
 	struct event e = event_new(EVENT_CONNECTION);
@@ -196,7 +196,8 @@ void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t n
 		last.cap_told_ns = 0;
 		report_flow_cap(j, &last, now_ns);
 	}
-	bool minor = f->class == FLOW_REFUSED || f->class == FLOW_HALF_OPEN;
+	bool minor =
+		f->class == FLOW_REFUSED || f->class == FLOW_HALF_OPEN || f->class == FLOW_LOOSE;
 	if (!room(j, minor, now_ns))
 		return;
 	struct event e = event_new(EVENT_FLOW);

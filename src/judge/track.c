@@ -70,18 +70,18 @@ enum reason track_frame(struct way *w, struct flow *f, unsigned side)
 
 enum flow_class track_class(const struct flow *f)
 {
-	bool inbound = f->direction == DIR_INBOUND;
 	if (f->key[0].proto == PROTO_TCP) {
 		if ((f->seen & FLOW_SEEN_RST) != 0 ||
 		    (f->seen & (FLOW_SEEN_FIN0 | FLOW_SEEN_FIN1)) ==
 			    (FLOW_SEEN_FIN0 | FLOW_SEEN_FIN1))
-			return (f->seen & FLOW_SEEN_ESTABLISHED) == 0 && inbound ? FLOW_HALF_OPEN
-										 : FLOW_CLOSING;
+			return (f->seen & FLOW_SEEN_ESTABLISHED) == 0 && !f->bounded
+				       ? FLOW_HALF_OPEN
+				       : FLOW_CLOSING;
 		if ((f->seen & FLOW_SEEN_ESTABLISHED) != 0)
 			return FLOW_TCP;
-		return inbound ? FLOW_HALF_OPEN : FLOW_UNANSWERED;
+		return f->bounded ? FLOW_UNANSWERED : FLOW_HALF_OPEN;
 	}
-	if (inbound && (f->seen & FLOW_SEEN_REPLY) == 0)
-		return FLOW_HALF_OPEN;
+	if (!f->bounded)
+		return (f->seen & FLOW_SEEN_REPLY) != 0 ? FLOW_LOOSE : FLOW_HALF_OPEN;
 	return f->key[0].proto == PROTO_UDP ? FLOW_UDP : FLOW_ICMP;
 }

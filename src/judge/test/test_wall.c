@@ -585,11 +585,50 @@ static void a_million_strangers(void **state)
 	world_free(w);
 }
 
+/* Pings from made-up sources are answered by the guest, and prove nothing all the same: they give
+ * way to each other and to what comes later. The same for syslog, which no limit bounds. */
+static void answers_without_a_handshake(void **state)
+{
+	struct world *w = world_new();
+	w->conf.wall.flows = 1024;
+	world_restart(w);
+	const struct spec syn = {.port = OUTSIDE,
+				 .src = "198.51.100.66",
+				 .dst = "203.0.113.10",
+				 .sport = 40000,
+				 .dport = 22};
+	world_handshake(w, &syn, WEB1, "10.99.0.10", 22, "198.51.100.66");
+	struct spec ping = {
+		.port = OUTSIDE, .src = "192.0.2.80", .dst = "203.0.113.10", .proto = 1};
+	struct spec pong = {
+		.port = WEB1, .src = "10.99.0.10", .dst = "192.0.2.80", .proto = 1, .flags = 1};
+	struct spec log = {.port = WEB1,
+			   .src = "10.99.0.10",
+			   .dst = "10.99.0.20",
+			   .proto = 17,
+			   .dport = 514,
+			   .dmac = &mac_loghost};
+	for (unsigned i = 0; i < 3000; i++) {
+		ping.sport = pong.sport = log.sport = (uint16_t)(i + 1);
+		assert_int_equal(world_send(w, &ping), REASON_NONE);
+		assert_int_equal(world_send(w, &pong), REASON_NONE);
+		assert_int_equal(world_send(w, &log), REASON_NONE);
+	}
+	struct spec data = syn;
+	data.flags = TCP_ACK;
+	assert_int_equal(world_send(w, &data), REASON_NONE);
+	data.sport = 40001;
+	data.flags = TCP_SYN;
+	assert_int_equal(world_send(w, &data), REASON_NONE);
+	assert_true(w->counts[EVENT_CONNECTION] < 500 + 2001 + 2);
+	world_free(w);
+}
+
 static void full_of_the_established(void **state)
 {
 	struct world *w = world_new();
 	w->conf.wall.flows = 1024;
-	w->conf.wall.limits.udp.n = 0;
+	w->conf.wall.limits.udp.w[0].max = 4096;
 	world_restart(w);
 	struct spec s = {
 		.port = WEB1, .src = "10.99.0.10", .dst = "192.0.2.80", .proto = 17, .dport = 80};
@@ -677,6 +716,7 @@ int main(void)
 		cmocka_unit_test(a_second_connection_is_counted),
 		cmocka_unit_test(forged_resets_and_blind_acks),
 		cmocka_unit_test(a_million_strangers),
+		cmocka_unit_test(answers_without_a_handshake),
 		cmocka_unit_test(full_of_the_established),
 		cmocka_unit_test(ports_go_and_come),
 		cmocka_unit_test(a_foreign_limit_file_is_told),
