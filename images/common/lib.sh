@@ -79,6 +79,27 @@ pack()
 		cpio --null -o -H newc --quiet -R 0:0 --reproducible) | gzip -6n >"$2"
 }
 
+# The host's Debian sources, one line each, in WORK/sources.list.
+debian_sources()
+{
+	# shellcheck disable=SC2016 # apt's own variables
+	apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+		grep ' bookworm' | sort -u >"$WORK/sources.list" || true
+	[ -s "$WORK/sources.list" ] || {
+		echo "$NAME: APT knows no Debian 12 (bookworm) source; run apt-get update" >&2
+		exit 1
+	}
+}
+
+# make_disk TREE SIZE: an ext4 file system with the tree in it, as a sparse file.
+make_disk()
+{
+	truncate -s "$2" "$OUT/disk.raw"
+	mke2fs -q -F -t ext4 -E lazy_itable_init=1,lazy_journal_init=1 -J size=16 -m 1 -d "$1" \
+		"$OUT/disk.raw"
+}
+
 # manifest APPEND MEMORY_MIN_MB SSHD SYSLOGD: versions are read from WORK/packages.
 manifest()
 {

@@ -23,7 +23,7 @@ static const char *const jail_paths[] = {
 	"/usr/lib/x86_64-linux-gnu",
 	"/usr/share/qemu",
 	"/usr/share/seabios",
-	"/etc/ld.so.cache",
+	"/etc/ld.so.cache", "/dev/null",
 	QEMU,
 };
 
@@ -95,7 +95,7 @@ static void add_machine(struct line *l, const struct conf_guest *g, const struct
 	 * the model's name is lost. */
 	arg(l, "-cpu");
 	arg(l, "%s",
-	    kvm ? "host,-vmx,-svm"
+	    kvm ? "host,-vmx,-svm,-arch-capabilities"
 		: "max,-svm,-la57,family=23,model=1,stepping=2,xlevel=0x8000001e,"
 		  "model-id=AMD EPYC Processor");
 	arg(l, "-smp");
