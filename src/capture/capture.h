@@ -75,8 +75,8 @@ void capture_ring_detach(struct capture_ring *r);
  * back into the bytes. Sets stamp_ns, own_stamp, data, len, orig_len and outbound. */
 bool capture_ring_peek(struct capture_ring *r, uint8_t *scratch, struct capture_packet *ret);
 void capture_ring_pop(struct capture_ring *r);
-/* Are more than half of the blocks waiting? Then there is no time to wait for marks. */
-bool capture_ring_pressed(const struct capture_ring *r);
+/* Are more than so many quarters (0..3) of the blocks waiting to be taken? */
+bool capture_ring_pressed(const struct capture_ring *r, unsigned quarters);
 /* Frames that the kernel dropped for want of room, since the last call. */
 uint64_t capture_ring_drops(const struct capture_ring *r);
 /* Frames are complete in the ring at most this long after their stamp. */

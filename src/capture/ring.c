@@ -199,10 +199,10 @@ void capture_ring_pop(struct capture_ring *r)
 		release_block(r);
 }
 
-bool capture_ring_pressed(const struct capture_ring *r)
+bool capture_ring_pressed(const struct capture_ring *r, unsigned quarters)
 {
 	return r->mem != NULL && r->synced && block_ready(r, r->at) &&
-	       block_ready(r, r->at + r->blocks / 2);
+	       block_ready(r, r->at + r->blocks * quarters / 4);
 }
 
 uint64_t capture_ring_drops(const struct capture_ring *r)

@@ -145,10 +145,11 @@ static int oldest(struct recorder *r)
 	return best;
 }
 
-static bool pressed(const struct recorder *r)
+/* Does a ring have that much to be taken? */
+static bool pressed(const struct recorder *r, unsigned quarters)
 {
 	for (uint32_t i = 0; i < r->n_ports; i++)
-		if (capture_ring_pressed(&r->sources[i].ring))
+		if (capture_ring_pressed(&r->sources[i].ring, quarters))
 			return true;
 	return false;
 }
@@ -163,8 +164,8 @@ static int take_frames(struct recorder *r, int64_t hold_ns)
 		int port = oldest(r);
 		if (port < 0)
 			return -1;
-		if (r->sources[port].head.stamp_ns > until && !pressed(r))
-			return 5; /* more often than due, as rings fill meanwhile */
+		if (r->sources[port].head.stamp_ns > until && !pressed(r, 2))
+			return pressed(r, 1) ? 1 : 5; /* rings fill meanwhile */
 		record(r, (uint32_t)port);
 	}
 	return 0;

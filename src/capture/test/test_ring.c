@@ -424,11 +424,11 @@ static void too_late(void **state)
 	struct capture_ring r = ring_on("port0", 0); /* the smallest: 2 MiB */
 	int end = plain_socket("end0", false);
 	uint32_t got = 0;
-	assert_false(capture_ring_pressed(&r));
+	assert_false(capture_ring_pressed(&r, 2));
 	for (uint32_t n = 0; n < 3000; n++)
 		plain_send(end, n, 1500);
 	assert_true(capture_ring_peek(&r, scratch, &p));
-	assert_true(capture_ring_pressed(&r));
+	assert_true(capture_ring_pressed(&r, 2));
 	for (; ring_next(&r, &p) && load_be16(p.data + 12) == TEST_TYPE; got++) {
 		assert_int_equal(load_be32(p.data + 14), got);
 		capture_ring_pop(&r);
@@ -436,7 +436,7 @@ static void too_late(void **state)
 	assert_in_range(got, 1000, 1500);
 	assert_int_equal(capture_ring_drops(&r), 3000 - got);
 	assert_int_equal(capture_ring_drops(&r), 0); /* told once */
-	assert_false(capture_ring_pressed(&r));
+	assert_false(capture_ring_pressed(&r, 2));
 	ring_off(&r);
 	close(end);
 }
