@@ -40,7 +40,7 @@ def confined(t, what, pid, uids, rows):
     t.equal(s.get("Groups", []), [] if not s.get("Groups") else [str(uid)],
             f"{what}: no other groups")
     ns = os.stat(f"/proc/{pid}/ns/net").st_ino
-    t.check(ns != os.stat("/proc/1/ns/net").st_ino, f"{what}: not in the host's network")
+    t.check(ns != os.stat("/proc/self/ns/net").st_ino, f"{what}: not in the host's network")
     t.equal(links_of(pid), ["lo"], f"{what}: its network namespace is empty")
     rows.append(ns)
 
