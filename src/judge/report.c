@@ -24,7 +24,8 @@ static int64_t event_price_ns(const struct judge *j)
 	return NS_PER_SEC / (rate > 0 ? rate : 1);
 }
 
-/* Is there room for an event that anybody can cause? Minor ones leave half of it to the others. */
+/* Is there room for an event that anybody can cause? Minor ones (all but the ends of real
+ * conversations and caps) leave half of it to the others. */
 static bool room(struct judge *j, bool minor, int64_t now_ns)
 {
 	bool fine = policy_rate_take(&j->events_ns, event_price_ns(j),
@@ -154,7 +155,7 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 {
 	struct judge *j = w->j;
 	if (p->direction == DIR_INBOUND) {
-		if (!room(j, p->reason != REASON_NONE, w->now_ns))
+		if (!room(j, true, w->now_ns))
 			return;
 	} else if ((p->reason != REASON_NONE || !p->seen_limit) && !room_for_guest(j, w->now_ns)) {
 		return;
