@@ -32,14 +32,15 @@
 #include <unistd.h>
 
 #define TEST_TYPE 0x88b5 /* local experimental */
-#define RING (4u << 20)
+#define RING (32u << 20) /* holds all that a test sends, however late the recorder runs */
+#define SMALL_RING (4u << 20)
 
 struct rig {
 	char path[64];
 	int folder, marks_fd, super, child_end, events[2], rings[2];
 	struct mark_ring *marks;
 	pid_t pid;
-	uint64_t file_bytes, disk_bytes;
+	uint64_t ring_bytes, file_bytes, disk_bytes;
 	int wall[2], end[2]; /* sockets on port<i> and end<i> */
 };
 
@@ -68,21 +69,22 @@ static int plain_socket(const char *ifname, bool wall)
 	return fd;
 }
 
-static int open_ring(unsigned i)
+static int open_ring(unsigned i, uint64_t ring_bytes)
 {
 	char name[IF_NAMESIZE];
 	int fd = -1;
 	snprintf(name, sizeof(name), "port%u", i);
-	assert_int_equal(capture_ring_open(name, RING, &fd), 0);
+	assert_int_equal(capture_ring_open(name, ring_bytes, &fd), 0);
 	return fd;
 }
 
-static void rig_make(struct rig *g)
+static void rig_make_with(struct rig *g, uint64_t ring_bytes)
 {
 	void *mem;
 	if (if_nametoindex("port0") == 0)
 		skip();
 	*g = (struct rig){.path = "/tmp/skt-c-XXXXXX",
+			  .ring_bytes = ring_bytes,
 			  .file_bytes = 64 << 20,
 			  .disk_bytes = UINT64_C(1) << 30};
 	assert_non_null(mkdtemp(g->path));
@@ -95,10 +97,15 @@ static void rig_make(struct rig *g)
 		char port[8], end[8];
 		snprintf(port, sizeof(port), "port%u", i);
 		snprintf(end, sizeof(end), "end%u", i);
-		g->rings[i] = open_ring(i);
+		g->rings[i] = open_ring(i, ring_bytes);
 		g->wall[i] = plain_socket(port, true);
 		g->end[i] = plain_socket(end, false);
 	}
+}
+
+static void rig_make(struct rig *g)
+{
+	rig_make_with(g, RING);
 }
 
 static void rig_start(struct rig *g)
@@ -108,7 +115,7 @@ static void rig_start(struct rig *g)
 			 .disk_bytes = g->disk_bytes,
 			 .file_bytes = g->file_bytes,
 			 .file_age_ns = 3600 * NS_PER_SEC,
-			 .ring_bytes = RING},
+			 .ring_bytes = g->ring_bytes},
 		.n_ports = 2,
 		.ports = {{"outside", "the world"}, {"web1", "guest web1"}},
 	};
@@ -395,7 +402,7 @@ static void port_made_again(void **state)
 	close(g.rings[1]);
 	close(g.wall[1]);
 	close(g.end[1]);
-	g.rings[1] = open_ring(1);
+	g.rings[1] = open_ring(1, RING);
 	g.wall[1] = plain_socket("port1", true);
 	g.end[1] = plain_socket("end1", false);
 	assert_int_equal(ipc_send(g.super, MSG_PORT, &port, sizeof(port), &g.rings[1], 1), 0);
@@ -430,7 +437,7 @@ static void tells_losses(void **state)
 	struct ipc_msg m;
 	uint64_t told = 0;
 	(void)state;
-	rig_make(&g);
+	rig_make_with(&g, SMALL_RING);
 	rig_start(&g);
 	assert_int_equal(kill(g.pid, SIGSTOP), 0);
 	for (uint32_t n = 1; n < 16000; n += 12) /* all to one port, from its far end */
