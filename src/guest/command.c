@@ -165,15 +165,16 @@ int guest_command_line(const struct conf_guest *g, const struct guest_image *img
 		arg(&l, "chardev:console");
 	}
 	arg(&l, "-kernel");
-	arg(&l, "%s/vmlinuz", id->dir);
+	arg(&l, "/vmlinuz");
 	arg(&l, "-initrd");
-	arg(&l, "%s/initrd", id->dir);
+	arg(&l, "/initrd");
 	arg(&l, "-append");
 	arg(&l, "%s", img->append);
 	for (size_t i = 0; i < ARRAY_LEN(jail_paths); i++)
 		jail(&l, "%s", jail_paths[i]);
-	jail(&l, "%s/vmlinuz", id->dir);
-	jail(&l, "%s/initrd", id->dir);
+	/* under names that say nothing of this host */
+	jail(&l, "%s/vmlinuz\n/vmlinuz", id->dir);
+	jail(&l, "%s/initrd\n/initrd", id->dir);
 	if (kvm)
 		jail(&l, "/dev/kvm");
 	ret->argv[l.n] = NULL;

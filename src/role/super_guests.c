@@ -66,6 +66,8 @@ static int prepare_one(struct super *s, struct guest_run *g, char *why, size_t w
 	g->mac = g->identity.mac;
 	err = state_note(s, "cgroup %s", g->cgroup_path);
 	if (err == 0)
+		err = state_note(s, "cgroup-above %s", s->c->name);
+	if (err == 0)
 		err = cgroup_create(g->cgroup_path, &g->cgroup);
 	if (err == -ENOENT) /* no v2 hierarchy: uid and namespaces must do */
 		err = 0;

@@ -214,6 +214,11 @@ static int remove_cgroup(const char *name)
 	return cgroup_remove(name);
 }
 
+static int drop_cgroup(const char *name)
+{
+	return cgroup_drop(name);
+}
+
 static int remove_netns(const char *name)
 {
 	return netns_remove(name);
@@ -253,8 +258,8 @@ static void clean_made(const struct conf *c)
 		snprintf(head, sizeof(head), "boot %s\n", boot);
 		if (strncmp(made, head, strlen(head)) == 0) {
 			end_processes(made);
-			/* the deepest were made last, but parents are few: go round twice */
 			each_line(made, "cgroup ", remove_cgroup);
+			each_line(made, "cgroup-above ", drop_cgroup);
 			each_line(made, "netns ", remove_netns);
 		}
 	}

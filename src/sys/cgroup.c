@@ -92,3 +92,14 @@ int cgroup_remove(const char *path)
 	}
 	return -EBUSY;
 }
+
+int cgroup_drop(const char *path)
+{
+	char full[512];
+	int err = full_path(path, full, sizeof(full));
+	if (err == -ENOENT)
+		return 0;
+	if (err != 0)
+		return err;
+	return rmdir(full) < 0 && errno != ENOENT && errno != EBUSY ? -errno : 0;
+}

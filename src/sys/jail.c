@@ -21,17 +21,22 @@
 #define PLACE "/tmp"
 
 struct item {
-	const char *path;
+	const char *path;    /* inside */
 	char link[PATH_MAX]; /* a symbolic link: where to; else "" */
 	mode_t type;
 	dev_t device;
 	int tree; /* detached mount, or -1 */
 };
 
-static int take_item(const char *path, struct item *ret)
+static int take_item(const char *entry, struct item *ret)
 {
 	struct stat st;
-	*ret = (struct item){.path = path, .tree = -1};
+	char path[PATH_MAX];
+	const char *inside = strchr(entry, '\n');
+	*ret = (struct item){.path = inside != NULL ? inside + 1 : entry, .tree = -1};
+	if (!text_copy(path, sizeof(path), entry) || ret->path[0] != '/')
+		return SKEP_ERANGE;
+	path[strcspn(path, "\n")] = '\0';
 	if (lstat(path, &st) < 0)
 		return -errno;
 	ret->type = st.st_mode & S_IFMT;

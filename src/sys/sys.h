@@ -41,7 +41,8 @@ struct spawn {
 	int netns;               /* -1: the caller's; SPAWN_NETNS_EMPTY: a new, empty one */
 	int cgroup;              /* directory descriptor of a v2 cgroup to start in, or -1 */
 	const char *const *jail; /* NULL: the host's root; else NULL-terminated list of host paths
-				      that are bound read-only into an otherwise empty root */
+				      that are bound read-only into an otherwise empty root; "HOST\nINSIDE"
+				      where it appears under another name */
 	bool private_ipc;        /* new ipc, uts and mount namespaces */
 	bool die_with_parent;    /* SIGKILL when the caller's thread ends */
 	bool no_dump;            /* core size limit 0 */
@@ -103,6 +104,8 @@ int landlock_abi(void);
 MUST_USE int cgroup_create(const char *path, int *ret_dir);
 /* Kills what is in it, waits, removes it. Fine if absent. */
 MUST_USE int cgroup_remove(const char *path);
+/* Removes it if nothing and nobody is in it, kills nobody. */
+MUST_USE int cgroup_drop(const char *path);
 
 /* ---- shared memory -------------------------------------------------------------------------- */
 

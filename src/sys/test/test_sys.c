@@ -26,8 +26,14 @@
 #define NETNS "skt-g-sys"
 #define SKIPPED 77
 
-static const char *const libraries[] = {
-	"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/null", NULL};
+static const char *const libraries[] = {"/lib",
+					"/lib64",
+					"/usr/lib",
+					"/usr/lib64",
+					"/etc/ld.so.cache",
+					"/dev/null",
+					"/etc/hostname\n/elsewhere/name",
+					NULL};
 
 /* ---- what the child says ------------------------------------------------------------------ */
 
@@ -189,6 +195,8 @@ static void test_jail(void **state)
 	assert_true(strstr(out, "write:30") != NULL || strstr(out, "write:13") != NULL);
 	assert_true(strstr(out, "root:30") != NULL || strstr(out, "root:13") != NULL);
 	assert_non_null(strstr(out, "null:61999"));
+	assert_non_null(strstr(out, "elsewhere "));
+	assert_null(strstr(out, "etc/hostname"));
 	assert_int_equal(access("/lib/skep-test", F_OK), -1);
 }
 
@@ -377,7 +385,7 @@ static void test_cgroup(void **state)
 	assert_int_equal(cgroup_remove("skt-g-sys/one"), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_int_equal(cgroup_remove("skt-g-sys"), 0);
+	assert_int_equal(cgroup_drop("skt-g-sys"), 0);
 	assert_int_equal(cgroup_remove("skt-g-sys"), 0);
 	close(dir);
 	close(pidfd);
