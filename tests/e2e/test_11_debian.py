@@ -59,7 +59,7 @@ def main(t):
     if not os.path.isdir("/var/cache/skep/images/debian"):
         t.note("the Debian image is built first; this takes minutes")
     guests = [guest("web1", "debian", 10), guest("loghost", "loghost", 20, kind="loghost")]
-    with Honeynet(guests, forwards=LOGHOST_FORWARDS) as net:
+    with Honeynet(guests, forwards=LOGHOST_FORWARDS, accel="auto") as net:
         net.build_images()
         begin = time.monotonic()
         net.up(timeout=300)

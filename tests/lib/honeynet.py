@@ -239,6 +239,9 @@ class Honeynet:
             "mode": "lab", "name": self.name, "state_dir": f"{self.dir}/state",
             "run_dir": f"{self.dir}/run", "uid_base": self.uid_base,
             "recorder": {"disk": "256MB", "file": "16MB"},
+            # The same everywhere, and without a probe for KVM each time. test_11 takes "auto".
+            "accel": "tcg",
+            "cache_dir": os.environ.get("SKEP_TEST_CACHE", "/var/cache/skep"),
             "guests": guests, "forwards": forwards or [],
         }, settings)
         self.conf = f"{self.dir}/skep.yaml"
