@@ -19,7 +19,7 @@ def test_inbound(t, net):
     p = net.ssh("web1", "echo in-$((40+2))", v6=True)
     t.check("in-42" in p.stdout, "ssh into the honeypot over IPv6", p.stdout + p.stderr)
     p = net.ssh("web1", "true", user="root", password="certainly-wrong")
-    t.check(p.returncode == 5, "a wrong password is refused", f"{p.returncode} {p.stderr}")
+    t.check(p.returncode != 0 and "denied" in p.stderr, "a wrong password is refused", f"{p.returncode} {p.stderr}")
     for host in ("203.0.113.10", "[2001:db8:113::10]"):
         p = net.run_lab("curl", "-sS", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}",
                         f"http://{host}/")

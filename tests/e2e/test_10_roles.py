@@ -66,13 +66,16 @@ def qemu(t, net, g, uids, rows):
     root = os.listdir(f"/proc/{pid}/root")
     t.check(not {"etc", "home", "var", "root"} & set(root) or
             not os.path.exists(f"/proc/{pid}/root/etc/passwd"), f"{what}: a root of its own", root)
-    for path in ("etc/passwd", "etc/shadow", "home", "var/lib/skep", net.dir[1:], "run/netns"):
+    for path in ("etc/passwd", "etc/shadow", "home", "var/lib/skep", "run", f"{net.dir[1:]}/run",
+                 f"{net.dir[1:]}/state/events", f"{net.dir[1:]}/state/captures"):
         t.check(not os.path.exists(f"/proc/{pid}/root/{path}"), f"{what}: does not see /{path}")
+    mine = os.listdir(f"/proc/{pid}/root{net.dir}/state/guests")
+    t.equal(mine, [g], f"{what}: sees no other guest's folder")
     with open(f"/proc/{pid}/cmdline", "rb") as h:
         cmd = h.read().replace(b"\0", b" ").decode()
     t.check("-sandbox on" in cmd and "spawn=deny" in cmd, f"{what}: -sandbox on, spawn denied", cmd)
     t.check("fd=" in cmd and "ifname=" not in cmd, f"{what}: tap by descriptor", cmd)
-    for word in ("virtfs", "9p", "spice", "vnc", "smb", "-netdev user", "chardev socket,path"):
+    for word in ("virtfs", "9p", "spice", "vnc", "smb=", "-netdev user", "chardev socket,path"):
         t.check(word not in cmd, f"{what}: no {word}")
 
 
@@ -88,10 +91,18 @@ def main(t):
         for r in roles:
             if r["name"] == "super":
                 continue
+            if r["name"].startswith("lab"):
+                continue  # the fake Internet: Debian's programs, looked at below
             confined(t, r["name"], r["pid"], uids, rows)
             files(t, r["name"], r["pid"])
         for g in ("web1", "web2"):
             qemu(t, net, g, uids, rows)
+        for r in (x for x in roles if x["name"].startswith("lab")):
+            s = proc(r["pid"])
+            t.check(int(s["Uid"][0]) >= 100000 and not s["CapEff"][0].strip("0") and
+                    s["NoNewPrivs"][0] == "1" and
+                    not os.path.exists(f"/proc/{r['pid']}/root/etc/passwd"),
+                    f"{r['name']}: a user of its own, no rights, a root of its own", s)
         t.equal(len(set(rows)), len(rows), "each has a namespace of its own")
         wall = net.role_pid("wall")
         with open(f"/proc/{wall}/maps") as h:
