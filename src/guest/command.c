@@ -23,7 +23,8 @@ static const char *const jail_paths[] = {
 	"/usr/lib/x86_64-linux-gnu",
 	"/usr/share/qemu",
 	"/usr/share/seabios",
-	"/etc/ld.so.cache", "/dev/null",
+	"/etc/ld.so.cache",
+	"/dev/null",
 	QEMU,
 };
 

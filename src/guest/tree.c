@@ -136,12 +136,12 @@ static void ext4_commands(struct writer *w, const struct tree_file *f, const cha
 {
 	const char *slash = strrchr(f->path, '/');
 	const char *name = slash != NULL ? slash + 1 : f->path;
-	if (S_ISDIR(f->mode)) {
-		write_fmt(w, "mkdir /%s\n", f->path);
-	} else {
-		write_fmt(w, "cd /%.*s\n", slash != NULL ? (int)(slash - f->path) : 0, f->path);
+	/* Relative names: "mkdir /x" would make it in the current folder of debugfs. */
+	write_fmt(w, "cd /%.*s\n", slash != NULL ? (int)(slash - f->path) : 0, f->path);
+	if (S_ISDIR(f->mode))
+		write_fmt(w, "mkdir %s\n", name);
+	else
 		write_fmt(w, "rm %s\nwrite %s/%zu %s\n", name, work, i, name);
-	}
 	write_fmt(w, "sif /%s mode 0%o\nsif /%s uid %u\nsif /%s gid %u\n", f->path,
 		  (unsigned)f->mode, f->path, (unsigned)f->uid, f->path, (unsigned)f->gid);
 }
