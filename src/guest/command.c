@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define QEMU "/usr/bin/qemu-system-x86_64"
 #define MB (UINT64_C(1) << 20)
@@ -70,7 +69,7 @@ static void jail(struct line *l, const char *fmt, ...)
 	va_end(ap);
 	if (l->n_jail + 1 >= GUEST_JAIL)
 		l->full = true;
-	else if (s != NULL && access(s, F_OK) == 0)
+	else if (s != NULL)
 		l->cmd->jail[l->n_jail++] = s;
 }
 

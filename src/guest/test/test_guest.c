@@ -337,7 +337,6 @@ static void test_command_line(void **state)
 				.overlay = 7};
 	struct guest_command cmd;
 	text_copy(id.dir, sizeof(id.dir), *state);
-	put_file(*state, "vmlinuz", "k");
 	assert_int_equal(mac_parse("fa:16:3e:01:02:03", &id.mac), 0);
 	assert_int_equal(guest_command_line(&c.guests[0], &img, &id, &fds, false, &cmd), 0);
 	assert_true(has(&cmd, "-sandbox",
@@ -353,8 +352,8 @@ static void test_command_line(void **state)
 	assert_false(jailed(&cmd, "/dev/kvm"));
 	assert_false(jailed(&cmd, "/") || jailed(&cmd, *state) || jailed(&cmd, "/proc"));
 	char kernel[256];
-	snprintf(kernel, sizeof(kernel), "%s/vmlinuz", (const char *)*state);
-	assert_true(has(&cmd, "-kernel", kernel) && jailed(&cmd, kernel));
+	snprintf(kernel, sizeof(kernel), "%s/vmlinuz\n/vmlinuz", (const char *)*state);
+	assert_true(has(&cmd, "-kernel", "/vmlinuz") && jailed(&cmd, kernel));
 	/* no option opens a path of the host for writing, listens, or reads the user's settings */
 	for (size_t i = 0; cmd.argv[i] != NULL; i++) {
 		assert_null(strstr(cmd.argv[i], "server=on"));
@@ -381,7 +380,6 @@ static void test_command_line_without_disk(void **state)
 	assert_true(has(&cmd, "-accel", "kvm"));
 	for (size_t i = 0; cmd.argv[i] != NULL; i++)
 		assert_null(strstr(cmd.argv[i], "blk"));
-	assert_false(jailed(&cmd, "/nonexistent/vmlinuz"));
 	/* what does not fit is refused, not cut */
 	memset(img.append, 'x', sizeof(img.append) - 1);
 	memset(id.dir, 'y', sizeof(id.dir) - 1);
