@@ -161,7 +161,9 @@ static int not_running(const struct conf *c, bool json)
 static int run(const char *path, bool json)
 {
 	struct conf *c = calloc(1, sizeof(*c));
-	int err, code = c == NULL ? cmd_fail(1, "status: no memory") : cmd_conf(path, c);
+	if (c == NULL)
+		return cmd_fail(1, "status: no memory");
+	int err, code = cmd_conf(path, c);
 	if (code == 0 && super_running(c) == 0)
 		code = not_running(c, json);
 	else if (code == 0)

@@ -266,8 +266,7 @@ static void explain(const struct conf *c, bool again)
 {
 	char text[ADDR_TEXT];
 	bool first = true;
-	printf("\n%s '%s' %s.\n", again ? "The honeynet" : "The honeynet", c->name,
-	       again ? "runs already" : "runs");
+	printf("\nThe honeynet '%s' %s.\n", c->name, again ? "runs already" : "runs");
 	for (uint32_t i = 0; i < c->n_guests; i++) {
 		const struct conf_guest *g = &c->guests[i];
 		printf("  %-10s %s, image %s%s%s\n", g->name,
@@ -295,7 +294,9 @@ int cmd_up(int argc, char **argv)
 {
 	struct options o = {0};
 	struct conf *c = calloc(1, sizeof(*c));
-	int code = c == NULL ? cmd_fail(1, "up: no memory") : parse(argc, argv, &o);
+	if (c == NULL)
+		return cmd_fail(1, "up: no memory");
+	int code = parse(argc, argv, &o);
 	if (code != 0) {
 		free(c);
 		return code < 0 ? 0 : code;

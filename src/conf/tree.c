@@ -105,7 +105,7 @@ static int place(struct tree *t, struct node *n)
 		return 0;
 	}
 	struct node *parent = t->open[t->depth - 1];
-	if (parent->kind == NODE_MAP) {
+	if (parent != NULL && parent->kind == NODE_MAP) {
 		const struct node *key = t->key[t->depth - 1];
 		n->key = key->text;
 		n->key_line = key->line;
@@ -118,7 +118,8 @@ static int place(struct tree *t, struct node *n)
 
 static bool wants_key(const struct tree *t)
 {
-	return t->depth > 0 && t->open[t->depth - 1]->kind == NODE_MAP && !t->has_key[t->depth - 1];
+	const struct node *inner = t->depth > 0 ? t->open[t->depth - 1] : NULL;
+	return inner != NULL && inner->kind == NODE_MAP && !t->has_key[t->depth - 1];
 }
 
 static int on_scalar(struct tree *t, const yaml_event_t *e)

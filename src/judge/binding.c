@@ -52,9 +52,9 @@ int binding_setup(struct judge *j)
 		return SKEP_ERANGE;
 	for (uint32_t i = 0; i < CONF_FORWARDS; i++)
 		j->forward_port[i] = FLOW_NO_PORT;
-	for (uint16_t i = 0; i < j->conf.n_ports; i++) {
+	for (uint32_t i = 0; i < j->conf.n_ports; i++) {
 		struct judge_port p = j->conf.ports[i];
-		int err = binding_set(j, i, &p);
+		int err = binding_set(j, (uint16_t)i, &p);
 		if (err != 0)
 			return err;
 	}

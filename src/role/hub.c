@@ -274,7 +274,7 @@ static void run(struct hub *h)
 		for (uint32_t i = 0; i < h->n_sources; i++)
 			fds[i] = (struct pollfd){.fd = h->sources[i].fd, .events = POLLIN};
 		/* The last source is ledger's end, which is also written to. */
-		if (has_queued(h))
+		if (h->n_sources > 0 && has_queued(h))
 			fds[h->n_sources - 1].events |= POLLOUT;
 		fds[h->n_sources] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
 		if (poll(fds, h->n_sources + 1, 1000) < 0 && errno != EINTR)
