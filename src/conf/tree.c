@@ -105,7 +105,7 @@ static int place(struct tree *t, struct node *n)
 		return 0;
 	}
 	struct node *parent = t->open[t->depth - 1];
-	if (parent != NULL && parent->kind == NODE_MAP) {
+	if (parent->kind == NODE_MAP) {
 		const struct node *key = t->key[t->depth - 1];
 		n->key = key->text;
 		n->key_line = key->line;
