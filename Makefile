@@ -83,7 +83,7 @@ test: build-all
 fuzz:
 	@tools/install-packages --try build test
 	@export CC=clang-14; if [ ! -f $(FUZZ)/build.ninja ]; then \
-		meson setup $(FUZZ) -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+		meson setup $(FUZZ) -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false \
 			>$(FUZZ).log 2>&1 || { tail -20 $(FUZZ).log; exit 1; }; \
 		mv $(FUZZ).log $(FUZZ)/meson-logs/setup.log; \
 	fi
