@@ -207,6 +207,14 @@ static int reset(const struct conf *c, const struct options *o)
 	return 0;
 }
 
+static const char usage_text[] =
+	"usage: skep guest VERB [NAME] [-c FILE] [--json]\n\n"
+	"  list             every guest: state, acceleration, addresses\n"
+	"  creds [NAME]     the names and passwords that were drawn, the operator's key of a "
+	"loghost\n"
+	"  console NAME     what its console last said (-f: go on)\n"
+	"  reset NAME       a fresh disk at the next start; the identity stays\n";
+
 int cmd_guest(int argc, char **argv)
 {
 	static const struct {
@@ -216,6 +224,10 @@ int cmd_guest(int argc, char **argv)
 	struct options o = {0};
 	bool bad = argc < 2;
 	struct conf c;
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(usage_text, stdout);
+		return 0;
+	}
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			o.json = true;
@@ -234,7 +246,6 @@ int cmd_guest(int argc, char **argv)
 		int err = cmd_conf(o.conf, &c);
 		return err != 0 ? err : verbs[i].run(&c, &o);
 	}
-	return cmd_fail(
-		2, "usage: skep guest list [--json] | creds [NAME] [--json] | console NAME [-f] "
-		   "| reset NAME");
+	fputs(usage_text, stderr);
+	return 2;
 }

@@ -48,12 +48,22 @@ static int list(const struct conf *c)
 	return 0;
 }
 
+static const char usage_text[] = "usage: skep image VERB [-c FILE]\n\n"
+				 "  build NAME       build debian, loghost or tiny, if it is not "
+				 "there or its recipe changed\n"
+				 "                   (--again: in any case)\n"
+				 "  list             what is built, when, and how large it is\n";
+
 int cmd_image(int argc, char **argv)
 {
 	const char *path = NULL, *words[2] = {NULL, NULL};
 	size_t n = 0;
 	bool again = false, bad = false;
 	struct conf c;
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(usage_text, stdout);
+		return 0;
+	}
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--again") == 0)
 			again = true;
@@ -67,7 +77,7 @@ int cmd_image(int argc, char **argv)
 	bool is_list = n == 1 && strcmp(words[0], "list") == 0;
 	bool is_build = n == 2 && strcmp(words[0], "build") == 0;
 	if (bad || (!is_list && !is_build))
-		return cmd_fail(2, "usage: skep image build NAME [--again] | skep image list");
+		return fputs(usage_text, stderr) < 0 ? 1 : 2;
 	int err = cmd_conf(path, &c);
 	if (err != 0)
 		return err;
