@@ -277,7 +277,8 @@ static void test_ext4_gets_modes_and_owners(void **state)
 		skip();
 	snprintf(disk, sizeof(disk), "%.40s/disk", dir);
 	snprintf(cmd, sizeof(cmd),
-		 "mkdir -p %.40s/tree/etc && echo old > %.40s/tree/etc/hostname && truncate -s 8M %s && "
+		 "mkdir -p %.40s/tree/etc && echo old > %.40s/tree/etc/hostname && truncate -s 8M "
+		 "%s && "
 		 "mke2fs -q -F -t ext4 -d %.40s/tree %s",
 		 dir, dir, disk, dir, disk);
 	assert_int_equal(system(cmd), 0); // NOLINT: our own fixed command

@@ -263,11 +263,15 @@ static void what_a_role_may_not_say_is_refused_and_told(void **state)
 	assert_int_equal(s.n, 3); /* the wall's own, and two complaints */
 	assert_int_equal(search(r, "guest").n, 1);
 	assert_int_equal(search(r, "connection").n, 0);
+	/* The hub's complaints may come before or after it: each limit shows one row more. */
 	struct store_query q = {.kind = "health"};
-	s = (struct seen){0};
-	q.limit = 1;
-	assert_int_equal(store_search(r->dir, &q, on_row, &s), 0);
-	assert_non_null(strstr(s.last, "\"role\":\"wall\""));
+	bool own = false;
+	for (q.limit = 1; q.limit <= 3; q.limit++) {
+		s = (struct seen){0};
+		assert_int_equal(store_search(r->dir, &q, on_row, &s), 0);
+		own |= strstr(s.last, "\"role\":\"wall\"") != NULL;
+	}
+	assert_true(own);
 	stop(r->hub_super[0], &r->hub, ROLE_HUB);
 	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
 }
