@@ -151,6 +151,7 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 			   .cgroup = g->cgroup,
 			   .private_ipc = true,
 			   .die_with_parent = true,
+			   .fenced = true,
 			   .no_dump = true,
 			   .max_files = QEMU_FILES,
 			   .fds = {-1, log, log},

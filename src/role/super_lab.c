@@ -123,6 +123,7 @@ int lab_helper_start(struct super *s, struct helper *h)
 			   .cgroup = -1,
 			   .private_ipc = true,
 			   .die_with_parent = true,
+			   .fenced = true,
 			   .no_dump = true,
 			   .fds = {-1, -1, null}, /* what a guest makes them say is nobody's log */
 			   .n_fds = 3};

@@ -205,3 +205,70 @@ int confine_final(const struct syscall_row *const *tables, size_t n_tables)
 	seccomp_release(filter);
 	return err;
 }
+
+/* For QEMU and the lab's servers, whose own needs nobody can list for every version: everything but
+ * what only an intruder in them would call. They go on without it, so it fails rather than kills. */
+static const char *const fenced_calls[] = {
+	"acct",
+	"add_key",
+	"bpf",
+	"chroot",
+	"clock_settime",
+	"delete_module",
+	"fanotify_init",
+	"finit_module",
+	"fsconfig",
+	"fsmount",
+	"fsopen",
+	"init_module",
+	"io_uring_setup",
+	"ioperm",
+	"iopl",
+	"kcmp",
+	"kexec_file_load",
+	"kexec_load",
+	"keyctl",
+	"lookup_dcookie",
+	"mount",
+	"mount_setattr",
+	"move_mount",
+	"name_to_handle_at",
+	"open_by_handle_at",
+	"open_tree",
+	"perf_event_open",
+	"personality",
+	"pidfd_getfd",
+	"pivot_root",
+	"process_vm_readv",
+	"process_vm_writev",
+	"ptrace",
+	"quotactl",
+	"reboot",
+	"request_key",
+	"setdomainname",
+	"sethostname",
+	"setns",
+	"settimeofday",
+	"swapoff",
+	"swapon",
+	"syslog",
+	"umount2",
+	"unshare",
+	"userfaultfd",
+	"vhangup",
+};
+
+int fence_enter(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int err = filter == NULL ? -ENOMEM : 0;
+	for (size_t i = 0; i < ARRAY_LEN(fenced_calls) && err == 0; i++) {
+		int nr = seccomp_syscall_resolve_name(fenced_calls[i]);
+		if (nr != __NR_SCMP_ERROR)
+			err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), nr, 0);
+	}
+	if (err == 0)
+		err = seccomp_load(filter);
+	seccomp_release(filter);
+	return err;
+}

@@ -126,7 +126,9 @@ static int become(const struct spawn *s, pid_t parent)
 	/* A change of uid clears it, so it comes last; the parent may have died before. */
 	if (s->die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
-	return s->die_with_parent && getppid() != parent ? -ESRCH : 0;
+	if (s->die_with_parent && getppid() != parent)
+		return -ESRCH;
+	return s->fenced ? fence_enter() : 0;
 }
 
 static int child_setup(const struct spawn *s, pid_t parent, int *ret_exe)

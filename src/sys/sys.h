@@ -45,6 +45,8 @@ struct spawn {
 				      where it appears under another name */
 	bool private_ipc;        /* new ipc, uts and mount namespaces */
 	bool die_with_parent;    /* SIGKILL when the caller's thread ends */
+	bool fenced;             /* a program that is not ours: the calls that change or look into
+				    the kernel, namespaces or other processes fail with EPERM */
 	bool no_dump;            /* core size limit 0 */
 	uint64_t max_files;      /* RLIMIT_NOFILE; 0: 256 */
 	int fds[SPAWN_FDS]; /* fds[i] becomes descriptor i of the child; -1: closed, except that

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -94,6 +96,15 @@ static int child_forbidden(const char *what)
 	return write(2, "", 0) == 0 ? 0 : 96;
 }
 
+static int child_fenced(void)
+{
+	if (unshare(CLONE_NEWUSER) == 0 || errno != EPERM)
+		return 99;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 || errno != EPERM)
+		return 98;
+	return socket(AF_INET, SOCK_STREAM, 0) < 0 ? 97 : 0;
+}
+
 static int child_folder(void)
 {
 	char file[] = "inside";
@@ -118,6 +129,8 @@ static int child(const char *what)
 		return child_root();
 	if (strcmp(what, "folder") == 0)
 		return child_folder();
+	if (strcmp(what, "fenced") == 0)
+		return child_fenced();
 	if (strcmp(what, "sleep") == 0)
 		return (int)sleep(60);
 	return child_forbidden(what);
@@ -235,6 +248,16 @@ static void test_filter_kills(void **state)
 	status = end_of("exec-memory");
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 #endif
+}
+
+static void test_fence(void **state)
+{
+	char *argv[] = {(char *)"test", (char *)"--child", (char *)"fenced", NULL};
+	char out[256];
+	struct spawn s = spawn_of(argv);
+	(void)state;
+	s.fenced = true;
+	assert_int_equal(run_child(&s, out, sizeof(out)), 0);
 }
 
 static void test_folder(void **state)
@@ -409,6 +432,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_jail),
 		cmocka_unit_test(test_spawn_reports_errors),
 		cmocka_unit_test(test_filter_kills),
+		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_dies_with_parent),
 		cmocka_unit_test(test_netns),
