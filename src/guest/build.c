@@ -16,10 +16,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KERNEL ".kernel"
 #define REMOVE_MS 120000
+/* An older kernel may have left the mirror, and the Debian image installs the very same package. */
+#define KERNEL_DAYS 7
 
 struct build {
 	const char *recipes, *name;
@@ -131,6 +134,7 @@ static int need_kernel(struct build *b, bool again, char *why, size_t why_size)
 {
 	char stamp[GUEST_PATH + 32], script[GUEST_PATH], *text = NULL, version[64];
 	size_t len = 0;
+	struct stat st;
 	snprintf(stamp, sizeof(stamp), "%s/%s/version", b->top, KERNEL);
 	int err = guest_recipe_version("common", version, sizeof(version));
 	if (err != 0)
@@ -138,7 +142,8 @@ static int need_kernel(struct build *b, bool again, char *why, size_t why_size)
 	bool same =
 		file_read(stamp, sizeof(version), &text, &len) == 0 && strcmp(text, version) == 0;
 	free(text);
-	if (same && !again)
+	bool young = stat(stamp, &st) == 0 && time(NULL) - st.st_mtime < KERNEL_DAYS * 86400;
+	if (same && young && !again)
 		return 0;
 	struct build k = *b;
 	k.name = "kernel";
