@@ -185,6 +185,30 @@ static void tell_wall(struct super *s, struct guest_run *g)
 		log_line(LOG_WARN, "telling the wall about %s: %s", g->conf->name, err_text(err));
 }
 
+static void guest_event(struct super *s, const struct guest_run *g, const char *state,
+			uint8_t priority, const char *text)
+{
+	struct event e = event_new(EVENT_GUEST);
+	e.priority = priority;
+	text_copy(e.u.guest.guest, sizeof(e.u.guest.guest), g->conf->name);
+	text_copy(e.u.guest.state, sizeof(e.u.guest.state), state);
+	text_copy(e.u.guest.accel, sizeof(e.u.guest.accel), g->kvm ? "kvm" : "tcg");
+	e.u.guest.restarts = g->restarts;
+	e.u.guest.backoff_s = (uint32_t)(g->backoff_ns / NS_PER_SEC);
+	event_say(&e, "%s %s", g->conf->name, text);
+	role_emit(s->own_events[1], &e, &s->own_lost);
+}
+
+void guest_said(struct super *s, struct guest_run *g, const char *state)
+{
+	/* only the first time in a life: pauses and the like are the keeper's to tell */
+	if (!g->ran && strcmp(state, "running") == 0) {
+		g->ran = true;
+		guest_event(s, g, "running", 1, g->kvm ? "runs, with KVM" : "runs, emulated");
+	}
+	text_copy(g->said, sizeof(g->said), state);
+}
+
 void guest_tell_keeper(struct guest_run *g, enum qemu_state state, int exit_code, int sig)
 {
 	struct msg_qemu m = {.state = (uint8_t)state,
@@ -227,9 +251,11 @@ int guest_start(struct super *s, struct guest_run *g)
 	g->console = console[0];
 	g->kvm = s->kvm;
 	g->said[0] = '\0';
+	g->ran = false;
 	int err = spawn_qemu(s, g, qmp_theirs, console_theirs);
 	if (err != 0) {
 		log_line(LOG_ERROR, "guest %s does not start: %s", g->conf->name, err_text(err));
+		guest_event(s, g, "failed", 2, "does not start");
 		fd_close(&g->qmp);
 		fd_close(&g->console);
 		if (g->pidfd >= 0)
@@ -237,6 +263,7 @@ int guest_start(struct super *s, struct guest_run *g)
 		later(g);
 		return err;
 	}
+	guest_event(s, g, "starting", 0, "starts");
 	g->state = RUN_UP;
 	g->started_ns = clock_boot_ns();
 	tell_wall(s, g);
@@ -246,20 +273,23 @@ int guest_start(struct super *s, struct guest_run *g)
 
 void guest_died(struct super *s, struct guest_run *g)
 {
+	char text[128];
 	int code, sig;
 	super_reap(&g->pid, &g->pidfd, &code, &sig);
 	g->state = RUN_DOWN;
 	fd_close(&g->qmp);
 	fd_close(&g->console);
-	if (s->stopping) {
-		guest_tell_keeper(g, QEMU_DIED, code, sig);
-		return;
+	if (!s->stopping) {
+		g->restarts++;
+		later(g);
+		snprintf(text, sizeof(text),
+			 "died: QEMU ended with %s %d; it starts again in %lld s",
+			 sig >= 0 ? "signal" : "code", sig >= 0 ? sig : code,
+			 (long long)(g->backoff_ns / NS_PER_SEC));
+		log_line(LOG_WARN, "%s %s", g->conf->name, text);
+		guest_event(s, g, "died", 2, text);
+		tell_wall(s, g);
 	}
-	g->restarts++;
-	later(g);
-	log_line(LOG_WARN, "QEMU of %s ended (exit %d, signal %d); again in %lld s", g->conf->name,
-		 code, sig, (long long)(g->backoff_ns / NS_PER_SEC));
-	tell_wall(s, g);
 	guest_tell_keeper(g, QEMU_DIED, code, sig);
 }
 

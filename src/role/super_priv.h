@@ -50,7 +50,7 @@ struct guest_run {
 	uint32_t restarts;
 	int64_t backoff_ns, started_ns, start_at_ns;
 	char said[EVENT_NAME]; /* run state as the keeper last heard it */
-	bool kvm;
+	bool kvm, ran;         /* ran: reached "running" in this life */
 	struct child *keeper;
 };
 
@@ -127,6 +127,8 @@ void super_health(struct super *s, const char *role, const char *what, uint64_t 
 MUST_USE int guests_prepare(struct super *s, char *why, size_t why_size);
 /* An error is logged, and start_at_ns set. */
 int guest_start(struct super *s, struct guest_run *g);
+/* What the keeper heard from it. */
+void guest_said(struct super *s, struct guest_run *g, const char *state);
 void guest_died(struct super *s, struct guest_run *g);
 /* Asks all to power down (or kills them); true once none is left. */
 bool guests_stop(struct super *s, bool now);

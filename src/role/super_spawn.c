@@ -404,7 +404,7 @@ void child_read(struct super *s, struct child *ch)
 			struct msg_guest said;
 			memcpy(&said, m.payload, sizeof(said));
 			said.state[sizeof(said.state) - 1] = '\0';
-			text_copy(s->guests[ch->guest].said, sizeof(said.state), said.state);
+			guest_said(s, &s->guests[ch->guest], said.state);
 		}
 		ipc_msg_done(&m);
 	}
