@@ -43,6 +43,7 @@ struct seen {
 	char web[ADDR_TEXT];
 	uint64_t incident, login_flow, fetch_flow;
 	unsigned inbound, attacks, forwarded, limited;
+	bool several; /* incidents: others visit as well */
 };
 
 static const char *const tools[][2] = {
@@ -304,8 +305,9 @@ static bool count_event(void *ctx, uint64_t id, int64_t time_ns, const char *tex
 	const json_t *body = json_object_get(e, "connection");
 	if (body != NULL && strcmp(text_of(e, "direction"), "INBOUND") == 0) {
 		s->inbound++;
-		if (number_of(e, "incident") != 0)
-			s->incident = number_of(e, "incident");
+		uint64_t incident = number_of(e, "incident");
+		s->several = s->several || (s->incident != 0 && s->incident != incident);
+		s->incident = incident;
 		if (number_of(body, "dest_port") == 22)
 			s->login_flow = number_of(e, "flow_id");
 	} else if (body != NULL && strcmp(text_of(e, "direction"), "OUTBOUND") == 0) {
@@ -374,7 +376,8 @@ static void tell(const struct demo *d, const struct seen *s)
 	gmtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%S", &tm);
 	printf("\nWhat the honeynet saw of it\n\n");
-	snprintf(what, sizeof(what), "%u connections from outside, all one incident", s->inbound);
+	snprintf(what, sizeof(what), "%u connections from outside, %s", s->inbound,
+		 s->several ? "the last of them in this incident" : "all one incident");
 	if (s->incident != 0)
 		line(what, "skep events --incident %" PRIu64, s->incident);
 	else
