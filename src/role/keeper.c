@@ -29,7 +29,7 @@ struct keeper {
 	int64_t quit_at_ns; /* 0: no shutdown under way */
 	int64_t minute_ns;
 	uint32_t minute_events, unsaid;
-	uint32_t restarts, backoff_s;
+	uint32_t restarts;
 	size_t line_len, tail_len;
 	off_t log_size;
 	char line[QMP_LINE_MAX];
@@ -53,7 +53,6 @@ static void say(struct keeper *k, const char *state, uint8_t priority, const cha
 	text_copy(e.u.guest.state, sizeof(e.u.guest.state), state);
 	text_copy(e.u.guest.accel, sizeof(e.u.guest.accel), k->kvm ? "kvm" : "tcg");
 	e.u.guest.restarts = k->restarts;
-	e.u.guest.backoff_s = k->backoff_s;
 	if (k->unsaid > 0)
 		event_say(&e, "%s (%u events before it were not reported)", text, k->unsaid);
 	else
@@ -212,25 +211,6 @@ static void qemu_started(struct keeper *k, struct ipc_msg *m)
 		ask(k, "block-set-write-threshold", args);
 	}
 	k->status_id = ask(k, "query-status", NULL);
-	say(k, "running", 0, "the guest's machine runs");
-}
-
-static void qemu_died(struct keeper *k, const struct msg_qemu *q)
-{
-	char text[128];
-	struct writer w = writer_of(text, sizeof(text));
-	fd_close(&k->qmp);
-	if (k->stopping) {
-		say(k, "stopped", 0, "the guest was stopped");
-		return;
-	}
-	if (q->signal > 0)
-		write_fmt(&w, "QEMU died of signal %d", q->signal);
-	else
-		write_fmt(&w, "QEMU ended with exit code %d", q->exit_code);
-	write_fmt(&w, "; it starts again in %u s", q->backoff_s);
-	/* After a shutdown from inside this is the expected end. */
-	say(k, "died", q->signal > 0 || q->exit_code != 0 ? 2 : 1, text);
 }
 
 static void handle_qemu(struct keeper *k, struct ipc_msg *m)
@@ -240,13 +220,14 @@ static void handle_qemu(struct keeper *k, struct ipc_msg *m)
 	struct writer w = writer_of(text, sizeof(text));
 	k->kvm = q->kvm != 0;
 	k->restarts = q->restarts;
-	k->backoff_s = q->state == QEMU_DIED ? q->backoff_s : 0;
 	switch (q->state) {
 	case QEMU_STARTED:
 		qemu_started(k, m);
 		break;
 	case QEMU_DIED:
-		qemu_died(k, q);
+		fd_close(&k->qmp);
+		if (k->stopping) /* any other death is super's to tell */
+			say(k, "stopped", 0, "the guest was stopped");
 		break;
 	case QEMU_STOP:
 		k->stopping = true;
