@@ -204,6 +204,18 @@ static void print_bar(const struct screen *s, const char *name, const json_t *li
 	       window_of(conf, max, win, sizeof(win)));
 }
 
+static bool all_zero(const json_t *limits)
+{
+	const char *key;
+	json_t *v;
+	json_object_foreach((json_t *)(uintptr_t)limits, key, v)
+	{
+		if (num(v, "max") > 0)
+			return false;
+	}
+	return true;
+}
+
 static void print_limits(const struct screen *s, const struct conf *c, const json_t *wall)
 {
 	static const char *const names[] = {"tcp", "udp", "icmp", "other"};
@@ -218,6 +230,10 @@ static void print_limits(const struct screen *s, const struct conf *c, const jso
 			continue;
 		label(s, i == 1 ? "limits" : "");
 		printf(" %-10.10s ", str(p, "name"));
+		if (all_zero(limits)) {
+			printf("may begin nothing\n");
+			continue;
+		}
 		for (size_t k = 0; k < 4; k++) {
 			if (k == 2)
 				printf("\n%*s", LABEL + 12, "");

@@ -229,7 +229,7 @@ static int wait_for(const struct conf *c, const struct conf_guest *g, int64_t st
 				"--timeout 900",
 				g->name, g->name, c->run_dir, g->name);
 		progress(g->name, start_ns, tty, &said_ns);
-		nanosleep(&(struct timespec){0, 500 * NS_PER_MS}, NULL);
+		nanosleep(&(struct timespec){2, 0}, NULL);
 	}
 	printf("%s%s answers ssh after %lld s\n", tty ? "\r  " : "  ", g->name,
 	       (long long)((clock_boot_ns() - start_ns) / NS_PER_SEC));
