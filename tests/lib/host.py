@@ -74,8 +74,10 @@ def _mounts(foreign):
 
 
 def _cgroups(foreign):
+    """Groups of the v2 hierarchies, the only ones skep makes; service managers come and go in others."""
+    roots = [x.split()[1] for x in _file("/proc/mounts") if x.split()[2] == "cgroup2"]
     out = []
-    for folder, dirs, _ in os.walk("/sys/fs/cgroup"):
+    for folder, dirs, _ in (entry for root in roots for entry in os.walk(root)):
         for d in dirs:
             path = os.path.join(folder, d)
             if not os.path.islink(path) and not foreign.search(path):
@@ -141,5 +143,7 @@ def difference(before, after):
             if x in b:
                 a.remove(x)
                 b.remove(x)
+        if part == "cgroups":
+            a = []  # somebody else's that ended: nobody can remove a group that is in use
         out += [f"- {part}: {x}" for x in a] + [f"+ {part}: {x}" for x in b]
     return out
