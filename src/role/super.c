@@ -431,7 +431,7 @@ static int fail(struct super *s, const char *why)
 		state_keep_log(s->c, kept, sizeof(kept));
 	fd_close(&s->net);
 	fd_close(&s->lab);
-	state_clean(s->c, true);
+	state_clean(s->c, !s->fresh_limits); /* a start that fails gives no fresh budget either */
 	snprintf(text, sizeof(text), "%s%s%s", why, kept[0] ? "; its log: " : "", kept);
 	report(s, "fail", text);
 	free(s);

@@ -82,6 +82,7 @@ struct super {
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
 	bool kvm, stopping, stop_now, leave;
+	bool fresh_limits; /* no limit state was left by an earlier run */
 	char accel_why[256];
 	int64_t since_ns, checked_ns;
 };

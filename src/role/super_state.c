@@ -392,6 +392,7 @@ int state_memory(struct super *s)
 		      0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
+	s->fresh_limits = st.st_size == 0;
 	if ((size_t)st.st_size != judge_limits_bytes() &&
 	    (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)judge_limits_bytes()) < 0))
 		return -errno;
