@@ -44,7 +44,9 @@ static void say(struct keeper *k, const char *state, uint8_t priority, const cha
 		k->minute_ns = now;
 		k->minute_events = 0;
 	}
-	if (k->minute_events++ >= EVENTS_PER_MINUTE && priority < 2) {
+	/* Urgent ones get more, not endless: a QEMU in an intruder's hands can say those too. */
+	uint32_t most = priority < 2 ? EVENTS_PER_MINUTE : 2 * EVENTS_PER_MINUTE;
+	if (k->minute_events++ >= most) {
 		k->unsaid++;
 		return;
 	}
