@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What protocols share with proto.c. Only for src/proto. */
+#ifndef SKEP_PROTO_PRIV_H
+#define SKEP_PROTO_PRIV_H
+
+#include "proto/proto.h"
+
+struct app_ctx {
+	struct app_conf conf;
+	struct slab *slab;
+	uint8_t *scratch;       /* SCRATCH bytes for one call */
+	void *inflate, *brotli; /* http_body's own: decompression output and pools */
+};
+#define APP_SCRATCH 65536u
+
+/* One protocol. Functions may be NULL where said. */
+struct app_ops {
+	enum app_proto proto;
+	const char *eve_key;       /* NULL: no event of its own */
+	const char *const *events; /* names after "http."; NULL-terminated; NULL: none */
+	bool tcp, udp;
+	/* Could these first bytes of a direction be this protocol? */
+	int (*probe)(unsigned dir, const uint8_t *data, uint32_t len); /* enum probe */
+	int (*open)(struct app *a);                                    /* sets a->state */
+	void (*close)(struct app *a); /* frees a->state; not transactions */
+	uint32_t (*feed)(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
+			 unsigned flags, int64_t now_ns);
+	void (*tx_free)(struct app *a, struct app_tx *tx); /* its own parts, not tx itself */
+	int (*buffer)(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
+		      uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete);
+	bool (*number)(const struct app *a, const struct app_tx *tx, enum app_number n,
+		       unsigned dir, uint32_t index, uint64_t *ret); /* NULL: has none */
+	bool (*eve)(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *o);
+};
+enum probe { PROBE_NO, PROBE_MORE, PROBE_YES };
+
+extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_ftp, app_ftp_data,
+	app_smb, app_dcerpc, app_sip;
+
+/* Appends a zeroed transaction of size bytes (a struct that begins with struct app_tx) to a; NULL: no
+ * memory, or conf.max_tx are open. */
+struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns);
+void app_tx_event(struct app_tx *tx, unsigned event);
+/* Flow-level events: index into the list in proto.c (enum app_flow_event). */
+enum app_flow_event {
+	FLOW_EVENT_MISMATCH_BOTH,
+	FLOW_EVENT_WRONG_DIRECTION,
+	FLOW_EVENT_ONE_DIRECTION,
+	FLOW_EVENT_SKIPPED,
+	FLOW_EVENT_NO_TLS_AFTER_STARTTLS,
+	FLOW_EVENT_UNEXPECTED
+};
+void app_flow_event(struct app *a, enum app_flow_event e);
+/* Hands the flow to another protocol from the next byte on: STARTTLS, CONNECT. expect APP_UNKNOWN:
+ * detect anew. */
+void app_switch(struct app *a, enum app_proto expect);
+
+/* Appends to a growing buffer, keeping at most max bytes (the oldest go). */
+void app_body_add(struct app *a, struct app_body *b, const uint8_t *data, uint32_t len,
+		  uint32_t max);
+void app_body_free(struct app *a, struct app_body *b);
+/* A new file of tx (appended to tx->files), content added, closed. */
+struct app_file *app_file_open(struct app *a, struct app_tx *tx, unsigned dir, const uint8_t *name,
+			       uint32_t name_len);
+void app_file_add(struct app *a, struct app_file *f, const uint8_t *data, uint32_t len,
+		  uint32_t max);
+void app_file_close(struct app *a, struct app_file *f, bool whole);
+/* Copies bytes into the slab; NULL if len is 0 or memory is out. */
+uint8_t *app_copy(struct app *a, const uint8_t *data, uint32_t len);
+/* json_stringn for foreign bytes: invalid UTF-8 becomes \xNN text; never fails but for memory. */
+json_t *app_json_bytes(const uint8_t *data, uint32_t len);
+
+#endif
