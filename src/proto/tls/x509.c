@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* As much of X.509 (RFC 5280) as rules and events ask for: a bounded walk over DER, no memory taken. */
-#include "proto/tls.h"
+#include "proto/tls/tls.h"
 
 #include <string.h>
 

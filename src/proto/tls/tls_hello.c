@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hello messages of TLS and the fingerprints made of them: JA3, JA3S (both MD5), JA4 (SHA-256). */
 #include "proto/digest.h"
-#include "proto/tls.h"
+#include "proto/tls/tls.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DNS messages as events tell them. */
-#include "proto/dns.h"
+#include "proto/dns/dns.h"
 
 #include <string.h>
 

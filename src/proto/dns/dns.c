@@ -4,7 +4,7 @@
  * its response. A message is parsed once; the records' names stand decoded behind the transaction, in
  * the same block as a copy of the message.
  */
-#include "proto/dns.h"
+#include "proto/dns/dns.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * when both sides have gone on to encryption. Records of handshakes are waited for until they are
  * whole; those of data are passed over by their length.
  */
-#include "proto/tls.h"
+#include "proto/tls/tls.h"
 #include "proto/digest.h"
 
 #include <string.h>
