@@ -123,15 +123,15 @@ static void put_app_proto(struct eve *e, const struct stream_flow *f)
 /* The protocol's object, under its key. Mail stands beside SMTP, not in it. */
 static bool put_tx(struct eve *e, const struct app *a, const struct app_tx *tx, unsigned dir)
 {
-	const char *key = app_eve_key((enum app_proto)a->proto);
+	const char *key = app_eve_key((enum app_proto)tx->proto);
 	json_t *o = key != NULL ? json_object() : NULL;
 	bool told = o != NULL && app_eve(a, tx, dir, o);
 	if (told) {
 		json_t *email = json_incref(json_object_get(o, "email"));
-		if (a->proto == APP_SMTP && email != NULL)
+		if (tx->proto == APP_SMTP && email != NULL)
 			json_object_del(o, "email");
 		eve_json(e, key, o);
-		if (a->proto == APP_SMTP && email != NULL)
+		if (tx->proto == APP_SMTP && email != NULL)
 			eve_json(e, "email", email);
 		json_decref(email);
 	}
@@ -232,6 +232,13 @@ static void put_flow_short(struct eve *e, const struct stream_flow *f)
 	eve_shut(e, '}');
 }
 
+/* A packet's direction as the protocol sees it. */
+static unsigned talk_dir(const struct stream_flow *f, unsigned dir)
+{
+	const struct app *a = f->app;
+	return a != NULL && a->reversed ? dir ^ 1u : dir;
+}
+
 static void on_alert(void *ctx, const struct inspect_alert *a)
 {
 	struct eve *e = ctx;
@@ -245,7 +252,7 @@ static void on_alert(void *ctx, const struct inspect_alert *a)
 	put_app_proto(e, a->flow);
 	if (a->flow != NULL) {
 		if (a->tx != NULL && a->flow->app != NULL)
-			put_tx(e, a->flow->app, a->tx, a->hit.dir);
+			put_tx(e, a->flow->app, a->tx, talk_dir(a->flow, a->hit.dir));
 		const struct app_file *file = a->tx != NULL ? a->tx->files : NULL;
 		if (file != NULL) {
 			eve_open(e, "files", '[');
@@ -275,8 +282,8 @@ static void on_tx(void *ctx, const struct stream_flow *f, const struct app_tx *t
 {
 	struct eve *e = ctx;
 	const struct app *a = f->app;
-	const char *type = a != NULL ? app_eve_key((enum app_proto)a->proto) : NULL;
-	struct ends x = ends_of_flow(f, TO_SERVER);
+	const char *type = a != NULL ? app_eve_key((enum app_proto)tx->proto) : NULL;
+	struct ends x = ends_of_flow(f, talk_dir(f, TO_SERVER));
 	if (type == NULL)
 		return;
 	head(e, type, now_ns, f, 0, &x);
@@ -293,7 +300,7 @@ static void on_file(void *ctx, const struct stream_flow *f, const struct app_tx 
 		    const struct app_file *file, int64_t now_ns)
 {
 	struct eve *e = ctx;
-	struct ends x = ends_of_flow(f, file->dir);
+	struct ends x = ends_of_flow(f, talk_dir(f, file->dir));
 	head(e, "fileinfo", now_ns, f, 0, &x);
 	if (f->app != NULL)
 		put_tx(e, f->app, tx, file->dir);

@@ -195,19 +195,29 @@ static void end_packet(const struct inspect *i, const struct stream_flow *f, uns
 	memcpy(ret->vlan, f->vlan, sizeof(ret->vlan));
 }
 
+/* Both sides are heard out, then judged. */
+static void hear_out(struct inspect *i, struct stream_flow *f, bool over)
+{
+	for (unsigned dir = 0; dir < 2; dir++)
+		feed_side(i, f, dir, over);
+	for (unsigned dir = 0; dir < 2 && i->engine != NULL; dir++) {
+		struct pkt p;
+		end_packet(i, f, dir, &p);
+		uint32_t n = rule_flow_end(i->engine, &p, f, dir, i->end_hits);
+		act(i, &p, f, dir, i->end_hits, n);
+	}
+}
+
 static void ended(void *ctx, struct stream_flow *f, const char *reason)
 {
 	struct inspect *i = ctx;
 	bool data = f->side[0].base + f->side[0].len + f->side[1].base + f->side[1].len > 0;
 	if (f->tcp && data && !f->dead) {
-		for (unsigned dir = 0; dir < 2; dir++)
-			feed_side(i, f, dir, true);
-		for (unsigned dir = 0; dir < 2 && i->engine != NULL; dir++) {
-			struct pkt p;
-			end_packet(i, f, dir, &p);
-			uint32_t n = rule_flow_end(i->engine, &p, f, dir, i->end_hits);
-			act(i, &p, f, dir, i->end_hits, n);
-		}
+		struct stream_result r = {.flow = f};
+		/* Behind a gap that nobody fills there may be more, and behind that. */
+		for (unsigned n = 0; n < DRAIN_ROUNDS && stream_more(i->stream, f, &r); n++)
+			hear_out(i, f, false);
+		hear_out(i, f, true);
 	}
 	if (f->app != NULL) {
 		const struct app *a = f->app;

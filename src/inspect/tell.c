@@ -77,8 +77,7 @@ static void tell_tx(struct inspect *i, struct stream_flow *f, struct app_tx *tx,
 /* DNS is told as question and as answer; the others once, when both sides have spoken. */
 static void tell_one(struct inspect *i, struct stream_flow *f, struct app_tx *tx, bool over)
 {
-	const struct app *a = f->app;
-	if (a->proto == APP_DNS) {
+	if (tx->proto == APP_DNS) {
 		for (unsigned dir = 0; dir < 2; dir++) {
 			uint8_t bit = (uint8_t)(1u << dir);
 			bool silent = dir == TO_SERVER ? tx->toclient_only : tx->toserver_only;
@@ -93,7 +92,7 @@ static void tell_one(struct inspect *i, struct stream_flow *f, struct app_tx *tx
 		tell_tx(i, f, tx, TO_SERVER);
 	}
 	if (tx->told == TOLD_ALL && i->conf.sink.anomaly != NULL)
-		tell_app_events(i, f, (enum app_proto)a->proto, tx->events, APP_EVENT_WORDS);
+		tell_app_events(i, f, (enum app_proto)tx->proto, tx->events, APP_EVENT_WORDS);
 }
 
 void inspect_tell_txs(struct inspect *i, struct stream_flow *f, bool over)
