@@ -208,12 +208,25 @@ static void hear_out(struct inspect *i, struct stream_flow *f, bool over)
 	}
 }
 
+static bool heard(const struct stream_flow *f)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		const struct stream_side *s = &f->side[dir];
+		uint64_t end = s->base + s->len;
+		if ((!s->no_app && s->app_done < end) || (!s->no_raw && s->raw_done < end))
+			return false;
+	}
+	return true;
+}
+
 static void ended(void *ctx, struct stream_flow *f, const char *reason)
 {
 	struct inspect *i = ctx;
 	bool data = f->side[0].base + f->side[0].len + f->side[1].base + f->side[1].len > 0;
 	if (f->tcp && data && !f->dead) {
 		struct stream_result r = {.flow = f};
+		if (!heard(f))
+			hear_out(i, f, false);
 		/* Behind a gap that nobody fills there may be more, and behind that. */
 		for (unsigned n = 0; n < DRAIN_ROUNDS && stream_more(i->stream, f, &r); n++)
 			hear_out(i, f, false);
