@@ -11,8 +11,17 @@ enum ftp_event { FTP_REQUEST_TOO_LONG, FTP_RESPONSE_TOO_LONG, FTP_TOO_MANY };
 static const char *const ftp_events[] = {"request_command_too_long", "response_command_too_long",
 					 "too_many_transactions", NULL};
 
-enum verb { VERB_OTHER, VERB_NONE, VERB_PORT, VERB_EPRT, VERB_PASV, VERB_EPSV, VERB_RETR,
-	    VERB_STOR, VERB_AUTH_TLS };
+enum verb {
+	VERB_OTHER,
+	VERB_NONE,
+	VERB_PORT,
+	VERB_EPRT,
+	VERB_PASV,
+	VERB_EPSV,
+	VERB_RETR,
+	VERB_STOR,
+	VERB_AUTH_TLS
+};
 
 struct ftp_reply {
 	struct ftp_reply *next;
@@ -42,38 +51,6 @@ struct ftp {
 	uint8_t multi_code[3];
 };
 
-/* Begins a line of a server or a client? The first bytes decide. */
-static int ftp_probe(unsigned dir, const uint8_t *data, uint32_t len)
-{
-	static const char *const words[] = {"USER ", "PASS ", "PORT ", "AUTH TLS", "AUTH SSL",
-					    "FEAT\r", "FEAT\n", "EPRT ", "PASV\r", "SYST\r", "ACCT "};
-	bool more = false;
-	if (dir == TO_CLIENT) {
-		/* "220" is mail's too: the name must be there, or the client decides. */
-		if (len < 4)
-			return memcmp(data, "220 ", len) == 0 ? PROBE_MORE : PROBE_NO;
-		if (memcmp(data, "220", 3) != 0 || (data[3] != ' ' && data[3] != '-'))
-			return PROBE_NO;
-		const uint8_t *nl = memchr(data, '\n', len);
-		uint32_t n = nl == NULL ? len : (uint32_t)(nl - data);
-		for (uint32_t i = 4; i + 3 <= n; i++) {
-			if (strncasecmp((const char *)data + i, "ftp", 3) == 0)
-				return PROBE_YES;
-		}
-		return nl == NULL && len < 512 ? PROBE_MORE : PROBE_NO;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		size_t n = strlen(words[i]);
-		if (len >= n ? begins(data, len, words[i]) :
-			       strncasecmp((const char *)data, words[i], len) == 0) {
-			if (len >= n)
-				return PROBE_YES;
-			more = true;
-		}
-	}
-	return more ? PROBE_MORE : PROBE_NO;
-}
-
 static int ftp_open(struct app *a)
 {
 	a->state = slab_zalloc(a->ctx->slab, sizeof(struct ftp));
@@ -97,7 +74,8 @@ static uint8_t verb_of(struct span word, struct span rest)
 		if (word.len == 4 && memcmp(word.data, verbs[i].name, 4) == 0)
 			return verbs[i].verb;
 	}
-	if (word.len == 4 && memcmp(word.data, "AUTH", 4) == 0 && begins(rest.data, rest.len, "TLS"))
+	if (word.len == 4 && memcmp(word.data, "AUTH", 4) == 0 &&
+	    begins(rest.data, rest.len, "TLS"))
 		return VERB_AUTH_TLS;
 	return VERB_OTHER;
 }
@@ -258,14 +236,16 @@ static bool reply_line(struct app *a, struct span line, bool whole, int64_t now_
 	if (t == NULL)
 		return false;
 	bool code = line.len >= 3 && isdigit(line.data[0]) && isdigit(line.data[1]) &&
-		    isdigit(line.data[2]) && (line.len == 3 || line.data[3] == ' ' || line.data[3] == '-');
+		    isdigit(line.data[2]) &&
+		    (line.len == 3 || line.data[3] == ' ' || line.data[3] == '-');
 	bool ends = code && (line.len == 3 || line.data[3] == ' ');
 	if (!whole) {
 		t->reply_truncated = true;
 		app_tx_event(&t->tx, FTP_RESPONSE_TOO_LONG);
 	}
 	add_reply(a, t, line, code);
-	if (code && line.len > 4 && memcmp(line.data, t->verb == VERB_PASV ? "227" : "229", 3) == 0 &&
+	if (code && line.len > 4 &&
+	    memcmp(line.data, t->verb == VERB_PASV ? "227" : "229", 3) == 0 &&
 	    (t->verb == VERB_PASV || t->verb == VERB_EPSV))
 		passive(f, t, line);
 	if (code && !ends && !f->multi) {
@@ -382,8 +362,8 @@ static int ftp_buffer(const struct app *a, const struct app_tx *tx, enum app_buf
 	return 0;
 }
 
-static bool ftp_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
-		       uint32_t index, uint64_t *ret)
+static bool ftp_number(const struct app *a, const struct app_tx *tx, enum app_number n,
+		       unsigned dir, uint32_t index, uint64_t *ret)
 {
 	const struct ftp_tx *t = (const struct ftp_tx *)tx;
 	if (n == NUM_FTP_MODE && index == 0 && mode_of(t) != NULL) {
@@ -435,7 +415,6 @@ const struct app_ops app_ftp = {
 	.eve_key = "ftp",
 	.events = ftp_events,
 	.tcp = true,
-	.probe = ftp_probe,
 	.open = ftp_open,
 	.close = ftp_close,
 	.feed = ftp_feed,

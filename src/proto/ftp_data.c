@@ -46,15 +46,6 @@ void ftp_expect(struct app *a, bool active, uint16_t port, bool store, struct sp
 	}
 }
 
-void ftp_expect_free(struct app_ctx *c)
-{
-	struct ftp_table *t = c->ftp_expected;
-	for (unsigned i = 0; t != NULL && i < EXPECTED; i++)
-		slab_free(c->slab, t->slot[i].is);
-	slab_free(c->slab, t);
-	c->ftp_expected = NULL;
-}
-
 bool ftp_data_claim(struct app *a)
 {
 	struct app_ctx *c = a->ctx;
@@ -67,20 +58,14 @@ bool ftp_data_claim(struct app *a)
 	if (t->slot[tag % EXPECTED].tag != tag)
 		return false;
 	a->expect_tag = tag;
+	if (t->slot[tag % EXPECTED].is == NULL)
+		return false;
+	slab_free(c->slab, a->parent_name);
 	a->parent_name = t->slot[tag % EXPECTED].is;
 	t->slot[tag % EXPECTED].is = NULL;
-	return a->parent_name != NULL;
-}
-
-static int data_open(struct app *a)
-{
-	return 0;
-}
-
-static void data_close(struct app *a)
-{
-	slab_free(a->ctx->slab, a->parent_name);
-	a->parent_name = NULL;
+	a->proto = a->proto_dir[0] = a->proto_dir[1] = APP_FTP_DATA;
+	a->detected[0] = a->detected[1] = true;
+	return true;
 }
 
 static void finish(struct app *a, struct app_tx *tx, bool whole)
@@ -120,8 +105,9 @@ static uint32_t data_feed(struct app *a, unsigned dir, const uint8_t *data, uint
 	return len;
 }
 
-static int data_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
-		       uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete)
+static int data_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b,
+		       unsigned dir, uint32_t index, struct span *ret, uint64_t *ret_base,
+		       bool *ret_complete)
 {
 	const struct ftp_expected *e = a->parent_name;
 	if (b == BUF_FTPDATA_COMMAND && e != NULL)
@@ -139,24 +125,11 @@ static bool data_eve(const struct app *a, const struct app_tx *tx, unsigned dir,
 	return true;
 }
 
-static void data_tx_free(struct app *a, struct app_tx *tx)
-{
-}
-
-static int data_probe(unsigned dir, const uint8_t *data, uint32_t len)
-{
-	return PROBE_NO;
-}
-
 const struct app_ops app_ftp_data = {
 	.proto = APP_FTP_DATA,
 	.eve_key = "ftp_data",
 	.tcp = true,
-	.probe = data_probe,
-	.open = data_open,
-	.close = data_close,
 	.feed = data_feed,
-	.tx_free = data_tx_free,
 	.buffer = data_buffer,
 	.eve = data_eve,
 };

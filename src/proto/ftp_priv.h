@@ -20,7 +20,5 @@ void ftp_expect(struct app *a, bool active, uint16_t port, bool store, struct sp
 /* Is this flow a data connection that was announced? Then it becomes one (proto, parent_name). Called
  * by proto.c before it looks at the first bytes. */
 bool ftp_data_claim(struct app *a);
-/* Frees the table of announcements. */
-void ftp_expect_free(struct app_ctx *c);
 
 #endif

@@ -21,6 +21,7 @@ struct mime *mime_open(struct app *a, struct app_tx *tx, unsigned dir)
 	m->dir = dir;
 	m->headers = m->top = true;
 	m->part.text = true;
+	md5_begin(&m->md5);
 	return m;
 }
 
@@ -388,9 +389,9 @@ static void header_done(struct app *a, struct mime *m)
 		if (mime_param(v, "filename", &s))
 			set_name(m, s);
 	} else if (name.len == 25 && begins(name.data, 25, "content-transfer-encoding")) {
-		m->part.encoding = begins(v.data, v.len, "base64")           ? MIME_BASE64 :
-				   begins(v.data, v.len, "quoted-printable") ? MIME_QP :
-									       MIME_PLAIN;
+		m->part.encoding = begins(v.data, v.len, "base64")             ? MIME_BASE64
+				   : begins(v.data, v.len, "quoted-printable") ? MIME_QP
+									       : MIME_PLAIN;
 	}
 	m->line.n = 0;
 }
@@ -555,14 +556,14 @@ static int item_give(const struct mime_items *l, uint32_t index, struct span *re
 
 int mime_buffer(const struct mime *m, enum app_buffer b, uint32_t index, struct span *ret)
 {
-	const struct bytes *one = b == BUF_EMAIL_FROM	    ? &m->from :
-				  b == BUF_EMAIL_TO	    ? &m->to :
-				  b == BUF_EMAIL_CC	    ? &m->cc :
-				  b == BUF_EMAIL_SUBJECT    ? &m->subject :
-				  b == BUF_EMAIL_DATE	    ? &m->date :
-				  b == BUF_EMAIL_MESSAGE_ID ? &m->message_id :
-				  b == BUF_EMAIL_X_MAILER   ? &m->x_mailer :
-							      NULL;
+	const struct bytes *one = b == BUF_EMAIL_FROM         ? &m->from
+				  : b == BUF_EMAIL_TO         ? &m->to
+				  : b == BUF_EMAIL_CC         ? &m->cc
+				  : b == BUF_EMAIL_SUBJECT    ? &m->subject
+				  : b == BUF_EMAIL_DATE       ? &m->date
+				  : b == BUF_EMAIL_MESSAGE_ID ? &m->message_id
+				  : b == BUF_EMAIL_X_MAILER   ? &m->x_mailer
+							      : NULL;
 	if (one != NULL)
 		return bytes_give(one, index, ret);
 	if (b == BUF_EMAIL_URL)
@@ -608,9 +609,9 @@ static void eve_addresses(json_t *o, const char *key, const struct bytes *b)
 void mime_eve(const struct mime *m, json_t *o)
 {
 	json_object_set_new(o, "status",
-			    json_string(m->ended	  ? "PARSE_DONE" :
-					m->headers_done ? "BODY_STARTED" :
-							    "HEADER_STARTED"));
+			    json_string(m->ended          ? "PARSE_DONE"
+					: m->headers_done ? "BODY_STARTED"
+							  : "HEADER_STARTED"));
 	json_bytes(o, "from", m->from.p, m->from.n);
 	eve_addresses(o, "to", &m->to);
 	eve_addresses(o, "cc", &m->cc);

@@ -7,11 +7,11 @@
 #include "proto/apps_priv.h"
 #include "proto/digest.h"
 
-#define MIME_DEPTH 10u    /* parts inside parts */
+#define MIME_DEPTH 10u     /* parts inside parts */
 #define MIME_BOUNDARY 128u /* RFC 2046 allows 70 */
-#define MIME_ITEMS 64u    /* received, URLs, attachments told, of each */
-#define MIME_VALUE 8192u  /* bytes of a header kept */
-#define MIME_TEXT 1024u   /* bytes of a text line looked at for URLs */
+#define MIME_ITEMS 64u     /* received, URLs, attachments told, of each */
+#define MIME_VALUE 8192u   /* bytes of a header kept */
+#define MIME_TEXT 1024u    /* bytes of a text line looked at for URLs */
 
 enum mime_event { /* in the order of smtp.c's names */
 		  MIME_PARSE_FAILED,

@@ -14,8 +14,15 @@ static const char *const sip_events[] = {"incomplete_data", "invalid_data", NULL
 struct part { /* of the copy of the message */
 	uint32_t at, len;
 };
-enum field { FIELD_FROM, FIELD_TO, FIELD_VIA, FIELD_USER_AGENT, FIELD_CONTENT_TYPE,
-	     FIELD_CONTENT_LENGTH, FIELDS };
+enum field {
+	FIELD_FROM,
+	FIELD_TO,
+	FIELD_VIA,
+	FIELD_USER_AGENT,
+	FIELD_CONTENT_TYPE,
+	FIELD_CONTENT_LENGTH,
+	FIELDS
+};
 struct header {
 	uint8_t field; /* enum field */
 	struct part value;
@@ -35,30 +42,6 @@ struct sip {
 	bool dead[2]; /* lost in a TCP stream */
 };
 
-static const char *const methods[] = {"ACK ",	"BYE ",	     "CANCEL ",	  "INFO ",   "INVITE ",
-				      "MESSAGE ", "NOTIFY ",   "OPTIONS ",  "PRACK ",  "PUBLISH ",
-				      "REFER ", "REGISTER ", "SUBSCRIBE ", "UPDATE "};
-
-static int sip_probe(unsigned dir, const uint8_t *data, uint32_t len)
-{
-	const uint8_t *nl = memchr(data, '\n', len);
-	bool more = false;
-	if (begins(data, len, "SIP/2.0 "))
-		return PROBE_YES;
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		size_t n = strlen(methods[i]);
-		if (len < n)
-			more |= memcmp(data, methods[i], len) == 0;
-		else if (memcmp(data, methods[i], n) == 0 && nl == NULL)
-			more |= len < 1024;
-		else if (memcmp(data, methods[i], n) == 0 &&
-			 memmem(data, (size_t)(nl - data), " SIP/2.0", 8) != NULL)
-			return PROBE_YES;
-	}
-	more |= len < 8 && memcmp(data, "SIP/2.0 ", len) == 0;
-	return more ? PROBE_MORE : PROBE_NO;
-}
-
 static int sip_open(struct app *a)
 {
 	a->state = slab_zalloc(a->ctx->slab, sizeof(struct sip));
@@ -75,10 +58,11 @@ static int field_of(struct span name)
 {
 	static const struct {
 		const char *name, *brief;
-	} rows[FIELDS] = {{"From", "f"},	 {"To", "t"},		{"Via", "v"},
+	} rows[FIELDS] = {{"From", "f"},        {"To", "t"},           {"Via", "v"},
 			  {"User-Agent", NULL}, {"Content-Type", "c"}, {"Content-Length", "l"}};
 	for (int i = 0; i < FIELDS; i++) {
-		if ((name.len == strlen(rows[i].name) && begins(name.data, name.len, rows[i].name)) ||
+		if ((name.len == strlen(rows[i].name) &&
+		     begins(name.data, name.len, rows[i].name)) ||
 		    (rows[i].brief != NULL && name.len == 1 && begins(name.data, 1, rows[i].brief)))
 			return i;
 	}
@@ -121,8 +105,8 @@ static bool first_line(struct sip_tx *t, const uint8_t *p, uint32_t len)
 	t->word[2] = (struct part){at, len - at};
 	if (t->response)
 		return t->word[1].len == 3;
-	return t->word[0].len > 0 && t->word[1].len > 0 &&
-	       begins(p + at, len - at, "SIP/") && memchr(p + at, ' ', len - at) == NULL;
+	return t->word[0].len > 0 && t->word[1].len > 0 && begins(p + at, len - at, "SIP/") &&
+	       memchr(p + at, ' ', len - at) == NULL;
 }
 
 static void add_header(struct sip_tx *t, struct header *list, const uint8_t *p, uint32_t at,
@@ -138,8 +122,7 @@ static void add_header(struct sip_tx *t, struct header *list, const uint8_t *p, 
 	struct span v = span_trim((struct span){colon + 1, len - n - 1});
 	if (f < 0 || t->n_headers >= FIELDS_MAX)
 		return;
-	list[t->n_headers++] =
-		(struct header){(uint8_t)f, {(uint32_t)(v.data - p), v.len}};
+	list[t->n_headers++] = (struct header){(uint8_t)f, {(uint32_t)(v.data - p), v.len}};
 }
 
 /* Headers of p[at..end); folded ones stay folded. */
@@ -437,7 +420,6 @@ const struct app_ops app_sip = {
 	.events = sip_events,
 	.tcp = true,
 	.udp = true,
-	.probe = sip_probe,
 	.open = sip_open,
 	.close = sip_close,
 	.feed = sip_feed,

@@ -67,7 +67,7 @@ struct smtp_tx {
 struct smtp {
 	struct smtp_tx *cur;
 	struct bytes helo; /* said once, true for all mails */
-	uint8_t mode;	   /* enum smtp_mode */
+	uint8_t mode;      /* enum smtp_mode */
 	bool pipelining, welcomed, early, bdat_last;
 	bool skip[2]; /* the rest of a line that was too long */
 	bool mid;     /* inside a line of mail */
@@ -76,32 +76,6 @@ struct smtp {
 	uint8_t pending[PENDING];
 	uint32_t n_pending, first_pending;
 };
-
-static int smtp_probe(unsigned dir, const uint8_t *data, uint32_t len)
-{
-	static const char *const words[] = {"EHLO ", "HELO ", "MAIL FROM:"};
-	bool more = false;
-	if (dir == TO_CLIENT) {
-		if (len < 4)
-			return memcmp(data, "220 ", len) == 0 ? PROBE_MORE : PROBE_NO;
-		if (memcmp(data, "220", 3) != 0 || (data[3] != ' ' && data[3] != '-'))
-			return PROBE_NO;
-		const uint8_t *nl = memchr(data, '\n', len);
-		uint32_t n = nl == NULL ? len : (uint32_t)(nl - data);
-		for (uint32_t i = 4; i + 4 <= n; i++) {
-			if (strncasecmp((const char *)data + i, "smtp", 4) == 0)
-				return PROBE_YES;
-		}
-		return nl == NULL && len < 512 ? PROBE_MORE : PROBE_NO;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		size_t n = strlen(words[i]);
-		if (begins(data, len, words[i]))
-			return PROBE_YES;
-		more |= len < n && strncasecmp((const char *)data, words[i], len) == 0;
-	}
-	return more ? PROBE_MORE : PROBE_NO;
-}
 
 static int smtp_open(struct app *a)
 {
@@ -138,8 +112,8 @@ static struct smtp_tx *command_tx(struct app *a, struct span line, int64_t now_n
 	struct smtp *s = a->state;
 	if (s->cur != NULL && !s->cur->done)
 		return s->cur;
-	if (s->cur != NULL && (begins(line.data, line.len, "RSET") ||
-			       begins(line.data, line.len, "QUIT")))
+	if (s->cur != NULL &&
+	    (begins(line.data, line.len, "RSET") || begins(line.data, line.len, "QUIT")))
 		return s->cur; /* still about the mail before */
 	if (s->cur != NULL)
 		s->cur->tx.progress[TO_CLIENT] = APP_DONE;
@@ -265,8 +239,8 @@ static void command_line(struct app *a, struct span line, bool whole, int64_t no
 		add_rcpt(a, t, argument(line, 8));
 	} else {
 		push(s, COMMAND_OTHER);
-		if (!t->done && (begins(line.data, line.len, "RSET") ||
-				 begins(line.data, line.len, "QUIT")))
+		if (!t->done &&
+		    (begins(line.data, line.len, "RSET") || begins(line.data, line.len, "QUIT")))
 			mail_done(a, t, false);
 	}
 }
@@ -347,8 +321,8 @@ static uint32_t feed_client(struct app *a, const uint8_t *data, uint32_t len, bo
 	struct line l;
 	while (at < len) {
 		if (s->mode != MODE_COMMAND) {
-			n = s->mode == MODE_DATA ? mail_piece(a, s, data + at, len - at, eof) :
-						   bdat_piece(a, s, data + at, len - at, eof);
+			n = s->mode == MODE_DATA ? mail_piece(a, s, data + at, len - at, eof)
+						 : bdat_piece(a, s, data + at, len - at, eof);
 			if (n == 0)
 				break;
 			at += n;
@@ -460,8 +434,8 @@ static uint32_t feed_server(struct app *a, const uint8_t *data, uint32_t len, bo
 		s->skip[TO_CLIENT] = !l.whole;
 		if (l.text.len > 0 && reply_line(a, l.text, l.whole)) {
 			if (s->cur != NULL)
-				s->cur->tx.progress[TO_SERVER] =
-					s->cur->tx.progress[TO_CLIENT] = APP_DONE;
+				s->cur->tx.progress[TO_SERVER] = s->cur->tx.progress[TO_CLIENT] =
+					APP_DONE;
 			app_switch(a, APP_TLS);
 			return at;
 		}
@@ -578,7 +552,6 @@ const struct app_ops app_smtp = {
 	.eve_key = "smtp",
 	.events = smtp_events,
 	.tcp = true,
-	.probe = smtp_probe,
 	.open = smtp_open,
 	.close = smtp_close,
 	.feed = smtp_feed,
