@@ -270,6 +270,7 @@ int inspect_create(const struct inspect_conf *conf, struct inspect **ret)
 		inspect_free(&i);
 		return err;
 	}
+	app_ctx_set_stream(i->app, i->stream);
 	*ret = i;
 	return 0;
 }
