@@ -102,6 +102,7 @@ struct app_tx {
 	void *rules[2]; /* rule's state per direction; freed by app_free_fn */
 	struct app_file *files;
 	bool toserver_only, toclient_only; /* the other direction will never say anything */
+	uint8_t proto;                     /* enum app_proto it is of: a flow may change its own */
 	int64_t stamp_ns;
 };
 
@@ -113,6 +114,8 @@ struct app_conf {
 };
 MUST_USE int app_ctx_create(const struct app_conf *conf, struct slab *slab, struct app_ctx **ret);
 void app_ctx_free(struct app_ctx **c);
+/* Where FTP announces its data connections (kept by reference); without it they are not known. */
+void app_ctx_set_stream(struct app_ctx *c, struct stream *s);
 
 struct app { /* one flow; in stream_flow.app */
 	struct app_ctx *ctx;
@@ -121,8 +124,11 @@ struct app { /* one flow; in stream_flow.app */
 	uint8_t proto_dir[2]; /* what each direction alone looked like */
 	uint8_t before;       /* protocol before an upgrade (STARTTLS, CONNECT), or APP_UNKNOWN */
 	bool detected[2], failed, wants_none;
-	bool reversed; /* who answered on this flow is the one who should have asked */
-	void *state;   /* the protocol's own */
+	/* Who began this flow is the one who answers. Directions in here (progress, inspected, the dir
+	 * of app_buffer, app_number, app_eve) then are those of the talk: rules and events swap the
+	 * packet's. app_feed and app_datagram take the packet's. */
+	bool reversed;
+	void *state; /* the protocol's own */
 	struct app_tx *tx_first, *tx_last;
 	uint64_t tx_next_id;
 	uint32_t tx_open;
@@ -131,6 +137,10 @@ struct app { /* one flow; in stream_flow.app */
 	uint32_t expect_tag; /* FTP data: tag of the expectation this flow fulfils */
 	void *parent_name;   /* FTP data: name of the file, from the control flow; slab, owned */
 	uint32_t files_made;
+	uint8_t expect;    /* protocol that an upgrade should lead to, or APP_UNKNOWN */
+	uint8_t first_dir; /* direction that spoke first since detection began; 2: none yet */
+	uint8_t tries[2];  /* datagrams looked at in vain */
+	bool switching;    /* app_switch was called in this feed */
 };
 
 #define APP_EOF 1u /* the direction is over */
@@ -174,7 +184,14 @@ enum app_number {
 	NUM_FILE_SIZE,
 	NUM_FTP_MODE,
 	NUM_FTP_DYN_PORT,
+	NUM_TLS_STATE, /* bits of enum app_tls_state: what the handshake has seen so far */
 	NUM_NUMBERS
+};
+enum app_tls_state {
+	TLS_SAW_CLIENT_HELLO = 1,
+	TLS_SAW_SERVER_HELLO = 2,
+	TLS_SAW_CLIENT_KEYX = 4,
+	TLS_SAW_SERVER_KEYX = 8
 };
 bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
 		uint32_t index, uint64_t *ret);
@@ -182,6 +199,8 @@ bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n,
 /* Fills the EVE object of a transaction (the value of "http", "dns" ...); false: nothing to tell.
  * For alerts and for events of their own. answer: the response part (DNS is told twice). */
 bool app_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *ret_object);
+/* Fills the object "email" that stands beside "smtp"; false: there is none. */
+bool app_eve_email(const struct app_tx *tx, json_t *ret_object);
 /* Name of the protocol's event type and key in EVE: "http", "ftp", ...; NULL: none. */
 const char *app_eve_key(enum app_proto p);
 

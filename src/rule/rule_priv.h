@@ -183,7 +183,7 @@ struct rule_transform {
 struct rule_list {
 	uint16_t buffer; /* enum app_buffer; BUF_PAYLOAD: packet or stream */
 	uint8_t n_transforms;
-	struct rule_transform transforms[RULE_TRANSFORMS];
+	struct rule_transform *transforms; /* n_transforms; NULL: none */
 	uint32_t n;
 	struct match *m;
 	char *header;     /* Snort 3's http_header:field name, lower case; NULL: none */
@@ -247,10 +247,11 @@ enum test_kind {
 };
 
 /* Comparison of a number: op '=' '!' '<' '>' 'l' (<=) 'g' (>=) 'r' (lo < x < hi) 'R' (lo <= x <= hi)
- * '&' (all bits set). */
+ * '&' (any of the bits lo) '|' (any of the hi comparisons at list). A test's negated turns it over. */
 struct rule_number {
 	uint8_t op;
 	uint64_t lo, hi;
+	const struct rule_number *list;
 };
 bool rule_number_fits(const struct rule_number *n, uint64_t x);
 
@@ -303,6 +304,25 @@ struct rule_flowint {
 	uint32_t value;
 };
 
+#define RULE_ANY_INDEX 255u
+#define RULE_ALL_INDEX 254u
+
+enum ssl_bits { /* TEST_SSL_VERSION */
+		SSL_V2 = 1,
+		SSL_V3 = 2,
+		SSL_TLS10 = 4,
+		SSL_TLS11 = 8,
+		SSL_TLS12 = 16,
+		SSL_TLS13 = 32
+};
+enum ssl_state_bits { /* TEST_SSL_STATE */
+		      SSL_CLIENT_HELLO = 1,
+		      SSL_SERVER_HELLO = 2,
+		      SSL_CLIENT_KEYX = 4,
+		      SSL_SERVER_KEYX = 8,
+		      SSL_UNKNOWN = 16
+};
+
 struct rule_test {
 	uint8_t kind; /* enum test_kind */
 	bool negated;
@@ -338,7 +358,8 @@ struct rule_test {
 			uint8_t n;
 			struct rule_number v;
 			uint32_t index;
-		} num; /* TEST_NUMBER: n enum app_number */
+		} num; /* TEST_NUMBER: n enum app_number. TEST_VLAN_ID: index of the tag, outermost 0,
+			* or RULE_ANY_INDEX, RULE_ALL_INDEX */
 		struct {
 			char *text;
 			uint32_t len;
@@ -355,7 +376,7 @@ struct rule_test {
 		} iface;
 		struct {
 			uint16_t on, off;
-		} ssl; /* bits per version or state: wanted, not wanted */
+		} ssl; /* bits per version or state: one of on (0: any), none of off */
 		struct {
 			uint32_t program, version, procedure;
 			bool any_version, any_procedure;
