@@ -102,6 +102,7 @@ struct app_tx {
 	void *rules[2]; /* rule's state per direction; freed by app_free_fn */
 	struct app_file *files;
 	bool toserver_only, toclient_only; /* the other direction will never say anything */
+	uint8_t proto;                     /* enum app_proto it is of: a flow may change its own */
 	int64_t stamp_ns;
 };
 
@@ -121,8 +122,11 @@ struct app { /* one flow; in stream_flow.app */
 	uint8_t proto_dir[2]; /* what each direction alone looked like */
 	uint8_t before;       /* protocol before an upgrade (STARTTLS, CONNECT), or APP_UNKNOWN */
 	bool detected[2], failed, wants_none;
-	bool reversed; /* who answered on this flow is the one who should have asked */
-	void *state;   /* the protocol's own */
+	/* Who began this flow is the one who answers. Directions in here (progress, inspected, the dir
+	 * of app_buffer, app_number, app_eve) then are those of the talk: rules and events swap the
+	 * packet's. app_feed and app_datagram take the packet's. */
+	bool reversed;
+	void *state; /* the protocol's own */
 	struct app_tx *tx_first, *tx_last;
 	uint64_t tx_next_id;
 	uint32_t tx_open;
@@ -131,6 +135,10 @@ struct app { /* one flow; in stream_flow.app */
 	uint32_t expect_tag; /* FTP data: tag of the expectation this flow fulfils */
 	void *parent_name;   /* FTP data: name of the file, from the control flow; slab, owned */
 	uint32_t files_made;
+	uint8_t expect;    /* protocol that an upgrade should lead to, or APP_UNKNOWN */
+	uint8_t first_dir; /* direction that spoke first since detection began; 2: none yet */
+	uint8_t tries[2];  /* datagrams looked at in vain */
+	bool switching;    /* app_switch was called in this feed */
 };
 
 #define APP_EOF 1u /* the direction is over */
@@ -174,7 +182,14 @@ enum app_number {
 	NUM_FILE_SIZE,
 	NUM_FTP_MODE,
 	NUM_FTP_DYN_PORT,
+	NUM_TLS_STATE, /* bits of enum app_tls_state: what the handshake has seen so far */
 	NUM_NUMBERS
+};
+enum app_tls_state {
+	TLS_SAW_CLIENT_HELLO = 1,
+	TLS_SAW_SERVER_HELLO = 2,
+	TLS_SAW_CLIENT_KEYX = 4,
+	TLS_SAW_SERVER_KEYX = 8
 };
 bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
 		uint32_t index, uint64_t *ret);

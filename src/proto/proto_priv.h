@@ -34,6 +34,31 @@ struct app_ops {
 };
 enum probe { PROBE_NO, PROBE_MORE, PROBE_YES };
 
+/* detect.c: what the first bytes of a direction look like. MORE: undecided until more come. The answer
+ * for more bytes never contradicts a YES or NO for fewer. */
+enum probe detect_stream(const struct stream_flow *f, unsigned dir, const uint8_t *data,
+			 uint32_t len, enum app_proto *ret);
+/* One datagram; *ret_dir: the direction this protocol's content belongs to. */
+enum probe detect_datagram(const struct stream_flow *f, unsigned dir, const uint8_t *data,
+			   uint32_t len, enum app_proto *ret, unsigned *ret_dir);
+
+/* The protocol's table, or NULL if nobody parses it (list.c). */
+const struct app_ops *app_ops_of(unsigned proto);
+
+/* What app_tx.progress means, by protocol (buffers.c counts on it). APP_DONE ends all of them. */
+enum http_progress { HTTP_GOT_LINE = 1, HTTP_GOT_HEADERS, HTTP_GOT_BODY };
+enum tls_progress { /* server: certificate and hello done are the two sides of one step */
+		    TLS_GOT_HELLO = 1,
+		    TLS_GOT_CERT,
+		    TLS_GOT_HANDSHAKE
+};
+enum ssh_progress { SSH_GOT_BANNER = 1, SSH_GOT_KEX };
+enum smtp_progress { SMTP_GOT_ENVELOPE = 1, SMTP_GOT_HEADERS, SMTP_GOT_BODY };
+enum other_progress { APP_GOT_MESSAGE = 1 }; /* DNS, FTP, SMB, DCERPC, SIP, FTP data */
+
+/* Is this a DNS message (as far as it is there; cut: more is to come)? strict: beyond doubt, all of it. */
+bool dns_looks(const uint8_t *d, uint32_t len, bool cut, bool strict, bool *ret_response);
+
 extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_ftp, app_ftp_data,
 	app_smb, app_dcerpc, app_sip;
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * MD5 (RFC 1321), SHA-1 and SHA-256 (FIPS 180-4) without the heap, for fingerprints and files.
+ * libcrypto's own are behind calls that allocate. Only for src/proto.
+ */
+#ifndef SKEP_PROTO_DIGEST_H
+#define SKEP_PROTO_DIGEST_H
+
+#include "base/base.h"
+
+struct sha256 {
+	uint32_t h[8];
+	uint64_t total;
+	uint8_t block[64];
+};
+void sha256_begin(struct sha256 *s);
+void sha256_add(struct sha256 *s, const void *data, size_t len);
+void sha256_end(struct sha256 *s, uint8_t ret[32]);
+
+/* Of one piece. */
+void digest_sha256(const void *data, size_t len, uint8_t ret[32]);
+void digest_sha1(const void *data, size_t len, uint8_t ret[20]);
+void digest_md5(const void *data, size_t len, uint8_t ret[16]);
+/* Lower-case hexadecimal digits of n bytes, terminated; ret holds 2 n + 1. */
+void digest_hex(const uint8_t *data, size_t n, char *ret);
+
+#endif
