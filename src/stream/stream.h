@@ -126,6 +126,10 @@ MUST_USE int stream_create(const struct stream_conf *conf, struct slab *slab, st
 void stream_free(struct stream **s);
 /* Puts one packet where it belongs. Time moves with pkt->stamp_ns. */
 void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *ret);
+/* After the consumer looked at a result: where a gap was given up behind the data it saw, the data
+ * after the gap come now (base jumps). True: ret->grown says which sides; call until false, then
+ * settle. Inside ended, too. Who doesn't call it sees the rest with the flow's next packet. */
+bool stream_more(struct stream *s, struct stream_flow *f, struct stream_result *ret);
 /* After the consumer looked at a result: gives back data both consumers are done with (below
  * min(app_done, raw_done)), and removes the flow if it is done. flow may be invalid afterwards. */
 void stream_settle(struct stream *s, struct stream_flow *f);
@@ -133,8 +137,8 @@ void stream_settle(struct stream *s, struct stream_flow *f);
 uint32_t stream_sweep(struct stream *s, int64_t now_ns, uint32_t budget);
 /* The flow of a packet's key without touching it, or NULL. */
 struct stream_flow *stream_find(struct stream *s, const struct pkt *p, unsigned *ret_dir);
-/* Expects a flow to this server from this client (FTP data): when it begins, its user field is set to
- * tag (a pointer the consumer owns, see stream_expect_gone). client_port 0: any. */
+/* Expects a flow to this server from this client (FTP data), for five minutes: stream_expected finds
+ * it by the flow's ends. client_port 0: any. The oldest expectation makes room. */
 MUST_USE int stream_expect(struct stream *s, const struct addr *client, const struct addr *server,
 			   uint16_t client_port, uint16_t server_port, uint64_t parent_id,
 			   uint32_t tag, int64_t now_ns);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of stream share: the flow as it lies in the pool, and the parts' entry points. */
+#ifndef SKEP_STREAM_PRIV_H
+#define SKEP_STREAM_PRIV_H
+
+#include "stream/stream.h"
+
+enum stream_event {
+	EV_3WHS_ACK_IN_WRONG_DIR,
+	EV_3WHS_ASYNC_WRONG_SEQ,
+	EV_3WHS_RIGHT_SEQ_WRONG_ACK_EVASION,
+	EV_3WHS_SYNACK_IN_WRONG_DIRECTION,
+	EV_3WHS_SYNACK_RESEND_WITH_DIFFERENT_ACK,
+	EV_3WHS_SYNACK_RESEND_WITH_DIFF_SEQ,
+	EV_3WHS_SYNACK_TOSERVER_ON_SYN_RECV,
+	EV_3WHS_SYNACK_WITH_WRONG_ACK,
+	EV_3WHS_SYNACK_FLOOD,
+	EV_3WHS_SYN_FLOOD,
+	EV_3WHS_SYNACK_TFO_DATA_IGNORED,
+	EV_3WHS_SYN_RESEND_DIFF_SEQ_ON_SYN_RECV,
+	EV_3WHS_SYN_TOCLIENT_ON_SYN_RECV,
+	EV_3WHS_WRONG_SEQ_WRONG_ACK,
+	EV_3WHS_ACK_DATA_INJECT,
+	EV_4WHS_SYNACK_WITH_WRONG_ACK,
+	EV_4WHS_SYNACK_WITH_WRONG_SYN,
+	EV_4WHS_WRONG_SEQ,
+	EV_4WHS_INVALID_ACK,
+	EV_CLOSEWAIT_ACK_OUT_OF_WINDOW,
+	EV_CLOSEWAIT_FIN_OUT_OF_WINDOW,
+	EV_CLOSEWAIT_PKT_BEFORE_LAST_ACK,
+	EV_CLOSEWAIT_INVALID_ACK,
+	EV_CLOSING_ACK_WRONG_SEQ,
+	EV_CLOSING_INVALID_ACK,
+	EV_EST_PACKET_OUT_OF_WINDOW,
+	EV_EST_PKT_BEFORE_LAST_ACK,
+	EV_EST_SYNACK_RESEND,
+	EV_EST_SYNACK_RESEND_WITH_DIFFERENT_ACK,
+	EV_EST_SYNACK_RESEND_WITH_DIFF_SEQ,
+	EV_EST_SYNACK_TOSERVER,
+	EV_EST_SYN_RESEND,
+	EV_EST_SYN_RESEND_DIFF_SEQ,
+	EV_EST_SYN_TOCLIENT,
+	EV_EST_INVALID_ACK,
+	EV_FIN_INVALID_ACK,
+	EV_FIN1_ACK_WRONG_SEQ,
+	EV_FIN1_FIN_WRONG_SEQ,
+	EV_FIN1_INVALID_ACK,
+	EV_FIN2_ACK_WRONG_SEQ,
+	EV_FIN2_FIN_WRONG_SEQ,
+	EV_FIN2_INVALID_ACK,
+	EV_FIN_BUT_NO_SESSION,
+	EV_FIN_OUT_OF_WINDOW,
+	EV_FIN_SYN,
+	EV_LASTACK_ACK_WRONG_SEQ,
+	EV_LASTACK_INVALID_ACK,
+	EV_RST_BUT_NO_SESSION,
+	EV_TIMEWAIT_ACK_WRONG_SEQ,
+	EV_TIMEWAIT_INVALID_ACK,
+	EV_SHUTDOWN_SYN_RESEND,
+	EV_PKT_INVALID_TIMESTAMP,
+	EV_PKT_INVALID_ACK,
+	EV_PKT_BROKEN_ACK,
+	EV_RST_INVALID_ACK,
+	EV_RST_WITH_DATA,
+	EV_PKT_RETRANSMISSION,
+	EV_PKT_SPURIOUS_RETRANSMISSION,
+	EV_PKT_BAD_WINDOW_UPDATE,
+	EV_SUSPECTED_RST_INJECT,
+	EV_WRONG_THREAD,
+	EV_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ,
+	EV_REASSEMBLY_NO_SEGMENT,
+	EV_REASSEMBLY_SEQ_GAP,
+	EV_REASSEMBLY_OVERLAP_DIFFERENT_DATA,
+	EV_REASSEMBLY_URGENT_OOB_LIMIT_REACHED,
+	EV_REASSEMBLY_DEPTH_REACHED,
+	EV_REASSEMBLY_INSERT_MEMCAP,
+	EV_REASSEMBLY_INSERT_LIMIT,
+	EV_REASSEMBLY_INSERT_INVALID,
+	EV_COUNT
+};
+
+enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
+
+#define NIL UINT32_MAX
+#define SEGS_MAX 512u /* pieces out of order, per direction */
+#define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
+#define SYN_QUEUE 10u /* SYNs that differ from the first */
+#define SYNACK_QUEUE 5u
+#define EXPECT_SETS 64u
+#define EXPECT_WAYS 4u
+
+/* A piece out of order. before, after: how far the segment it came in reached to both sides, which
+ * is what overlap policies look at. */
+struct seg {
+	uint64_t off;
+	uint8_t *data;
+	uint32_t len, before, after;
+};
+
+/* One direction's inner half. Bytes hi - have .. hi are in buf + start; of these the first side.len
+ * are released. */
+struct half {
+	uint8_t *buf;
+	struct seg *segs; /* sorted, never overlapping, all beyond hi */
+	uint64_t hi;      /* offset of the next byte in order */
+	uint64_t fin_off; /* where the FIN stands, UINT64_MAX: none yet */
+	uint64_t shown;   /* end of what was released when the consumer last looked */
+	uint32_t hi_seq;  /* its sequence number */
+	uint32_t cap, start, have;
+	uint32_t n_segs, cap_segs, seg_bytes;
+	uint32_t next_win; /* last_ack + window: up to here it may send */
+	uint32_t last_ts;
+	int64_t last_ts_ns;
+	uint32_t bounds[BOUNDS]; /* low words of offsets */
+	uint8_t n_bounds, at_bounds;
+	uint32_t fin_end; /* sequence number after its FIN */
+	bool has_ts, has_wscale, fin_sent, flush, depth_told;
+};
+
+struct queued {
+	uint32_t seq, ack, ts;
+	uint16_t win;
+	uint8_t wscale;
+	bool has_ts, has_wscale;
+};
+
+struct tcb {
+	struct half half[2];
+	struct queued *queue; /* SYNs or SYN/ACKs that may turn out to be the real one */
+	uint8_t n_queue, at_queue;
+	bool tfo, tfo_data, four, confirmed, rst_seen;
+	uint8_t rst_dir;
+	bool pending; /* stream_more has something */
+};
+
+enum list_class { LIST_CLOSED, LIST_TCP_NEW, LIST_OTHER, LIST_ICMP, LIST_UDP, LIST_TCP_EST, LISTS };
+
+struct flow_key {
+	uint64_t w[6];
+};
+
+struct slot {
+	struct flow_key key;
+	uint32_t hash_next, bucket;
+	uint32_t prev, next; /* of its time-out list; next: of the free list too */
+	uint8_t list;
+	bool swapped; /* the client is the key's second end */
+	bool in_use;
+	int64_t listed_ns;
+	struct stream_flow f; /* stream_flow.tcb points to tcb below */
+	struct tcb tcb;
+};
+
+struct expect {
+	struct addr client, server;
+	uint16_t client_port, server_port;
+	uint32_t tag;
+	uint64_t parent_id;
+	int64_t until_ns;
+	bool in_use;
+};
+
+struct stream {
+	struct stream_conf conf;
+	struct slab *slab;
+	struct arena arena;
+	struct slot *slots;
+	uint32_t *buckets;
+	uint32_t mask, free_head, fresh;
+	uint64_t secret[4], next_id;
+	struct {
+		uint32_t head, tail;
+		int64_t timeout_ns;
+	} list[LISTS];
+	int64_t now_ns;
+	uint32_t n_expect;
+	struct expect *expect;
+	struct stream_stats stats;
+};
+
+/* Everything about the packet in hand. */
+struct step {
+	struct stream *s;
+	struct slot *slot;
+	const struct pkt *p;
+	struct stream_result *ret;
+	unsigned dir;
+};
+
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+static inline bool seq_leq(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) <= 0;
+}
+
+static inline void event_set(struct stream_result *ret, unsigned ev)
+{
+	ret->events[ev / 64] |= UINT64_C(1) << (ev % 64);
+}
+
+static inline struct slot *slot_of(struct stream_flow *f)
+{
+	return (struct slot *)(void *)((uint8_t *)f - offsetof(struct slot, f));
+}
+
+/* tcp.c: one packet of a flow with, or yet without, a session. */
+void tcp_packet(struct step *st);
+/* Would this SYN begin a conversation of its own on the flow's key? */
+bool tcp_reuses(const struct slot *sl, const struct pkt *p, unsigned dir);
+void tcp_free(struct stream *s, struct slot *sl);
+
+/* shut.c: packets once a FIN was seen. */
+void tcp_shut(struct step *st);
+/* tcp.c, for shut.c */
+bool tcp_ack_valid(const struct step *st);
+void tcp_take_ack(struct step *st);
+void tcp_take_data(struct step *st);
+bool tcp_is_keepalive(const struct step *st);
+void tcp_refuse(struct step *st, unsigned ev);
+/* No one waits for acknowledgements any more: both sides give out all they have. */
+void tcp_flush(struct step *st);
+
+/* open.c: until the handshake is over. */
+void tcp_no_session(struct step *st);
+void tcp_syn_sent(struct step *st);
+void tcp_syn_recv(struct step *st);
+/* tcp.c, for open.c */
+void tcp_established(struct step *st);
+void tcp_rst(struct step *st);
+
+/* side.c: bytes in order. */
+void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq);
+/* Takes payload in at sequence number seq. True: part of the stream. */
+bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *data, uint32_t len);
+/* The FIN of the direction stands at seq. */
+void side_fin(struct slot *sl, unsigned dir, uint32_t seq);
+/* Releases what may be. ret may be NULL. */
+void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret);
+void side_settle(struct stream *s, struct slot *sl, unsigned dir);
+void side_free(struct stream *s, struct slot *sl, unsigned dir);
+
+#endif
