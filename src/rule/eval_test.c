@@ -67,15 +67,16 @@ static bool ends_fit(const struct rule *r, const struct view *v, bool swapped)
 }
 
 /* dcerpc rules also look into SMB, ftp rules not into ftp-data. */
-static enum answer app_fits(const struct rule *r, const struct app *a)
+static enum answer app_fits(const struct rule *r, const struct app *a, const struct app_tx *tx)
 {
 	if (r->app == APP_UNKNOWN)
 		return YES;
 	if (a == NULL)
 		return NO;
-	if (a->proto == r->app || (r->app == APP_DCERPC && a->proto == APP_SMB))
+	uint8_t have = tx != NULL ? tx->proto : a->proto;
+	if (have == r->app || (r->app == APP_DCERPC && have == APP_SMB))
 		return YES;
-	return a->proto == APP_UNKNOWN ? WAIT : NO;
+	return have == APP_UNKNOWN ? WAIT : NO;
 }
 
 enum answer eval_header(const struct rule_engine *e, const struct rule *r, const struct view *v)
@@ -85,7 +86,7 @@ enum answer eval_header(const struct rule_engine *e, const struct rule *r, const
 		return NO;
 	if (!proto_fits(r, v->p))
 		return NO;
-	enum answer a = r->proto == PROTO_APP ? app_fits(r, v->app) : YES;
+	enum answer a = r->proto == PROTO_APP ? app_fits(r, v->app, v->tx) : YES;
 	if (a == NO)
 		return NO;
 	if (!ends_fit(r, v, false) && !(r->both_ways && ends_fit(r, v, true)))
@@ -409,7 +410,6 @@ static enum answer ssl_version(const struct rule_test *t, const struct view *v)
 	uint64_t x;
 	if (v->tx == NULL || !app_number(v->app, v->tx, NUM_TLS_VERSION, v->dir, 0, &x))
 		return v->tx == NULL || over(v) ? NO : WAIT;
-	/* Bits: 0 SSLv2, 1 SSLv3, 2..5 TLS 1.0 .. 1.3. */
 	unsigned bit = x == 0x0002                  ? 0
 		       : x >= 0x0300 && x <= 0x0304 ? (unsigned)(x - 0x0300) + 1
 						    : 15;
@@ -423,10 +423,13 @@ static enum answer ssl_state(const struct rule_test *t, const struct view *v)
 {
 	if (v->tx == NULL)
 		return NO;
-	/* Bits: 0 client_hello, 1 server_hello, 2 client_keyx, 3 server_keyx, 4 unknown. */
-	uint8_t ts = v->tx->progress[TO_SERVER], tc = v->tx->progress[TO_CLIENT];
-	uint16_t have = (uint16_t)((ts > 0 ? 1 : 0) | (tc > 0 ? 2 : 0) | (ts == APP_DONE ? 4 : 0) |
-				   (tc == APP_DONE ? 8 : 0));
+	uint64_t x = 0;
+	if (v->app == NULL || !app_number(v->app, v->tx, NUM_TLS_STATE, v->dir, 0, &x))
+		x = 0;
+	_Static_assert((int)TLS_SAW_CLIENT_HELLO == (int)SSL_CLIENT_HELLO &&
+			       (int)TLS_SAW_SERVER_KEYX == (int)SSL_SERVER_KEYX,
+		       "proto's bits are those of rules");
+	uint16_t have = (uint16_t)x;
 	if ((have & t->u.ssl.off) != 0)
 		return NO;
 	if (t->u.ssl.on == 0 || (have & t->u.ssl.on) != 0)
@@ -464,7 +467,7 @@ static enum answer app_event(const struct rule_test *t, const struct view *v)
 			       ? YES
 			       : NO;
 	const struct app_tx *tx = v->tx;
-	if (tx == NULL || a->proto != t->u.event.proto || ev >= 64 * APP_EVENT_WORDS)
+	if (tx == NULL || tx->proto != t->u.event.proto || ev >= 64 * APP_EVENT_WORDS)
 		return NO;
 	uint64_t fresh = tx->events[ev / 64] & ~tx->events_told[ev / 64];
 	return (fresh >> ev % 64 & 1) != 0 ? YES : NO;

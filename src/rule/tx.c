@@ -311,7 +311,8 @@ static void check_all(struct rule_engine *e, const struct view *v, uint32_t n_ol
 			}
 			engine_checked(e, r, begin);
 		}
-		if (a != NO)
+		/* What ends early may yet go on: behind a gap, or with the end of the stream. */
+		if (a != NO || (v->final && v->tx->progress[v->dir] != APP_DONE))
 			e->cands[n++] = c;
 	}
 	e->n_cands = n;
@@ -319,12 +320,12 @@ static void check_all(struct rule_engine *e, const struct view *v, uint32_t n_ol
 
 static void inspect_dir(struct rule_engine *e, struct view *v, struct app_tx *tx)
 {
-	const struct app_plan *ap = &e->c->apps[v->app->proto][v->dir];
+	const struct app_plan *ap = &e->c->apps[v->tx->proto][v->dir];
 	unsigned dir = v->dir;
 	bool over = is_over(v, dir);
 	struct tx_work *w = e->work;
 	if (!ap->any) {
-		tx->inspected[dir] = over;
+		tx->inspected[dir] = tx->progress[dir] == APP_DONE;
 		return;
 	}
 	if (tx->progress[dir] == 0 && !over)
@@ -351,7 +352,7 @@ static void inspect_dir(struct rule_engine *e, struct view *v, struct app_tx *tx
 	w->head.progress = tx->progress[dir];
 	cand_sort(e);
 	check_all(e, v, n_old);
-	if (!over) {
+	if (tx->progress[dir] != APP_DONE) {
 		save(e, tx, dir);
 		return;
 	}
@@ -387,7 +388,7 @@ static void tx_events(struct rule_engine *e, struct view *v, struct app_tx *tx, 
 	cand_begin(e);
 	for (unsigned k = 0; k < 2; k++) {
 		view_turn(v, k == 0 ? first : 1 - first);
-		check_events(e, v, &e->c->apps[v->app->proto][v->dir].events, first);
+		check_events(e, v, &e->c->apps[v->tx->proto][v->dir].events, first);
 	}
 	for (unsigned i = 0; i < APP_EVENT_WORDS; i++)
 		tx->events_told[i] |= tx->events[i];
@@ -408,15 +409,27 @@ static void flow_events(struct rule_engine *e, struct view *v, unsigned first)
 	a->events_told[1] |= a->events[1];
 }
 
+/* The other ends, in the same direction. */
+static void view_swap(struct view *v)
+{
+	unsigned dir = v->dir;
+	view_turn(v, 1 - dir);
+	v->dir = (uint8_t)dir;
+}
+
 void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 {
 	struct app *a = v->app;
 	unsigned first = v->dir;
 	v->where = WHERE_TX;
 	v->final = final;
+	if (a->reversed) /* who began the flow is the one who answers */
+		view_swap(v);
 	flow_events(e, v, first);
 	for (struct app_tx *tx = a->tx_first; tx != NULL; tx = tx->next) {
 		v->tx = tx;
+		if (tx->proto >= APP_PROTOS)
+			continue;
 		for (unsigned d = 0; d < 2; d++) {
 			if (tx->inspected[d])
 				continue;
@@ -425,6 +438,8 @@ void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 		}
 		tx_events(e, v, tx, first);
 	}
+	if (a->reversed)
+		view_swap(v);
 	v->tx = NULL;
 	v->where = WHERE_PACKET;
 }
