@@ -60,6 +60,8 @@ build-all:
 	$(call compile,$(BUILD))
 	$(call setup,$(ASAN),-Db_sanitize=address$(comma)undefined)
 	$(call compile,$(ASAN))
+	$(call setup,$(BENCH),--buildtype=release)
+	$(call compile,$(BENCH))
 	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang; \
 	else echo "clang-14 is missing: the second compiler is skipped"; fi
 
