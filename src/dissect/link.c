@@ -97,12 +97,13 @@ bool link_network(struct walk *w, struct pkt *p, uint16_t type, const uint8_t *b
 		(void)ip4_decode(w, p, b, len);
 		return true;
 	}
+	if (type == TYPE_IPV6) {
+		(void)ip6_decode(w, p, b, len);
+		return true;
+	}
 	if (!deeper(w, p))
 		return true;
 	switch (type) {
-	case TYPE_IPV6:
-		(void)ip6_decode(w, p, b, len);
-		return true;
 	case TYPE_ARP:
 		(void)arp_decode(w, p, b, len);
 		return true;
