@@ -240,6 +240,11 @@ void l4_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 uint16_t sum_of(const uint8_t *b, uint32_t len, uint32_t start)
 {
 	uint64_t sum = 0;
+	for (; len >= 32; len -= 32, b += 32) {
+		uint32_t v[8];
+		memcpy(v, b, sizeof(v));
+		sum += (uint64_t)v[0] + v[1] + v[2] + v[3] + v[4] + v[5] + v[6] + v[7];
+	}
 	for (; len >= 4; len -= 4, b += 4) {
 		uint32_t word;
 		memcpy(&word, b, 4);
