@@ -112,7 +112,8 @@ static void tcp_options(struct pkt *p, const uint8_t *o, uint32_t len)
 				return;
 			step = o[1];
 			if (step < 2 || step > len) {
-				(void)refuse(p, EV_TCP_OPT_INVALID_LEN);
+				/* Hosts take such a segment all the same, so it stays fit. */
+				set_event(p, EV_TCP_OPT_INVALID_LEN);
 				return;
 			}
 			tcp_option(p, o, step, &seen);
