@@ -310,8 +310,10 @@ void tcp_packet(struct step *st)
 	struct stream_flow *f = &st->slot->f;
 	const struct pkt *p = st->p;
 
-	if (!p->l4 || !p->l4_hlen)
+	if (!p->l4 || !p->l4_hlen || f->dead)
 		return;
+	/* The packet that completes the handshake is not yet one of an established connection. */
+	f->established = f->tcp && st->slot->tcb.opened;
 	if (st->s->conf.checksums && p->bad_l4_csum) {
 		st->ret->bad = true;
 		return;
