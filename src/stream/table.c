@@ -213,12 +213,21 @@ static uint32_t bucket_of(const struct stream *s, const struct flow_key *k)
 	return (uint32_t)(h ^ h >> 32) & s->mask;
 }
 
+static inline bool key_eq(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t diff = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(a->w); i++)
+		diff |= a->w[i] ^ b->w[i];
+	return !diff;
+}
+
 static struct slot *table_find(struct stream *s, const struct flow_key *k, uint32_t bucket)
 {
 	for (uint32_t i = s->buckets[bucket]; i;) {
 		struct slot *sl = &s->slots[i - 1];
 
-		if (!memcmp(&sl->key, k, sizeof(*k)))
+		if (key_eq(&sl->key, k))
 			return sl;
 		i = sl->hash_next;
 	}
