@@ -69,7 +69,6 @@ struct flow_key {
 
 struct slot {
 	struct flow_key key;
-	uint32_t hash_next, bucket;
 	uint32_t prev, next; /* of its time-out list; next: of the free list too */
 	uint8_t list;
 	bool swapped; /* the client is the key's second end */
@@ -88,12 +87,17 @@ struct expect {
 	bool in_use;
 };
 
+struct link { /* of a bucket's chain; next: index + 1, 0 ends */
+	uint32_t hash, next;
+};
+
 struct stream {
 	struct stream_conf conf;
 	struct slab *slab;
 	struct arena arena;
 	struct slot *slots;
-	uint32_t *buckets;
+	uint32_t *buckets;  /* index + 1 of the first, 0: empty */
+	struct link *links; /* beside slots */
 	uint32_t mask, free_head, fresh;
 	uint64_t secret[4], next_id;
 	struct {
