@@ -3,81 +3,8 @@
 #ifndef SKEP_STREAM_PRIV_H
 #define SKEP_STREAM_PRIV_H
 
+#include "stream/events.h"
 #include "stream/stream.h"
-
-enum stream_event {
-	EV_3WHS_ACK_IN_WRONG_DIR,
-	EV_3WHS_ASYNC_WRONG_SEQ,
-	EV_3WHS_RIGHT_SEQ_WRONG_ACK_EVASION,
-	EV_3WHS_SYNACK_IN_WRONG_DIRECTION,
-	EV_3WHS_SYNACK_RESEND_WITH_DIFFERENT_ACK,
-	EV_3WHS_SYNACK_RESEND_WITH_DIFF_SEQ,
-	EV_3WHS_SYNACK_TOSERVER_ON_SYN_RECV,
-	EV_3WHS_SYNACK_WITH_WRONG_ACK,
-	EV_3WHS_SYNACK_FLOOD,
-	EV_3WHS_SYN_FLOOD,
-	EV_3WHS_SYNACK_TFO_DATA_IGNORED,
-	EV_3WHS_SYN_RESEND_DIFF_SEQ_ON_SYN_RECV,
-	EV_3WHS_SYN_TOCLIENT_ON_SYN_RECV,
-	EV_3WHS_WRONG_SEQ_WRONG_ACK,
-	EV_3WHS_ACK_DATA_INJECT,
-	EV_4WHS_SYNACK_WITH_WRONG_ACK,
-	EV_4WHS_SYNACK_WITH_WRONG_SYN,
-	EV_4WHS_WRONG_SEQ,
-	EV_4WHS_INVALID_ACK,
-	EV_CLOSEWAIT_ACK_OUT_OF_WINDOW,
-	EV_CLOSEWAIT_FIN_OUT_OF_WINDOW,
-	EV_CLOSEWAIT_PKT_BEFORE_LAST_ACK,
-	EV_CLOSEWAIT_INVALID_ACK,
-	EV_CLOSING_ACK_WRONG_SEQ,
-	EV_CLOSING_INVALID_ACK,
-	EV_EST_PACKET_OUT_OF_WINDOW,
-	EV_EST_PKT_BEFORE_LAST_ACK,
-	EV_EST_SYNACK_RESEND,
-	EV_EST_SYNACK_RESEND_WITH_DIFFERENT_ACK,
-	EV_EST_SYNACK_RESEND_WITH_DIFF_SEQ,
-	EV_EST_SYNACK_TOSERVER,
-	EV_EST_SYN_RESEND,
-	EV_EST_SYN_RESEND_DIFF_SEQ,
-	EV_EST_SYN_TOCLIENT,
-	EV_EST_INVALID_ACK,
-	EV_FIN_INVALID_ACK,
-	EV_FIN1_ACK_WRONG_SEQ,
-	EV_FIN1_FIN_WRONG_SEQ,
-	EV_FIN1_INVALID_ACK,
-	EV_FIN2_ACK_WRONG_SEQ,
-	EV_FIN2_FIN_WRONG_SEQ,
-	EV_FIN2_INVALID_ACK,
-	EV_FIN_BUT_NO_SESSION,
-	EV_FIN_OUT_OF_WINDOW,
-	EV_FIN_SYN,
-	EV_LASTACK_ACK_WRONG_SEQ,
-	EV_LASTACK_INVALID_ACK,
-	EV_RST_BUT_NO_SESSION,
-	EV_TIMEWAIT_ACK_WRONG_SEQ,
-	EV_TIMEWAIT_INVALID_ACK,
-	EV_SHUTDOWN_SYN_RESEND,
-	EV_PKT_INVALID_TIMESTAMP,
-	EV_PKT_INVALID_ACK,
-	EV_PKT_BROKEN_ACK,
-	EV_RST_INVALID_ACK,
-	EV_RST_WITH_DATA,
-	EV_PKT_RETRANSMISSION,
-	EV_PKT_SPURIOUS_RETRANSMISSION,
-	EV_PKT_BAD_WINDOW_UPDATE,
-	EV_SUSPECTED_RST_INJECT,
-	EV_WRONG_THREAD,
-	EV_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ,
-	EV_REASSEMBLY_NO_SEGMENT,
-	EV_REASSEMBLY_SEQ_GAP,
-	EV_REASSEMBLY_OVERLAP_DIFFERENT_DATA,
-	EV_REASSEMBLY_URGENT_OOB_LIMIT_REACHED,
-	EV_REASSEMBLY_DEPTH_REACHED,
-	EV_REASSEMBLY_INSERT_MEMCAP,
-	EV_REASSEMBLY_INSERT_LIMIT,
-	EV_REASSEMBLY_INSERT_INVALID,
-	EV_COUNT
-};
 
 enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
 
@@ -130,6 +57,7 @@ struct tcb {
 	uint8_t n_queue, at_queue;
 	bool tfo, tfo_data, four, confirmed, rst_seen;
 	uint8_t rst_dir;
+	bool opened;  /* the handshake is over; the flow says so from the next packet on */
 	bool pending; /* stream_more has something */
 };
 
@@ -141,7 +69,6 @@ struct flow_key {
 
 struct slot {
 	struct flow_key key;
-	uint32_t hash_next, bucket;
 	uint32_t prev, next; /* of its time-out list; next: of the free list too */
 	uint8_t list;
 	bool swapped; /* the client is the key's second end */
@@ -160,12 +87,17 @@ struct expect {
 	bool in_use;
 };
 
+struct link { /* of a bucket's chain; next: index + 1, 0 ends */
+	uint32_t hash, next;
+};
+
 struct stream {
 	struct stream_conf conf;
 	struct slab *slab;
 	struct arena arena;
 	struct slot *slots;
-	uint32_t *buckets;
+	uint32_t *buckets;  /* index + 1 of the first, 0: empty */
+	struct link *links; /* beside slots */
 	uint32_t mask, free_head, fresh;
 	uint64_t secret[4], next_id;
 	struct {
@@ -206,6 +138,9 @@ static inline struct slot *slot_of(struct stream_flow *f)
 {
 	return (struct slot *)(void *)((uint8_t *)f - offsetof(struct slot, f));
 }
+
+/* table.c: memory is short: ends some flows that are over already. False: there are none. */
+bool table_reclaim(struct stream *s, const struct slot *keep);
 
 /* tcp.c: one packet of a flow with, or yet without, a session. */
 void tcp_packet(struct step *st);

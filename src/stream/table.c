@@ -11,6 +11,7 @@
 #define FLOWS_DEFAULT 65536u
 #define FLOWS_MOST (1u << 24)
 #define RELIST_NS NS_PER_SEC
+#define RECLAIM_FLOWS 16u
 
 enum ip_proto { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17, IP_ESP = 50, IP_ICMP6 = 58, IP_SCTP = 132 };
 
@@ -62,12 +63,14 @@ int stream_create(const struct stream_conf *conf, struct slab *slab, struct stre
 	s->slab = slab;
 	conf_defaults(&s->conf);
 	lists_init(s);
-	while (n_buckets < s->conf.flows)
+	/* Twice as many as flows: in a flood most searches find nothing. */
+	while (n_buckets / 2 < s->conf.flows)
 		n_buckets *= 2;
 	s->mask = n_buckets - 1;
 	s->free_head = NIL;
 	random_fill(s->secret, sizeof(s->secret));
 	bytes = (size_t)s->conf.flows * sizeof(*s->slots) + (size_t)n_buckets * 4 +
+		(size_t)s->conf.flows * sizeof(*s->links) +
 		sizeof(struct expect) * EXPECT_SETS * EXPECT_WAYS + 4096;
 	err = arena_create(bytes, &s->arena);
 	if (err) {
@@ -75,10 +78,10 @@ int stream_create(const struct stream_conf *conf, struct slab *slab, struct stre
 		return err;
 	}
 	s->slots = arena_alloc(&s->arena, s->conf.flows, sizeof(*s->slots));
-	s->buckets = arena_alloc(&s->arena, n_buckets,
-				 sizeof(*s->buckets)); /* 0: empty, else index + 1 */
+	s->buckets = arena_alloc(&s->arena, n_buckets, sizeof(*s->buckets));
 	s->expect = arena_alloc(&s->arena, (size_t)EXPECT_SETS * EXPECT_WAYS, sizeof(*s->expect));
-	if (!s->slots || !s->buckets || !s->expect) {
+	s->links = arena_alloc(&s->arena, s->conf.flows, sizeof(*s->links));
+	if (!s->slots || !s->buckets || !s->expect || !s->links) {
 		arena_destroy(&s->arena);
 		free(s);
 		return -ENOMEM;
@@ -202,26 +205,48 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 
 /* A folded multiplication keyed with 256 random bits: a third of SipHash's time. Nobody outside sees
  * a bucket, so the secret can't be worked out from what we do. */
-static uint32_t bucket_of(const struct stream *s, const struct flow_key *k)
+static uint32_t hash_of(const struct stream *s, const struct flow_key *k)
 {
 	uint64_t h = fold(k->w[0] ^ s->secret[0], k->w[4] ^ s->secret[1]);
 
 	if (k->w[1] | k->w[2] | k->w[3])
 		h = fold(h ^ k->w[1], fold(k->w[2] ^ s->secret[2], k->w[3] ^ s->secret[3]));
 	h = fold(h ^ k->w[5] ^ s->secret[2], s->secret[3] | 1);
-	return (uint32_t)(h ^ h >> 32) & s->mask;
+	return (uint32_t)(h ^ h >> 32);
 }
 
-static struct slot *table_find(struct stream *s, const struct flow_key *k, uint32_t bucket)
+static inline bool key_eq(const struct flow_key *a, const struct flow_key *b)
 {
-	for (uint32_t i = s->buckets[bucket]; i;) {
-		struct slot *sl = &s->slots[i - 1];
+	uint64_t diff = 0;
 
-		if (!memcmp(&sl->key, k, sizeof(*k)))
-			return sl;
-		i = sl->hash_next;
-	}
+	for (unsigned i = 0; i < ARRAY_LEN(a->w); i++)
+		diff |= a->w[i] ^ b->w[i];
+	return !diff;
+}
+
+/* Chains lie in an array of their own, small enough for the cache: the slots, which are not, are
+ * looked at only where the whole hash is the same. */
+static struct slot *table_find(struct stream *s, const struct flow_key *k, uint32_t hash)
+{
+	for (uint32_t i = s->buckets[hash & s->mask]; i; i = s->links[i - 1].next)
+		if (s->links[i - 1].hash == hash && key_eq(&s->slots[i - 1].key, k))
+			return &s->slots[i - 1];
 	return NULL;
+}
+
+static void chain_add(struct stream *s, uint32_t i, uint32_t hash)
+{
+	s->links[i] = (struct link){hash, s->buckets[hash & s->mask]};
+	s->buckets[hash & s->mask] = i + 1;
+}
+
+static void chain_remove(struct stream *s, uint32_t i)
+{
+	uint32_t *at = &s->buckets[s->links[i].hash & s->mask];
+
+	while (*at != i + 1)
+		at = &s->links[*at - 1].next;
+	*at = s->links[i].next;
 }
 
 /* ---- time-out lists -------------------------------------------------------------------- */
@@ -253,8 +278,10 @@ static void list_append(struct stream *s, struct slot *sl, uint8_t list)
 	s->list[list].tail = i;
 }
 
-static uint8_t list_for(const struct stream_flow *f)
+static uint8_t list_for(const struct slot *sl)
 {
+	const struct stream_flow *f = &sl->f;
+
 	if (f->proto == IP_UDP)
 		return LIST_UDP;
 	if (f->proto == IP_ICMP || f->proto == IP_ICMP6)
@@ -263,13 +290,13 @@ static uint8_t list_for(const struct stream_flow *f)
 		return LIST_OTHER;
 	if (f->state >= STREAM_TIME_WAIT)
 		return LIST_CLOSED;
-	return f->established ? LIST_TCP_EST : LIST_TCP_NEW;
+	return f->tcp && sl->tcb.opened ? LIST_TCP_EST : LIST_TCP_NEW;
 }
 
 /* To the end of its list, but not for every packet: a second's difference is none. */
 static void touch(struct stream *s, struct slot *sl)
 {
-	uint8_t list = list_for(&sl->f);
+	uint8_t list = list_for(sl);
 
 	sl->f.last_ns = s->now_ns;
 	if (list == sl->list && s->now_ns - sl->listed_ns < RELIST_NS)
@@ -287,9 +314,10 @@ static bool timed_out(const struct stream *s, const struct slot *sl)
 
 static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 {
-	uint32_t i = (uint32_t)(sl - s->slots) + 1, *at = &s->buckets[sl->bucket];
+	uint32_t i = (uint32_t)(sl - s->slots);
 
 	if (sl->f.tcp) {
+		sl->f.established = sl->tcb.opened;
 		for (unsigned d = 0; d < 2; d++) {
 			sl->tcb.half[d].flush = true;
 			side_release(s, sl, d, NULL);
@@ -299,37 +327,50 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 	if (s->conf.ended)
 		s->conf.ended(s->conf.ctx, &sl->f, reason);
 	tcp_free(s, sl);
-	while (*at != i)
-		at = &s->slots[*at - 1].hash_next;
-	*at = sl->hash_next;
+	chain_remove(s, i);
 	list_remove(s, sl);
 	sl->in_use = false;
 	sl->next = s->free_head;
-	s->free_head = i - 1;
+	s->free_head = i;
 	s->stats.active--;
 }
 
 /* Who has to go when the table is full: the one longest silent among the closed; if there is none,
  * among the half-open, then other protocols, ICMP, UDP, and at last established connections. */
-static bool evict(struct stream *s, const struct slot *keep)
+static bool evict(struct stream *s)
 {
 	for (unsigned i = 0; i < LISTS; i++) {
 		uint32_t h = s->list[i].head;
 
-		if (h != NIL && &s->slots[h] != keep) {
-			flow_end(s, &s->slots[h], "evicted");
-			s->stats.evicted++;
-			return true;
-		}
+		if (h == NIL)
+			continue;
+		flow_end(s, &s->slots[h], "evicted");
+		s->stats.evicted++;
+		return true;
 	}
 	return false;
+}
+
+bool table_reclaim(struct stream *s, const struct slot *keep)
+{
+	uint32_t n = 0;
+
+	for (; n < RECLAIM_FLOWS; n++) {
+		uint32_t h = s->list[LIST_CLOSED].head;
+
+		if (h == NIL || &s->slots[h] == keep)
+			break;
+		flow_end(s, &s->slots[h], "evicted");
+		s->stats.evicted++;
+	}
+	return n > 0;
 }
 
 static struct slot *slot_take(struct stream *s)
 {
 	struct slot *sl;
 
-	if (s->free_head == NIL && s->fresh == s->conf.flows && !evict(s, NULL))
+	if (s->free_head == NIL && s->fresh == s->conf.flows && !evict(s))
 		return NULL;
 	if (s->free_head != NIL) {
 		sl = &s->slots[s->free_head];
@@ -341,7 +382,7 @@ static struct slot *slot_take(struct stream *s)
 }
 
 static struct slot *flow_begin(struct stream *s, const struct pkt *p, const struct flow_key *k,
-			       uint32_t bucket, bool swapped)
+			       uint32_t hash, bool swapped)
 {
 	struct slot *sl = slot_take(s);
 	/* An answer to a SYN that was not seen: who sent it is the server. */
@@ -354,9 +395,7 @@ static struct slot *flow_begin(struct stream *s, const struct pkt *p, const stru
 	f = &sl->f;
 	memset(f, 0, sizeof(*f));
 	sl->key = *k;
-	sl->bucket = bucket;
-	sl->hash_next = s->buckets[bucket];
-	s->buckets[bucket] = (uint32_t)(sl - s->slots) + 1;
+	chain_add(s, (uint32_t)(sl - s->slots), hash);
 	sl->swapped = swapped != answer;
 	sl->in_use = true;
 	f->tcb = &sl->tcb;
@@ -375,7 +414,7 @@ static struct slot *flow_begin(struct stream *s, const struct pkt *p, const stru
 	memcpy(f->vlan, p->vlan, sizeof(f->vlan));
 	f->id = ++s->next_id;
 	f->start_ns = f->last_ns = p->stamp_ns;
-	list_append(s, sl, list_for(f));
+	list_append(s, sl, list_for(sl));
 	s->stats.flows++;
 	s->stats.active++;
 	return sl;
@@ -395,7 +434,7 @@ static void other_packet(struct stream_flow *f, unsigned dir)
 static void error_packet(struct stream *s, const struct pkt *p, const struct flow_key *k,
 			 bool swapped, struct stream_result *ret)
 {
-	struct slot *sl = table_find(s, k, bucket_of(s, k));
+	struct slot *sl = table_find(s, k, hash_of(s, k));
 
 	if (!sl)
 		return;
@@ -416,7 +455,7 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 {
 	struct flow_key k;
 	struct slot *sl;
-	uint32_t bucket;
+	uint32_t hash;
 	bool swapped;
 	struct step st;
 
@@ -431,8 +470,8 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 		return;
 	}
 	swapped = key_of_pkt(&k, p);
-	bucket = bucket_of(s, &k);
-	sl = table_find(s, &k, bucket);
+	hash = hash_of(s, &k);
+	sl = table_find(s, &k, hash);
 	if (sl && timed_out(s, sl)) {
 		flow_end(s, sl, "timeout");
 		sl = NULL;
@@ -442,7 +481,7 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 		sl = NULL;
 	}
 	if (!sl) {
-		sl = flow_begin(s, p, &k, bucket, swapped);
+		sl = flow_begin(s, p, &k, hash, swapped);
 		ret->first = true;
 		if (!sl) {
 			s->stats.refused++;
@@ -484,6 +523,9 @@ void stream_settle(struct stream *s, struct stream_flow *f)
 	}
 	if (!f->tcp)
 		return;
+	if (f->dead)
+		f->side[0].no_app = f->side[0].no_raw = f->side[1].no_app = f->side[1].no_raw =
+			true;
 	side_settle(s, sl, 0);
 	side_settle(s, sl, 1);
 }
@@ -520,7 +562,7 @@ struct stream_flow *stream_find(struct stream *s, const struct pkt *p, unsigned 
 		swapped = key_of_pkt(&k, p);
 	else if (!key_of_quoted(&k, p, &swapped))
 		return NULL;
-	sl = table_find(s, &k, bucket_of(s, &k));
+	sl = table_find(s, &k, hash_of(s, &k));
 	if (!sl)
 		return NULL;
 	*ret_dir = swapped != sl->swapped;
