@@ -11,7 +11,7 @@
 
 enum transport { T_TCP, T_UDP, T_ICMP, T_SCTP, T_OTHER, TRANSPORTS };
 
-enum rule_need { /* rule.need: what a rule is held against */
+enum rule_need {                       /* rule.need: what a rule is held against */
 		 NEED_PACKET = 1,      /* each packet's payload or header buffers */
 		 NEED_STREAM = 2,      /* the ordered stream */
 		 NEED_TX = 4,          /* transactions */
@@ -101,8 +101,8 @@ struct compiled {
 	uint32_t n_databases, cap_databases;
 	struct group *groups;
 	uint32_t n_groups, cap_groups;
-	uint32_t any[TRANSPORTS][2];       /* group of rules without narrow ports */
-	uint16_t *by_port[TRANSPORTS][2];  /* port -> group, 0 none; NULL: none at all */
+	uint32_t any[TRANSPORTS][2];      /* group of rules without narrow ports */
+	uint16_t *by_port[TRANSPORTS][2]; /* port -> group, 0 none; NULL: none at all */
 	struct tx_set *tx_sets;
 	uint32_t n_tx_sets;
 	struct app_plan apps[APP_PROTOS][2];
@@ -158,6 +158,8 @@ struct xform_slot {
 	const uint8_t *data;
 };
 
+struct tx_work;
+struct tx_work *tx_work_create(void);
 struct state; /* thresholds, host bits: state.c */
 
 struct rule_engine {
@@ -205,17 +207,15 @@ static inline const struct rule *rule_at(const struct rule_engine *e, uint32_t i
 #define STREAM_CANDS 256u
 struct stream_cand {
 	uint32_t rule;
-	uint8_t evals; /* full evaluations that found nothing */
-	uint64_t from; /* bytes before were matched already */
-	uint64_t next; /* not before the stream reaches this */
+	uint8_t evals;                    /* full evaluations that found nothing */
+	uint64_t from;                    /* bytes before were matched already */
+	uint64_t next;                    /* not before the stream reaches this */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
 struct side_rules {
-	uint64_t scanned, always_next, gated;
+	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	struct stream_cand *cands;
 	uint16_t n, cap;
-	uint8_t evals;
-	bool closed;
 };
 struct flow_int {
 	uint16_t id;
@@ -273,6 +273,14 @@ bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view
 bool transform_bytes(struct rule_engine *e, const struct rule_list *l, uint8_t xform_id,
 		     struct bytes *b);
 
+/* Counts a check; time stamp for engine_checked, 0 unless profiling. */
+int64_t engine_check(struct rule_engine *e, const struct rule *r);
+void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
+/* Looks from the other direction. */
+void view_turn(struct view *v, unsigned dir);
+/* One direction of a stream; g: the n groups of v. settle: what is there is final for now. */
+void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
+		  bool settle);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
 /* ---- state.c --------------------------------------------------------------------------------------- */

@@ -67,15 +67,16 @@ static bool ends_fit(const struct rule *r, const struct view *v, bool swapped)
 }
 
 /* dcerpc rules also look into SMB, ftp rules not into ftp-data. */
-static enum answer app_fits(const struct rule *r, const struct app *a)
+static enum answer app_fits(const struct rule *r, const struct app *a, const struct app_tx *tx)
 {
 	if (r->app == APP_UNKNOWN)
 		return YES;
 	if (a == NULL)
 		return NO;
-	if (a->proto == r->app || (r->app == APP_DCERPC && a->proto == APP_SMB))
+	uint8_t have = tx != NULL ? tx->proto : a->proto;
+	if (have == r->app || (r->app == APP_DCERPC && have == APP_SMB))
 		return YES;
-	return a->proto == APP_UNKNOWN ? WAIT : NO;
+	return have == APP_UNKNOWN ? WAIT : NO;
 }
 
 enum answer eval_header(const struct rule_engine *e, const struct rule *r, const struct view *v)
@@ -85,7 +86,7 @@ enum answer eval_header(const struct rule_engine *e, const struct rule *r, const
 		return NO;
 	if (!proto_fits(r, v->p))
 		return NO;
-	enum answer a = r->proto == PROTO_APP ? app_fits(r, v->app) : YES;
+	enum answer a = r->proto == PROTO_APP ? app_fits(r, v->app, v->tx) : YES;
 	if (a == NO)
 		return NO;
 	if (!ends_fit(r, v, false) && !(r->both_ways && ends_fit(r, v, true)))
@@ -117,8 +118,8 @@ static bool fragbits(const struct rule_test *t, const struct pkt *p)
 	if (p->ip_ver != 4 || p->ip == NULL || p->ip_hlen < 20)
 		return false;
 	uint16_t f = load_be16(p->ip + 6);
-	uint16_t have = (uint16_t)((f & 0x2000 ? 1 : 0) | (f & 0x4000 ? 2 : 0) |
-				   (f & 0x8000 ? 4 : 0));
+	uint16_t have =
+		(uint16_t)((f & 0x2000 ? 1 : 0) | (f & 0x4000 ? 2 : 0) | (f & 0x8000 ? 4 : 0));
 	uint16_t set = t->u.fragbits.bits;
 	switch (t->u.fragbits.mode) {
 	case '+':
@@ -135,6 +136,16 @@ static bool fragbits(const struct rule_test *t, const struct pkt *p)
 static bool number_if(bool has, const struct rule_test *t, uint64_t x)
 {
 	return has && rule_number_fits(&t->u.number, x);
+}
+
+static bool vlan_id(const struct rule_test *t, const struct pkt *p)
+{
+	unsigned n = p->n_vlan < DISSECT_VLANS ? p->n_vlan : DISSECT_VLANS, fit = 0;
+	if (t->u.num.index < RULE_ALL_INDEX)
+		return t->u.num.index < n && rule_number_fits(&t->u.num.v, p->vlan[t->u.num.index]);
+	for (unsigned i = 0; i < n; i++)
+		fit += rule_number_fits(&t->u.num.v, p->vlan[i]) ? 1 : 0;
+	return t->u.num.index == RULE_ALL_INDEX ? n > 0 && fit == n : fit > 0;
 }
 
 static bool packet_test(const struct rule_test *t, const struct view *v, bool *ret_known)
@@ -186,15 +197,8 @@ static bool packet_test(const struct rule_test *t, const struct view *v, bool *r
 		return number_if(p->has_icmp6_mtu, t, p->icmp6_mtu);
 	case TEST_DSIZE:
 		return number_if(true, t, p->payload_len);
-	case TEST_VLAN_ID: {
-		const uint16_t *vl = p->vlan;
-		if (t->u.number.op != 0 && p->n_vlan == 0)
-			return false;
-		for (unsigned i = 0; i < p->n_vlan && i < DISSECT_VLANS; i++)
-			if (rule_number_fits(&t->u.number, vl[i]))
-				return true;
-		return false;
-	}
+	case TEST_VLAN_ID:
+		return vlan_id(t, p);
 	case TEST_VLAN_LAYERS:
 		return number_if(true, t, p->n_vlan);
 	case TEST_TUNNEL:
@@ -212,10 +216,8 @@ static bool packet_test(const struct rule_test *t, const struct view *v, bool *r
 		if (d == NULL || p->payload_len < at + 24 || load_be32(d + at + 4) != 0)
 			return false;
 		return load_be32(d + at + 12) == t->u.rpc.program &&
-		       (t->u.rpc.any_version ||
-			load_be32(d + at + 16) == t->u.rpc.version) &&
-		       (t->u.rpc.any_procedure ||
-			load_be32(d + at + 20) == t->u.rpc.procedure);
+		       (t->u.rpc.any_version || load_be32(d + at + 16) == t->u.rpc.version) &&
+		       (t->u.rpc.any_procedure || load_be32(d + at + 20) == t->u.rpc.procedure);
 	}
 	default:
 		*ret_known = false;
@@ -307,9 +309,9 @@ static enum answer answer_flow(struct rule_engine *e, const struct rule_test *t,
 			       ? YES
 			       : NO;
 	case TEST_FLOW_AGE:
-		return f != NULL && rule_number_fits(&t->u.number,
-						     (uint64_t)((f->last_ns - f->start_ns) /
-								NS_PER_SEC))
+		return f != NULL && rule_number_fits(
+					    &t->u.number,
+					    (uint64_t)((f->last_ns - f->start_ns) / NS_PER_SEC))
 			       ? YES
 			       : NO;
 	case TEST_FLOW_PKTS:
@@ -395,8 +397,8 @@ static enum answer files(const struct rule_test *t, const struct view *v)
 		return NO;
 	unsigned n = 0;
 	for (const struct app_file *f = v->tx->files; f != NULL && n++ < FILES_MAX; f = f->next) {
-		bool settled = t->kind != TEST_FILE_SIZE || f->closed ||
-			       t->u.number.op == '>' || t->u.number.op == 'g';
+		bool settled = t->kind != TEST_FILE_SIZE || f->closed || t->u.number.op == '>' ||
+			       t->u.number.op == 'g';
 		if (f->dir == v->dir && settled && file_fits(t, f) != t->negated)
 			return YES;
 	}
@@ -408,8 +410,9 @@ static enum answer ssl_version(const struct rule_test *t, const struct view *v)
 	uint64_t x;
 	if (v->tx == NULL || !app_number(v->app, v->tx, NUM_TLS_VERSION, v->dir, 0, &x))
 		return v->tx == NULL || over(v) ? NO : WAIT;
-	/* Bits: 0 SSLv2, 1 SSLv3, 2..5 TLS 1.0 .. 1.3. */
-	unsigned bit = x == 0x0002 ? 0 : x >= 0x0300 && x <= 0x0304 ? (unsigned)(x - 0x0300) + 1 : 15;
+	unsigned bit = x == 0x0002                  ? 0
+		       : x >= 0x0300 && x <= 0x0304 ? (unsigned)(x - 0x0300) + 1
+						    : 15;
 	uint16_t b = (uint16_t)(1u << bit);
 	if ((t->u.ssl.off & b) != 0)
 		return NO;
@@ -420,10 +423,13 @@ static enum answer ssl_state(const struct rule_test *t, const struct view *v)
 {
 	if (v->tx == NULL)
 		return NO;
-	/* Bits: 0 client_hello, 1 server_hello, 2 client_keyx, 3 server_keyx, 4 unknown. */
-	uint8_t ts = v->tx->progress[TO_SERVER], tc = v->tx->progress[TO_CLIENT];
-	uint16_t have = (uint16_t)((ts > 0 ? 1 : 0) | (tc > 0 ? 2 : 0) |
-				   (ts == APP_DONE ? 4 : 0) | (tc == APP_DONE ? 8 : 0));
+	uint64_t x = 0;
+	if (v->app == NULL || !app_number(v->app, v->tx, NUM_TLS_STATE, v->dir, 0, &x))
+		x = 0;
+	_Static_assert((int)TLS_SAW_CLIENT_HELLO == (int)SSL_CLIENT_HELLO &&
+			       (int)TLS_SAW_SERVER_KEYX == (int)SSL_SERVER_KEYX,
+		       "proto's bits are those of rules");
+	uint16_t have = (uint16_t)x;
 	if ((have & t->u.ssl.off) != 0)
 		return NO;
 	if (t->u.ssl.on == 0 || (have & t->u.ssl.on) != 0)
@@ -461,7 +467,7 @@ static enum answer app_event(const struct rule_test *t, const struct view *v)
 			       ? YES
 			       : NO;
 	const struct app_tx *tx = v->tx;
-	if (tx == NULL || a->proto != t->u.event.proto || ev >= 64 * APP_EVENT_WORDS)
+	if (tx == NULL || tx->proto != t->u.event.proto || ev >= 64 * APP_EVENT_WORDS)
 		return NO;
 	uint64_t fresh = tx->events[ev / 64] & ~tx->events_told[ev / 64];
 	return (fresh >> ev % 64 & 1) != 0 ? YES : NO;

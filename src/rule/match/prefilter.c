@@ -243,9 +243,8 @@ static int cache_take(struct compiled *c, const uint8_t *body, uint64_t len)
 		if (memcmp(h.key, c->databases[i].key, 32) != 0 || h.len > reader_left(&r))
 			return SKEP_EFORMAT;
 		p = read_bytes(&r, (size_t)h.len);
-		if (p == NULL ||
-		    hs_deserialize_database((const char *)p, (size_t)h.len,
-					    &c->databases[i].hs) != HS_SUCCESS)
+		if (p == NULL || hs_deserialize_database((const char *)p, (size_t)h.len,
+							 &c->databases[i].hs) != HS_SUCCESS)
 			return SKEP_EFORMAT;
 	}
 	return reader_left(&r) == 0 ? 0 : SKEP_EFORMAT;
@@ -264,8 +263,7 @@ static int cache_read(struct compiled *c, const char *path)
 	if (rc < 0)
 		return rc;
 	if (memcmp(h.magic, CACHE_MAGIC, 8) != 0 || h.version != CACHE_VERSION ||
-	    h.n != c->n_databases || h.len > CACHE_MAX ||
-	    h.len + sizeof(h) != (uint64_t)st.st_size)
+	    h.n != c->n_databases || h.len > CACHE_MAX || h.len + sizeof(h) != (uint64_t)st.st_size)
 		return SKEP_EFORMAT;
 	uint8_t *body = malloc(h.len + 1), sum[32];
 	if (body == NULL)
@@ -344,8 +342,8 @@ int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats 
 {
 	char path[4096] = "";
 	stats->databases = c->n_databases;
-	bool cache = dir != NULL && c->n_databases > 0 &&
-		     cache_name(c, dir, path, sizeof(path)) == 0;
+	bool cache =
+		dir != NULL && c->n_databases > 0 && cache_name(c, dir, path, sizeof(path)) == 0;
 	bool hit = cache && cache_read(c, path) == 0;
 	for (uint32_t i = 0; i < c->n_databases; i++) {
 		struct database *d = &c->databases[i];

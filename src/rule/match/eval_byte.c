@@ -19,8 +19,8 @@ static bool read_text(const uint8_t *d, uint32_t n, unsigned base, uint64_t *ret
 	bool any = false;
 	for (; i < n; i++) {
 		unsigned c = d[i] | 0x20u;
-		unsigned digit = d[i] >= '0' && d[i] <= '9' ? d[i] - '0'
-				 : c >= 'a' && c <= 'f'	    ? c - 'a' + 10u
+		unsigned digit = d[i] >= '0' && d[i] <= '9' ? (unsigned)d[i] - '0'
+				 : c >= 'a' && c <= 'f'     ? c - 'a' + 10u
 							    : 99u;
 		if (digit >= base)
 			break;
@@ -40,8 +40,7 @@ static bool read_number(const struct eval *x, const struct match_byte *b, int64_
 	uint64_t v = 0;
 	if (b->base != BYTE_BINARY) {
 		static const uint8_t bases[] = {[BYTE_HEX] = 16, [BYTE_DEC] = 10, [BYTE_OCT] = 8};
-		if (n > DIGITS_MAX || b->base > BYTE_OCT ||
-		    !read_text(d, n, bases[b->base], &v))
+		if (n > DIGITS_MAX || b->base > BYTE_OCT || !read_text(d, n, bases[b->base], &v))
 			return false;
 	} else {
 		if (n > 8)
