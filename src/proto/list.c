@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const struct app_ops *const parsers[APP_PROTOS] = {
+	[APP_HTTP] = &app_http,
 	[APP_DNS] = &app_dns,
 	[APP_TLS] = &app_tls,
 	[APP_SSH] = &app_ssh,
