@@ -12,6 +12,7 @@ static const struct app_ops *const parsers[APP_PROTOS] = {
 	[APP_SMTP] = &app_smtp,
 	[APP_FTP] = &app_ftp,
 	[APP_FTP_DATA] = &app_ftp_data,
+	[APP_SMB] = &app_smb,
 	[APP_DCERPC] = &app_dcerpc,
 	[APP_SIP] = &app_sip,
 };

@@ -355,6 +355,22 @@ static bool has_word(struct span s, const char *word)
 	return false;
 }
 
+static uint8_t pop(struct smtp *s)
+{
+	uint8_t command = s->pending[s->first_pending];
+	s->first_pending = (s->first_pending + 1) % PENDING;
+	s->n_pending--;
+	return command;
+}
+
+static bool waits_for_data(const struct smtp *s)
+{
+	for (uint32_t i = 0; i < s->n_pending; i++)
+		if (s->pending[(s->first_pending + i) % PENDING] == COMMAND_DATA)
+			return true;
+	return false;
+}
+
 /* The reply to a command is complete. True if the next byte belongs to TLS. */
 static bool reply_done(struct app *a, struct smtp *s, unsigned code)
 {
@@ -363,9 +379,11 @@ static bool reply_done(struct app *a, struct smtp *s, unsigned code)
 			event(s, SMTP_UNMATCHED_REPLY);
 		return false;
 	}
-	uint8_t command = s->pending[s->first_pending];
-	s->first_pending = (s->first_pending + 1) % PENDING;
-	s->n_pending--;
+	uint8_t command = pop(s);
+	/* "Start mail input": for DATA only, whatever replies were missed before. */
+	if (code == 354 && waits_for_data(s))
+		while (command != COMMAND_DATA)
+			command = pop(s);
 	if (command == COMMAND_STARTTLS) {
 		if (code == 220)
 			return true;

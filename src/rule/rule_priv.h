@@ -120,6 +120,7 @@ struct match_bsize {
 	uint8_t op; /* '=', '<', '>', 'r' (lo <> hi, exclusive), '!' , 'l' (<=), 'g' (>=) */
 	struct rule_value lo, hi;
 };
+enum asn1_flags { ASN1_BITSTRING = 1, ASN1_DOUBLE = 2, ASN1_OVERSIZE = 4, ASN1_RELATIVE = 8 };
 struct match {
 	uint8_t kind; /* enum match_kind */
 	union {
@@ -141,7 +142,8 @@ struct match {
 			double value;
 		} entropy;
 		struct {
-			uint32_t flags, oversize;
+			uint32_t flags, oversize; /* enum asn1_flags */
+			int32_t offset;
 		} asn1;
 	} u;
 };
@@ -420,7 +422,7 @@ struct rule {
 	uint32_t n_references, n_metadata; /* n_metadata: pairs */
 	char **references, **metadata;
 	uint8_t target;
-	bool noalert;
+	bool noalert, say; /* say: "alert" keyword, speaks though the action is pass */
 	uint32_t n_lists, n_tests, n_sets, n_thresholds;
 	struct rule_list *lists; /* in the order of the rule's writing */
 	struct rule_test *tests; /* questions, before and after contents alike */
