@@ -58,6 +58,19 @@ static void uuid_read(bool little, const uint8_t *d, uint8_t ret[16])
 		ret[i] = d[little ? order[i] : i];
 }
 
+/* Keeps for c what the last bind of s says. */
+static void keep_bound(struct app *a, const struct dce_state *s, struct dce_call *c)
+{
+	uint32_t n = s->n - s->asked;
+	if (c->bound == NULL && c->n_bound == 0) {
+		c->bound = (struct dce_iface *)(void *)app_copy(
+			a, (const uint8_t *)&s->iface[s->asked], n * (uint32_t)sizeof(*c->bound));
+		c->n_bound = c->bound == NULL ? 0 : n;
+	} else if (c->n_bound == n) { /* now with the answers */
+		memcpy(c->bound, &s->iface[s->asked], n * sizeof(*c->bound));
+	}
+}
+
 static void bind_read(struct dce_state *s, const struct dce_head *h, const uint8_t *d, uint32_t len)
 {
 	uint32_t at = 28;
@@ -124,6 +137,9 @@ void dce_fragment(struct app *a, struct dce_state *s, struct dce_call *c, unsign
 		bind_read(s, h, d, len);
 	else if (h->type == DCE_BIND_ACK || h->type == DCE_ALTER_ACK)
 		ack_read(s, h, d, len);
+	if (h->type == DCE_BIND || h->type == DCE_ALTER ||
+	    (c->n_bound > 0 && (h->type == DCE_BIND_ACK || h->type == DCE_ALTER_ACK)))
+		keep_bound(a, s, c);
 	if (call && len >= 24) {
 		if (h->type == DCE_REQUEST) {
 			c->ctx = get16(h->little, d + 20);
@@ -149,6 +165,9 @@ void dce_call_free(struct app *a, struct dce_call *c)
 {
 	bytes_free(a, &c->stub[0]);
 	bytes_free(a, &c->stub[1]);
+	slab_free(a->ctx->slab, c->bound);
+	c->bound = NULL;
+	c->n_bound = 0;
 }
 
 int dce_buffer(const struct dce_call *c, enum app_buffer b, unsigned dir, uint32_t index,
@@ -280,13 +299,13 @@ static const char *type_text(uint8_t type)
 	return type < ARRAY_LEN(names) ? names[type] : "UNKNOWN";
 }
 
-static void eve_ifaces(const struct dce_state *s, json_t *o)
+static void eve_ifaces(const struct dce_call *c, json_t *o)
 {
-	if (s == NULL || s->n == s->asked)
+	if (c->n_bound == 0)
 		return;
 	json_t *list = json_array();
-	for (uint32_t i = s->asked; i < s->n; i++) {
-		const struct dce_iface *f = &s->iface[i];
+	for (uint32_t i = 0; i < c->n_bound; i++) {
+		const struct dce_iface *f = &c->bound[i];
 		char text[40], version[16];
 		struct writer w = writer_of(text, sizeof(text)),
 			      v = writer_of(version, sizeof(version));
@@ -314,7 +333,7 @@ static void eve_side(const struct dce_call *c, unsigned dir, bool opnum, json_t 
 	json_object_set_new(o, key, side);
 }
 
-void dce_eve(const struct dce_state *s, const struct dce_call *c, bool smb, json_t *o)
+void dce_eve(const struct dce_call *c, bool smb, json_t *o)
 {
 	if (c->type[TO_SERVER] != DCE_NONE)
 		json_object_set_new(o, "request", json_string(type_text(c->type[TO_SERVER])));
@@ -323,7 +342,7 @@ void dce_eve(const struct dce_state *s, const struct dce_call *c, bool smb, json
 			json_object_set_new(o, "opnum", json_integer(c->opnum));
 		eve_side(c, TO_SERVER, !smb, o, "req");
 	} else if (c->type[TO_SERVER] == DCE_BIND || c->type[TO_SERVER] == DCE_ALTER) {
-		eve_ifaces(s, o);
+		eve_ifaces(c, o);
 	}
 	json_object_set_new(o, "response",
 			    json_string(c->type[TO_CLIENT] == DCE_NONE
@@ -336,8 +355,7 @@ void dce_eve(const struct dce_state *s, const struct dce_call *c, bool smb, json
 
 static bool dce_tx_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *o)
 {
-	const struct dce *s = a->proto == APP_DCERPC ? a->state : NULL;
-	dce_eve(s == NULL ? NULL : &s->is, &((const struct dce_tx *)tx)->call, false, o);
+	dce_eve(&((const struct dce_tx *)tx)->call, false, o);
 	json_object_set_new(o, "rpc_version", json_string("5.0"));
 	return true;
 }

@@ -54,6 +54,8 @@ struct dce_call {
 	struct bytes stub[2];
 	bool has_iface;
 	uint8_t iface[DCE_IFACE_BYTES];
+	uint32_t n_bound;
+	struct dce_iface *bound; /* what a bind asked for; the call's */
 };
 
 /* Reads a header; false: these len >= DCE_HEAD bytes are none. */
@@ -68,6 +70,6 @@ void dce_call_free(struct app *a, struct dce_call *c);
 int dce_buffer(const struct dce_call *c, enum app_buffer b, unsigned dir, uint32_t index,
 	       struct span *ret);
 /* Members that "dcerpc" and "smb.dcerpc" share; in SMB opnum stands outside of req. */
-void dce_eve(const struct dce_state *s, const struct dce_call *c, bool smb, json_t *o);
+void dce_eve(const struct dce_call *c, bool smb, json_t *o);
 
 #endif

@@ -251,6 +251,14 @@ struct smb_open *smb_open_add(struct app *a, const uint8_t fid[16], uint32_t tre
 	return f;
 }
 
+void smb_open_pipe(struct app *a, const uint8_t fid[16], uint32_t tree)
+{
+	struct smb_open *f = smb_open_find(a->state, fid);
+	if (f == NULL)
+		f = smb_open_add(a, fid, tree, true, NULL);
+	f->pipe = true;
+}
+
 /* ---- contents ------------------------------------------------------------------------------------ */
 
 static void like_it(struct smb_tx *t, const struct smb_tx *like)
@@ -376,10 +384,12 @@ void smb_data(struct app *a, const struct smb_tx *like, const uint8_t fid[16], u
 	struct smb_open *f = smb_open_find(s, fid);
 	if (f == NULL) { /* opened before we looked */
 		uint32_t tree = smb_tree_find(s, like->tree);
-		bool pipe = tree != SMB_NONE ? s->trees[tree].pipe
-					     : len >= 16 && d[0] == 5 && d[1] == 0;
-		f = smb_open_add(a, fid, like->tree, pipe, NULL);
+		f = smb_open_add(a, fid, like->tree, tree != SMB_NONE && s->trees[tree].pipe, NULL);
 	}
+	struct dce_head h;
+	if (!f->pipe && f->tx[0] == NULL && f->tx[1] == NULL &&
+	    smb_tree_find(s, f->tree) == SMB_NONE && dce_head_read(d, len, &h))
+		f->pipe = true; /* its share was not seen, but RPC is what it says */
 	if (len > 0 && f->pipe)
 		rpc_data(a, f, like, dir, d, len, now_ns);
 	else if (len + more > 0)

@@ -121,6 +121,8 @@ struct smb_open *smb_open_add(struct app *a, const uint8_t fid[16], uint32_t tre
 			      const struct bytes *name);
 struct smb_open *smb_open_find(struct smb *s, const uint8_t fid[16]);
 void smb_open_close(struct app *a, struct smb_open *f);
+/* This file is a pipe, whatever was seen of its opening. */
+void smb_open_pipe(struct app *a, const uint8_t fid[16], uint32_t tree);
 /* Bytes of a file or of RPC in a pipe, which begin at offset at of the file; more follow outside of
  * d. like: whose session and tree to tell. */
 void smb_data(struct app *a, const struct smb_tx *like, const uint8_t fid[16], unsigned dir,

@@ -255,6 +255,7 @@ static void trans_request(struct app *a, const struct msg *m)
 	fid_of(word(m, 15), fid);
 	struct smb_wait *w = smb_wait_add(a, m->key, m->command, NULL);
 	memcpy(w->fid, fid, 16);
+	smb_open_pipe(a, fid, m->tree);
 	data(a, m, fid, TO_SERVER, 0, word(m, 12), word(m, 11));
 }
 

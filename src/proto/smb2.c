@@ -192,6 +192,7 @@ static void ioctl_request(struct app *a, const struct msg *m)
 	}
 	struct smb_wait *w = smb_wait_add(a, m->id, m->command, NULL);
 	memcpy(w->fid, m->d + HEAD + 8, 16);
+	smb_open_pipe(a, w->fid, m->tree);
 	struct span in = field(m, le32(m->d + HEAD + 24), le32(m->d + HEAD + 28));
 	if (in.len > 0)
 		smb_data(a, &l, m->d + HEAD + 8, TO_SERVER, 0, in.data, in.len, 0, m->now_ns);

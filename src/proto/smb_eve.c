@@ -257,7 +257,7 @@ bool smb_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t 
 	eve_share(s, t, o);
 	if (t->call != NULL) {
 		json_t *d = json_object();
-		dce_eve(NULL, t->call, true, d);
+		dce_eve(t->call, true, d);
 		json_object_set_new(o, "dcerpc", d);
 	}
 	return true;
