@@ -46,12 +46,26 @@ void dissect_free(struct dissect **d)
 	*d = NULL;
 }
 
+/* Zeroes in steps that become vector stores: for one block of this size compilers choose a string
+ * instruction, whose start alone costs as much as the rest of a header. */
+static inline void clear(struct pkt *p)
+{
+	const size_t step = (sizeof(*p) + 5) / 6; /* the last one may overlap */
+	uint8_t *at = (uint8_t *)p;
+	memset(at, 0, step);
+	memset(at + step, 0, step);
+	memset(at + 2 * step, 0, step);
+	memset(at + 3 * step, 0, step);
+	memset(at + 4 * step, 0, step);
+	memset(at + sizeof(*p) - step, 0, step);
+}
+
 struct pkt *pkt_begin(struct walk *w, const struct pkt *from)
 {
 	if (w->n == DISSECT_PKTS)
 		return NULL;
 	struct pkt *p = &w->pkts[w->n++];
-	memset(p, 0, sizeof(*p));
+	clear(p);
 	p->stamp_ns = from->stamp_ns;
 	p->number = from->number;
 	p->frame = from->frame;
@@ -68,7 +82,7 @@ uint32_t dissect_frame(struct dissect *d, uint16_t link, const uint8_t *frame, u
 {
 	struct walk w = {.d = d, .pkts = ret, .n = 1};
 	struct pkt *p = ret;
-	memset(p, 0, sizeof(*p));
+	clear(p);
 	p->stamp_ns = stamp_ns;
 	p->number = number;
 	p->frame = frame;

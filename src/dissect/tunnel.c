@@ -46,7 +46,7 @@ static bool erspan_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 {
 	if (len < 8)
 		return refuse(p, EV_ERSPAN_HEADER_TOO_SMALL);
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word >> 12 != 1) /* type II */
 		return refuse(p, EV_ERSPAN_UNSUPPORTED_VERSION);
 	if ((word & 0x0fff) != 0) {
@@ -101,7 +101,7 @@ static bool gre_routes(const uint8_t *b, uint32_t len, uint32_t *hlen)
 		if (len - *hlen < 4)
 			return false;
 		uint32_t sre = b[*hlen + 3];
-		bool last = load_be16(b + *hlen) == 0 && sre == 0;
+		bool last = be16(b + *hlen) == 0 && sre == 0;
 		if (4 + sre > len - *hlen)
 			return false;
 		*hlen += 4 + sre;
@@ -112,7 +112,7 @@ static bool gre_routes(const uint8_t *b, uint32_t len, uint32_t *hlen)
 
 static bool gre_version0(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t *hlen)
 {
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word & GRE_RECUR)
 		return refuse(p, EV_GRE_VERSION0_RECUR);
 	if (word & GRE_FLAGS0)
@@ -132,7 +132,7 @@ static bool gre_version0(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t
 
 static bool gre_version1(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t *hlen)
 {
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word & GRE_CSUM)
 		return refuse(p, EV_GRE_VERSION1_CHKSUM);
 	if (word & GRE_ROUTE)
@@ -143,7 +143,7 @@ static bool gre_version1(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t
 		return refuse(p, EV_GRE_VERSION1_RECUR);
 	if (word & GRE_FLAGS1)
 		return refuse(p, EV_GRE_VERSION1_FLAGS);
-	if (load_be16(b + 2) != TYPE_PPP)
+	if (be16(b + 2) != TYPE_PPP)
 		return refuse(p, EV_GRE_VERSION1_WRONG_PROTOCOL);
 	if ((word & GRE_KEY) == 0)
 		return refuse(p, EV_GRE_VERSION1_NO_KEY);
@@ -180,7 +180,7 @@ void gre_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	p->l4_len = len;
 	p->payload = b + hlen;
 	p->payload_len = len - hlen;
-	gre_payload(w, p, load_be16(b + 2), (b[0] & (GRE_SEQ >> 8)) != 0);
+	gre_payload(w, p, be16(b + 2), (b[0] & (GRE_SEQ >> 8)) != 0);
 }
 
 /* ---- over UDP ----------------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ static void vxlan_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32
 {
 	if (len < 8 + ETH_HLEN || (b[0] & 0x08) == 0 || b[7] != 0)
 		return;
-	switch (load_be16(b + 8 + 12)) {
+	switch (be16(b + 8 + 12)) {
 	case TYPE_IPV4:
 	case TYPE_IPV6:
 	case TYPE_ARP:
@@ -217,7 +217,7 @@ static void geneve_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 	decode_fn *decode;
 	if (hlen > len)
 		return;
-	switch (load_be16(b + 2)) {
+	switch (be16(b + 2)) {
 	case TYPE_TEB:
 		decode = link_ethernet;
 		break;
@@ -257,7 +257,7 @@ static void teredo_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 		b += skip;
 		len -= skip;
 	}
-	if (len < IP6_HLEN || b[0] >> 4 != 6 || IP6_HLEN + load_be16(b + 4) != len)
+	if (len < IP6_HLEN || b[0] >> 4 != 6 || IP6_HLEN + be16(b + 4) != len)
 		return;
 	switch (b[6]) {
 	case PROTO_TCP:
