@@ -120,6 +120,7 @@ struct match_bsize {
 	uint8_t op; /* '=', '<', '>', 'r' (lo <> hi, exclusive), '!' , 'l' (<=), 'g' (>=) */
 	struct rule_value lo, hi;
 };
+enum asn1_flags { ASN1_BITSTRING = 1, ASN1_DOUBLE = 2, ASN1_OVERSIZE = 4, ASN1_RELATIVE = 8 };
 struct match {
 	uint8_t kind; /* enum match_kind */
 	union {
@@ -141,7 +142,8 @@ struct match {
 			double value;
 		} entropy;
 		struct {
-			uint32_t flags, oversize;
+			uint32_t flags, oversize; /* enum asn1_flags */
+			int32_t offset;
 		} asn1;
 	} u;
 };
@@ -183,7 +185,7 @@ struct rule_transform {
 struct rule_list {
 	uint16_t buffer; /* enum app_buffer; BUF_PAYLOAD: packet or stream */
 	uint8_t n_transforms;
-	struct rule_transform transforms[RULE_TRANSFORMS];
+	struct rule_transform *transforms; /* n_transforms; NULL: none */
 	uint32_t n;
 	struct match *m;
 	char *header;     /* Snort 3's http_header:field name, lower case; NULL: none */
@@ -247,10 +249,11 @@ enum test_kind {
 };
 
 /* Comparison of a number: op '=' '!' '<' '>' 'l' (<=) 'g' (>=) 'r' (lo < x < hi) 'R' (lo <= x <= hi)
- * '&' (all bits set). */
+ * '&' (any of the bits lo) '|' (any of the hi comparisons at list). A test's negated turns it over. */
 struct rule_number {
 	uint8_t op;
 	uint64_t lo, hi;
+	const struct rule_number *list;
 };
 bool rule_number_fits(const struct rule_number *n, uint64_t x);
 
@@ -303,6 +306,25 @@ struct rule_flowint {
 	uint32_t value;
 };
 
+#define RULE_ANY_INDEX 255u
+#define RULE_ALL_INDEX 254u
+
+enum ssl_bits { /* TEST_SSL_VERSION */
+		SSL_V2 = 1,
+		SSL_V3 = 2,
+		SSL_TLS10 = 4,
+		SSL_TLS11 = 8,
+		SSL_TLS12 = 16,
+		SSL_TLS13 = 32
+};
+enum ssl_state_bits { /* TEST_SSL_STATE */
+		      SSL_CLIENT_HELLO = 1,
+		      SSL_SERVER_HELLO = 2,
+		      SSL_CLIENT_KEYX = 4,
+		      SSL_SERVER_KEYX = 8,
+		      SSL_UNKNOWN = 16
+};
+
 struct rule_test {
 	uint8_t kind; /* enum test_kind */
 	bool negated;
@@ -338,7 +360,8 @@ struct rule_test {
 			uint8_t n;
 			struct rule_number v;
 			uint32_t index;
-		} num; /* TEST_NUMBER: n enum app_number */
+		} num; /* TEST_NUMBER: n enum app_number. TEST_VLAN_ID: index of the tag, outermost 0,
+			* or RULE_ANY_INDEX, RULE_ALL_INDEX */
 		struct {
 			char *text;
 			uint32_t len;
@@ -355,7 +378,7 @@ struct rule_test {
 		} iface;
 		struct {
 			uint16_t on, off;
-		} ssl; /* bits per version or state: wanted, not wanted */
+		} ssl; /* bits per version or state: one of on (0: any), none of off */
 		struct {
 			uint32_t program, version, procedure;
 			bool any_version, any_procedure;
@@ -399,7 +422,7 @@ struct rule {
 	uint32_t n_references, n_metadata; /* n_metadata: pairs */
 	char **references, **metadata;
 	uint8_t target;
-	bool noalert;
+	bool noalert, say; /* say: "alert" keyword, speaks though the action is pass */
 	uint32_t n_lists, n_tests, n_sets, n_thresholds;
 	struct rule_list *lists; /* in the order of the rule's writing */
 	struct rule_test *tests; /* questions, before and after contents alike */

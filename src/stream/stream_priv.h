@@ -82,9 +82,9 @@ enum stream_event {
 enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
 
 #define NIL UINT32_MAX
-#define SEGS_MAX 512u  /* pieces out of order, per direction */
-#define BOUNDS 16u     /* latest segments in order whose beginnings are remembered */
-#define SYN_QUEUE 11u  /* the first SYN and ten others */
+#define SEGS_MAX 512u /* pieces out of order, per direction */
+#define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
+#define SYN_QUEUE 10u /* SYNs that differ from the first */
 #define SYNACK_QUEUE 5u
 #define EXPECT_SETS 64u
 #define EXPECT_WAYS 4u
@@ -113,7 +113,8 @@ struct half {
 	int64_t last_ts_ns;
 	uint32_t bounds[BOUNDS]; /* low words of offsets */
 	uint8_t n_bounds, at_bounds;
-	bool has_ts, can_scale, wscale_ok, flush, depth_told;
+	uint32_t fin_end; /* sequence number after its FIN */
+	bool has_ts, has_wscale, fin_sent, flush, depth_told;
 };
 
 struct queued {
@@ -132,15 +133,7 @@ struct tcb {
 	bool pending; /* stream_more has something */
 };
 
-enum list_class {
-	LIST_CLOSED,
-	LIST_TCP_NEW,
-	LIST_OTHER,
-	LIST_ICMP,
-	LIST_UDP,
-	LIST_TCP_EST,
-	LISTS
-};
+enum list_class { LIST_CLOSED, LIST_TCP_NEW, LIST_OTHER, LIST_ICMP, LIST_UDP, LIST_TCP_EST, LISTS };
 
 struct flow_key {
 	uint64_t w[6];
@@ -223,12 +216,21 @@ void tcp_free(struct stream *s, struct slot *sl);
 /* shut.c: packets once a FIN was seen. */
 void tcp_shut(struct step *st);
 /* tcp.c, for shut.c */
-bool tcp_rst(struct step *st);
 bool tcp_ack_valid(const struct step *st);
 void tcp_take_ack(struct step *st);
 void tcp_take_data(struct step *st);
-void tcp_set_state(struct step *st, unsigned state);
+bool tcp_is_keepalive(const struct step *st);
 void tcp_refuse(struct step *st, unsigned ev);
+/* No one waits for acknowledgements any more: both sides give out all they have. */
+void tcp_flush(struct step *st);
+
+/* open.c: until the handshake is over. */
+void tcp_no_session(struct step *st);
+void tcp_syn_sent(struct step *st);
+void tcp_syn_recv(struct step *st);
+/* tcp.c, for open.c */
+void tcp_established(struct step *st);
+void tcp_rst(struct step *st);
 
 /* side.c: bytes in order. */
 void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq);

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One direction's bytes put in order. What comes in order is copied once, behind what is there; what
+ * comes early waits as pieces in a sorted array, of bounded length, until the gap before it closes. */
+#include <string.h>
+
+#include "stream/stream_priv.h"
+
+#define NEVER UINT64_MAX
+
+void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+
+	h->hi = h->shown = 0;
+	h->hi_seq = first_seq;
+	h->have = h->start = 0;
+	h->fin_off = NEVER;
+	h->n_bounds = 0;
+	side->base = 0;
+	side->len = 0;
+	side->last_ack = first_seq;
+	side->next_seq = first_seq;
+}
+
+static bool unwanted(const struct stream_side *side)
+{
+	return side->truncated || (side->no_app && side->no_raw);
+}
+
+static void drop_segs(struct stream *s, struct half *h)
+{
+	for (uint32_t i = 0; i < h->n_segs; i++)
+		slab_free(s->slab, h->segs[i].data);
+	slab_free(s->slab, h->segs);
+	h->segs = NULL;
+	h->n_segs = h->cap_segs = h->seg_bytes = 0;
+}
+
+static void drop_buf(struct stream *s, struct half *h, struct stream_side *side)
+{
+	slab_free(s->slab, h->buf);
+	h->buf = NULL;
+	h->cap = h->start = h->have = 0;
+	side->data = NULL;
+	side->len = 0;
+	side->base = h->hi;
+}
+
+void side_free(struct stream *s, struct slot *sl, unsigned dir)
+{
+	drop_segs(s, &sl->tcb.half[dir]);
+	drop_buf(s, &sl->tcb.half[dir], &sl->f.side[dir]);
+}
+
+/* From here on nothing of this direction is kept. */
+static void truncate_side(struct step *st, unsigned dir, unsigned ev)
+{
+	struct stream_side *side = &st->slot->f.side[dir];
+
+	drop_segs(st->s, &st->slot->tcb.half[dir]);
+	side->truncated = true;
+	event_set(st->ret, ev);
+	if (ev == EV_REASSEMBLY_INSERT_MEMCAP)
+		st->s->stats.memory_refused++;
+}
+
+/* ---- bytes in order -------------------------------------------------------------------- */
+
+static bool make_room(struct stream *s, struct half *h, uint32_t len)
+{
+	uint64_t want = (uint64_t)h->have + len, cap = (uint64_t)h->cap * 2;
+	uint8_t *buf;
+
+	if (h->start && want <= h->cap && h->start >= h->cap / 2) {
+		memmove(h->buf, h->buf + h->start, h->have);
+		h->start = 0;
+		return true;
+	}
+	cap = cap < want ? want : cap;
+	cap = cap > SLAB_MAX ? SLAB_MAX : cap;
+	if (want > cap)
+		return false;
+	buf = slab_alloc(s->slab, cap);
+	if (!buf)
+		return false;
+	if (h->have)
+		memcpy(buf, h->buf + h->start, h->have);
+	slab_free(s->slab, h->buf);
+	h->buf = buf;
+	h->cap = (uint32_t)slab_size(buf);
+	h->start = 0;
+	return true;
+}
+
+static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_t *data,
+		   uint32_t len)
+{
+	struct half *h = &sl->tcb.half[dir];
+
+	if ((uint64_t)h->start + h->have + len > h->cap && !make_room(s, h, len))
+		return false;
+	memcpy(h->buf + h->start + h->have, data, len);
+	sl->f.side[dir].data = h->buf + h->start;
+	if (!s->conf.inline_mode) {
+		h->bounds[h->at_bounds++ % BOUNDS] = (uint32_t)h->hi;
+		h->n_bounds += h->n_bounds < BOUNDS;
+	}
+	h->have += len;
+	h->hi += len;
+	h->hi_seq += len;
+	return true;
+}
+
+/* Takes over the pieces that have become contiguous. */
+static bool drain_segs(struct stream *s, struct slot *sl, unsigned dir)
+{
+	struct half *h = &sl->tcb.half[dir];
+	uint32_t n = 0;
+	bool ok = true;
+
+	while (ok && n < h->n_segs && h->segs[n].off == h->hi) {
+		ok = append(s, sl, dir, h->segs[n].data, h->segs[n].len);
+		slab_free(s->slab, h->segs[n].data);
+		h->seg_bytes -= h->segs[n].len;
+		n++;
+	}
+	if (!n)
+		return ok;
+	h->n_segs -= n;
+	memmove(h->segs, h->segs + n, h->n_segs * sizeof(*h->segs));
+	if (!h->n_segs)
+		drop_segs(s, h);
+	return ok;
+}
+
+/* ---- overlaps -------------------------------------------------------------------------- */
+
+struct range {
+	uint64_t off, end;
+};
+
+/* Whose bytes stay where two segments overlap, after Novak and Sturges, "Target-Based TCP Stream
+ * Reassembly" (2007). */
+static bool new_wins(const struct stream_conf *c, struct range old, struct range new)
+{
+	if (c->inline_mode) /* the first has been passed on already */
+		return false;
+	switch ((enum stream_policy)c->policy) {
+	case POLICY_FIRST:
+		return false;
+	case POLICY_LAST:
+		return true;
+	case POLICY_BSD:
+		return new.off < old.off;
+	case POLICY_BSD_RIGHT:
+		return new.off >= old.off;
+	case POLICY_LINUX:
+		return new.off < old.off || (new.off == old.off &&new.end > old.end);
+	case POLICY_OLD_LINUX:
+		return new.off < old.off || (new.off == old.off &&new.end >= old.end);
+	case POLICY_SOLARIS:
+		return new.end > old.end || (new.off < old.off &&new.end >= old.end);
+	case POLICY_WINDOWS:
+		return new.off<old.off &&new.end> old.end;
+	}
+	return false;
+}
+
+static void overlap(struct step *st, uint8_t *old, const uint8_t *new, uint64_t len, bool wins)
+{
+	if (!memcmp(old, new, len))
+		return;
+	event_set(st->ret, EV_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
+	st->s->stats.overlaps++;
+	if (wins)
+		memcpy(old, new, len);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The new segment against what stands in order. Released bytes stay; of the others the beginnings of
+ * the latest segments are known, older ones count as one. */
+static void overlap_order(struct step *st, unsigned dir, struct range new, const uint8_t *data)
+{
+	struct half *h = &st->slot->tcb.half[dir];
+	struct stream_side *side = &st->slot->f.side[dir];
+	uint64_t released = side->base + side->len, end = min_u64(new.end, h->hi), top = h->hi;
+	uint8_t *at = h->buf + h->start;
+
+	if (new.off < released && end > side->base) {
+		uint64_t from = max_u64(new.off, side->base), to = min_u64(end, released);
+
+		if (from < to)
+			overlap(st, at + (from - side->base), data + (from - new.off), to - from,
+				false);
+	}
+	for (unsigned i = 0; i <= h->n_bounds && top > released && top > new.off; i++) {
+		struct range old = {released, top};
+		uint64_t from, to;
+
+		if (i < h->n_bounds)
+			old.off = h->hi -
+				  (uint32_t)((uint32_t)h->hi -
+					     h->bounds[(uint8_t)(h->at_bounds - 1 - i) % BOUNDS]);
+		from = max_u64(max_u64(old.off, new.off), released);
+		to = min_u64(top, end);
+		if (from < to)
+			overlap(st, at + (from - side->base), data + (from - new.off), to - from,
+				new_wins(&st->s->conf, old, new));
+		top = min_u64(top, old.off);
+	}
+}
+
+static uint32_t seg_search(const struct half *h, uint64_t off)
+{
+	uint32_t lo = 0, hi = h->n_segs;
+
+	if (hi && h->segs[hi - 1].off + h->segs[hi - 1].len <= off)
+		return hi;
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (h->segs[mid].off + h->segs[mid].len <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Adds a piece before place i. 0, or an event to be set. */
+static int seg_add(struct stream *s, struct half *h, uint32_t i, struct range piece,
+		   struct range whole, const uint8_t *data)
+{
+	uint32_t len = (uint32_t)(piece.end - piece.off);
+	struct seg *g;
+
+	if (h->n_segs == SEGS_MAX || h->seg_bytes + (uint64_t)len > s->conf.window)
+		return EV_REASSEMBLY_INSERT_LIMIT;
+	if (h->n_segs == h->cap_segs) {
+		g = slab_grow(s->slab, h->segs, (h->cap_segs ? h->cap_segs * 2 : 4) * sizeof(*g));
+		if (!g)
+			return EV_REASSEMBLY_INSERT_MEMCAP;
+		h->segs = g;
+		h->cap_segs = (uint32_t)(slab_size(g) / sizeof(*g));
+	}
+	g = &h->segs[i];
+	memmove(g + 1, g, (h->n_segs - i) * sizeof(*g));
+	*g = (struct seg){.off = piece.off,
+			  .len = len,
+			  .before = (uint32_t)(piece.off - whole.off),
+			  .after = (uint32_t)(whole.end - piece.end),
+			  .data = slab_alloc(s->slab, len)};
+	if (!g->data) {
+		memmove(g, g + 1, (h->n_segs - i) * sizeof(*g));
+		return EV_REASSEMBLY_INSERT_MEMCAP;
+	}
+	memcpy(g->data, data, len);
+	h->n_segs++;
+	h->seg_bytes += len;
+	return 0;
+}
+
+static void overlap_seg(struct step *st, struct seg *g, struct range part, struct range new,
+			const uint8_t *data)
+{
+	struct range old = {g->off - g->before, g->off + g->len + g->after};
+	bool wins = new_wins(&st->s->conf, old, new);
+
+	overlap(st, g->data + (part.off - g->off), data + (part.off - new.off), part.end - part.off,
+		wins);
+	if (wins && part.end - part.off == g->len) {
+		g->before = (uint32_t)(g->off - new.off);
+		g->after = (uint32_t)(new.end - (g->off + g->len));
+	}
+}
+
+/* The new segment's part beyond hi: fills what is empty, fights for what is not. */
+static int insert_beyond(struct step *st, unsigned dir, struct range new, const uint8_t *data)
+{
+	struct half *h = &st->slot->tcb.half[dir];
+	uint64_t cur = max_u64(new.off, h->hi);
+	uint32_t i = h->n_segs ? seg_search(h, cur) : 0;
+	int ev = 0;
+
+	while (cur < new.end && !ev) {
+		uint64_t next = i < h->n_segs ? h->segs[i].off : NEVER;
+		struct range part = {cur, min_u64(new.end, next)};
+
+		if (next <= cur) {
+			part.end = min_u64(new.end, next + h->segs[i].len);
+			overlap_seg(st, &h->segs[i++], part, new, data);
+		} else if (cur == h->hi) {
+			if (!append(st->s, st->slot, dir, data + (cur - new.off),
+				    (uint32_t)(part.end - cur)))
+				ev = EV_REASSEMBLY_INSERT_MEMCAP;
+		} else {
+			ev = seg_add(st->s, h, i++, part, new, data + (cur - new.off));
+		}
+		cur = part.end;
+	}
+	if (!ev && h->n_segs && !drain_segs(st->s, st->slot, dir))
+		ev = EV_REASSEMBLY_INSERT_MEMCAP;
+	return ev;
+}
+
+/* ---- taking in ------------------------------------------------------------------------- */
+
+/* Nobody wants the bytes: only the place moves on. */
+static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
+{
+	struct half *h = &sl->tcb.half[dir];
+	int32_t ahead = (int32_t)(seq + len - h->hi_seq);
+
+	if (ahead > 0 && !sl->f.side[dir].truncated) {
+		h->hi += (uint32_t)ahead;
+		h->hi_seq += (uint32_t)ahead;
+		sl->f.side[dir].base = h->hi;
+	}
+	return true;
+}
+
+bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+	struct half *h = &st->slot->tcb.half[dir];
+	struct stream_side *side = &st->slot->f.side[dir];
+	int64_t off = (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
+	uint64_t limit = min_u64(h->fin_off, st->s->conf.depth);
+	struct range new;
+	int ev;
+
+	if (unwanted(side))
+		return skip(st->slot, dir, seq, len);
+	if (off < 0) {
+		if (off + len <= 0) {
+			event_set(st->ret, EV_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ);
+			return false;
+		}
+		data += -off;
+		len -= (uint32_t)-off;
+		off = 0;
+	}
+	new = (struct range){(uint64_t)off, (uint64_t)off + len};
+	if (new.end > limit) {
+		if (new.end > st->s->conf.depth && !h->depth_told) {
+			h->depth_told = true;
+			event_set(st->ret, EV_REASSEMBLY_DEPTH_REACHED);
+		}
+		if (h->hi >= st->s->conf.depth) {
+			drop_segs(st->s, h);
+			side->truncated = true;
+		}
+		new.end = limit;
+		if (new.end <= new.off)
+			return false;
+	}
+	if (new.off == h->hi && !h->n_segs) {
+		if (append(st->s, st->slot, dir, data, (uint32_t)(new.end - new.off)))
+			return true;
+		truncate_side(st, dir, EV_REASSEMBLY_INSERT_MEMCAP);
+		return false;
+	}
+	if (new.end <= side->base) {
+		event_set(st->ret, EV_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ);
+		return false;
+	}
+	if (new.off > h->hi &&new.end - h->hi > st->s->conf.window) {
+		event_set(st->ret, EV_REASSEMBLY_INSERT_LIMIT);
+		return false;
+	}
+	if (new.off < h->hi && h->have)
+		overlap_order(st, dir, new, data);
+	ev = new.end > h->hi ? insert_beyond(st, dir, new, data) : 0;
+	if (ev == EV_REASSEMBLY_INSERT_MEMCAP)
+		truncate_side(st, dir, EV_REASSEMBLY_INSERT_MEMCAP);
+	else if (ev)
+		event_set(st->ret, (unsigned)ev);
+	return !ev;
+}
+
+void side_fin(struct slot *sl, unsigned dir, uint32_t seq)
+{
+	struct half *h = &sl->tcb.half[dir];
+	int64_t off = (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
+
+	if (h->fin_off == NEVER && off >= (int64_t)h->hi)
+		h->fin_off = (uint64_t)off;
+}
+
+/* ---- giving out ------------------------------------------------------------------------ */
+
+/* Nothing will come for what lies between hi and to. */
+static void give_up_gap(struct stream *s, struct slot *sl, unsigned dir, uint64_t to)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+
+	h->hi_seq += (uint32_t)(to - h->hi);
+	h->hi = to;
+	h->n_bounds = 0;
+	drop_buf(s, h, side);
+	side->gap_end = to;
+	h->shown = to;
+	s->stats.gaps++;
+}
+
+static uint64_t release_limit(const struct half *h, const struct stream_side *side)
+{
+	int64_t acked;
+
+	if (h->flush)
+		return NEVER;
+	acked = (int64_t)h->hi + (int32_t)(side->last_ack - h->hi_seq);
+	if (acked < 0)
+		acked = 0;
+	return min_u64((uint64_t)acked, h->fin_off);
+}
+
+void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+	uint64_t limit = release_limit(h, side), upto;
+	bool grown = false;
+
+	if (unwanted(side) && !h->have)
+		return;
+	/* All before the gap was seen, something lies behind it, and the other side had what we miss
+	 * (or the end has come). */
+	if (h->n_segs && h->shown == h->hi && limit > h->hi) {
+		give_up_gap(s, sl, dir, min_u64(limit, h->segs[0].off));
+		if (ret && !h->flush)
+			event_set(ret, EV_REASSEMBLY_SEQ_GAP);
+		if (!drain_segs(s, sl, dir)) {
+			drop_segs(s, h);
+			side->truncated = true;
+			s->stats.memory_refused++;
+		}
+		grown = true;
+	}
+	upto = s->conf.inline_mode ? h->hi : min_u64(limit, h->hi);
+	if (upto > side->base + side->len) {
+		side->len = (uint32_t)(upto - side->base);
+		grown = true;
+	}
+	h->shown = side->base + side->len;
+	if (!side->fin && h->shown == h->fin_off) {
+		side->fin = true;
+		grown = true;
+	}
+	if (h->n_segs && h->shown == h->hi && limit > h->hi)
+		sl->tcb.pending = true;
+	if (ret && grown)
+		ret->grown[dir] = true;
+}
+
+void side_settle(struct stream *s, struct slot *sl, unsigned dir)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+	uint64_t done;
+	uint32_t n;
+
+	if (side->no_app && side->no_raw) {
+		if (h->buf || h->segs)
+			side_free(s, sl, dir);
+		return;
+	}
+	if (!side->len)
+		return;
+	done = min_u64(side->no_app ? NEVER : side->app_done,
+		       side->no_raw ? NEVER : side->raw_done);
+	done = min_u64(done, side->base + side->len);
+	if (done <= side->base)
+		return;
+	n = (uint32_t)(done - side->base);
+	if (n == h->have) {
+		drop_buf(s, h, side);
+		return;
+	}
+	side->base = done;
+	side->len -= n;
+	h->start += n;
+	h->have -= n;
+	side->data = h->buf + h->start;
+}
