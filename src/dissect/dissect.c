@@ -20,6 +20,7 @@ int dissect_create(const struct dissect_conf *conf, struct dissect **ret)
 	c->frag_bytes = c->frag_bytes != 0 ? c->frag_bytes : FRAG_BYTES;
 	c->frag_timeout_ns = c->frag_timeout_ns > 0 ? c->frag_timeout_ns : FRAG_TIMEOUT;
 	c->vxlan_port = c->vxlan_port != 0 ? c->vxlan_port : 4789;
+	c->teredo_port = c->teredo_port != 0 ? c->teredo_port : 3544;
 	c->geneve_port = c->geneve_port != 0 ? c->geneve_port : 6081;
 	size_t size = defrag_size(c) + (size_t)REBUILT_BUFFERS * REBUILT_MAX + 4096;
 	int err = arena_create(size, &d->arena);

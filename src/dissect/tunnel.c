@@ -240,22 +240,15 @@ static void geneve_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 	(void)tunnel_inner(w, p, TUNNEL_GENEVE, decode, b + hlen, len - hlen);
 }
 
-/* RFC 4380 5.1.1: at most an authentication and an origin indication, then an IPv6 packet that fills
- * the datagram to the byte. On any port, so everything must fit. */
+/* RFC 4380 5.1.1: perhaps an origin indication, then an IPv6 packet that fills the datagram to the
+ * byte. Authentication marks the talk of a client with its server, before there is a tunnel. */
 static void teredo_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 {
-	for (unsigned i = 0; i < 2 && len >= 4 && b[0] == 0; i++) {
-		uint32_t skip;
-		if (b[1] == 0)
-			skip = 8;
-		else if (b[1] == 1)
-			skip = 13u + b[2] + b[3];
-		else
+	if (b[0] == 0) {
+		if (b[1] != 0)
 			return;
-		if (skip > len)
-			return;
-		b += skip;
-		len -= skip;
+		b += 8;
+		len -= 8;
 	}
 	if (len < IP6_HLEN || b[0] >> 4 != 6 || IP6_HLEN + be16(b + 4) != len)
 		return;
@@ -293,6 +286,6 @@ void udp_tunnels(struct walk *w, struct pkt *p)
 	else if (p->dport == c->geneve_port)
 		geneve_decode(w, p, b, len);
 	else if (len >= IP6_HLEN && (b[0] >> 4 == 6 || b[0] == 0) &&
-		 (c->teredo_port == 0 || p->dport == c->teredo_port || p->sport == c->teredo_port))
+		 (c->teredo_any || p->dport == c->teredo_port || p->sport == c->teredo_port))
 		teredo_decode(w, p, b, len);
 }
