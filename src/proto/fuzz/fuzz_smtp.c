@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any talk of mail: nothing leaks, nothing outside is read, and cuts don't matter. */
-#include "../test/talk.h"
+#include "proto/test/talk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 #include "talk.h"
 
 #include <setjmp.h>
