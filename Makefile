@@ -60,10 +60,10 @@ build-all:
 	$(call compile,$(BUILD))
 	$(call setup,$(ASAN),-Db_sanitize=address$(comma)undefined)
 	$(call compile,$(ASAN))
-	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang; \
-	else echo "clang-14 is missing: the second compiler is skipped"; fi
+	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang build-fuzz; \
+	else echo "clang-14 is missing: the second compiler and fuzzing are skipped"; fi
 
-.PHONY: build-clang
+.PHONY: build-clang build-fuzz
 build-clang:
 	@export CC=clang-14; if [ ! -f $(CLANG)/build.ninja ]; then \
 		echo "Configuring $(CLANG)"; \
@@ -71,6 +71,15 @@ build-clang:
 		mv $(CLANG).log $(CLANG)/meson-logs/setup.log; \
 	fi
 	$(call compile,$(CLANG))
+
+build-fuzz:
+	@export CC=clang-14; if [ ! -f $(FUZZ)/build.ninja ]; then \
+		echo "Configuring $(FUZZ)"; \
+		meson setup $(FUZZ) -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false \
+			>$(FUZZ).log 2>&1 || { tail -20 $(FUZZ).log; exit 1; }; \
+		mv $(FUZZ).log $(FUZZ)/meson-logs/setup.log; \
+	fi
+	$(call compile,$(FUZZ))
 
 check:
 	@tools/install-packages --try run build test
@@ -82,12 +91,7 @@ test: build-all
 
 fuzz:
 	@tools/install-packages --try build test
-	@export CC=clang-14; if [ ! -f $(FUZZ)/build.ninja ]; then \
-		meson setup $(FUZZ) -Dfuzz=true -Dtests=false -Db_sanitize=address,undefined -Db_lundef=false \
-			>$(FUZZ).log 2>&1 || { tail -20 $(FUZZ).log; exit 1; }; \
-		mv $(FUZZ).log $(FUZZ)/meson-logs/setup.log; \
-	fi
-	$(call compile,$(FUZZ))
+	@$(MAKE) --no-print-directory build-fuzz
 	@$(PYTHON) tools/fuzz $(FUZZ) $(FUZZ_SECONDS)
 
 tidy: build-all

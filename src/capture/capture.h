@@ -151,6 +151,19 @@ MUST_USE int capture_next(struct capture_reader *r, struct capture_packet *ret,
 const char *capture_interface_description(const struct capture_reader *r);
 void capture_reader_free(struct capture_reader **r);
 
+struct capture_frame { /* of a capture from anywhere */
+	int64_t stamp_ns;
+	const uint8_t *data; /* borrowed until the next call */
+	uint32_t len, wire_len;
+	uint16_t link; /* LINKTYPE_ value */
+};
+/* As capture_open and capture_next, fast, for captures of any program: classic pcap (micro- and
+ * nanoseconds, both byte orders) and pcapng, every link type; comments and the like are not read. */
+MUST_USE int capture_open_any(int fd, struct capture_reader **ret);
+MUST_USE int capture_next_any(struct capture_reader *r, struct capture_frame *ret);
+/* Bytes of the file behind us. */
+uint64_t capture_bytes_read(const struct capture_reader *r);
+
 /* ---- selecting -------------------------------------------------------------------------------- */
 
 #define CAPTURE_TERMS 128

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads pcapng, believing nothing: a block longer than 16 MiB, or whose two lengths differ, ends
+ * Reads pcapng and classic pcap, believing nothing: a block longer than 16 MiB, or whose two lengths differ, ends
  * the file; options are bounded by their block and packets by theirs; blocks of other kinds (simple
  * packets have no time and no flags, name resolution, custom ...) are stepped over. Several
  * sections in one file may differ in byte order.
@@ -15,10 +15,16 @@
 #define READ_MIN (256u << 10)
 #define INTERFACES_MAX 4096u
 #define COMMENT_MAX 512u
+#define READ_ANY (1u << 20)
+#define CLASSIC_US 0xa1b2c3d4u
+#define CLASSIC_NS 0xa1b23c4du
+#define CLASSIC_PATCHED 0xa1b2cd34u /* 24-byte packet headers, of an old patch to libpcap */
+#define CLASSIC_HEADER 24u
+#define CLASSIC_PACKET_MAX (1u << 20) /* longer ones are taken for damage */
 
 struct interface {
 	struct capture_interface about;
-	bool ethernet;
+	uint16_t link;
 	uint8_t resolution; /* as in if_tsresol */
 	int64_t offset_s;
 };
@@ -26,6 +32,11 @@ struct interface {
 struct capture_reader {
 	int fd;
 	bool swap, end, started;
+	bool classic, nanoseconds;
+	uint16_t link;       /* classic: of all packets */
+	uint32_t head;       /* classic: bytes before each packet */
+	int64_t last_ns;     /* stamp of the last packet, for those that have none */
+	uint64_t read_bytes; /* of the file, so far */
 	uint8_t *buf;
 	size_t cap, at, len;          /* window of the file: bytes at .. len are unread */
 	struct interface *interfaces; /* of all sections so far */
@@ -85,6 +96,7 @@ static int fill(struct capture_reader *r, size_t n)
 		if (got < 0)
 			return -errno;
 		r->end = got == 0;
+		r->read_bytes += (uint64_t)got;
 		r->len += (size_t)got;
 	}
 	if (r->len >= n)
@@ -175,8 +187,7 @@ static int add_interface(struct capture_reader *r, const struct block *b)
 		r->cap_interfaces = cap;
 	}
 	struct interface *i = &r->interfaces[r->n_interfaces++];
-	*i = (struct interface){.ethernet = get16(r, b->body) == LINKTYPE_ETHERNET,
-				.resolution = 6};
+	*i = (struct interface){.link = get16(r, b->body), .resolution = 6};
 	const uint8_t *at = b->body + 8, *end = b->body + b->len, *value;
 	uint16_t code, len;
 	while (next_option(r, &at, end, &code, &value, &len)) {
@@ -210,7 +221,9 @@ static int64_t stamp_of(const struct interface *i, uint64_t units)
 	return ns > INT64_MAX ? INT64_MAX : ns < 0 ? 0 : (int64_t)ns;
 }
 
-static int read_packet(struct capture_reader *r, const struct block *b, struct capture_packet *ret)
+/* The packet of a block, without its options. */
+static int packet_of(const struct capture_reader *r, const struct block *b,
+		     struct capture_packet *ret)
 {
 	if (b->len < 20)
 		return SKEP_EFORMAT;
@@ -226,7 +239,15 @@ static int read_packet(struct capture_reader *r, const struct block *b, struct c
 		.len = len,
 		.orig_len = get32(r, b->body + 16),
 	};
-	size_t padded = ((size_t)len + 3) & ~(size_t)3;
+	return 0;
+}
+
+static int read_packet(struct capture_reader *r, const struct block *b, struct capture_packet *ret)
+{
+	int err = packet_of(r, b, ret);
+	if (err != 0)
+		return err;
+	size_t padded = ((size_t)ret->len + 3) & ~(size_t)3;
 	const uint8_t *end = b->body + b->len, *value;
 	const uint8_t *at = padded < b->len - 20 ? ret->data + padded : end;
 	uint16_t code, n;
@@ -243,25 +264,56 @@ static int read_packet(struct capture_reader *r, const struct block *b, struct c
 	return 0;
 }
 
-int capture_open(int fd, struct capture_reader **ret)
+/* The header of a classic file; SKEP_EFORMAT: it is none. */
+static int learn_classic(struct capture_reader *r)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		r->swap = i == 1;
+		uint32_t m = get32(r, r->buf);
+		if (m != CLASSIC_US && m != CLASSIC_NS && m != CLASSIC_PATCHED)
+			continue;
+		int err = fill(r, CLASSIC_HEADER);
+		if (err != 0)
+			return err;
+		r->classic = true;
+		r->nanoseconds = m == CLASSIC_NS;
+		r->head = m == CLASSIC_PATCHED ? 24 : 16;
+		r->link = (uint16_t)get32(r, r->buf + 20); /* above: length of a checksum */
+		r->at = CLASSIC_HEADER;
+		return 0;
+	}
+	return SKEP_EFORMAT;
+}
+
+static int open_reader(int fd, size_t cap, bool classic_too, struct capture_reader **ret)
 {
 	struct capture_reader *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;
 	r->fd = fd;
-	r->cap = READ_MIN;
+	r->cap = cap;
 	r->buf = malloc(r->cap);
 	int err = r->buf != NULL ? fill(r, 12) : -ENOMEM;
-	if (err == 0 && get32(r, r->buf) != BLOCK_SECTION)
-		err = SKEP_EFORMAT;
-	if (err == 0)
+	if (err == 0 && get32(r, r->buf) == BLOCK_SECTION)
 		err = learn_order(r);
+	else if (err == 0)
+		err = classic_too ? learn_classic(r) : SKEP_EFORMAT;
 	if (err != 0) {
 		capture_reader_free(&r);
 		return err == SKEP_ENOTFOUND ? SKEP_ETRUNC : err;
 	}
 	*ret = r;
 	return 0;
+}
+
+int capture_open(int fd, struct capture_reader **ret)
+{
+	return open_reader(fd, READ_MIN, false, ret);
+}
+
+int capture_open_any(int fd, struct capture_reader **ret)
+{
+	return open_reader(fd, READ_ANY, true, ret);
 }
 
 int capture_next(struct capture_reader *r, struct capture_packet *ret,
@@ -277,7 +329,7 @@ int capture_next(struct capture_reader *r, struct capture_packet *ret,
 			err = read_packet(r, &b, &p);
 		if (err != 0)
 			return err;
-		if (b.type != BLOCK_PACKET || !r->interfaces[p.interface].ethernet)
+		if (b.type != BLOCK_PACKET || r->interfaces[p.interface].link != LINKTYPE_ETHERNET)
 			continue;
 		r->last = p.interface;
 		*ret = p;
@@ -285,6 +337,79 @@ int capture_next(struct capture_reader *r, struct capture_packet *ret,
 		return 0;
 	}
 	return err;
+}
+
+static int next_classic(struct capture_reader *r, struct capture_frame *ret)
+{
+	int err = fill(r, r->head);
+	if (err != 0)
+		return err;
+	uint32_t len = get32(r, r->buf + r->at + 8);
+	if (len > CLASSIC_PACKET_MAX)
+		return SKEP_EFORMAT;
+	err = fill(r, r->head + len);
+	if (err != 0)
+		return err;
+	const uint8_t *p = r->buf + r->at;
+	int64_t fraction = get32(r, p + 4);
+	ret->stamp_ns = get32(r, p) * NS_PER_SEC + (r->nanoseconds ? fraction : fraction * 1000);
+	ret->wire_len = get32(r, p + 12);
+	ret->data = p + r->head;
+	ret->len = len;
+	ret->link = r->link;
+	r->at += r->head + len;
+	return 0;
+}
+
+/* Simple packet blocks: of the section's first interface, without a time of their own. */
+static int simple_packet(const struct capture_reader *r, const struct block *b,
+			 struct capture_packet *ret)
+{
+	if (b->len < 4 || r->section_first >= r->n_interfaces)
+		return SKEP_EFORMAT;
+	uint32_t wire = get32(r, b->body);
+	*ret = (struct capture_packet){
+		.interface = r->section_first,
+		.stamp_ns = r->last_ns,
+		.data = b->body + 4,
+		.len = wire < b->len - 4 ? wire : b->len - 4,
+		.orig_len = wire,
+	};
+	return 0;
+}
+
+int capture_next_any(struct capture_reader *r, struct capture_frame *ret)
+{
+	struct capture_packet p;
+	struct block b;
+	int err;
+	if (r->classic)
+		return next_classic(r, ret);
+	while ((err = next_block(r, &b)) == 0) {
+		if (b.type == BLOCK_INTERFACE)
+			err = add_interface(r, &b);
+		else if (b.type == BLOCK_PACKET)
+			err = packet_of(r, &b, &p);
+		else if (b.type == BLOCK_SIMPLE)
+			err = simple_packet(r, &b, &p);
+		if (err != 0)
+			return err;
+		if (b.type != BLOCK_PACKET && b.type != BLOCK_SIMPLE)
+			continue;
+		r->last_ns = p.stamp_ns;
+		*ret = (struct capture_frame){.stamp_ns = p.stamp_ns,
+					      .data = p.data,
+					      .len = p.len,
+					      .wire_len = p.orig_len,
+					      .link = r->interfaces[p.interface].link};
+		return 0;
+	}
+	return err;
+}
+
+uint64_t capture_bytes_read(const struct capture_reader *r)
+{
+	return r->read_bytes - (r->len - r->at);
 }
 
 const char *capture_interface_description(const struct capture_reader *r)

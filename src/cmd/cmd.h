@@ -42,5 +42,7 @@ int cmd_events(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
 int cmd_image(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_rules(int argc, char **argv);
 
 #endif

@@ -16,6 +16,8 @@ const struct cmd_verb cmd_verbs[] = {
 	{"demo", cmd_demo, "play a break-in against the running lab"},
 	{"events", cmd_events, "search and follow events"},
 	{"pcap", cmd_pcap, "extract packets from the captures"},
+	{"inspect", cmd_inspect, "captures through the rule engine, events out"},
+	{"rules", cmd_rules, "check, list, count and update rules"},
 	{"guest", cmd_guest, "list guests, show credentials and consoles"},
 	{"image", cmd_image, "build and list guest images"},
 	{NULL, NULL, NULL},

@@ -47,7 +47,7 @@ void inspect_finish(struct inspect *i);
 void inspect_free(struct inspect **i);
 
 struct inspect_stats {
-	uint64_t frames, bytes, packets, decode_errors, apps[APP_PROTOS];
+	uint64_t frames, bytes, packets, decode_errors, alerts, dropped, apps[APP_PROTOS];
 	struct stream_stats stream;
 	struct rule_engine_stats engine;
 	struct slab_stats memory;

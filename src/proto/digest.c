@@ -209,6 +209,45 @@ void digest_md5(const void *data, size_t len, uint8_t ret[16])
 		ret[i] = (uint8_t)(h[i / 4] >> (8 * (i % 4)));
 }
 
+void md5_begin(struct md5 *s)
+{
+	*s = (struct md5){.h = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}};
+}
+
+void md5_add(struct md5 *s, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t have = s->total % 64;
+	s->total += len;
+	if (have != 0) {
+		size_t n = len < 64 - have ? len : 64 - have;
+		memcpy(s->block + have, p, n);
+		p += n;
+		len -= n;
+		if (have + n < 64)
+			return;
+		md5_block(s->h, s->block);
+	}
+	for (; len >= 64; p += 64, len -= 64)
+		md5_block(s->h, p);
+	if (len != 0)
+		memcpy(s->block, p, len);
+}
+
+void md5_end(struct md5 *s, uint8_t ret[16])
+{
+	static const uint8_t fill[64] = {0x80};
+	uint64_t bits = s->total * 8;
+	size_t have = s->total % 64;
+	uint8_t size[8];
+	for (unsigned i = 0; i < 8; i++)
+		size[i] = (uint8_t)(bits >> (8 * i));
+	md5_add(s, fill, have < 56 ? 56 - have : 120 - have);
+	md5_add(s, size, 8);
+	for (unsigned i = 0; i < 16; i++)
+		ret[i] = (uint8_t)(s->h[i / 4] >> (8 * (i % 4)));
+}
+
 void digest_hex(const uint8_t *data, size_t n, char *ret)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -17,6 +17,15 @@ void sha256_begin(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t len);
 void sha256_end(struct sha256 *s, uint8_t ret[32]);
 
+struct md5 {
+	uint32_t h[4];
+	uint64_t total;
+	uint8_t block[64];
+};
+void md5_begin(struct md5 *s);
+void md5_add(struct md5 *s, const void *data, size_t len);
+void md5_end(struct md5 *s, uint8_t ret[16]);
+
 /* Of one piece. */
 void digest_sha256(const void *data, size_t len, uint8_t ret[32]);
 void digest_sha1(const void *data, size_t len, uint8_t ret[20]);

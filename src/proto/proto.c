@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A flow's protocol: found, fed, changed, given up; and the list of its transactions. */
+#include "proto/ftp_priv.h"
 #include "proto/proto_priv.h"
 
 #include <errno.h>
@@ -45,6 +46,11 @@ void app_ctx_free(struct app_ctx **c)
 	free((*c)->scratch);
 	free(*c);
 	*c = NULL;
+}
+
+void app_ctx_set_stream(struct app_ctx *c, struct stream *s)
+{
+	c->stream = s;
 }
 
 struct app *app_open(struct app_ctx *c, struct stream_flow *f)
@@ -298,13 +304,16 @@ static void catch_up(struct app *a, unsigned dir, int64_t now_ns)
 static bool find(struct app *a, unsigned dir, const uint8_t *data, uint32_t len, unsigned flags,
 		 int64_t now_ns)
 {
-	if (a->first_dir == NO_DIR && len != 0)
+	if (a->first_dir == NO_DIR && len != 0) {
 		a->first_dir = (uint8_t)dir;
+		if (ftp_data_claim(a))
+			return true;
+	}
 	bool was_open = a->proto == APP_UNKNOWN;
 	if (!a->detected[dir] && !detect_side(a, dir, data, len, flags))
 		return a->proto != APP_UNKNOWN && len > 256; /* the other side's word is enough */
 	if (a->proto == APP_UNKNOWN) {
-		if (len <= DETECT_BYTES && (flags & (APP_EOF | APP_GAP)) == 0)
+		if (len <= DETECT_BYTES || !a->flow->tcp)
 			return false;
 		app_flow_event(a, FLOW_EVENT_SKIPPED); /* the other side keeps silent */
 		give_up(a);

@@ -114,6 +114,8 @@ struct app_conf {
 };
 MUST_USE int app_ctx_create(const struct app_conf *conf, struct slab *slab, struct app_ctx **ret);
 void app_ctx_free(struct app_ctx **c);
+/* Where FTP announces its data connections (kept by reference); without it they are not known. */
+void app_ctx_set_stream(struct app_ctx *c, struct stream *s);
 
 struct app { /* one flow; in stream_flow.app */
 	struct app_ctx *ctx;
@@ -197,6 +199,8 @@ bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n,
 /* Fills the EVE object of a transaction (the value of "http", "dns" ...); false: nothing to tell.
  * For alerts and for events of their own. answer: the response part (DNS is told twice). */
 bool app_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *ret_object);
+/* Fills the object "email" that stands beside "smtp"; false: there is none. */
+bool app_eve_email(const struct app_tx *tx, json_t *ret_object);
 /* Name of the protocol's event type and key in EVE: "http", "ftp", ...; NULL: none. */
 const char *app_eve_key(enum app_proto p);
 

@@ -9,6 +9,8 @@ struct app_ctx {
 	struct app_conf conf;
 	struct slab *slab;
 	uint8_t *scratch;       /* SCRATCH bytes for one call */
+	struct stream *stream;  /* FTP announces data connections there; NULL: nowhere */
+	void *ftp_expected;     /* ftp_data.c's own */
 	void *inflate, *brotli; /* http_body's own: decompression output and pools */
 };
 #define APP_SCRATCH 65536u

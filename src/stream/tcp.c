@@ -21,10 +21,12 @@ bool tcp_reuses(const struct slot *sl, const struct pkt *p, unsigned dir)
 {
 	const struct stream_flow *f = &sl->f;
 
-	if ((p->tcp.flags & (FL_SYN | FL_ACK | FL_RST | FL_FIN)) != FL_SYN)
+	if ((p->tcp.flags & (FL_SYN | FL_ACK | FL_RST)) != FL_SYN)
 		return false;
 	if (!f->tcp)
 		return dir == TO_CLIENT;
+	if (p->tcp.flags & FL_FIN)
+		return false;
 	return f->state >= STREAM_LAST_ACK && (dir == TO_CLIENT || p->tcp.seq != f->side[0].isn);
 }
 

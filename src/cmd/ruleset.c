@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rule files and variables, as people name them: files, folders, Suricata's own configuration. */
+#include "cmd/ruleset.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#define FILE_MOST ((size_t)256 << 20)
+#define VARS_MOST ((size_t)1 << 20)
+
+/* ---- files -------------------------------------------------------------------------------------- */
+
+int ruleset_add_file(struct ruleset_paths *p, const char *path)
+{
+	if (p->n == p->cap) {
+		size_t cap = p->cap > 0 ? p->cap * 2 : 16;
+		char **more = realloc(p->path, cap * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		p->path = more;
+		p->cap = cap;
+	}
+	p->path[p->n] = strdup(path);
+	if (p->path[p->n] == NULL)
+		return -ENOMEM;
+	p->n++;
+	return 0;
+}
+
+static bool ends_in(const char *name, const char *const *endings)
+{
+	size_t len = strlen(name);
+	for (; *endings != NULL; endings++) {
+		size_t n = strlen(*endings);
+		if (len > n && name[0] != '.' && strcmp(name + len - n, *endings) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int ruleset_add(struct ruleset_paths *p, const char *path, const char *const *endings)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return ruleset_add_file(p, path);
+	DIR *d = opendir(path);
+	if (d == NULL)
+		return -errno;
+	size_t first = p->n;
+	const struct dirent *e;
+	int err = 0;
+	while (err == 0 && (e = readdir(d)) != NULL) {
+		char full[PATH_MAX];
+		if (!ends_in(e->d_name, endings))
+			continue;
+		if (snprintf(full, sizeof(full), "%s/%s", path, e->d_name) >= (int)sizeof(full))
+			err = -ENAMETOOLONG;
+		else
+			err = ruleset_add_file(p, full);
+	}
+	closedir(d);
+	if (err != 0)
+		return err;
+	if (p->n == first)
+		return SKEP_ENOTFOUND;
+	qsort(p->path + first, p->n - first, sizeof(*p->path), by_name);
+	return 0;
+}
+
+void ruleset_paths_free(struct ruleset_paths *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->path[i]);
+	free(p->path);
+	*p = (struct ruleset_paths){.path = NULL};
+}
+
+int ruleset_read_file(const char *path, char **ret, size_t *ret_len)
+{
+	size_t len = 0, cap = 1u << 16;
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < FILE_MOST)
+		cap = (size_t)st.st_size + 2;
+	char *buf = malloc(cap);
+	int err = buf == NULL ? -ENOMEM : 0;
+	while (err == 0) {
+		ssize_t n = read(fd, buf + len, cap - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err = n < 0 ? -errno : 0;
+			break;
+		}
+		len += (size_t)n;
+		if (len + 1 < cap)
+			continue;
+		char *more = cap < FILE_MOST ? realloc(buf, cap * 2) : NULL;
+		err = more != NULL ? 0 : cap < FILE_MOST ? -ENOMEM : SKEP_ERANGE;
+		buf = more != NULL ? more : buf;
+		cap *= 2;
+	}
+	if (err != 0) {
+		free(buf);
+		return err;
+	}
+	buf[len] = '\0';
+	*ret = buf;
+	*ret_len = len;
+	return 0;
+}
+
+/* ---- loading ------------------------------------------------------------------------------------ */
+
+static void on_problem(void *ctx, const struct rule_problem *p)
+{
+	struct ruleset *r = ctx;
+	r->warnings += p->warning;
+	r->errors += !p->warning;
+	if (r->list != NULL) {
+		json_t *o = json_object();
+		json_object_set_new(o, "file", json_string(p->file));
+		json_object_set_new(o, "line", json_integer(p->line));
+		json_object_set_new(o, "column", json_integer(p->column));
+		json_object_set_new(o, "warning", json_boolean(p->warning));
+		json_object_set_new(o, "sid", p->sid != 0 ? json_integer(p->sid) : json_null());
+		char text[1024];
+		struct writer w = writer_of(text, sizeof(text));
+		write_escaped(&w, p->text, strlen(p->text));
+		json_object_set_new(o, "text", json_string(text));
+		json_array_append_new(r->list, o);
+		return;
+	}
+	if (r->errors + r->warnings > r->most)
+		return;
+	/* Rules come from strangers too: nothing of them reaches a terminal raw. */
+	char text[1024];
+	struct writer w = writer_of(text, sizeof(text));
+	write_fmt(&w, "%s:%u:%u: %s", p->file, p->line, p->column, p->warning ? "warning: " : "");
+	write_escaped(&w, p->text, strlen(p->text));
+	if (p->sid != 0)
+		write_fmt(&w, " (sid %u)", p->sid);
+	fprintf(stderr, "%s\n", text);
+}
+
+static int load_one(struct ruleset *r, const char *path, bool config)
+{
+	char *text;
+	size_t len;
+	int err = ruleset_read_file(path, &text, &len);
+	if (err != 0) {
+		r->unreadable++;
+		cmd_fail(1, "%s: %s", path,
+			 err == SKEP_ERANGE ? "too long: rule files have at most 256 MiB"
+					    : err_text(err));
+		return err == -ENOMEM ? err : 0;
+	}
+	r->files++;
+	err = config ? rule_set_read_config(r->set, path, text, len)
+		     : rule_set_read(r->set, path, text, len);
+	free(text);
+	return err;
+}
+
+static bool is_config(const char *path)
+{
+	size_t len = strlen(path);
+	return len > 7 && strcmp(path + len - 7, ".config") == 0;
+}
+
+int ruleset_load(struct ruleset *r, const struct ruleset_paths *p, const struct rule_set_conf *conf)
+{
+	struct rule_set_conf c = *conf;
+	c.problem = on_problem;
+	c.ctx = r;
+	int err = rule_set_create(&c, &r->set);
+	for (unsigned round = 0; round < 2; round++)
+		for (size_t i = 0; i < p->n && err == 0; i++)
+			if (is_config(p->path[i]) == (round == 0))
+				err = load_one(r, p->path[i], round == 0);
+	if (err == 0)
+		err = rule_set_finish(r->set);
+	if (r->list == NULL && r->errors + r->warnings > r->most)
+		fprintf(stderr, "... and %llu more; `skep rules check` lists them all\n",
+			(unsigned long long)(r->errors + r->warnings - r->most));
+	return err;
+}
+
+bool ruleset_cache_dir(char *ret, size_t size)
+{
+	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char parent[PATH_MAX];
+	if (base != NULL && base[0] == '/')
+		snprintf(parent, sizeof(parent), "%s", base);
+	else if (home != NULL && home[0] == '/')
+		snprintf(parent, sizeof(parent), "%s/.cache", home);
+	else
+		return false;
+	if (snprintf(ret, size, "%s/skep", parent) >= (int)size)
+		return false;
+	mkdir(parent, 0700);
+	mkdir(ret, 0700);
+	struct stat st;
+	/* A folder where others may write is no place for what we will believe. */
+	return stat(ret, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & 022) == 0;
+}
+
+/* ---- variables ---------------------------------------------------------------------------------- */
+
+struct vars_file {
+	const char *verb, *path;
+	struct rule_vars *vars;
+	uint64_t set;
+};
+
+static int set_var(struct vars_file *v, size_t line, bool ports, const char *name,
+		   const char *value)
+{
+	int err = rule_vars_set(v->vars, ports, name, value);
+	v->set++;
+	if (err == 0)
+		return 0;
+	if (err != SKEP_EFORMAT)
+		return cmd_fail(2, "%s: %s:%zu: %s: %s", v->verb, v->path, line, name,
+				err_text(err));
+	return cmd_fail(2, "%s: %s:%zu: %s: '%s' is no %s", v->verb, v->path, line, name, value,
+			ports ? "port or list of ports, like [80,8080:8090,!8085]"
+			      : "address or list of addresses, like [10.0.0.0/8,!10.1.0.0/16]");
+}
+
+static bool name_of_ports(const char *name)
+{
+	size_t len = strlen(name);
+	return len >= 5 &&
+	       (strcmp(name + len - 5, "PORTS") == 0 || strcmp(name + len - 5, "_PORT") == 0);
+}
+
+static int plain_line(struct vars_file *v, size_t number, char *line)
+{
+	line += strspn(line, " \t");
+	size_t len = strlen(line);
+	while (len > 0 && isspace((unsigned char)line[len - 1]))
+		line[--len] = '\0';
+	if (len == 0 || line[0] == '#')
+		return 0;
+	char *equals = strchr(line, '=');
+	size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789_");
+	if (equals == NULL || name == 0 || line + name + strspn(line + name, " \t") != equals)
+		return cmd_fail(2, "%s: %s:%zu: write NAME=value, like HOME_NET=[10.0.0.0/8]",
+				v->verb, v->path, number);
+	line[name] = '\0';
+	char *value = equals + 1 + strspn(equals + 1, " \t");
+	return set_var(v, number, name_of_ports(line), line, value);
+}
+
+static int plain_vars(struct vars_file *v, char *text)
+{
+	size_t number = 1;
+	int code = 0;
+	for (char *line = text; line != NULL && code == 0; number++) {
+		char *end = strchr(line, '\n');
+		if (end != NULL)
+			*end++ = '\0';
+		code = plain_line(v, number, line);
+		line = end;
+	}
+	return code;
+}
+
+static const char *scalar(const yaml_node_t *n)
+{
+	return n != NULL && n->type == YAML_SCALAR_NODE ? (const char *)n->data.scalar.value : NULL;
+}
+
+static yaml_node_t *member(yaml_document_t *d, const yaml_node_t *map, const char *key)
+{
+	if (map == NULL || map->type != YAML_MAPPING_NODE)
+		return NULL;
+	for (const yaml_node_pair_t *p = map->data.mapping.pairs.start;
+	     p < map->data.mapping.pairs.top; p++) {
+		const char *name = scalar(yaml_document_get_node(d, p->key));
+		if (name != NULL && strcmp(name, key) == 0)
+			return yaml_document_get_node(d, p->value);
+	}
+	return NULL;
+}
+
+static int yaml_group(struct vars_file *v, yaml_document_t *d, const yaml_node_t *group, bool ports)
+{
+	int code = 0;
+	if (group == NULL || group->type != YAML_MAPPING_NODE)
+		return 0;
+	for (const yaml_node_pair_t *p = group->data.mapping.pairs.start;
+	     p < group->data.mapping.pairs.top && code == 0; p++) {
+		const yaml_node_t *key = yaml_document_get_node(d, p->key);
+		const char *name = scalar(key);
+		const char *value = scalar(yaml_document_get_node(d, p->value));
+		size_t line = key != NULL ? key->start_mark.line + 1 : 0;
+		if (name == NULL || value == NULL)
+			code = cmd_fail(2,
+					"%s: %s:%zu: a group is written NAME: \"value\", with the "
+					"value in quotes",
+					v->verb, v->path, line);
+		else
+			code = set_var(v, line, ports, name, value);
+	}
+	return code;
+}
+
+static int yaml_vars(struct vars_file *v, const char *text, size_t len)
+{
+	yaml_parser_t parser;
+	yaml_document_t d;
+	if (!yaml_parser_initialize(&parser))
+		return cmd_fail(2, "%s: out of memory", v->verb);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	int code;
+	if (!yaml_parser_load(&parser, &d)) {
+		code = cmd_fail(2, "%s: %s:%zu:%zu: %s", v->verb, v->path,
+				parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+				parser.problem != NULL ? parser.problem : "no YAML");
+		yaml_parser_delete(&parser);
+		return code;
+	}
+	const yaml_node_t *vars = member(&d, yaml_document_get_root_node(&d), "vars");
+	code = yaml_group(v, &d, member(&d, vars, "address-groups"), false);
+	if (code == 0)
+		code = yaml_group(v, &d, member(&d, vars, "port-groups"), true);
+	if (code == 0 && v->set == 0)
+		code = cmd_fail(2,
+				"%s: %s sets no variable: it wants lines NAME=value, or YAML with "
+				"vars: address-groups and port-groups as in suricata.yaml",
+				v->verb, v->path);
+	yaml_document_delete(&d);
+	yaml_parser_delete(&parser);
+	return code;
+}
+
+/* NAME=value lines, if that is what the first line that says something looks like. */
+static bool is_plain(const char *text)
+{
+	for (;;) {
+		text += strspn(text, " \t\r\n");
+		if (*text != '#')
+			break;
+		text += strcspn(text, "\n");
+	}
+	size_t word = strcspn(text, "=:\n");
+	return text[word] == '=';
+}
+
+int ruleset_vars(const char *verb, const char *path, struct rule_vars **ret)
+{
+	struct vars_file v = {.verb = verb, .path = path};
+	char *text;
+	size_t len;
+	if (rule_vars_create(&v.vars) != 0)
+		return cmd_fail(1, "%s: out of memory", verb);
+	int code = 0;
+	if (path != NULL) {
+		int err = ruleset_read_file(path, &text, &len);
+		if (err != 0) {
+			code = cmd_fail(2, "%s: %s: %s", verb, path, err_text(err));
+		} else if (len > VARS_MOST) {
+			code = cmd_fail(2, "%s: %s: too long for a configuration", verb, path);
+			free(text);
+		} else {
+			code = is_plain(text) ? plain_vars(&v, text) : yaml_vars(&v, text, len);
+			free(text);
+		}
+	}
+	if (code != 0)
+		rule_vars_free(&v.vars);
+	else
+		*ret = v.vars;
+	return code;
+}
