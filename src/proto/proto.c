@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A flow's protocol: found, fed, changed, given up; and the list of its transactions. */
-#include "proto/ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 #include "proto/proto_priv.h"
 
 #include <errno.h>

@@ -191,6 +191,9 @@ int addr_set_parse(struct rule_pool *pool, const struct rule_vars *v, struct sli
 int port_set_parse(struct rule_pool *pool, const struct rule_vars *v, struct slice s,
 		   struct port_set *ret, struct expr_problem *p);
 MUST_USE int rule_vars_copy(const struct rule_vars *from, struct rule_vars **ret);
+/* Parts of rule_set_print: a test, the bytes of a content. */
+void print_test(const struct rule_set *s, const struct rule_test *t, struct writer *w);
+void print_bytes(struct writer *w, const uint8_t *bytes, uint32_t len);
 /* Gives threshold.config's lines to the rules they are about. */
 int read_apply_thresholds(struct rule_set *s);
 

@@ -57,6 +57,7 @@ struct tcb {
 	uint8_t n_queue, at_queue;
 	bool tfo, tfo_data, four, confirmed, rst_seen;
 	uint8_t rst_dir;
+	bool opened;  /* the handshake is over; the flow says so from the next packet on */
 	bool pending; /* stream_more has something */
 };
 

@@ -217,6 +217,13 @@ static void test_timeout(void **state)
 	assert_int_equal(send(b, 1, 0, 8, true), 1);
 	b->now = 20 * SEC + 1;
 	assert_int_equal(send(b, 1, 8, 8, false), 1);
+	/* The widest leap of time there is, and back. */
+	b->now = INT64_MIN;
+	assert_int_equal(send(b, 2, 0, 8, true), 1);
+	b->now = INT64_MAX;
+	assert_int_equal(send(b, 2, 8, 8, false), 1);
+	b->now = INT64_MIN;
+	assert_int_equal(send(b, 2, 0, 8, true), 2);
 	dissect_free(&b->d);
 }
 

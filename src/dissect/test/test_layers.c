@@ -267,14 +267,30 @@ static void test_tunnels(void **state)
 	tunnel(b, "7777 12b5 003c 0000 08000000 00000100 02*11 0800 " V4UDP, 17, TUNNEL_VXLAN, 4);
 	tunnel(b, "7777 17c1 002e 0000 0000 0800 00000100 " V4UDP, 17, TUNNEL_GENEVE, 4);
 	tunnel(b, "7777 0dd8 003a 0000 " V6UDP, 17, TUNNEL_TEREDO, 6);
-	tunnel(b, "7777 1000 004f 0000 0001 0000 00*8 0000 0000 00*3 " V6UDP, 17, TUNNEL_TEREDO, 6);
+	tunnel(b, "7777 0dd8 0042 0000 0000 1234 56789abc " V6UDP, 17, TUNNEL_TEREDO, 6);
+}
+
+static void test_teredo_ports(void **state)
+{
+	struct bed *b = *state;
+	struct dissect_conf conf = {.teredo_any = true};
+	struct dissect *d;
+	frame_ip4(&b->f, 17, "7777 1000 003a 0000 " V6UDP);
+	assert_int_equal(go(b, LINK_ETHERNET), 1);
+	assert_int_equal(dissect_create(&conf, &d), 0);
+	assert_int_equal(dissect_frame(d, LINK_ETHERNET, b->f.b, b->f.len, b->f.len, 0, 1, b->p),
+			 2);
+	dissect_free(&d);
+	frame_ip4(&b->f, 17, "0dd8 1000 003a 0000 " V6UDP); /* from the server */
+	assert_int_equal(go(b, LINK_ETHERNET), 2);
 }
 
 static void test_not_teredo(void **state)
 {
 	struct bed *b = *state;
-	/* A byte too many, a broken header inside, a next header of nothing. */
+	/* A byte too many, a broken header inside, a next header of nothing, authentication. */
 	static const char *const hex[] = {
+		"7777 0dd8 0047 0000 0001 0000 00*8 " V6UDP,
 		"7777 0dd8 003b 0000 " V6UDP "00",
 		"7777 0dd8 003a 0000 60000000 000a 1140 00*14 01 00*14 02 1111 2222 ffff 0000 4142",
 		"7777 0dd8 003a 0000 60000000 000a fe40 00*14 01 00*14 02 1111 2222 000a 0000 4142",
@@ -338,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_no_checksums),
 		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_teredo_ports),
 		cmocka_unit_test(test_not_teredo),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_unknown),

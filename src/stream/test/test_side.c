@@ -31,7 +31,7 @@ static void begin(struct stream_conf conf, size_t bytes)
 	conf.flows = 64;
 	talk_begin(&t, &conf, bytes);
 	talk_handshake(&t);
-	assert_true(t.r.flow->established);
+	assert_int_equal(t.r.flow->state, STREAM_ESTABLISHED);
 }
 
 static uint64_t used(void)

@@ -210,6 +210,24 @@ static void test_done(void **state)
 	talk_end(&t);
 }
 
+/* What was blocked holds nothing. */
+static void test_dead(void **state)
+{
+	struct slab_stats st;
+
+	(void)state;
+	begin((struct stream_conf){0});
+	talk_handshake(&t);
+	t.lazy = true;
+	talk_text(&t, TO_SERVER, 1, 1, "evil");
+	t.r.flow->dead = true;
+	talk_text(&t, TO_SERVER, 5, 1, "more");
+	assert_false(t.r.added);
+	slab_read_stats(t.slab, &st);
+	assert_int_equal(st.used, 0);
+	talk_end(&t);
+}
+
 static void test_expectations(void **state)
 {
 	struct addr a = ip(1), b = ip(2);
@@ -260,10 +278,11 @@ static void test_settings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_ways),    cmocka_unit_test(test_icmp),
-		cmocka_unit_test(test_unfit),        cmocka_unit_test(test_time_outs),
-		cmocka_unit_test(test_full),         cmocka_unit_test(test_done),
-		cmocka_unit_test(test_expectations), cmocka_unit_test(test_settings)};
+		cmocka_unit_test(test_both_ways), cmocka_unit_test(test_icmp),
+		cmocka_unit_test(test_unfit),     cmocka_unit_test(test_time_outs),
+		cmocka_unit_test(test_full),      cmocka_unit_test(test_done),
+		cmocka_unit_test(test_dead),      cmocka_unit_test(test_expectations),
+		cmocka_unit_test(test_settings)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMTP: one transaction per mail. Commands and replies are lines; what stands between DATA and the
  * lonely dot goes to mime.c. */
-#include "proto/mime.h"
+#include "proto/mail/mime.h"
 
 #include <ctype.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FTP's data connections: known by what the control connection announced, never by their content. */
-#include "proto/ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 
 #define EXPECTED 256u /* announcements that are remembered at once */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMB1 (MS-CIFS, MS-SMB): words and bytes, some commands chained. */
-#include "proto/smb.h"
+#include "proto/smb/smb.h"
 
 #define HEAD 32u
 #define CHAIN 8u

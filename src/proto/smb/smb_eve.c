@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What SMB's transactions tell in events. */
-#include "proto/smb.h"
+#include "proto/smb/smb.h"
 
 static const char *const smb2_commands[] = {"SMB2_COMMAND_NEGOTIATE_PROTOCOL",
 					    "SMB2_COMMAND_SESSION_SETUP",

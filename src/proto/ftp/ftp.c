@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* FTP's control connection: one transaction per command with all its replies. */
-#include "proto/ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 
 #include <ctype.h>
 

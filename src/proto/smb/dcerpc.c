@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DCE/RPC: one transaction per call, put together from its fragments; binds name the interfaces. */
-#include "proto/dcerpc.h"
+#include "proto/smb/dcerpc.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Mail text: RFC 5322 headers and RFC 2045 parts. */
-#include "proto/mime.h"
+#include "proto/mail/mime.h"
 
 #define LINE_LIMIT 998u /* RFC 5322 */
 #define ENC_LIMIT 76u   /* RFC 2045 */

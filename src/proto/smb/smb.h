@@ -4,7 +4,7 @@
 #ifndef SKEP_PROTO_SMB_H
 #define SKEP_PROTO_SMB_H
 
-#include "proto/dcerpc.h"
+#include "proto/smb/dcerpc.h"
 
 #define SMB_TREES 32u
 #define SMB_FILES 64u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMB2 and SMB3 (MS-SMB2). Offsets in messages count from the header's first byte. */
-#include "proto/smb.h"
+#include "proto/smb/smb.h"
 
 #define HEAD 64u
 #define PIPE_TRANSCEIVE 0x0011c017u

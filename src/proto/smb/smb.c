@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SMB's records over TCP, and what both generations of it share. */
-#include "proto/smb.h"
+#include "proto/smb/smb.h"
 
 #define WHOLE (72u * 1024) /* longer records are not waited for */
 #define LOOK 512u          /* of those, so many bytes are */
