@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A flow's protocol: found, fed, changed, given up; and the list of its transactions. */
-#include "proto/ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 #include "proto/proto_priv.h"
 
 #include <errno.h>
@@ -174,7 +174,7 @@ static void give_up(struct app *a)
 /* Protocols in which the client speaks first: a flow that begins with the server is not taken. */
 static bool client_first(unsigned proto)
 {
-	return proto == APP_HTTP || proto == APP_TLS || proto == APP_DCERPC || proto == APP_HTTP2;
+	return proto == APP_HTTP || proto == APP_TLS || proto == APP_DCERPC;
 }
 
 static void settle_on(struct app *a, enum app_proto proto)
@@ -183,7 +183,8 @@ static void settle_on(struct app *a, enum app_proto proto)
 		app_flow_event(a, a->expect == APP_TLS ? FLOW_EVENT_NO_TLS_AFTER_STARTTLS
 						       : FLOW_EVENT_UNEXPECTED);
 	a->expect = APP_UNKNOWN;
-	if (a->first_dir == TO_CLIENT && client_first(proto) && !a->reversed) {
+	if (a->first_dir == TO_CLIENT && client_first(proto) && !a->reversed &&
+	    a->before == APP_UNKNOWN) { /* after an upgrade either side may begin */
 		app_flow_event(a, FLOW_EVENT_WRONG_DIRECTION);
 		give_up(a);
 		return;

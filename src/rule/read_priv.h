@@ -89,7 +89,7 @@ struct reading {
 	const char *list_named; /* the keyword that said so */
 	int content;            /* the last content, index in m; -1: none */
 	bool sticky;            /* a buffer was named and holds */
-	bool has_sid, has_fast, in_threshold;
+	bool has_sid, has_fast;
 	uint32_t n_options, n_m, n_lists, n_tests, n_sets, n_thresholds, n_references, n_metadata;
 	struct read_option options[READ_OPTIONS];
 	struct read_match m[READ_MATCHES];
@@ -138,8 +138,9 @@ int read_content_bytes(struct reading *r, struct slice v, uint32_t *ret_len);
 /* Number that the set gives to the name of a bit or counter. */
 int read_bit(struct reading *r, struct slice name, uint16_t *ret);
 
-/* The list of a buffer, found or made; -1: failed. */
+/* The list of a buffer, found or made; a new one in any case. -1: failed. */
 int read_list(struct reading *r, unsigned buffer);
+int read_list_new(struct reading *r, unsigned buffer);
 /* A new match at the end of list; NULL: failed. */
 struct match *read_match_add(struct reading *r, int list, enum match_kind kind);
 struct rule_test *read_test_add(struct reading *r, enum test_kind kind);
@@ -190,6 +191,9 @@ int addr_set_parse(struct rule_pool *pool, const struct rule_vars *v, struct sli
 int port_set_parse(struct rule_pool *pool, const struct rule_vars *v, struct slice s,
 		   struct port_set *ret, struct expr_problem *p);
 MUST_USE int rule_vars_copy(const struct rule_vars *from, struct rule_vars **ret);
+/* Parts of rule_set_print: a test, the bytes of a content. */
+void print_test(const struct rule_set *s, const struct rule_test *t, struct writer *w);
+void print_bytes(struct writer *w, const uint8_t *bytes, uint32_t len);
 /* Gives threshold.config's lines to the rules they are about. */
 int read_apply_thresholds(struct rule_set *s);
 
@@ -197,7 +201,7 @@ int read_apply_thresholds(struct rule_set *s);
 
 kw_fn kw_content, kw_modifier, kw_buffer, kw_nocase, kw_position, kw_fast_pattern, kw_starts,
 	kw_ends, kw_rawbytes, kw_replace, kw_pkt_data, kw_base64_data, kw_absent, kw_bsize,
-	kw_entropy, kw_value_content, kw_sip_list, kw_js_data;
+	kw_entropy, kw_value_content, kw_sip_list, kw_js_data, kw_word;
 kw_fn kw_pcre, kw_transform;
 kw_fn kw_byte_test, kw_byte_jump, kw_byte_extract, kw_byte_math, kw_isdataat, kw_base64_decode,
 	kw_ber, kw_asn1;

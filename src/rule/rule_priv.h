@@ -189,6 +189,7 @@ struct rule_list {
 	uint32_t n;
 	struct match *m;
 	char *header;     /* Snort 3's http_header:field name, lower case; NULL: none */
+	uint8_t dirs;     /* of a '=>' rule: BUFFER_TS or BUFFER_TC, to look at one only; 0: any */
 	bool base64_data; /* the rest matches what the last base64_decode made of another list */
 };
 

@@ -58,8 +58,7 @@ static void pass(struct bed *b, enum layer layer)
 		must(dissect_create(&conf, &d) == 0, "dissect");
 	}
 	if (layer >= PIPELINE) {
-		struct inspect_conf conf = {.app = {.hash_files = layer >= EVENTS}};
-		conf.rules = layer == RULES ? b->rules : NULL;
+		struct inspect_conf conf = {.rules = layer == RULES ? b->rules : NULL};
 		if (layer >= EVENTS) {
 			struct eve_conf ec = {.fd = null, .rules = conf.rules};
 			must(eve_create(&ec, &e) == 0, "eve");

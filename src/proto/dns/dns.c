@@ -279,6 +279,16 @@ static void dns_close(struct app *a)
 	a->state = NULL;
 }
 
+/* After a gap: could a message of this size begin with this head? Asks nothing of what comes later, so
+ * that the answer is the same however the data are cut. */
+static bool head_likely(const uint8_t *d, uint32_t size, unsigned dir)
+{
+	uint16_t flags = load_be16(d + 2);
+	uint32_t records = (uint32_t)load_be16(d + 6) + load_be16(d + 8) + load_be16(d + 10);
+	return (flags & 0x7840) == 0 && ((flags & 0x8000) != 0) == (dir == TO_CLIENT) &&
+	       load_be16(d + 4) == 1 && size >= 17 + records * 11;
+}
+
 static uint32_t dns_feed(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 			 unsigned flags, int64_t now_ns)
 {
@@ -292,15 +302,15 @@ static uint32_t dns_feed(struct app *a, unsigned dir, const uint8_t *data, uint3
 		return len;
 	}
 	uint32_t at = 0;
-	bool response;
 	while (len - at >= 2) {
 		uint32_t size = load_be16(data + at), have = len - at - 2;
-		if (s->lost[dir]) { /* begins again where a message seems to begin */
+		if (s->lost[dir]) { /* byte by byte to where a message seems to begin */
 			if (have < 12)
 				return at;
-			if (!dns_looks(data + at + 2, have < size ? have : size, have < size, false,
-				       &response))
-				return len;
+			if (!head_likely(data + at + 2, size, dir)) {
+				at++;
+				continue;
+			}
 			s->lost[dir] = false;
 		}
 		if (have < size)
@@ -314,20 +324,23 @@ static uint32_t dns_feed(struct app *a, unsigned dir, const uint8_t *data, uint3
 
 /* ---- what rules ask ----------------------------------------------------------------------------------- */
 
-/* A name inside a record's data, for dns.response.rrname; decoded into the context's scratch. */
-static bool data_name(const struct app *a, const struct dns_tx *t, const struct dns_rr *r,
-		      struct span *ret)
+/* Does the record's data hold a name? Told by its type, so that counting names costs nothing. */
+static bool names_one(const struct dns_rr *r)
 {
-	uint32_t skip = r->type == DNS_MX ? 2 : r->type == DNS_SRV ? 6 : 0;
+	return r->data_len != 0 &&
+	       (r->type == DNS_CNAME || r->type == DNS_PTR || r->type == DNS_NS ||
+		r->type == DNS_MX || r->type == DNS_SOA || r->type == DNS_SRV);
+}
+
+/* That name, decoded into the context's scratch; empty if it is broken. */
+static struct span data_name(const struct app *a, const struct dns_tx *t, const struct dns_rr *r)
+{
+	uint32_t skip = r->type == DNS_MX ? 2 : r->type == DNS_SRV ? 6 : 0, n = 0;
 	unsigned trouble = 0;
-	bool named = r->type == DNS_CNAME || r->type == DNS_PTR || r->type == DNS_NS ||
-		     r->type == DNS_MX || r->type == DNS_SOA || r->type == DNS_SRV;
-	if (!named || r->data_len <= skip)
-		return false;
-	if (dns_name(t->msg, t->len, r->data + skip, a->ctx->scratch, &ret->len, &trouble) == 0)
-		return false;
-	ret->data = a->ctx->scratch;
-	return true;
+	if (r->data_len <= skip ||
+	    dns_name(t->msg, t->len, r->data + skip, a->ctx->scratch, &n, &trouble) == 0)
+		n = 0;
+	return (struct span){a->ctx->scratch, n};
 }
 
 /* The index-th name of the sections first..last; with data: also names that records give. */
@@ -342,14 +355,10 @@ static int nth(const struct app *a, const struct dns_tx *t, unsigned first, unsi
 			*ret = (struct span){t->names + r->name, r->name_len};
 			return 0;
 		}
-		if (!data)
-			continue;
-		struct span s;
-		if (index == 0 && data_name(a, t, r, &s)) {
-			*ret = s;
+		if (data && names_one(r) && index-- == 0) {
+			*ret = data_name(a, t, r);
 			return 0;
 		}
-		index -= index != 0 && data_name(a, t, r, &s) ? 1 : 0;
 	}
 	return 1;
 }

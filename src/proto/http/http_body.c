@@ -121,11 +121,6 @@ static enum step by_length(struct http_conn *c, unsigned dir, struct http_in *in
 	return STEP_ON;
 }
 
-static bool chunk_blank(uint8_t ch)
-{
-	return http_is_space(ch);
-}
-
 /* No chunk begins here after all: what follows is the body as it stands. */
 static enum step not_chunked(struct http_conn *c, unsigned dir)
 {
@@ -140,9 +135,10 @@ static enum step chunk_line(struct http_conn *c, unsigned dir, struct http_in *i
 {
 	struct http_side *s = &c->side[dir];
 	const uint8_t *p = in->at, *end = in->end;
-	while (p != end && chunk_blank(*p))
+	while (p != end && http_is_space(*p))
 		p++;
 	if (p == end) {
+		s->tx->msg[dir].wire_len += (uint64_t)(end - in->at);
 		in->at = end;
 		return STEP_MORE;
 	}
@@ -164,7 +160,6 @@ static enum step chunk_line(struct http_conn *c, unsigned dir, struct http_in *i
 	s->tx->msg[dir].wire_len += (uint64_t)(next - in->at);
 	in->at = next;
 	s->left = n;
-	s->first_chunk = false;
 	s->scanned = 0;
 	s->bare_lf = s->pending = false;
 	s->state = n != 0 ? ST_CHUNK_DATA : ST_TRAILER;

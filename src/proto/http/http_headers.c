@@ -206,7 +206,7 @@ static bool fold(struct http_conn *c, unsigned dir, const uint8_t *line, uint32_
 		event(s, dir, EV_REQ_FOLDING, EV_RES_FOLDING);
 		return false;
 	}
-	while (len != 0 && http_is_lws(*line))
+	while (len != 0 && (http_is_lws(*line) || *line == 0))
 		line++, len--;
 	if (s->hold.len + len > HTTP_LINE_MAX * 2)
 		return true;
@@ -242,7 +242,7 @@ static void take_header_line(struct http_conn *c, unsigned dir, uint32_t off, ui
 	struct http_side *s = &c->side[dir];
 	struct http_msg *m = &s->tx->msg[dir];
 	const uint8_t *line = m->text.p + off;
-	if (len != 0 && http_is_lws(*line) && fold(c, dir, line, len))
+	if (len != 0 && (http_is_lws(*line) || *line == 0) && fold(c, dir, line, len))
 		return;
 	hold_ends(c, dir);
 	s->hold.off = off;
@@ -289,7 +289,10 @@ enum step http_take_headers(struct http_conn *c, unsigned dir, struct http_in *i
 			m->raw.off = m->raw.len == 0 ? m->text.len - total : m->raw.off;
 			m->raw.len += total;
 		}
+		bool cr_alone = len == 0 && in->at[total - 1] == '\r';
 		in->at += total;
+		if (cr_alone) /* a stray CR is no empty line */
+			continue;
 		if (len == 0 || end) {
 			s->skip_crlf = s->lf_cr;
 			hold_ends(c, dir);

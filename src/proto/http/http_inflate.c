@@ -9,10 +9,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#define HEAD_MAX 512u  /* first bytes of a layer, kept for another attempt */
-#define HELD_MAX 256u  /* what they decode to */
-#define COMMIT_IN 48u  /* so many bytes must be read without error, */
-#define COMMIT_OUT 64u /* or so many come out */
+#define HEAD_MAX 512u /* first bytes of a layer, kept for another attempt */
+#define COMMIT_IN 48u /* so many of them must be read without error, */
+#define HELD_MAX 256u /* or so many come out. No other way looks at more: cuts decide nothing */
 #define OUT_MAX 4096u
 #define BOMB_LEAST (1024u * 1024u)
 #define BOMB_RATIO 2048u
@@ -162,8 +161,10 @@ static void run(struct http_conn *c, unsigned dir, unsigned layer)
 		l->state = LAYER_TAIL;
 		l->tail = l->gzip ? 8 : 4;
 		l->n_next = 0;
-	} else if (r != Z_OK && r != Z_BUF_ERROR) {
-		pass(c, dir, layer, l->z.next_in, l->z.avail_in);
+	} else if (r != Z_OK && r != Z_BUF_ERROR) { /* broken in the middle: the rest is lost */
+		l->state = LAYER_TAIL;
+		l->gzip = false;
+		app_tx_event(&s->tx->tx, EV_GZIP_FAILED);
 	}
 }
 
@@ -184,14 +185,16 @@ static enum attempt try_way(struct http_conn *c, struct http_layer *l, unsigned 
 	if (!z_begin(c, l))
 		return ATTEMPT_FAILED;
 	l->z.next_in = l->head + at;
-	l->z.avail_in = l->head_len - at;
+	uint32_t all = l->head_len - at, some = all < COMMIT_IN ? all : COMMIT_IN;
+	l->z.avail_in = some;
 	l->z.next_out = held;
 	l->z.avail_out = HELD_MAX;
 	int r = inflate(&l->z, Z_SYNC_FLUSH);
 	*ret_held = HELD_MAX - l->z.avail_out;
 	if (r != Z_OK && r != Z_STREAM_END && r != Z_BUF_ERROR)
 		return ATTEMPT_FAILED;
-	if (r == Z_STREAM_END || *ret_held >= COMMIT_OUT || l->head_len - at >= COMMIT_IN)
+	l->z.avail_in += all - some;
+	if (r == Z_STREAM_END || *ret_held == HELD_MAX || some == COMMIT_IN)
 		return ATTEMPT_WORKS;
 	if (!last)
 		return ATTEMPT_WAIT;
@@ -204,7 +207,7 @@ static uint32_t decide(struct http_conn *c, unsigned dir, unsigned layer, const 
 {
 	struct http_layer *l = c->side[dir].layers[layer];
 	uint32_t take = HEAD_MAX - l->head_len < n ? HEAD_MAX - l->head_len : n, held_len;
-	uint8_t held[HELD_MAX];
+	uint8_t held[HELD_MAX], held_head[HEAD_MAX];
 	memcpy(l->head + l->head_len, p, take);
 	l->head_len += (uint16_t)take;
 	for (unsigned k = 0; k < 4; k++) {
@@ -219,13 +222,13 @@ static uint32_t decide(struct http_conn *c, unsigned dir, unsigned layer, const 
 		run(c, dir, layer);
 		if (l->state != LAYER_TAIL || l->z.avail_in == 0)
 			return take;
-		/* what lies behind the end goes round again; the trailer may have begun before p */
+		/* what lies behind the end goes round again; it may have begun before p */
 		uint32_t rest = l->z.avail_in;
-		if (rest > take) {
-			l->tail -= rest - take < l->tail ? (uint8_t)(rest - take) : l->tail;
-			rest = take;
-		}
-		return take - rest;
+		if (rest <= take)
+			return take - rest;
+		memcpy(held_head, l->z.next_in, rest);
+		http_layers_push(c, dir, layer, held_head, rest);
+		return take;
 	}
 	pass(c, dir, layer, l->head, l->head_len);
 	return take;

@@ -189,11 +189,10 @@ struct http_parts; /* http_multipart.c */
 
 struct http_side {
 	uint8_t state;
-	bool bare_lf;   /* the last line ended in LF alone: a CR now belongs to it */
-	bool lf_cr;     /* and the last but one in LF CR */
-	bool skip_crlf; /* LF CR CR LF CR LF ends the headers twice */
-	bool pending;   /* hold is a header that may be folded on */
-	bool first_chunk;
+	bool bare_lf;         /* the last line ended in LF alone: a CR now belongs to it */
+	bool lf_cr;           /* and the last but one in LF CR */
+	bool skip_crlf;       /* LF CR CR LF CR LF ends the headers twice */
+	bool pending;         /* hold is a header that may be folded on */
 	bool hold_done;       /* framing is doubtful: what follows decides */
 	bool mid_line;        /* ST_AFTER: inside a line that belongs to the message */
 	uint32_t scanned;     /* bytes of the rest that hold no line end */

@@ -245,7 +245,6 @@ static void framing(struct http_conn *c)
 	http_body_begin(c, TO_SERVER);
 	if (chunked) {
 		s->state = ST_CHUNK_LINE;
-		s->first_chunk = true;
 	} else if (n != 0) {
 		s->state = ST_BODY_LENGTH;
 	} else {

@@ -210,7 +210,6 @@ static void chunked_begins(struct http_conn *c, struct http_msg *m, struct span 
 	if (m->version != 11)
 		event(c, EV_CHUNKED_OLD_PROTO);
 	s->state = ST_CHUNK_LINE;
-	s->first_chunk = true;
 }
 
 static void length_begins(struct http_conn *c, struct http_msg *m, struct span cl)

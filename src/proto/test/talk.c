@@ -161,3 +161,84 @@ char *talk_tell(const struct talk *t)
 	fclose(out);
 	return text;
 }
+
+char *talk_run(enum app_proto proto, bool tcp, const struct said *s, uint32_t n, uint32_t cut)
+{
+	struct talk t;
+	talk_open(&t, proto, tcp);
+	for (uint32_t i = 0; i < n; i++) {
+		if (s[i].data == NULL)
+			talk_gap(&t, s[i].dir, s[i].len);
+		else
+			talk_say(&t, s[i].dir, s[i].data, s[i].len, cut);
+	}
+	if (tcp)
+		talk_end(&t);
+	char *text = talk_tell(&t);
+	talk_close(&t);
+	return text;
+}
+
+char *talk_cuts(enum app_proto proto, const struct said *s, uint32_t n)
+{
+	static const uint32_t cuts[] = {1, 2, 3, 5, 7, 16, 100, 1000, 4095};
+	char *whole = talk_run(proto, true, s, n, 0);
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		char *text = talk_run(proto, true, s, n, cuts[i]);
+		if (strcmp(text, whole) != 0)
+			fprintf(stderr, "cut at %u:\n%s\nwhole:\n%s\n", cuts[i], text, whole);
+		must(strcmp(text, whole) == 0);
+		free(text);
+	}
+	for (uint32_t i = 0; i < n; i++) { /* ends early */
+		struct said *some = malloc((i + 1) * sizeof(*some));
+		must(some != NULL);
+		memcpy(some, s, (i + 1) * sizeof(*some));
+		uint32_t step = s[i].len / 500 + 1;
+		for (uint32_t len = 0; s[i].data != NULL && len < s[i].len; len += step) {
+			some[i].len = len;
+			free(talk_run(proto, true, some, i + 1, 0));
+		}
+		free(some);
+	}
+	return whole;
+}
+
+static void fuzz_records(struct talk *t, const uint8_t *data, size_t size, uint32_t cut)
+{
+	while (size > 3) {
+		uint32_t n = load_be16(data + 1);
+		uint8_t flags = data[0];
+		data += 3;
+		size -= 3;
+		if (n > size)
+			n = (uint32_t)size;
+		if ((flags & 0x82) == 0x82) {
+			talk_gap(t, flags & 1, n + 1);
+			continue;
+		}
+		talk_say(t, flags & 1, data, n, cut);
+		data += n;
+		size -= n;
+	}
+}
+
+void talk_fuzz(enum app_proto tcp, enum app_proto other, const uint8_t *data, size_t size)
+{
+	char *text[2];
+	if (size < 1)
+		return;
+	bool second = (data[0] & 1) != 0, stream = !second || other != tcp;
+	for (unsigned i = 0; i < 2; i++) {
+		struct talk t;
+		talk_open(&t, second ? other : tcp, stream);
+		fuzz_records(&t, data + 1, size - 1, i == 0 ? 0 : (data[0] >> 1) % 16u + 1);
+		if (stream)
+			talk_end(&t);
+		text[i] = talk_tell(&t);
+		talk_close(&t);
+	}
+	must(strcmp(text[0], text[1]) == 0);
+	free(text[0]);
+	free(text[1]);
+}

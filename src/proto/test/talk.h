@@ -27,4 +27,22 @@ void talk_close(struct talk *t);
 /* Everything that all transactions tell; the caller frees. */
 char *talk_tell(const struct talk *t);
 
+struct said {
+	unsigned dir;
+	const void *data;
+	uint32_t len;
+};
+#define SAY(dir, text)                      \
+	{                                   \
+		dir, text, sizeof(text) - 1 \
+	}
+/* Says it all, ends, and tells; the caller frees. */
+char *talk_run(enum app_proto proto, bool tcp, const struct said *s, uint32_t n, uint32_t cut);
+/* Aborts if the result depends on how what is said is cut; or if any beginning of it does harm.
+ * Returns the result; the caller frees. */
+char *talk_cuts(enum app_proto proto, const struct said *s, uint32_t n);
+/* One input of a fuzz target: options, then records of direction and flags (1), length (2), bytes.
+ * Aborts if cutting the pieces otherwise changes what comes out. */
+void talk_fuzz(enum app_proto tcp, enum app_proto other, const uint8_t *data, size_t size);
+
 #endif

@@ -322,7 +322,15 @@ int kw_urilen(struct reading *r, const struct keyword *k, struct slice v)
 	(void)k;
 	struct slice number = slice_cut(&v, ',');
 	struct rule_number n;
-	int e = read_number(r, number, 65535, &n);
+	uint64_t lo = 0, hi = 0;
+	struct slice b = number, a = slice_cut(&b, '<');
+	int e = 0;
+	/* Snort 2 counts both ends in, Suricata neither: N<>N+1 can only mean the former. */
+	if (b.len > 1 && b.at[0] == '>' && slice_u64(a, 65535, &lo) &&
+	    slice_u64(slice_trim((struct slice){b.at + 1, b.len - 1}), 65535, &hi) && hi == lo + 1)
+		n = (struct rule_number){.op = 'R', .lo = lo, .hi = hi};
+	else
+		e = read_number(r, number, 65535, &n);
 	bool norm = false, raw = false;
 	if (e == 0 && v.at != NULL) {
 		struct slice how = slice_trim(v);

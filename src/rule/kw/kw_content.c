@@ -13,7 +13,7 @@ enum position { POS_OFFSET, POS_DEPTH, POS_DISTANCE, POS_WITHIN };
 
 /* ---- lists -------------------------------------------------------------------------------------- */
 
-static int new_list(struct reading *r, unsigned buffer)
+int read_list_new(struct reading *r, unsigned buffer)
 {
 	if (r->n_lists == READ_LISTS) {
 		read_fail(r, r->at, "more than %u buffers", READ_LISTS);
@@ -28,10 +28,11 @@ int read_list(struct reading *r, unsigned buffer)
 {
 	for (uint32_t i = r->n_lists; i-- > 0;) {
 		const struct rule_list *l = &r->lists[i];
-		if (l->buffer == buffer && l->n_transforms == 0 && l->header == NULL)
+		if (l->buffer == buffer && l->n_transforms == 0 && l->header == NULL &&
+		    l->dirs == 0)
 			return (int)i;
 	}
-	return new_list(r, buffer);
+	return read_list_new(r, buffer);
 }
 
 struct match *read_match_add(struct reading *r, int list, enum match_kind kind)
@@ -379,6 +380,8 @@ static int header_field(struct reading *r, struct slice v)
 		if (known)
 			continue;
 		bool headers = r->kw->arg == BUF_HTTP_HEADER || r->kw->arg == BUF_HTTP_HEADER_RAW;
+		if (r->kw->dialects == SURICATA)
+			return read_fail(r, name.at, "%s takes no value", r->kw->name);
 		if (!slice_is(name, "field") || one.len == 0 || !headers)
 			return read_fail(r, name.at, "%s: '%.*s' is not supported", r->kw->name,
 					 (int)(name.len < 40 ? name.len : 40), name.at);
@@ -388,7 +391,7 @@ static int header_field(struct reading *r, struct slice v)
 		for (char *c = field; *c != '\0'; c++)
 			*c = (char)tolower((unsigned char)*c);
 		if (r->lists[r->list].n > 0)
-			r->list = new_list(r, r->kw->arg);
+			r->list = read_list_new(r, r->kw->arg);
 		if (r->list < 0)
 			return SKEP_EFORMAT;
 		r->lists[r->list].header = field;
@@ -400,7 +403,10 @@ static int begin_buffer(struct reading *r, unsigned buffer)
 {
 	r->list_named = r->at;
 	const struct app_buffer_row *row = app_buffer_row((enum app_buffer)buffer);
-	r->list = (row->flags & BUFFER_MANY) != 0 ? new_list(r, buffer) : read_list(r, buffer);
+	/* One instance must hold all that follows a name, except that file_data is written again and
+	 * again for the same file. */
+	bool anew = (row->flags & BUFFER_MANY) != 0 && buffer != BUF_FILE_DATA;
+	r->list = anew ? read_list_new(r, buffer) : read_list(r, buffer);
 	r->sticky = true;
 	return r->list < 0 ? SKEP_EFORMAT : 0;
 }
@@ -411,16 +417,36 @@ int kw_buffer(struct reading *r, const struct keyword *k, struct slice v)
 	int e = begin_buffer(r, k->arg);
 	if (e < 0 || v.len == 0)
 		return e;
-	return header_field(r, v);
+	bool server = slice_is(v, "to_server") || slice_is(v, "toserver");
+	bool client = slice_is(v, "to_client") || slice_is(v, "toclient");
+	if (!server && !client)
+		return header_field(r, v);
+	const struct app_buffer_row *row = app_buffer_row((enum app_buffer)k->arg);
+	unsigned both = BUFFER_TS | BUFFER_TC;
+	if ((row->flags & both) != both)
+		return read_fail(r, v.at, "%s is there in one direction only", k->name);
+	if (!r->rule->transactional)
+		return read_fail(r, v.at, "%s: a direction only in rules with '=>': use flow",
+				 k->name);
+	uint8_t dirs = server ? BUFFER_TS : BUFFER_TC;
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		if (r->lists[i].buffer == k->arg && r->lists[i].dirs == dirs &&
+		    r->lists[i].n_transforms == 0) {
+			r->list = (int)i;
+			return 0;
+		}
+	r->list = read_list_new(r, k->arg);
+	if (r->list < 0)
+		return SKEP_EFORMAT;
+	r->lists[r->list].dirs = dirs;
+	return 0;
 }
 
 /* http_uri and its kin: after a content in older writing, before it in Snort 3's. */
 int kw_modifier(struct reading *r, const struct keyword *k, struct slice v)
 {
-	if (r->snort3)
+	if (r->snort3 || v.len > 0)
 		return kw_buffer(r, k, v);
-	if (v.len > 0)
-		return read_fail(r, v.at, "%s takes no value", k->name);
 	if (r->content < 0)
 		return read_fail(r, r->at, "%s stands behind no content", k->name);
 	struct read_match *m = &r->m[r->content];
@@ -492,14 +518,35 @@ int kw_absent(struct reading *r, const struct keyword *k, struct slice v)
 	return 0;
 }
 
+/* bufferlen:>=519,relative: so many bytes are left behind the cursor, as isdataat has it. */
+static int bytes_left(struct reading *r, struct slice v)
+{
+	struct rule_number n;
+	int e = read_number(r, v, 65534, &n);
+	if (e < 0)
+		return e;
+	bool least = n.op == '>' || n.op == 'g', most = n.op == '<' || n.op == 'l';
+	if (!least && !most)
+		return read_fail(r, v.at, "bufferlen: with relative only < <= > >= are supported");
+	struct match *m = read_match_add(r, here(r), MATCH_ISDATAAT);
+	if (m == NULL)
+		return SKEP_EFORMAT;
+	m->u.isdataat.at.value = (int64_t)n.lo + (n.op == '>' || n.op == 'l');
+	m->u.isdataat.relative = true;
+	m->u.isdataat.negated = most;
+	return 0;
+}
+
 /* bsize, Snort 3's bufferlen (arg 1). */
 int kw_bsize(struct reading *r, const struct keyword *k, struct slice v)
 {
 	struct slice rest = v;
 	struct slice number = slice_cut(&rest, ',');
-	if (rest.at != NULL)
+	if (rest.at != NULL && (k->arg == 0 || !slice_is(slice_trim(rest), "relative")))
 		return read_fail(r, rest.at, "%s: '%.*s' is not supported", k->name, (int)rest.len,
 				 rest.at);
+	if (rest.at != NULL)
+		return bytes_left(r, number);
 	if (r->list < 0 && k->arg == 0)
 		return read_fail(r, r->at, "bsize needs a buffer before it");
 	struct match_bsize b = {0};
@@ -608,8 +655,8 @@ int kw_sip_list(struct reading *r, const struct keyword *k, struct slice v)
 		bool code = k->arg == BUF_SIP_STAT_CODE;
 		bool fine = one.len > 0;
 		for (size_t i = 0; i < one.len; i++)
-			fine &= code ? isdigit((unsigned char)one.at[i])
-				     : isalpha((unsigned char)one.at[i]);
+			fine &= (code ? isdigit((unsigned char)one.at[i])
+				      : isalpha((unsigned char)one.at[i])) != 0;
 		if (!fine || (code && one.len != 1 && one.len != 3))
 			return read_fail(r, one.at, "%s: '%.*s' is no %s", k->name, (int)one.len,
 					 one.at, code ? "status code or class" : "method");
@@ -626,4 +673,33 @@ int kw_sip_list(struct reading *r, const struct keyword *k, struct slice v)
 	m->u.pcre.options = 8; /* PCRE2_CASELESS */
 	m->u.pcre.negated = negated;
 	return m->u.pcre.pattern != NULL ? 0 : read_nomem(r);
+}
+
+/* ftp.mode:passive and the like: the buffer is exactly this word. */
+int kw_word(struct reading *r, const struct keyword *k, struct slice v)
+{
+	static const struct {
+		uint16_t buffer;
+		const char *written, *word;
+	} words[] = {
+		{BUF_FTP_MODE, "active", "active"},     {BUF_FTP_MODE, "passive", "passive"},
+		{BUF_FTPDATA_COMMAND, "retr", "retr"},  {BUF_FTPDATA_COMMAND, "stor", "stor"},
+		{BUF_FTP_REPLY_RECEIVED, "yes", "yes"}, {BUF_FTP_REPLY_RECEIVED, "true", "yes"},
+		{BUF_FTP_REPLY_RECEIVED, "on", "yes"},  {BUF_FTP_REPLY_RECEIVED, "1", "yes"},
+		{BUF_FTP_REPLY_RECEIVED, "no", "no"},   {BUF_FTP_REPLY_RECEIVED, "false", "no"},
+		{BUF_FTP_REPLY_RECEIVED, "off", "no"},  {BUF_FTP_REPLY_RECEIVED, "0", "no"},
+	};
+	v = slice_unquote(v);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (words[i].buffer != k->arg || !slice_is(v, words[i].written))
+			continue;
+		struct slice word = {words[i].word, strlen(words[i].word)};
+		struct match_content *c = add_content(r, read_list(r, k->arg), word, false);
+		if (c == NULL)
+			return SKEP_EFORMAT;
+		c->starts = c->ends = true;
+		return 0;
+	}
+	return read_fail(r, v.at, "%s: unknown word '%.*s'", k->name,
+			 (int)(v.len < 40 ? v.len : 40), v.at);
 }

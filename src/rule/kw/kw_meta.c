@@ -330,10 +330,14 @@ static int threshold_part(struct reading *r, struct rule_threshold *t, struct sl
 static int threshold(struct reading *r, struct slice v, uint8_t kind)
 {
 	struct rule_threshold t = {.kind = kind};
-	if (r->in_threshold)
-		return read_fail(r, r->at,
-				 "a rule has one threshold or one detection_filter, not two");
-	r->in_threshold = true;
+	bool detection = kind == THRESHOLD_DETECTION_FILTER;
+	for (uint32_t i = 0; i < r->n_thresholds; i++)
+		if (detection || r->thresholds[i].kind == THRESHOLD_DETECTION_FILTER)
+			return read_fail(r, r->at,
+					 "detection_filter stands alone: no second one, no "
+					 "threshold");
+	if (r->n_thresholds == ARRAY_LEN(r->thresholds))
+		return read_fail(r, r->at, "more than %zu thresholds", ARRAY_LEN(r->thresholds));
 	while (v.at != NULL) {
 		int e = threshold_part(r, &t, slice_cut(&v, ','));
 		if (e < 0)

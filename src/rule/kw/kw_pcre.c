@@ -127,7 +127,7 @@ int kw_pcre(struct reading *r, const struct keyword *k, struct slice v)
 	}
 	if (v.len < 2 || v.at[0] != '"' || v.at[v.len - 1] != '"')
 		return read_fail(r, v.at, "pcre: the expression must stand in quotes");
-	struct slice regex, f;
+	struct slice regex = {NULL, 0}, f = {NULL, 0};
 	int buffer = -1;
 	int e = delimit(r, slice_unquote(v), &regex, &f);
 	if (e == 0)
@@ -226,23 +226,36 @@ static int subslice(struct reading *r, struct slice v, struct rule_transform *t)
 	return 0;
 }
 
+/* gunzip: max-size 1024 */
+static int max_size(struct reading *r, struct slice v, struct rule_transform *t)
+{
+	int64_t x = 0;
+	struct slice rest = v, word = v.len > 0 ? slice_word(&rest) : v;
+	if (v.len > 0 && (!slice_is(word, "max-size") || !slice_i64(rest, 1, 1 << 20, &x)))
+		return read_fail(r, v.at, "%s: write max-size BYTES, up to 1048576", r->kw->name);
+	t->a = (int32_t)x;
+	return 0;
+}
+
 int kw_transform(struct reading *r, const struct keyword *k, struct slice v)
 {
 	if (r->list < 0)
 		return read_fail(r, r->at, "%s needs a buffer before it", k->name);
 	struct rule_list *l = &r->lists[r->list];
-	if (l->n > 0) {
-		if (r->m[r->n_m - 1].list == r->list && r->m[r->n_m - 1].at > r->list_named)
-			return read_fail(r, r->at,
-					 "%s must stand before the contents of its buffer",
-					 k->name);
-		/* The buffer was named again, for other contents. */
-		if (r->n_lists == READ_LISTS)
-			return read_fail(r, r->at, "more than %u buffers", READ_LISTS);
-		r->lists[r->n_lists] = (struct rule_list){.buffer = l->buffer, .header = l->header};
-		r->list_at[r->n_lists] = r->at;
-		r->list = (int)r->n_lists++;
-		l = &r->lists[r->list];
+	if (l->n > 0) { /* what follows is looked for in the buffer so changed, what was, is not */
+		struct rule_list old = *l;
+		int list = read_list_new(r, old.buffer);
+		if (list < 0)
+			return SKEP_EFORMAT;
+		memcpy(r->transforms[list], r->transforms[r->list], sizeof(r->transforms[list]));
+		r->list = list;
+		l = &r->lists[list];
+		l->header = old.header;
+		l->dirs = old.dirs;
+		l->n_transforms = 0;
+		/* Named again, it begins anew; else the next change comes on top. */
+		if (r->m[r->n_m - 1].at > r->list_named)
+			l->n_transforms = old.n_transforms;
 	}
 	if (l->n_transforms == RULE_TRANSFORMS)
 		return read_fail(r, r->at, "more than %d transforms", RULE_TRANSFORMS);
@@ -255,6 +268,8 @@ int kw_transform(struct reading *r, const struct keyword *k, struct slice v)
 		e = pcrexform(r, v, t);
 	else if (k->arg == TRANSFORM_FROM_BASE64)
 		e = from_base64(r, v, t);
+	else if (k->arg == TRANSFORM_GUNZIP || k->arg == TRANSFORM_ZLIB_DEFLATE)
+		e = max_size(r, v, t);
 	else if (k->arg == TRANSFORM_SUBSLICE)
 		e = subslice(r, v, t);
 	if (e == 0)

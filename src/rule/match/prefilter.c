@@ -134,26 +134,66 @@ int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct mpm **ret)
 	return 0;
 }
 
+/* Every byte as \xNN: the library's calls for literals stop at a leading zero byte. */
+static char *escape_all(const struct database *d, const char **ret_text)
+{
+	size_t size = 0, at = 0;
+	for (uint32_t i = 0; i < d->n; i++)
+		size += 4u * d->literals[i].len + 1;
+	char *all = malloc(size + 1);
+	if (all == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct writer w = writer_of(all + at, size + 1 - at);
+		for (uint32_t k = 0; k < d->literals[i].len; k++)
+			write_fmt(&w, "\\x%02x", d->literals[i].bytes[k]);
+		ret_text[i] = all + at;
+		at += w.len + 1;
+	}
+	return all;
+}
+
+static bool leading_zero(const struct database *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->literals[i].bytes[0] == 0)
+			return true;
+	return false;
+}
+
+static int compile_with(struct database *d, const char **text, unsigned *flags, unsigned *ids,
+			size_t *lens)
+{
+	for (uint32_t i = 0; i < d->n; i++) {
+		text[i] = (const char *)d->literals[i].bytes;
+		lens[i] = d->literals[i].len;
+		ids[i] = i;
+		flags[i] = HS_FLAG_SINGLEMATCH | (d->literals[i].nocase ? HS_FLAG_CASELESS : 0u);
+	}
+	hs_compile_error_t *err = NULL;
+	hs_error_t h;
+	if (leading_zero(d)) {
+		char *all = escape_all(d, text);
+		if (all == NULL)
+			return -ENOMEM;
+		h = hs_compile_multi(text, flags, ids, d->n, HS_MODE_BLOCK, NULL, &d->hs, &err);
+		free(all);
+	} else {
+		h = hs_compile_lit_multi(text, flags, ids, lens, d->n, HS_MODE_BLOCK, NULL, &d->hs,
+					 &err);
+	}
+	hs_free_compile_error(err);
+	return h == HS_SUCCESS ? 0 : h == HS_NOMEM ? -ENOMEM : SKEP_EFORMAT;
+}
+
 static int compile_one(struct database *d)
 {
 	const char **text = calloc(d->n, sizeof(*text));
 	unsigned *flags = calloc(d->n, sizeof(*flags)), *ids = calloc(d->n, sizeof(*ids));
 	size_t *lens = calloc(d->n, sizeof(*lens));
 	int rc = -ENOMEM;
-	if (text != NULL && flags != NULL && ids != NULL && lens != NULL) {
-		for (uint32_t i = 0; i < d->n; i++) {
-			text[i] = (const char *)d->literals[i].bytes;
-			lens[i] = d->literals[i].len;
-			ids[i] = i;
-			flags[i] = HS_FLAG_SINGLEMATCH |
-				   (d->literals[i].nocase ? HS_FLAG_CASELESS : 0u);
-		}
-		hs_compile_error_t *err = NULL;
-		hs_error_t h = hs_compile_lit_multi(text, flags, ids, lens, d->n, HS_MODE_BLOCK,
-						    NULL, &d->hs, &err);
-		hs_free_compile_error(err);
-		rc = h == HS_SUCCESS ? 0 : h == HS_NOMEM ? -ENOMEM : SKEP_EFORMAT;
-	}
+	if (text != NULL && flags != NULL && ids != NULL && lens != NULL)
+		rc = compile_with(d, text, flags, ids, lens);
 	free(text);
 	free(flags);
 	free(ids);
