@@ -34,8 +34,9 @@ struct datagram {
 	uint32_t total;         /* bytes, once the last fragment has come; else 0 with !has_last */
 	uint32_t blocks, reach; /* filled; end of the last filled one, in blocks */
 	uint32_t head_page, head_len, nh_at;
-	uint8_t nh;
+	uint8_t nh, n_pages; /* n_pages: so many of pages are set, to a page or NONE */
 	bool has_last;
+	uint32_t bucket;
 	uint32_t pages[DATA_PAGES];
 };
 
@@ -101,9 +102,9 @@ struct defrag *defrag_create(const struct dissect_conf *c, struct arena *arena)
 
 /* ---- datagrams by key and by age ----------------------------------------------------------------- */
 
-static uint32_t *bucket_of(struct defrag *t, const struct key *k)
+static uint32_t bucket_of(const struct defrag *t, const struct key *k)
 {
-	return &t->buckets[hash_keyed(t->hash_key, k, sizeof(*k)) & (t->n_buckets - 1)];
+	return (uint32_t)hash_keyed(t->hash_key, k, sizeof(*k)) & (t->n_buckets - 1);
 }
 
 static void age_unlink(struct defrag *t, uint32_t i)
@@ -140,13 +141,13 @@ static void page_put(struct defrag *t, uint32_t page)
 static void gram_drop(struct defrag *t, uint32_t i)
 {
 	struct datagram *g = &t->grams[i];
-	uint32_t *link = bucket_of(t, &g->key);
+	uint32_t *link = &t->buckets[g->bucket];
 	while (*link != i + 1)
 		link = &t->grams[*link - 1].next_hash;
 	*link = g->next_hash;
 	age_unlink(t, i);
 	page_put(t, g->head_page);
-	for (unsigned n = 0; n < DATA_PAGES; n++)
+	for (unsigned n = 0; n < g->n_pages; n++)
 		page_put(t, g->pages[n]);
 	g->next_hash = t->free_gram;
 	t->free_gram = i;
@@ -171,7 +172,7 @@ static bool expired(const struct defrag *t, const struct datagram *g, int64_t no
 	return now > g->last_ns && (uint64_t)now - (uint64_t)g->last_ns > (uint64_t)t->timeout_ns;
 }
 
-static uint32_t gram_new(struct defrag *t, const struct key *k, uint32_t *bucket)
+static uint32_t gram_new(struct defrag *t, const struct key *k, uint32_t bucket)
 {
 	if (t->free_gram == NONE && t->fresh_gram == t->n_grams)
 		gram_drop(t, t->oldest);
@@ -182,11 +183,11 @@ static uint32_t gram_new(struct defrag *t, const struct key *k, uint32_t *bucket
 		i = t->fresh_gram++;
 	struct datagram *g = &t->grams[i];
 	memset(g, 0, offsetof(struct datagram, pages));
-	memset(g->pages, 0xff, sizeof(g->pages));
 	g->head_page = NONE;
 	g->key = *k;
-	g->next_hash = *bucket;
-	*bucket = i + 1;
+	g->bucket = bucket;
+	g->next_hash = t->buckets[bucket];
+	t->buckets[bucket] = i + 1;
 	age_link(t, i);
 	return i;
 }
@@ -208,7 +209,7 @@ static uint32_t gram_find(struct defrag *t, const struct pkt *p)
 			break;
 		gram_drop(t, t->oldest);
 	}
-	uint32_t *bucket = bucket_of(t, &k), i = *bucket;
+	uint32_t bucket = bucket_of(t, &k), i = t->buckets[bucket];
 	while (i != 0 && memcmp(&t->grams[i - 1].key, &k, sizeof(k)) != 0)
 		i = t->grams[i - 1].next_hash;
 	if (i != 0 && expired(t, &t->grams[i - 1], p->stamp_ns)) {
@@ -248,16 +249,28 @@ static bool new_wins(const struct defrag *t, uint16_t owner, uint32_t first)
 	return !t->first_wins && first + 1 < owner;
 }
 
+/* The page that holds a block; NONE: memory is out. */
+static uint32_t page_of(struct defrag *t, uint32_t i, uint32_t block)
+{
+	struct datagram *g = &t->grams[i];
+	const uint32_t n = block / PAGE_BLOCKS;
+	while (g->n_pages <= n)
+		g->pages[g->n_pages++] = NONE;
+	if (g->pages[n] == NONE)
+		g->pages[n] = page_take(t, i);
+	return g->pages[n];
+}
+
 /* false: memory is out. */
 static bool blocks_keep(struct defrag *t, uint32_t i, const struct fragment *f, bool *overlap)
 {
 	struct datagram *g = &t->grams[i];
 	const uint32_t first = f->off / 8, count = (f->len + 7) / 8;
 	for (uint32_t n = 0; n < count; n++) {
-		uint32_t block = first + n, *page = &g->pages[block / PAGE_BLOCKS];
-		if (*page == NONE && (*page = page_take(t, i)) == NONE)
+		uint32_t block = first + n, page = page_of(t, i, block);
+		if (page == NONE)
 			return false;
-		struct page *pg = &t->pages[*page];
+		struct page *pg = &t->pages[page];
 		uint16_t *owner = &pg->owner[block % PAGE_BLOCKS];
 		if (*owner != 0) {
 			*overlap = true;
@@ -267,9 +280,12 @@ static bool blocks_keep(struct defrag *t, uint32_t i, const struct fragment *f, 
 			g->blocks++;
 		}
 		*owner = (uint16_t)(first + 1);
-		uint32_t bytes = f->len - n * 8 < 8 ? f->len - n * 8 : 8;
-		memcpy(pg->bytes + (size_t)(block % PAGE_BLOCKS) * 8, f->data + (size_t)n * 8,
-		       bytes);
+		uint8_t *to = pg->bytes + (size_t)(block % PAGE_BLOCKS) * 8;
+		const uint8_t *from = f->data + (size_t)n * 8;
+		if (f->len - n * 8 >= 8)
+			memcpy(to, from, 8); /* a constant size needs no call */
+		else
+			memcpy(to, from, f->len - n * 8);
 	}
 	if (count > 0 && first + count > g->reach)
 		g->reach = first + count;

@@ -112,7 +112,8 @@ static void tcp_options(struct pkt *p, const uint8_t *o, uint32_t len)
 				return;
 			step = o[1];
 			if (step < 2 || step > len) {
-				(void)refuse(p, EV_TCP_OPT_INVALID_LEN);
+				/* Hosts take such a segment all the same, so it stays fit. */
+				set_event(p, EV_TCP_OPT_INVALID_LEN);
 				return;
 			}
 			tcp_option(p, o, step, &seen);
@@ -240,6 +241,11 @@ void l4_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 uint16_t sum_of(const uint8_t *b, uint32_t len, uint32_t start)
 {
 	uint64_t sum = 0;
+	for (; len >= 32; len -= 32, b += 32) {
+		uint32_t v[8];
+		memcpy(v, b, sizeof(v));
+		sum += (uint64_t)v[0] + v[1] + v[2] + v[3] + v[4] + v[5] + v[6] + v[7];
+	}
 	for (; len >= 4; len -= 4, b += 4) {
 		uint32_t word;
 		memcpy(&word, b, 4);

@@ -106,6 +106,11 @@ static void test_tcp_options(void **state)
 	frame_ip4(&b->f, 6, "0050 1234 00*7 8018 00*5 220a 01*7 0303 0f");
 	assert_int_equal(go(b, LINK_ETHERNET), 1);
 	assert_true(b->p[0].tcp.has_tfo && b->p[0].tcp.tfo_len == 8);
+	frame_ip4(&b->f, 6, "0050 1234 00*7 6018 00*5 02ff05b4 4142");
+	assert_int_equal(go(b, LINK_ETHERNET), 1);
+	assert_event(&b->p[0], "tcp.opt_invalid_len");
+	assert_false(b->p[0].tcp.has_mss || b->p[0].invalid);
+	assert_int_equal(b->p[0].payload_len, 2);
 }
 
 static void test_padding_and_cut(void **state)
