@@ -32,8 +32,8 @@ struct unit {
 _Static_assert(sizeof(struct unit) * GROUP_UNITS == UNIT, "the table fills one unit");
 
 struct slab {
-	uint8_t *mem; /* aligned to GROUP */
-	size_t mapped;
+	uint8_t *mem;                  /* aligned to GROUP */
+	size_t mapped, touched;        /* touched: up to here blocks may be */
 	struct unit *runs[ORDERS];     /* free runs, by first unit */
 	struct unit *partial[CLASSES]; /* units with room */
 	uint32_t class_size[CLASSES];
@@ -360,6 +360,7 @@ int slab_create(size_t limit_bytes, struct slab **ret)
 	if (lead)
 		munmap(map, lead);
 	munmap(s->mem + s->mapped, GROUP - lead);
+	s->touched = groups > 1 ? s->mapped : (units + 1) << UNIT_SHIFT;
 	s->stats.reserved = (uint64_t)units << UNIT_SHIFT;
 	for (uint32_t c = 0; c < CLASSES; c++)
 		s->class_size[c] = class_bytes(c);
@@ -378,7 +379,7 @@ void slab_free_all(struct slab **s)
 {
 	if (!*s)
 		return;
-	unpoison((*s)->mem, (*s)->mapped);
+	unpoison((*s)->mem, (*s)->touched);
 	munmap((*s)->mem, (*s)->mapped);
 	free(*s);
 	*s = NULL;

@@ -365,7 +365,10 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 			return false;
 	}
 	if (new.off == h->hi && !h->n_segs) {
-		if (append(st->s, st->slot, dir, data, (uint32_t)(new.end - new.off)))
+		uint32_t n = (uint32_t)(new.end - new.off);
+
+		if (append(st->s, st->slot, dir, data, n) ||
+		    (table_reclaim(st->s, st->slot) && append(st->s, st->slot, dir, data, n)))
 			return true;
 		truncate_side(st, dir, EV_REASSEMBLY_INSERT_MEMCAP);
 		return false;

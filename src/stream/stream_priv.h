@@ -135,6 +135,9 @@ static inline struct slot *slot_of(struct stream_flow *f)
 	return (struct slot *)(void *)((uint8_t *)f - offsetof(struct slot, f));
 }
 
+/* table.c: memory is short: ends some flows that are over already. False: there are none. */
+bool table_reclaim(struct stream *s, const struct slot *keep);
+
 /* tcp.c: one packet of a flow with, or yet without, a session. */
 void tcp_packet(struct step *st);
 /* Would this SYN begin a conversation of its own on the flow's key? */

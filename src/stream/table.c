@@ -11,6 +11,7 @@
 #define FLOWS_DEFAULT 65536u
 #define FLOWS_MOST (1u << 24)
 #define RELIST_NS NS_PER_SEC
+#define RECLAIM_FLOWS 16u
 
 enum ip_proto { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17, IP_ESP = 50, IP_ICMP6 = 58, IP_SCTP = 132 };
 
@@ -212,12 +213,21 @@ static uint32_t bucket_of(const struct stream *s, const struct flow_key *k)
 	return (uint32_t)(h ^ h >> 32) & s->mask;
 }
 
+static inline bool key_eq(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t diff = 0;
+
+	for (unsigned i = 0; i < ARRAY_LEN(a->w); i++)
+		diff |= a->w[i] ^ b->w[i];
+	return !diff;
+}
+
 static struct slot *table_find(struct stream *s, const struct flow_key *k, uint32_t bucket)
 {
 	for (uint32_t i = s->buckets[bucket]; i;) {
 		struct slot *sl = &s->slots[i - 1];
 
-		if (!memcmp(&sl->key, k, sizeof(*k)))
+		if (key_eq(&sl->key, k))
 			return sl;
 		i = sl->hash_next;
 	}
@@ -314,25 +324,40 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 
 /* Who has to go when the table is full: the one longest silent among the closed; if there is none,
  * among the half-open, then other protocols, ICMP, UDP, and at last established connections. */
-static bool evict(struct stream *s, const struct slot *keep)
+static bool evict(struct stream *s)
 {
 	for (unsigned i = 0; i < LISTS; i++) {
 		uint32_t h = s->list[i].head;
 
-		if (h != NIL && &s->slots[h] != keep) {
-			flow_end(s, &s->slots[h], "evicted");
-			s->stats.evicted++;
-			return true;
-		}
+		if (h == NIL)
+			continue;
+		flow_end(s, &s->slots[h], "evicted");
+		s->stats.evicted++;
+		return true;
 	}
 	return false;
+}
+
+bool table_reclaim(struct stream *s, const struct slot *keep)
+{
+	uint32_t n = 0;
+
+	for (; n < RECLAIM_FLOWS; n++) {
+		uint32_t h = s->list[LIST_CLOSED].head;
+
+		if (h == NIL || &s->slots[h] == keep)
+			break;
+		flow_end(s, &s->slots[h], "evicted");
+		s->stats.evicted++;
+	}
+	return n > 0;
 }
 
 static struct slot *slot_take(struct stream *s)
 {
 	struct slot *sl;
 
-	if (s->free_head == NIL && s->fresh == s->conf.flows && !evict(s, NULL))
+	if (s->free_head == NIL && s->fresh == s->conf.flows && !evict(s))
 		return NULL;
 	if (s->free_head != NIL) {
 		sl = &s->slots[s->free_head];

@@ -299,6 +299,24 @@ static void test_no_memory(void **state)
 	}
 }
 
+/* Who is closed makes room for who is not. */
+static void test_closed_make_room(void **state)
+{
+	(void)state;
+	begin((struct stream_conf){0}, 1 << 16);
+	t.lazy = true;
+	talk_tcp(&t, TO_SERVER, 1, 1, ACK, data, 30000);
+	talk_tcp(&t, TO_SERVER, 30001, 1, RST, NULL, 0);
+	t.client_port++;
+	talk_handshake(&t);
+	talk_tcp(&t, TO_SERVER, 1, 1, ACK, data, 30000);
+	assert_int_equal(t.ended, 0);
+	talk_tcp(&t, TO_SERVER, 30001, 1, ACK, data, 10000);
+	assert_int_equal(t.ended, 1);
+	assert_true(t.r.added || t.r.flow->side[0].truncated);
+	talk_end(&t);
+}
+
 /* A peer that only sends what can't be put in order costs no more than the limits say. */
 static void test_out_of_order_flood(void **state)
 {
@@ -363,11 +381,12 @@ static void test_two_consumers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_policies),     cmocka_unit_test(test_released_bytes_stay),
-		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_gap),
-		cmocka_unit_test(test_end_releases), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_out_of_order_flood),
-		cmocka_unit_test(test_unwanted),     cmocka_unit_test(test_two_consumers)};
+		cmocka_unit_test(test_policies),         cmocka_unit_test(test_released_bytes_stay),
+		cmocka_unit_test(test_any_order),        cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_end_releases),     cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_out_of_order_flood),
+		cmocka_unit_test(test_closed_make_room), cmocka_unit_test(test_unwanted),
+		cmocka_unit_test(test_two_consumers)};
 	struct rng r = {99};
 
 	for (uint32_t i = 0; i < BYTES; i++)
