@@ -250,7 +250,7 @@ static int bits_rank(const struct rule *r)
 
 static int action_rank(enum rule_action a)
 {
-	switch (a) {
+	switch ((unsigned)a) {
 	case ACTION_PASS:
 		return 0;
 	case ACTION_DROP:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rig.h"
 
-#include "../test/talk.h"
+#include "proto/test/talk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define NO(name, dialects, why)                                                                    \
-	{                                                                                          \
-		name, FAMILY_REFUSED, dialects, TAKES_MAYBE, NULL, 0, why                          \
+#define NO(name, dialects, why)                                           \
+	{                                                                 \
+		name, FAMILY_REFUSED, dialects, TAKES_MAYBE, NULL, 0, why \
 	}
 
 /* Sorted by name: keyword_find halves it. docs/RULES.md lists the same; a test compares. */

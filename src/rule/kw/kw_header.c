@@ -32,7 +32,7 @@ struct rule_test *read_set_add(struct reading *r, enum test_kind kind)
 
 static uint64_t most_of(enum test_kind kind)
 {
-	switch (kind) {
+	switch ((unsigned)kind) {
 	case TEST_TTL:
 	case TEST_TOS:
 	case TEST_ITYPE:
