@@ -32,6 +32,7 @@ enum {
 	OPT_PROFILE,
 	OPT_NO_CACHE,
 	OPT_PAYLOAD,
+	OPT_HASHES,
 	OPT_ANOMALIES,
 	OPT_ALERTS_ONLY,
 	OPT_JSON
@@ -55,6 +56,7 @@ static const char help[] =
 	"      --midstream        follow TCP whose beginning is missing\n"
 	"      --checksums        leave out packets whose checksums are wrong\n"
 	"      --payload          alerts carry the packet's payload\n"
+	"      --hashes           SHA-256 of files\n"
 	"      --anomalies        events for malformed packets and streams as well\n"
 	"      --alerts-only      no events but alerts\n"
 	"      --profile          print what each rule cost\n"
@@ -67,8 +69,8 @@ static const char help[] =
 struct job {
 	struct ruleset_paths captures, rules;
 	const char *conf, *dir;
-	bool inline_mode, midstream, checksums, profile, no_cache, payload, anomalies, alerts_only,
-		json;
+	bool inline_mode, midstream, checksums, profile, no_cache, payload, hashes, anomalies,
+		alerts_only, json;
 
 	struct ruleset loaded;
 	struct rule_vars *vars;
@@ -151,7 +153,7 @@ static int make_inspect(struct job *j)
 			   .inline_mode = j->inline_mode,
 			   .checksums = j->checksums,
 			   .policy = POLICY_BSD},
-		.app = {.hash_files = true},
+		.app = {.hash_files = j->hashes},
 		.engine = {.inline_mode = j->inline_mode,
 			   .profile = j->profile,
 			   .midstream = j->midstream},
@@ -447,6 +449,7 @@ static const struct option options[] = {
 	{"profile", no_argument, NULL, OPT_PROFILE},
 	{"no-cache", no_argument, NULL, OPT_NO_CACHE},
 	{"payload", no_argument, NULL, OPT_PAYLOAD},
+	{"hashes", no_argument, NULL, OPT_HASHES},
 	{"anomalies", no_argument, NULL, OPT_ANOMALIES},
 	{"alerts-only", no_argument, NULL, OPT_ALERTS_ONLY},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -469,6 +472,8 @@ static bool *flag_of(struct job *j, int option)
 		return &j->no_cache;
 	case OPT_PAYLOAD:
 		return &j->payload;
+	case OPT_HASHES:
+		return &j->hashes;
 	case OPT_ANOMALIES:
 		return &j->anomalies;
 	case OPT_ALERTS_ONLY:

@@ -167,7 +167,8 @@ static uint32_t page_take(struct defrag *t, uint32_t keep)
 
 static bool expired(const struct defrag *t, const struct datagram *g, int64_t now)
 {
-	return now - g->last_ns > t->timeout_ns;
+	/* Stamps come from files: any two may lie farther apart than int64_t counts. */
+	return now > g->last_ns && (uint64_t)now - (uint64_t)g->last_ns > (uint64_t)t->timeout_ns;
 }
 
 static uint32_t gram_new(struct defrag *t, const struct key *k, uint32_t *bucket)
@@ -339,7 +340,9 @@ uint32_t defrag_add(struct defrag *t, struct pkt *p, const struct fragment *frag
 	uint32_t len = 0;
 	if (too_large(p, g->head_len, g->total))
 		set_event(p, four ? EV_IPV4_FRAG_PKT_TOO_LARGE : EV_IPV6_FRAG_PKT_TOO_LARGE);
-	else if (to != NULL)
+	else if (to == NULL)
+		set_event(p, EV_TOO_MANY_LAYERS);
+	else
 		len = rebuild(t, g, to);
 	gram_drop(t, i);
 	return len;

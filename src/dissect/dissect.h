@@ -130,7 +130,8 @@ struct dissect_conf {
 	uint32_t frag_packets;   /* IP packets being put together, at most (0: a default) */
 	uint64_t frag_bytes;     /* bytes held for them, at most (0: a default) */
 	int64_t frag_timeout_ns; /* 0: 60 s */
-	uint16_t vxlan_port, geneve_port, teredo_port; /* 0: 4789, 6081, any */
+	uint16_t vxlan_port, geneve_port, teredo_port; /* 0: 4789, 6081, 3544 */
+	bool teredo_any;                               /* look for Teredo on every port */
 };
 
 struct dissect;

@@ -73,6 +73,21 @@ struct fragment {
 	bool more;
 };
 
+/* load_be16 and load_be32 without a call: fields are most of what is done here. */
+static inline uint16_t be16(const uint8_t *b)
+{
+	uint16_t v;
+	memcpy(&v, b, sizeof(v));
+	return __builtin_bswap16(v);
+}
+
+static inline uint32_t be32(const uint8_t *b)
+{
+	uint32_t v;
+	memcpy(&v, b, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
 static inline void set_event(struct pkt *p, unsigned e)
 {
 	p->events[e / 64] |= UINT64_C(1) << (e % 64);

@@ -21,8 +21,8 @@ static void icmp_found(struct pkt *p, const uint8_t *b, uint32_t len)
 static void icmp_id(struct pkt *p, const uint8_t *b)
 {
 	p->has_icmp_id = true;
-	p->icmp_id = load_be16(b + 4);
-	p->icmp_seq = load_be16(b + 6);
+	p->icmp_id = be16(b + 4);
+	p->icmp_seq = be16(b + 6);
 }
 
 /* The highest code of a type. */
@@ -131,7 +131,7 @@ void icmp6_decode(struct pkt *p, const uint8_t *b, uint32_t len)
 		icmp_id(p, b);
 	if (type == 2) {
 		p->has_icmp6_mtu = true;
-		p->icmp6_mtu = load_be32(b + 4);
+		p->icmp6_mtu = be32(b + 4);
 	}
 	int max = code_max6(type);
 	if (max == NOT_KNOWN) {

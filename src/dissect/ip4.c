@@ -42,7 +42,7 @@ bool ip4_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 		return refuse(p, EV_IPV4_PKT_TOO_SMALL);
 	if (b[0] >> 4 != 4)
 		return refuse(p, EV_IPV4_WRONG_IP_VERSION);
-	uint32_t hlen = (b[0] & 15u) * 4, total = load_be16(b + 2);
+	uint32_t hlen = (b[0] & 15u) * 4, total = be16(b + 2);
 	if (hlen < IP4_HLEN)
 		return refuse(p, EV_IPV4_HLEN_TOO_SMALL);
 	if (total < hlen)
@@ -59,9 +59,9 @@ bool ip4_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	p->tos = b[1];
 	p->ttl = b[8];
 	p->proto = b[9];
-	p->ip_id_lo = load_be16(b + 4);
+	p->ip_id_lo = be16(b + 4);
 	p->frag_id = p->ip_id_lo;
-	uint16_t word = load_be16(b + 6);
+	uint16_t word = be16(b + 6);
 	p->dont_frag = (word & 0x4000) != 0;
 	p->more_frags = (word & 0x2000) != 0;
 	p->frag_off = (uint16_t)((word & 0x1fffu) * 8);
@@ -103,7 +103,7 @@ static bool cipso_fits(struct pkt *p, const uint8_t *o, uint32_t len)
 {
 	if (len < 10)
 		return refuse(p, EV_IPV4_OPT_INVALID_LEN);
-	if (load_be32(o + 2) == 0)
+	if (be32(o + 2) == 0)
 		return refuse(p, EV_IPV4_OPT_MALFORMED);
 	for (uint32_t at = 6; at < len;) {
 		if (len - at < 2 || o[at + 1] < 4 || o[at + 1] > len - at)

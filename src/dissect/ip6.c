@@ -110,7 +110,7 @@ static bool auth_header(struct pkt *p, struct chain *c)
 	uint32_t hlen = 12 + (c->b[1] > 0 ? (c->b[1] - 1u) * 4 : 0);
 	if (hlen > c->len)
 		return refuse(p, EV_IPV6_TRUNC_EXTHDR);
-	if (load_be16(c->b + 2) != 0)
+	if (be16(c->b + 2) != 0)
 		set_event(p, EV_IPV6_EXTHDR_AH_RES_NOT_NULL);
 	if (p->exthdrs & EXTHDR_AUTH)
 		set_event(p, EV_IPV6_EXTHDR_DUPL_AH);
@@ -143,11 +143,11 @@ static bool fragment_header(struct walk *w, struct pkt *p, struct chain *c)
 		chain_step(p, c, 8);
 		return true;
 	}
-	uint16_t word = load_be16(c->b + 2);
+	uint16_t word = be16(c->b + 2);
 	p->exthdrs |= EXTHDR_FRAGMENT;
 	p->frag_off = word & 0xfff8;
 	p->more_frags = (word & 1) != 0;
-	p->frag_id = load_be32(c->b + 4);
+	p->frag_id = be32(c->b + 4);
 	if (p->frag_off == 0 && !p->more_frags) {
 		set_event(p, EV_IPV6_EXTHDR_USELESS_FH);
 		chain_step(p, c, 8);
@@ -270,7 +270,7 @@ bool ip6_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 		return refuse(p, EV_IPV6_PKT_TOO_SMALL);
 	if (b[0] >> 4 != 6)
 		return refuse(p, EV_IPV6_WRONG_IP_VERSION);
-	uint32_t plen = load_be16(b + 4);
+	uint32_t plen = be16(b + 4);
 	if (len < IP6_HLEN + plen)
 		return refuse(p, EV_IPV6_TRUNC_PKT);
 	p->ip_ver = 6;
@@ -280,7 +280,7 @@ bool ip6_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	memcpy(p->src.b, b + 8, 16);
 	memcpy(p->dst.b, b + 24, 16);
 	p->src.ver = p->dst.ver = 6;
-	p->tos = (uint8_t)(load_be16(b) >> 4);
+	p->tos = (uint8_t)(be16(b) >> 4);
 	p->ttl = b[7];
 	struct chain c = {.b = b + IP6_HLEN, .len = plen, .nh = b[6], .nh_at = 6};
 	ip6_chain(w, p, &c);

@@ -56,7 +56,7 @@ static void tcp_option(struct pkt *p, const uint8_t *o, uint32_t len, uint32_t *
 		break;
 	case OPT_EXP1:
 	case OPT_EXP2:
-		ok = is_tfo = len >= 4 && load_be16(o + 2) == TFO_MAGIC && tfo_len_ok(len - 4);
+		ok = is_tfo = len >= 4 && be16(o + 2) == TFO_MAGIC && tfo_len_ok(len - 4);
 		if (!ok)
 			return; /* somebody else's experiment */
 		break;
@@ -79,12 +79,12 @@ static void tcp_option(struct pkt *p, const uint8_t *o, uint32_t len, uint32_t *
 	t->has_ts |= o[0] == OPT_STAMPS;
 	t->has_md5 |= o[0] == OPT_MD5;
 	if (o[0] == OPT_MSS) {
-		t->mss = load_be16(o + 2);
+		t->mss = be16(o + 2);
 	} else if (o[0] == OPT_WSCALE) {
 		t->wscale = o[2] <= 14 ? o[2] : 0; /* RFC 7323 allows no more */
 	} else if (o[0] == OPT_STAMPS) {
-		t->ts_val = load_be32(o + 2);
-		t->ts_ecr = load_be32(o + 6);
+		t->ts_val = be32(o + 2);
+		t->ts_ecr = be32(o + 6);
 	} else if (o[0] == OPT_SACK) {
 		t->has_sack = true;
 		t->sack = len > 2 ? o + 2 : NULL;
@@ -99,10 +99,10 @@ static void tcp_options(struct pkt *p, const uint8_t *o, uint32_t len)
 {
 	uint32_t seen = 0;
 	/* What nearly every segment carries: two fillers and the time stamps. */
-	if (len == 12 && load_be32(o) == 0x0101080a) {
+	if (len == 12 && be32(o) == 0x0101080a) {
 		p->tcp.has_ts = true;
-		p->tcp.ts_val = load_be32(o + 4);
-		p->tcp.ts_ecr = load_be32(o + 8);
+		p->tcp.ts_val = be32(o + 4);
+		p->tcp.ts_ecr = be32(o + 8);
 		return;
 	}
 	while (len > 0 && o[0] != 0) {
@@ -147,14 +147,14 @@ void tcp_decode(struct pkt *p, const uint8_t *b, uint32_t len)
 		return;
 	}
 	l4_found(p, b, hlen, len);
-	p->sport = load_be16(b);
-	p->dport = load_be16(b + 2);
+	p->sport = be16(b);
+	p->dport = be16(b + 2);
 	struct pkt_tcp *t = &p->tcp;
-	t->seq = load_be32(b + 4);
-	t->ack = load_be32(b + 8);
+	t->seq = be32(b + 4);
+	t->ack = be32(b + 8);
 	t->flags = b[13];
-	t->win = load_be16(b + 14);
-	t->urg = load_be16(b + 18);
+	t->win = be16(b + 14);
+	t->urg = be16(b + 18);
 	if (hlen > TCP_HLEN)
 		tcp_options(p, b + TCP_HLEN, hlen - TCP_HLEN);
 }
@@ -165,7 +165,7 @@ static void udp_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t
 		(void)refuse(p, EV_UDP_HLEN_TOO_SMALL);
 		return;
 	}
-	uint32_t own = load_be16(b + 4);
+	uint32_t own = be16(b + 4);
 	if (own > len) {
 		(void)refuse(p, EV_UDP_PKT_TOO_SMALL);
 		return;
@@ -175,8 +175,8 @@ static void udp_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t
 		return;
 	}
 	l4_found(p, b, UDP_HLEN, own); /* what is behind own is padding */
-	p->sport = load_be16(b);
-	p->dport = load_be16(b + 2);
+	p->sport = be16(b);
+	p->dport = be16(b + 2);
 	if (w->d->conf.checksums)
 		sum_check_l4(p, own);
 	udp_tunnels(w, p);
@@ -189,8 +189,8 @@ static void sctp_decode(struct pkt *p, const uint8_t *b, uint32_t len)
 		return;
 	}
 	l4_found(p, b, SCTP_HLEN, len);
-	p->sport = load_be16(b);
-	p->dport = load_be16(b + 2);
+	p->sport = be16(b);
+	p->dport = be16(b + 2);
 }
 
 static void esp_decode(struct pkt *p, const uint8_t *b, uint32_t len)
@@ -280,10 +280,10 @@ void sum_check_l4(struct pkt *p, uint32_t len)
 	const uint8_t *b = p->l4;
 	uint32_t start = 0;
 	if (p->proto == PROTO_SCTP) {
-		p->bad_l4_csum = load_be32(b + 8) != crc32c(b, len);
+		p->bad_l4_csum = be32(b + 8) != crc32c(b, len);
 		return;
 	}
-	if (p->proto == PROTO_UDP && load_be16(b + 6) == 0) {
+	if (p->proto == PROTO_UDP && be16(b + 6) == 0) {
 		p->bad_l4_csum = p->ip_ver == 6; /* none was made: only IPv4 allows that */
 		return;
 	}

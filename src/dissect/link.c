@@ -28,7 +28,7 @@ bool link_ethernet(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len
 		return refuse(p, EV_ETHERNET_PKT_TOO_SMALL);
 	if (p->depth == 0)
 		p->eth = b;
-	(void)link_network(w, p, load_be16(b + 12), b + ETH_HLEN, len - ETH_HLEN);
+	(void)link_network(w, p, be16(b + 12), b + ETH_HLEN, len - ETH_HLEN);
 	return true;
 }
 
@@ -38,8 +38,8 @@ bool link_vlan(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 		return refuse(p, EV_VLAN_HEADER_TOO_SMALL);
 	if (p->n_vlan == DISSECT_VLANS)
 		return refuse(p, EV_VLAN_TOO_MANY_LAYERS);
-	p->vlan[p->n_vlan++] = load_be16(b) & 0x0fff;
-	if (!link_network(w, p, load_be16(b + 2), b + VLAN_HLEN, len - VLAN_HLEN))
+	p->vlan[p->n_vlan++] = be16(b) & 0x0fff;
+	if (!link_network(w, p, be16(b + 2), b + VLAN_HLEN, len - VLAN_HLEN))
 		return refuse(p, EV_VLAN_UNKNOWN_TYPE);
 	return true;
 }
@@ -48,7 +48,7 @@ static bool link_8021ah(struct walk *w, struct pkt *p, const uint8_t *b, uint32_
 {
 	if (len < AH_HLEN)
 		return refuse(p, EV_IEEE8021AH_HEADER_TOO_SMALL);
-	(void)link_network(w, p, load_be16(b + 16), b + AH_HLEN, len - AH_HLEN);
+	(void)link_network(w, p, be16(b + 16), b + AH_HLEN, len - AH_HLEN);
 	return true;
 }
 
@@ -56,7 +56,7 @@ static bool link_vntag(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t
 {
 	if (len < VNTAG_HLEN)
 		return refuse(p, EV_VNTAG_HEADER_TOO_SMALL);
-	if (!link_network(w, p, load_be16(b + 4), b + VNTAG_HLEN, len - VNTAG_HLEN))
+	if (!link_network(w, p, be16(b + 4), b + VNTAG_HLEN, len - VNTAG_HLEN))
 		return refuse(p, EV_VNTAG_UNKNOWN_TYPE);
 	return true;
 }
@@ -73,9 +73,9 @@ bool arp_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	(void)w;
 	if (len < 8)
 		return refuse(p, EV_ARP_PKT_TOO_SMALL);
-	if (load_be16(b) != 1)
+	if (be16(b) != 1)
 		return refuse(p, EV_ARP_UNSUPPORTED_HARDWARE);
-	if (load_be16(b + 2) != TYPE_IPV4)
+	if (be16(b + 2) != TYPE_IPV4)
 		return refuse(p, EV_ARP_UNSUPPORTED_PROTOCOL);
 	if (len < 28)
 		return refuse(p, EV_ARP_INVALID_PKT);
@@ -83,7 +83,7 @@ bool arp_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 		return refuse(p, EV_ARP_INVALID_HARDWARE_SIZE);
 	if (b[5] != 4)
 		return refuse(p, EV_ARP_INVALID_PROTOCOL_SIZE);
-	uint16_t op = load_be16(b + 6);
+	uint16_t op = be16(b + 6);
 	if (op == 0 || (op > 4 && op < 8) || op > 10)
 		return refuse(p, EV_ARP_UNSUPPORTED_OPCODE);
 	return true;
@@ -97,12 +97,13 @@ bool link_network(struct walk *w, struct pkt *p, uint16_t type, const uint8_t *b
 		(void)ip4_decode(w, p, b, len);
 		return true;
 	}
+	if (type == TYPE_IPV6) {
+		(void)ip6_decode(w, p, b, len);
+		return true;
+	}
 	if (!deeper(w, p))
 		return true;
 	switch (type) {
-	case TYPE_IPV6:
-		(void)ip6_decode(w, p, b, len);
-		return true;
 	case TYPE_ARP:
 		(void)arp_decode(w, p, b, len);
 		return true;
@@ -146,7 +147,7 @@ static void link_null(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t 
 		(void)refuse(p, EV_LTNULL_PKT_TOO_SMALL);
 		return;
 	}
-	uint32_t family = load_be32(b);
+	uint32_t family = be32(b);
 	if (family > 0xffff)
 		family = __builtin_bswap32(family);
 	switch (family) {
@@ -170,7 +171,7 @@ static void link_typed(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t
 	if (len < hlen)
 		(void)refuse(p, too_small);
 	else
-		(void)link_network(w, p, load_be16(b + type_at), b + hlen, len - hlen);
+		(void)link_network(w, p, be16(b + type_at), b + hlen, len - hlen);
 }
 
 void link_decode(struct walk *w, struct pkt *p, uint16_t link, const uint8_t *b, uint32_t len)

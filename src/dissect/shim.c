@@ -64,7 +64,7 @@ bool ppp_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 		return refuse(p, EV_PPP_PKT_TOO_SMALL);
 	if (b[at] & 1) /* a protocol number below 256, in one byte */
 		return ppp_payload(w, p, b[at], b + at + 1, len - at - 1);
-	return ppp_payload(w, p, load_be16(b + at), b + at + 2, len - at - 2);
+	return ppp_payload(w, p, be16(b + at), b + at + 2, len - at - 2);
 }
 
 bool pppoe_session(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
@@ -73,7 +73,7 @@ bool pppoe_session(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len
 		return refuse(p, EV_PPPOE_PKT_TOO_SMALL);
 	if (b[6] & 1)
 		return ppp_payload(w, p, b[6], b + 7, len - 7);
-	return ppp_payload(w, p, load_be16(b + 6), b + 8, len - 8);
+	return ppp_payload(w, p, be16(b + 6), b + 8, len - 8);
 }
 
 bool pppoe_discovery(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
@@ -91,11 +91,11 @@ bool pppoe_discovery(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t l
 	default:
 		return refuse(p, EV_PPPOE_WRONG_CODE);
 	}
-	uint32_t left = load_be16(b + 4);
+	uint32_t left = be16(b + 4);
 	if (left > len - 6)
 		return refuse(p, EV_PPPOE_MALFORMED_TAGS);
 	for (const uint8_t *at = b + 6; left >= 4;) {
-		uint32_t tag = 4u + load_be16(at + 2);
+		uint32_t tag = 4u + be16(at + 2);
 		if (tag > left)
 			return refuse(p, EV_PPPOE_MALFORMED_TAGS);
 		at += tag;
@@ -130,7 +130,7 @@ bool mpls_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	do {
 		if (len < 4)
 			return refuse(p, EV_MPLS_HEADER_TOO_SMALL);
-		shim = load_be32(b);
+		shim = be32(b);
 		b += 4;
 		len -= 4;
 	} while ((shim & 0x100) == 0);
@@ -157,7 +157,7 @@ bool nsh_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 {
 	if (len < 8)
 		return refuse(p, EV_NSH_HEADER_TOO_SMALL);
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	uint32_t hlen = (word & 0x3fu) * 4;
 	if (word >> 14 != 0)
 		return refuse(p, EV_NSH_UNSUPPORTED_VERSION);

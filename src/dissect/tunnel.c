@@ -46,7 +46,7 @@ static bool erspan_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 {
 	if (len < 8)
 		return refuse(p, EV_ERSPAN_HEADER_TOO_SMALL);
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word >> 12 != 1) /* type II */
 		return refuse(p, EV_ERSPAN_UNSUPPORTED_VERSION);
 	if ((word & 0x0fff) != 0) {
@@ -101,7 +101,7 @@ static bool gre_routes(const uint8_t *b, uint32_t len, uint32_t *hlen)
 		if (len - *hlen < 4)
 			return false;
 		uint32_t sre = b[*hlen + 3];
-		bool last = load_be16(b + *hlen) == 0 && sre == 0;
+		bool last = be16(b + *hlen) == 0 && sre == 0;
 		if (4 + sre > len - *hlen)
 			return false;
 		*hlen += 4 + sre;
@@ -112,7 +112,7 @@ static bool gre_routes(const uint8_t *b, uint32_t len, uint32_t *hlen)
 
 static bool gre_version0(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t *hlen)
 {
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word & GRE_RECUR)
 		return refuse(p, EV_GRE_VERSION0_RECUR);
 	if (word & GRE_FLAGS0)
@@ -132,7 +132,7 @@ static bool gre_version0(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t
 
 static bool gre_version1(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t *hlen)
 {
-	uint16_t word = load_be16(b);
+	uint16_t word = be16(b);
 	if (word & GRE_CSUM)
 		return refuse(p, EV_GRE_VERSION1_CHKSUM);
 	if (word & GRE_ROUTE)
@@ -143,7 +143,7 @@ static bool gre_version1(struct pkt *p, const uint8_t *b, uint32_t len, uint32_t
 		return refuse(p, EV_GRE_VERSION1_RECUR);
 	if (word & GRE_FLAGS1)
 		return refuse(p, EV_GRE_VERSION1_FLAGS);
-	if (load_be16(b + 2) != TYPE_PPP)
+	if (be16(b + 2) != TYPE_PPP)
 		return refuse(p, EV_GRE_VERSION1_WRONG_PROTOCOL);
 	if ((word & GRE_KEY) == 0)
 		return refuse(p, EV_GRE_VERSION1_NO_KEY);
@@ -180,7 +180,7 @@ void gre_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 	p->l4_len = len;
 	p->payload = b + hlen;
 	p->payload_len = len - hlen;
-	gre_payload(w, p, load_be16(b + 2), (b[0] & (GRE_SEQ >> 8)) != 0);
+	gre_payload(w, p, be16(b + 2), (b[0] & (GRE_SEQ >> 8)) != 0);
 }
 
 /* ---- over UDP ----------------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ static void vxlan_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32
 {
 	if (len < 8 + ETH_HLEN || (b[0] & 0x08) == 0 || b[7] != 0)
 		return;
-	switch (load_be16(b + 8 + 12)) {
+	switch (be16(b + 8 + 12)) {
 	case TYPE_IPV4:
 	case TYPE_IPV6:
 	case TYPE_ARP:
@@ -217,7 +217,7 @@ static void geneve_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 	decode_fn *decode;
 	if (hlen > len)
 		return;
-	switch (load_be16(b + 2)) {
+	switch (be16(b + 2)) {
 	case TYPE_TEB:
 		decode = link_ethernet;
 		break;
@@ -240,24 +240,17 @@ static void geneve_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint3
 	(void)tunnel_inner(w, p, TUNNEL_GENEVE, decode, b + hlen, len - hlen);
 }
 
-/* RFC 4380 5.1.1: at most an authentication and an origin indication, then an IPv6 packet that fills
- * the datagram to the byte. On any port, so everything must fit. */
+/* RFC 4380 5.1.1: perhaps an origin indication, then an IPv6 packet that fills the datagram to the
+ * byte. Authentication marks the talk of a client with its server, before there is a tunnel. */
 static void teredo_decode(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 {
-	for (unsigned i = 0; i < 2 && len >= 4 && b[0] == 0; i++) {
-		uint32_t skip;
-		if (b[1] == 0)
-			skip = 8;
-		else if (b[1] == 1)
-			skip = 13u + b[2] + b[3];
-		else
+	if (b[0] == 0) {
+		if (b[1] != 0)
 			return;
-		if (skip > len)
-			return;
-		b += skip;
-		len -= skip;
+		b += 8;
+		len -= 8;
 	}
-	if (len < IP6_HLEN || b[0] >> 4 != 6 || IP6_HLEN + load_be16(b + 4) != len)
+	if (len < IP6_HLEN || b[0] >> 4 != 6 || IP6_HLEN + be16(b + 4) != len)
 		return;
 	switch (b[6]) {
 	case PROTO_TCP:
@@ -293,6 +286,6 @@ void udp_tunnels(struct walk *w, struct pkt *p)
 	else if (p->dport == c->geneve_port)
 		geneve_decode(w, p, b, len);
 	else if (len >= IP6_HLEN && (b[0] >> 4 == 6 || b[0] == 0) &&
-		 (c->teredo_port == 0 || p->dport == c->teredo_port || p->sport == c->teredo_port))
+		 (c->teredo_any || p->dport == c->teredo_port || p->sport == c->teredo_port))
 		teredo_decode(w, p, b, len);
 }

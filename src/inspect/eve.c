@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define JSON_DEPTH 12u
+
 static void flush(struct eve *e)
 {
 	size_t done = 0;
@@ -25,31 +27,46 @@ static void flush(struct eve *e)
 	e->len = e->start = 0;
 }
 
-static void put(struct eve *e, const char *s, size_t n)
+/* Room for n more bytes of this event. eve_begin made sure that a whole line fits into the buffer. */
+static inline bool room(struct eve *e, size_t n)
 {
-	if (n > EVE_BUFFER - e->len || e->len - e->start + n > EVE_LINE) {
-		e->cut = true;
+	if (e->len - e->start + n <= EVE_LINE)
+		return true;
+	e->cut = true;
+	return false;
+}
+
+static inline void put(struct eve *e, const char *s, size_t n)
+{
+	if (!room(e, n))
 		return;
-	}
 	memcpy(e->buf + e->len, s, n);
 	e->len += n;
 }
 
-static void put_char(struct eve *e, char c)
+static inline void put_char(struct eve *e, char c)
 {
-	put(e, &c, 1);
+	if (room(e, 1))
+		e->buf[e->len++] = c;
 }
 
 static void put_key(struct eve *e, const char *key)
 {
-	if (e->comma)
-		put_char(e, ',');
-	e->comma = true;
-	if (key == NULL)
+	size_t n = key != NULL ? strlen(key) : 0;
+	if (!room(e, n + 4))
 		return;
-	put_char(e, '"');
-	put(e, key, strlen(key));
-	put(e, "\":", 2);
+	char *p = e->buf + e->len;
+	if (e->comma)
+		*p++ = ',';
+	e->comma = true;
+	if (key != NULL) {
+		*p++ = '"';
+		memcpy(p, key, n);
+		p += n;
+		*p++ = '"';
+		*p++ = ':';
+	}
+	e->len = (size_t)(p - e->buf);
 }
 
 void eve_begin(struct eve *e)
@@ -272,15 +289,65 @@ void eve_printable(struct eve *e, const char *key, const uint8_t *data, size_t l
 	put_char(e, '"');
 }
 
+static void put_value(struct eve *e, const json_t *v, unsigned depth);
+
+/* Keys may be foreign too (MIME headers, for instance): escaped like any text. */
+static void put_members(struct eve *e, const json_t *v, unsigned depth)
+{
+	json_t *o = (json_t *)(uintptr_t)v; /* iterating does not change it */
+	bool first = true;
+	put_char(e, '{');
+	for (void *at = json_object_iter(o); at != NULL; at = json_object_iter_next(o, at)) {
+		const char *key = json_object_iter_key(at);
+		e->comma = !first;
+		first = false;
+		eve_text(e, NULL, key);
+		put_char(e, ':');
+		put_value(e, json_object_iter_value(at), depth + 1);
+	}
+	put_char(e, '}');
+}
+
+static void put_value(struct eve *e, const json_t *v, unsigned depth)
+{
+	char number[32];
+	size_t n = json_array_size(v);
+	e->comma = false;
+	if (depth > JSON_DEPTH) {
+		put(e, "null", 4);
+	} else if (json_is_string(v)) {
+		eve_bytes(e, NULL, json_string_value(v), json_string_length(v));
+	} else if (json_is_integer(v) && json_integer_value(v) >= 0) {
+		eve_int(e, NULL, (uint64_t)json_integer_value(v));
+	} else if (json_is_number(v)) {
+		size_t len = json_dumpb(v, number, sizeof(number), JSON_ENCODE_ANY);
+		bool good = len > 0 && len <= sizeof(number);
+		put(e, good ? number : "0", good ? len : 1);
+	} else if (json_is_object(v)) {
+		put_members(e, v, depth);
+	} else if (json_is_array(v)) {
+		put_char(e, '[');
+		for (size_t i = 0; i < n; i++) {
+			if (i > 0)
+				put_char(e, ',');
+			put_value(e, json_array_get(v, i), depth + 1);
+		}
+		put_char(e, ']');
+	} else {
+		put(e,
+		    json_is_true(v)    ? "true"
+		    : json_is_false(v) ? "false"
+				       : "null",
+		    json_is_false(v) ? 5 : 4);
+	}
+	e->comma = true;
+}
+
+/* jansson writes by a call for every piece of text; this one knows where it goes. */
 void eve_json(struct eve *e, const char *key, const json_t *v)
 {
 	put_key(e, key);
-	size_t room = EVE_BUFFER - e->len;
-	size_t n = json_dumpb(v, e->buf + e->len, room, JSON_COMPACT | JSON_ENCODE_ANY);
-	if (n == 0 || n > room || e->len - e->start + n > EVE_LINE)
-		e->cut = true;
-	else
-		e->len += n;
+	put_value(e, v, 0);
 }
 
 int eve_create(const struct eve_conf *conf, struct eve **ret)

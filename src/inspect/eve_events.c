@@ -243,7 +243,9 @@ static void on_alert(void *ctx, const struct inspect_alert *a)
 {
 	struct eve *e = ctx;
 	struct rule_info r;
-	struct ends x = ends_of_packet(a->pkt);
+	/* What one side said may be judged when the other acknowledges it: who said it is the source. */
+	bool turned = a->flow != NULL && a->hit.dir != a->dir;
+	struct ends x = turned ? ends_of_flow(a->flow, a->hit.dir) : ends_of_packet(a->pkt);
 	rule_set_info(e->conf.rules, a->hit.rule, &r);
 	head(e, "alert", a->pkt->stamp_ns, a->flow, a->pkt->number, &x);
 	if (a->tx != NULL)
@@ -260,7 +262,7 @@ static void on_alert(void *ctx, const struct inspect_alert *a)
 				put_file(e, NULL, a->tx, file);
 			eve_shut(e, ']');
 		}
-		eve_text(e, "direction", a->dir == TO_SERVER ? "to_server" : "to_client");
+		eve_text(e, "direction", a->hit.dir == TO_SERVER ? "to_server" : "to_client");
 		put_flow_short(e, a->flow);
 	}
 	if (e->conf.payload && a->pkt->payload_len > 0) {

@@ -164,6 +164,8 @@ enum rule_action inspect_frame(struct inspect *i, uint16_t link, const uint8_t *
 	uint32_t n =
 		dissect_frame(i->dissect, link, data, len, wire_len, stamp_ns, i->frames, i->pkts);
 	for (uint32_t k = 0; k < n; k++) {
+		/* Its receiver would have thrown it away: headers are matched, nothing else. */
+		i->pkts[k].invalid |= i->pkts[k].bad_ip_csum || i->pkts[k].bad_l4_csum;
 		enum rule_action one = one_packet(i, &i->pkts[k]);
 		if (action == ACTION_ALERT)
 			action = one;

@@ -101,7 +101,7 @@ enum app_buffer {
 	BUF_SMB_NTLMSSP_USER,
 	BUF_SMB_NTLMSSP_DOMAIN,
 	BUF_DCE_STUB_DATA,
-	BUF_DCE_IFACE,
+	BUF_DCE_IFACE, /* 18 bytes: UUID in the order it is written, major version big-endian */
 	BUF_SIP_METHOD,
 	BUF_SIP_URI,
 	BUF_SIP_PROTOCOL,

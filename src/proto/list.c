@@ -5,14 +5,9 @@
 #include <string.h>
 
 static const struct app_ops *const parsers[APP_PROTOS] = {
-	[APP_HTTP] = &app_http,
-	[APP_DNS] = &app_dns,
-	[APP_TLS] = &app_tls,
-	[APP_SSH] = &app_ssh,
-	[APP_SMTP] = &app_smtp,
-	[APP_FTP] = &app_ftp,
-	[APP_FTP_DATA] = &app_ftp_data,
-	[APP_DCERPC] = &app_dcerpc,
+	[APP_HTTP] = &app_http,         [APP_DNS] = &app_dns,   [APP_TLS] = &app_tls,
+	[APP_SSH] = &app_ssh,           [APP_SMTP] = &app_smtp, [APP_FTP] = &app_ftp,
+	[APP_FTP_DATA] = &app_ftp_data, [APP_SMB] = &app_smb,   [APP_DCERPC] = &app_dcerpc,
 	[APP_SIP] = &app_sip,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A flow's protocol: found, fed, changed, given up; and the list of its transactions. */
-#include "proto/ftp_priv.h"
+#include "proto/ftp/ftp_priv.h"
 #include "proto/proto_priv.h"
 
 #include <errno.h>
@@ -313,7 +313,7 @@ static bool find(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 	if (!a->detected[dir] && !detect_side(a, dir, data, len, flags))
 		return a->proto != APP_UNKNOWN && len > 256; /* the other side's word is enough */
 	if (a->proto == APP_UNKNOWN) {
-		if (len <= DETECT_BYTES && (flags & (APP_EOF | APP_GAP)) == 0)
+		if (len <= DETECT_BYTES || !a->flow->tcp)
 			return false;
 		app_flow_event(a, FLOW_EVENT_SKIPPED); /* the other side keeps silent */
 		give_up(a);

@@ -11,7 +11,7 @@
 
 enum transport { T_TCP, T_UDP, T_ICMP, T_SCTP, T_OTHER, TRANSPORTS };
 
-enum rule_need { /* rule.need: what a rule is held against */
+enum rule_need {                       /* rule.need: what a rule is held against */
 		 NEED_PACKET = 1,      /* each packet's payload or header buffers */
 		 NEED_STREAM = 2,      /* the ordered stream */
 		 NEED_TX = 4,          /* transactions */
@@ -38,6 +38,7 @@ struct plan {
 	uint8_t dirs, transports; /* bits; transports by enum transport */
 	bool whole;               /* any payload list is */
 	bool passes_flow;         /* a pass or drop by this rule holds for the flow */
+	bool starts;              /* looks at where a stream or a message in it begins */
 	bool bits;                /* tests flowbits and the like: the answer can change */
 	uint32_t payload_len;     /* shortest payload that could match */
 	struct plan_list *lists;
@@ -101,8 +102,8 @@ struct compiled {
 	uint32_t n_databases, cap_databases;
 	struct group *groups;
 	uint32_t n_groups, cap_groups;
-	uint32_t any[TRANSPORTS][2];       /* group of rules without narrow ports */
-	uint16_t *by_port[TRANSPORTS][2];  /* port -> group, 0 none; NULL: none at all */
+	uint32_t any[TRANSPORTS][2];      /* group of rules without narrow ports */
+	uint16_t *by_port[TRANSPORTS][2]; /* port -> group, 0 none; NULL: none at all */
 	struct tx_set *tx_sets;
 	uint32_t n_tx_sets;
 	struct app_plan apps[APP_PROTOS][2];
@@ -158,6 +159,8 @@ struct xform_slot {
 	const uint8_t *data;
 };
 
+struct tx_work;
+struct tx_work *tx_work_create(void);
 struct state; /* thresholds, host bits: state.c */
 
 struct rule_engine {
@@ -177,6 +180,7 @@ struct rule_engine {
 	const struct mpm *scanning;
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
+	bool bits_changed; /* a match has set bits or numbers */
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
@@ -205,17 +209,15 @@ static inline const struct rule *rule_at(const struct rule_engine *e, uint32_t i
 #define STREAM_CANDS 256u
 struct stream_cand {
 	uint32_t rule;
-	uint8_t evals; /* full evaluations that found nothing */
-	uint64_t from; /* bytes before were matched already */
-	uint64_t next; /* not before the stream reaches this */
+	uint8_t evals;                    /* full evaluations that found nothing */
+	uint64_t from;                    /* bytes before were matched already */
+	uint64_t next;                    /* not before the stream reaches this */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
 struct side_rules {
-	uint64_t scanned, always_next, gated;
+	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	struct stream_cand *cands;
 	uint16_t n, cap;
-	uint8_t evals;
-	bool closed;
 };
 struct flow_int {
 	uint16_t id;
@@ -226,7 +228,8 @@ struct flow_rules {
 	uint64_t *bits; /* flowbits, by number */
 	struct flow_int *ints;
 	uint16_t n_ints;
-	bool pass, once[2], app_once[2];
+	uint8_t app_once[2]; /* protocol that such rules were last asked about */
+	bool pass, once[2];
 };
 
 /* ---- evaluation ---------------------------------------------------------------------------------- */
@@ -248,7 +251,7 @@ struct eval {
 	struct bytes b;
 	int64_t vars[RULE_BYTE_VARS];
 	int64_t budget;
-	bool spent;
+	bool spent, base64_skips; /* base64_skips: other characters than its digits */
 };
 /* Does the buffer satisfy the list? */
 bool eval_list(struct eval *x, const struct rule_list *l, const struct bytes *b);
@@ -258,6 +261,7 @@ const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *need
 int64_t eval_value(const struct eval *x, const struct rule_value *v);
 /* One byte_* match at the cursor: moves it. */
 bool eval_byte(struct eval *x, const struct match *m, int64_t *cursor);
+int base64_digit(uint8_t c); /* -1: none */
 bool eval_bsize(const struct eval *x, const struct match_bsize *b);
 bool eval_base64(struct eval *x, const struct match_base64 *b, int64_t cursor);
 bool eval_ber(struct eval *x, const struct match *m, int64_t *cursor);
@@ -273,6 +277,14 @@ bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view
 bool transform_bytes(struct rule_engine *e, const struct rule_list *l, uint8_t xform_id,
 		     struct bytes *b);
 
+/* Counts a check; time stamp for engine_checked, 0 unless profiling. */
+int64_t engine_check(struct rule_engine *e, const struct rule *r);
+void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
+/* Looks from the other direction. */
+void view_turn(struct view *v, unsigned dir);
+/* One direction of a stream; g: the n groups of v. settle: what is there is final for now. */
+void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
+		  bool settle);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
 /* ---- state.c --------------------------------------------------------------------------------------- */

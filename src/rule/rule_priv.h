@@ -120,6 +120,7 @@ struct match_bsize {
 	uint8_t op; /* '=', '<', '>', 'r' (lo <> hi, exclusive), '!' , 'l' (<=), 'g' (>=) */
 	struct rule_value lo, hi;
 };
+enum asn1_flags { ASN1_BITSTRING = 1, ASN1_DOUBLE = 2, ASN1_OVERSIZE = 4, ASN1_RELATIVE = 8 };
 struct match {
 	uint8_t kind; /* enum match_kind */
 	union {
@@ -141,7 +142,8 @@ struct match {
 			double value;
 		} entropy;
 		struct {
-			uint32_t flags, oversize;
+			uint32_t flags, oversize; /* enum asn1_flags */
+			int32_t offset;
 		} asn1;
 	} u;
 };
@@ -187,6 +189,7 @@ struct rule_list {
 	uint32_t n;
 	struct match *m;
 	char *header;     /* Snort 3's http_header:field name, lower case; NULL: none */
+	uint8_t dirs;     /* of a '=>' rule: BUFFER_TS or BUFFER_TC, to look at one only; 0: any */
 	bool base64_data; /* the rest matches what the last base64_decode made of another list */
 };
 
@@ -420,7 +423,7 @@ struct rule {
 	uint32_t n_references, n_metadata; /* n_metadata: pairs */
 	char **references, **metadata;
 	uint8_t target;
-	bool noalert;
+	bool noalert, say; /* say: "alert" keyword, speaks though the action is pass */
 	uint32_t n_lists, n_tests, n_sets, n_thresholds;
 	struct rule_list *lists; /* in the order of the rule's writing */
 	struct rule_test *tests; /* questions, before and after contents alike */

@@ -134,7 +134,7 @@ static void pick_up(struct step *st)
 
 	session_begin(st, STREAM_ESTABLISHED);
 	f->midstream = true;
-	f->established = true;
+	st->slot->tcb.opened = true;
 	mine.has_ts = other.has_ts = t->has_ts;
 	mine.ts = t->ts_val;
 	other.ts = 0;
@@ -292,7 +292,7 @@ static bool recv_pick(struct step *st)
 static void establish(struct step *st)
 {
 	st->slot->f.state = STREAM_ESTABLISHED;
-	st->slot->f.established = true;
+	st->slot->tcb.opened = true;
 	queue_drop(st);
 	tcp_established(st);
 }

@@ -12,12 +12,13 @@ void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 	struct half *h = &sl->tcb.half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 
-	h->hi = h->shown = 0;
+	/* Another SYN was the real one: what was given out can't be taken back, the rest can. */
+	h->hi = h->shown;
 	h->hi_seq = first_seq;
 	h->have = h->start = 0;
 	h->fin_off = NEVER;
 	h->n_bounds = 0;
-	side->base = 0;
+	side->base = h->hi;
 	side->len = 0;
 	side->last_ack = first_seq;
 	side->next_seq = first_seq;
@@ -324,7 +325,7 @@ static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
 	if (ahead > 0 && !sl->f.side[dir].truncated) {
 		h->hi += (uint32_t)ahead;
 		h->hi_seq += (uint32_t)ahead;
-		sl->f.side[dir].base = h->hi;
+		sl->f.side[dir].base = h->shown = h->hi;
 	}
 	return true;
 }
@@ -473,6 +474,7 @@ void side_settle(struct stream *s, struct slot *sl, unsigned dir)
 	if (side->no_app && side->no_raw) {
 		if (h->buf || h->segs)
 			side_free(s, sl, dir);
+		h->shown = side->base;
 		return;
 	}
 	if (!side->len)

@@ -63,7 +63,7 @@ struct stream_flow {
 	uint16_t icmp_id;
 	uint8_t state; /* enum stream_state */
 	bool midstream,
-		established; /* established: seen packets both ways (UDP), or 3whs done (TCP) */
+		established; /* UDP ...: seen both ways; TCP: the 3whs was done before this packet */
 	bool tcp;            /* side[] is in use */
 	bool done;           /* ended: will be removed after this packet */
 	bool dead;           /* the consumer's: blocked, drop all */

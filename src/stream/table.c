@@ -253,8 +253,10 @@ static void list_append(struct stream *s, struct slot *sl, uint8_t list)
 	s->list[list].tail = i;
 }
 
-static uint8_t list_for(const struct stream_flow *f)
+static uint8_t list_for(const struct slot *sl)
 {
+	const struct stream_flow *f = &sl->f;
+
 	if (f->proto == IP_UDP)
 		return LIST_UDP;
 	if (f->proto == IP_ICMP || f->proto == IP_ICMP6)
@@ -263,13 +265,13 @@ static uint8_t list_for(const struct stream_flow *f)
 		return LIST_OTHER;
 	if (f->state >= STREAM_TIME_WAIT)
 		return LIST_CLOSED;
-	return f->established ? LIST_TCP_EST : LIST_TCP_NEW;
+	return f->tcp && sl->tcb.opened ? LIST_TCP_EST : LIST_TCP_NEW;
 }
 
 /* To the end of its list, but not for every packet: a second's difference is none. */
 static void touch(struct stream *s, struct slot *sl)
 {
-	uint8_t list = list_for(&sl->f);
+	uint8_t list = list_for(sl);
 
 	sl->f.last_ns = s->now_ns;
 	if (list == sl->list && s->now_ns - sl->listed_ns < RELIST_NS)
@@ -290,6 +292,7 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 	uint32_t i = (uint32_t)(sl - s->slots) + 1, *at = &s->buckets[sl->bucket];
 
 	if (sl->f.tcp) {
+		sl->f.established = sl->tcb.opened;
 		for (unsigned d = 0; d < 2; d++) {
 			sl->tcb.half[d].flush = true;
 			side_release(s, sl, d, NULL);
@@ -375,7 +378,7 @@ static struct slot *flow_begin(struct stream *s, const struct pkt *p, const stru
 	memcpy(f->vlan, p->vlan, sizeof(f->vlan));
 	f->id = ++s->next_id;
 	f->start_ns = f->last_ns = p->stamp_ns;
-	list_append(s, sl, list_for(f));
+	list_append(s, sl, list_for(sl));
 	s->stats.flows++;
 	s->stats.active++;
 	return sl;
@@ -484,6 +487,9 @@ void stream_settle(struct stream *s, struct stream_flow *f)
 	}
 	if (!f->tcp)
 		return;
+	if (f->dead)
+		f->side[0].no_app = f->side[0].no_raw = f->side[1].no_app = f->side[1].no_raw =
+			true;
 	side_settle(s, sl, 0);
 	side_settle(s, sl, 1);
 }

@@ -21,10 +21,12 @@ bool tcp_reuses(const struct slot *sl, const struct pkt *p, unsigned dir)
 {
 	const struct stream_flow *f = &sl->f;
 
-	if ((p->tcp.flags & (FL_SYN | FL_ACK | FL_RST | FL_FIN)) != FL_SYN)
+	if ((p->tcp.flags & (FL_SYN | FL_ACK | FL_RST)) != FL_SYN)
 		return false;
 	if (!f->tcp)
 		return dir == TO_CLIENT;
+	if (p->tcp.flags & FL_FIN)
+		return false;
 	return f->state >= STREAM_LAST_ACK && (dir == TO_CLIENT || p->tcp.seq != f->side[0].isn);
 }
 
@@ -83,19 +85,16 @@ bool tcp_is_keepalive(const struct step *st)
 	       !(st->p->tcp.flags & (FL_SYN | FL_FIN | FL_RST));
 }
 
-/* A window that shrinks by more than was acknowledged: stacks don't do that, injectors do. */
+/* A window made smaller by a packet that is ahead of all that was seen both ways: a guess of somebody
+ * who sees nothing. */
 static bool bad_window_update(const struct step *st)
 {
 	const struct stream_side *rcv = &st->slot->f.side[!st->dir];
 	const struct pkt_tcp *t = &st->p->tcp;
 	uint32_t win = (uint32_t)t->win << rcv->wscale;
 
-	if (st->p->payload_len || (t->flags & (FL_SYN | FL_FIN | FL_RST)) || !win ||
-	    st->slot->f.midstream)
-		return false;
-	return seq_lt(rcv->last_ack, t->ack) && win < rcv->window &&
-	       rcv->window - win > t->ack - rcv->last_ack &&
-	       t->seq != st->slot->f.side[st->dir].next_seq;
+	return win < rcv->window && rcv->window - win > st->p->payload_len &&
+	       seq_lt(rcv->next_seq, t->ack) && seq_lt(st->slot->f.side[st->dir].next_seq, t->seq);
 }
 
 /* ---- taking ---------------------------------------------------------------------------- */
@@ -147,7 +146,9 @@ static bool rst_seq_valid(const struct step *st)
 	    st->s->conf.policy == POLICY_OLD_LINUX || st->s->conf.policy == POLICY_SOLARIS)
 		return seq_leq(snd->last_ack, seq) &&
 		       seq_leq(seq, snd->next_seq + (snd->window ? snd->window : 1));
-	return seq == snd->next_seq;
+	/* Some stacks don't count their FIN then. */
+	return seq == snd->next_seq ||
+	       (st->slot->tcb.half[st->dir].fin_sent && seq + 1 == snd->next_seq);
 }
 
 static bool rst_ack_valid(const struct step *st)
@@ -308,8 +309,10 @@ void tcp_packet(struct step *st)
 	struct stream_flow *f = &st->slot->f;
 	const struct pkt *p = st->p;
 
-	if (!p->l4 || !p->l4_hlen)
+	if (!p->l4 || !p->l4_hlen || f->dead)
 		return;
+	/* The packet that completes the handshake is not yet one of an established connection. */
+	f->established = f->tcp && st->slot->tcb.opened;
 	if (st->s->conf.checksums && p->bad_l4_csum) {
 		st->ret->bad = true;
 		return;

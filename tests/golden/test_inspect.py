@@ -4,6 +4,7 @@
 """skep inspect: captures made here, in every form a capture comes in, give the events they should, each
 line by Suricata's schema where it is at hand; what is no capture gives an error that helps."""
 import gzip
+import hashlib
 import json
 import os
 import struct
@@ -110,7 +111,7 @@ def sids(events):
 
 
 def shape(t, b):
-    p, events = b.inspect(everything(), "-S", b.rules, "--payload", "--anomalies")
+    p, events = b.inspect(everything(), "-S", b.rules, "--payload", "--anomalies", "--hashes")
     t.equal((p.returncode, p.stderr), (1, b""), "$MY_PORTS is unknown: exit code 1") \
         if p.returncode == 1 and not p.stderr else None
     t.check(b"MY_PORTS" in p.stderr and b"x.rules:9:" in p.stderr,
@@ -147,6 +148,7 @@ def shape(t, b):
     t.equal(len([e for e in of(events, "http")]), 2, "one event per transaction")
     page = next(e for e in of(events, "fileinfo"))["fileinfo"]
     t.equal((page["size"], page["state"], page["gaps"]), (len(PAGE), "CLOSED", False), "the page is a file")
+    t.equal(page.get("sha256"), hashlib.sha256(PAGE).hexdigest(), "... with its hash")
     dns = of(events, "dns")
     t.equal(len(dns), 2, "a question and an answer")
     t.equal([e["event_type"] for e in events[-1:]], ["stats"], "stats come last")
@@ -164,7 +166,7 @@ def acting(t, b):
     flow = next(e for e in of(events, "flow") if e.get("dest_port") == 7000)
     t.equal(flow["flow"].get("action"), "drop", "and the flow's event")
     talk = everything()
-    talk.packets = [p for p in talk.packets if p[1][47:48] != b"\x02" and p[1][47:48] != b"\x12"]
+    talk.packets = [p for p in talk.packets if p[1][67 if p[1][12] == 0x86 else 47] not in (2, 0x12)]
     _, events = b.inspect(talk, "-S", b.rules)
     t.check(1 not in sids(events), "without its beginning TCP is not followed", sids(events))
     _, events = b.inspect(talk, "-S", b.rules, "--midstream")

@@ -32,7 +32,7 @@ MISTAKES = [
     ("a bad address", 'alert tcp 10.0.0.999 any -> any any (sid:9;)', "10.0.0.999|address"),
     ("a bad prefix", 'alert tcp 10.0.0.0/33 any -> any any (sid:9;)', "33|address|prefix"),
     ("a bad port", 'alert tcp any 99999 -> any any (sid:9;)', "99999|port"),
-    ("an open bracket", 'alert tcp [10.0.0.1,10.0.0.2 any -> any any (sid:9;)', r"\[|\]|bracket|address"),
+    ("an open bracket", 'alert tcp [10.0.0.1,10.0.0.2 any -> any any (sid:9;)', r"\[|\]|bracket|address|ends"),
     ("no options", 'alert tcp any any -> any any', r"\(|option"),
     ("an open parenthesis", 'alert tcp any any -> any any (msg:"x"; sid:9;', r"\)|end"),
     ("an unknown keyword", 'alert tcp any any -> any any (contant:"x"; sid:9;)', "contant"),
@@ -149,13 +149,20 @@ def updating(t, folder):
     archive = f"{folder}/set.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, text in (("rules/x.rules", GOOD % 11), ("rules/y.rules", GOOD % 12),
-                           ("rules/readme.txt", "no"), ("/../../evil.rules", GOOD % 13)):
+                           ("rules/readme.txt", "no"), ("rules/deep/z.rules", GOOD % 13)):
             info = tarfile.TarInfo(name)
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text.encode()))
     p = run("update", archive, "-o", out)
-    t.check(p.returncode == 0 and "3 added" in p.stdout and not os.path.exists(f"{folder}/evil.rules"),
-            "an archive; nothing of it is unpacked to disk", (p.stdout, p.stderr))
+    t.check(p.returncode == 0 and "3 added" in p.stdout, "an archive", (p.stdout, p.stderr))
+    evil = f"{folder}/evil.tar.gz"
+    with tarfile.open(evil, "w:gz") as tar:
+        info = tarfile.TarInfo("../../../evil.rules")
+        info.size = len(GOOD % 14)
+        tar.addfile(info, io.BytesIO((GOOD % 14).encode()))
+    p = run("update", evil, "-o", out)
+    t.check("skt-r-" in folder and not os.path.exists(f"{folder}/evil.rules"),
+            "nothing of an archive is unpacked to disk", (p.stdout, p.stderr))
     for what, args, code, word in (
             ("a missing source", [f"{folder}/none"], 1, "No such file"),
             ("no archive", [write(folder, "x.tar.gz", "no gzip")], 1, "refused"),

@@ -30,10 +30,10 @@ void talk_consume(struct talk *t, struct stream_flow *f)
 {
 	struct stream_result more;
 
+	if (!f->tcp || t->lazy)
+		return;
 	memset(&more, 0, sizeof(more));
 	do {
-		if (!f->tcp || t->lazy)
-			continue;
 		take(t, f, 0);
 		take(t, f, 1);
 	} while (stream_more(t->s, f, &more));

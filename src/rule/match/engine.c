@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One thread's matching: what a packet meets, in which order, and what comes of the matches. No heap
+ * after creation.
+ */
+#include "rule/match_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PCRE_MATCH_LIMIT 20000u
+#define PCRE_DEPTH_LIMIT 1000u
+#define PCRE_HEAP_KIB 1024u
+#define PCRE_PAIRS 32u
+#define JIT_STACK_BYTES (256u * 1024u)
+
+/* ---- candidates ---------------------------------------------------------------------------------------- */
+
+void cand_begin(struct rule_engine *e)
+{
+	e->n_cands = 0;
+	if (++e->gen == 0) {
+		memset(e->mark, 0, (e->set->n + 1) * sizeof(*e->mark));
+		e->gen = 1;
+	}
+}
+
+void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask)
+{
+	if (e->mark[rule] == e->gen)
+		return;
+	if (e->n_cands == CANDIDATES) {
+		e->stats.candidates_lost++;
+		return;
+	}
+	e->mark[rule] = e->gen;
+	e->cands[e->n_cands++] = (struct candidate){.rule = rule, .mask = mask};
+}
+
+void cand_refs(struct rule_engine *e, const struct rule_refs *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		cand_add(e, r->at[i], 0);
+}
+
+/* Shell sort: qsort may take memory. */
+void cand_sort(struct rule_engine *e)
+{
+	static const uint32_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+	struct candidate *c = e->cands;
+	for (size_t g = 0; g < ARRAY_LEN(gaps); g++)
+		for (uint32_t i = gaps[g]; i < e->n_cands; i++) {
+			struct candidate x = c[i];
+			uint32_t k = i;
+			for (; k >= gaps[g] && c[k - gaps[g]].rule > x.rule; k -= gaps[g])
+				c[k] = c[k - gaps[g]];
+			c[k] = x;
+		}
+}
+
+/* ---- creation ----------------------------------------------------------------------------------------- */
+
+static void *pcre_take(size_t size, void *slab)
+{
+	return slab_alloc(slab, size);
+}
+
+static void pcre_give(void *p, void *slab)
+{
+	slab_free(slab, p);
+}
+
+static int make_pcre(struct rule_engine *e)
+{
+	e->pcre_gc = pcre2_general_context_create(pcre_take, pcre_give, e->slab);
+	if (e->pcre_gc == NULL)
+		return -ENOMEM;
+	e->pcre_mc = pcre2_match_context_create(e->pcre_gc);
+	e->pcre_md = pcre2_match_data_create(PCRE_PAIRS, e->pcre_gc);
+	e->pcre_js = pcre2_jit_stack_create(32768, JIT_STACK_BYTES, e->pcre_gc);
+	if (e->pcre_mc == NULL || e->pcre_md == NULL || e->pcre_js == NULL)
+		return -ENOMEM;
+	(void)pcre2_set_match_limit(e->pcre_mc, PCRE_MATCH_LIMIT);
+	(void)pcre2_set_depth_limit(e->pcre_mc, PCRE_DEPTH_LIMIT);
+	(void)pcre2_set_heap_limit(e->pcre_mc, PCRE_HEAP_KIB);
+	pcre2_jit_stack_assign(e->pcre_mc, NULL, e->pcre_js);
+	return 0;
+}
+
+static int make(struct rule_engine *e)
+{
+	size_t n = e->set->n + 1;
+	e->mark = calloc(n, sizeof(*e->mark));
+	e->slot = calloc(n, sizeof(*e->slot));
+	e->cands = calloc(CANDIDATES, sizeof(*e->cands));
+	e->xform_bytes = malloc(XFORM_BYTES);
+	e->base64 = malloc(BASE64_BYTES);
+	e->work = tx_work_create();
+	if (e->conf.profile)
+		e->profile = calloc(n, sizeof(*e->profile));
+	if (e->mark == NULL || e->slot == NULL || e->cands == NULL || e->xform_bytes == NULL ||
+	    e->base64 == NULL || e->work == NULL || (e->conf.profile && e->profile == NULL))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < e->c->n_databases; i++)
+		if (hs_alloc_scratch(e->c->databases[i].hs, &e->scratch) != HS_SUCCESS)
+			return -ENOMEM;
+	int rc = make_pcre(e);
+	return rc < 0 ? rc : state_create(e->set, &e->state);
+}
+
+int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
+		       struct slab *slab, struct rule_engine **ret)
+{
+	if (set->compiled == NULL)
+		return -EINVAL;
+	struct rule_engine *e = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return -ENOMEM;
+	e->set = set;
+	e->c = set->compiled;
+	e->conf = *conf;
+	e->slab = slab;
+	e->budget = set->conf.budget != 0 ? set->conf.budget : BUDGET;
+	int rc = make(e);
+	if (rc < 0)
+		rule_engine_free(&e);
+	else
+		*ret = e;
+	return rc;
+}
+
+void rule_engine_free(struct rule_engine **e)
+{
+	struct rule_engine *x = *e;
+	if (x == NULL)
+		return;
+	free(x->mark);
+	free(x->slot);
+	free(x->cands);
+	free(x->xform_bytes);
+	free(x->base64);
+	free(x->work);
+	free(x->profile);
+	hs_free_scratch(x->scratch);
+	pcre2_match_data_free(x->pcre_md);
+	pcre2_match_context_free(x->pcre_mc);
+	pcre2_jit_stack_free(x->pcre_js);
+	pcre2_general_context_free(x->pcre_gc);
+	state_free(&x->state);
+	free(x);
+	*e = NULL;
+}
+
+void rule_engine_read_stats(const struct rule_engine *e, struct rule_engine_stats *ret)
+{
+	*ret = e->stats;
+}
+
+void rule_engine_profile(const struct rule_engine *e, uint32_t index, struct rule_profile *ret)
+{
+	*ret = (struct rule_profile){0};
+	if (e->profile != NULL && index < e->set->n)
+		*ret = e->profile[index];
+}
+
+int64_t engine_check(struct rule_engine *e, const struct rule *r)
+{
+	e->stats.evaluations++;
+	if (e->profile == NULL)
+		return 0;
+	e->profile[r->index].checks++;
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec;
+}
+
+void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin)
+{
+	if (e->profile == NULL)
+		return;
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	e->profile[r->index].ns += (int64_t)t.tv_sec * NS_PER_SEC + t.tv_nsec - begin;
+}
+
+/* ---- matches ----------------------------------------------------------------------------------------- */
+
+void engine_match(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	e->stats.matches++;
+	if (e->profile != NULL)
+		e->profile[r->index].matches++;
+	for (uint32_t i = 0; i < r->n_sets; i++)
+		state_set(e, v, &r->sets[i]);
+	e->bits_changed |= r->n_sets > 0;
+	uint64_t id = v->tx != NULL ? v->tx->id : 0;
+	for (uint32_t i = 0; i < e->n_queued; i++) {
+		const struct queued *q = &e->queue[i];
+		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id)
+			return;
+	}
+	if (e->n_queued == QUEUE) {
+		e->stats.alerts_lost++;
+		return;
+	}
+	e->queue[e->n_queued++] = (struct queued){.rule = r->index,
+						  .where = v->where,
+						  .dir = v->dir,
+						  .has_tx = v->tx != NULL,
+						  .tx_id = id};
+}
+
+void view_turn(struct view *v, unsigned dir)
+{
+	if (v->dir == dir)
+		return;
+	const struct addr *a = v->src;
+	uint16_t port = v->sport;
+	v->src = v->dst;
+	v->dst = a;
+	v->sport = v->dport;
+	v->dport = port;
+	v->dir = (uint8_t)dir;
+}
+
+static void sort_queue(struct rule_engine *e)
+{
+	for (uint32_t i = 1; i < e->n_queued; i++) {
+		struct queued x = e->queue[i];
+		uint32_t k = i;
+		for (;
+		     k > 0 && (e->queue[k - 1].rule > x.rule ||
+			       (e->queue[k - 1].rule == x.rule && e->queue[k - 1].tx_id > x.tx_id));
+		     k--)
+			e->queue[k] = e->queue[k - 1];
+		e->queue[k] = x;
+	}
+}
+
+static bool acts(uint8_t action)
+{
+	return action == ACTION_DROP || action == ACTION_REJECT || action == ACTION_REJECT_DST ||
+	       action == ACTION_REJECT_BOTH || action == ACTION_REWRITE;
+}
+
+static struct rule_hit hit_of(const struct queued *q, uint8_t action, bool alert)
+{
+	return (struct rule_hit){.rule = q->rule,
+				 .action = action,
+				 .where = q->where,
+				 .dir = q->dir,
+				 .tx_id = q->tx_id,
+				 .alert = alert,
+				 .has_tx = q->has_tx};
+}
+
+/* From what matched to what is said and done. */
+static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit ret[RULE_HITS])
+{
+	uint32_t n = 0;
+	if (e->n_queued > 1)
+		sort_queue(e);
+	for (uint32_t i = 0; i < e->n_queued; i++) {
+		const struct queued *q = &e->queue[i];
+		const struct rule *r = rule_at(e, q->rule);
+		const struct plan *pl = r->plan;
+		uint8_t action = r->action;
+		bool flow_wide = pl->passes_flow &&
+				 (q->where != WHERE_PACKET || (r->need & NEED_STREAM) == 0);
+		if (action == ACTION_PASS) {
+			if (flow_wide && v->fr != NULL)
+				v->fr->pass = true;
+			if (r->say)
+				ret[n++] = hit_of(q, action, true);
+			break;
+		}
+		view_turn(v, q->dir);
+		bool alert = state_threshold(e, v, r, &action) && !r->noalert;
+		if (e->conf.inline_mode && acts(action) && action != ACTION_REWRITE &&
+		    v->flow != NULL)
+			v->flow->dead = true;
+		if (!alert && !acts(action))
+			continue;
+		if (n == RULE_HITS) {
+			e->stats.alerts_lost++;
+			continue;
+		}
+		e->stats.alerts += alert ? 1 : 0;
+		ret[n++] = hit_of(q, action, alert);
+	}
+	return n;
+}
+
+/* ---- packets ------------------------------------------------------------------------------------------ */
+
+static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	const struct plan *pl = r->plan;
+	const struct pkt *p = v->p;
+	if (p->payload_len < pl->payload_len)
+		return;
+	if (v->flow != NULL && (pl->dirs >> v->dir & 1) == 0)
+		return;
+	int64_t begin = engine_check(e, r);
+	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
+	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
+	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
+		engine_match(e, v, r);
+	engine_checked(e, r, begin);
+}
+
+static bool is_queued(const struct rule_engine *e, uint32_t rule)
+{
+	for (uint32_t i = 0; i < e->n_queued; i++)
+		if (e->queue[i].rule == rule)
+			return true;
+	return false;
+}
+
+static void check_refs(struct rule_engine *e, const struct view *v, const struct rule_refs *r)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		check_packet(e, v, rule_at(e, r->at[i]));
+}
+
+static enum transport transport_of(const struct pkt *p)
+{
+	if (p->ip_ver == 0)
+		return T_OTHER;
+	switch (p->proto) {
+	case 6:
+		return T_TCP;
+	case 17:
+		return T_UDP;
+	case 1:
+	case 58:
+		return T_ICMP;
+	case 132:
+		return T_SCTP;
+	default:
+		return T_OTHER;
+	}
+}
+
+/* The groups of this view: [0] always, [1] perhaps. */
+static unsigned groups_of(const struct rule_engine *e, const struct view *v,
+			  const struct group *ret[2])
+{
+	const struct compiled *c = e->c;
+	ret[0] = &c->groups[c->any[v->transport][v->dir]];
+	const uint16_t *ports = c->by_port[v->transport][v->dir];
+	if (ports == NULL)
+		return 1;
+	uint16_t id = ports[v->dir == TO_SERVER ? v->dport : v->sport];
+	if (id == 0)
+		return 1;
+	ret[1] = &c->groups[id];
+	return 2;
+}
+
+/* alone: the payload is no part of a stream, so the stream's rules look at it here. */
+/* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
+static void ask_again(struct rule_engine *e, struct view *v)
+{
+	const struct group *g[2];
+	unsigned n = groups_of(e, v, g);
+	cand_begin(e);
+	for (unsigned i = 0; i < n; i++) {
+		cand_refs(e, &g[i]->header);
+		cand_refs(e, &g[i]->always_packet);
+		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
+	}
+	cand_sort(e);
+	for (uint32_t i = 0; i < e->n_cands; i++) {
+		const struct rule *r = rule_at(e, e->cands[i].rule);
+		if (((const struct plan *)r->plan)->bits && !is_queued(e, r->index))
+			check_packet(e, v, r);
+	}
+}
+
+static void packet_groups(struct rule_engine *e, const struct view *v, bool alone)
+{
+	const struct group *g[2];
+	unsigned n = groups_of(e, v, g);
+	const struct pkt *p = v->p;
+	cand_begin(e);
+	for (unsigned i = 0; i < n; i++) {
+		cand_refs(e, &g[i]->header);
+		cand_refs(e, &g[i]->always_packet);
+		if (p->payload_len == 0)
+			continue;
+		mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
+		if (!alone)
+			continue;
+		cand_refs(e, &g[i]->always_stream);
+		mpm_scan(e, g[i]->stream, p->payload, p->payload_len);
+	}
+	if (e->n_cands == 0)
+		return;
+	e->stats.candidates += e->n_cands;
+	cand_sort(e);
+	for (uint32_t i = 0; i < e->n_cands; i++)
+		check_packet(e, v, rule_at(e, e->cands[i].rule));
+}
+
+static bool any_bits(const uint64_t *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (w[i] != 0)
+			return true;
+	return false;
+}
+
+static void flow_once(struct rule_engine *e, struct view *v)
+{
+	if (v->fr == NULL) {
+		check_refs(e, v, &e->c->flow_once);
+		return;
+	}
+	if (!v->fr->once[v->dir]) {
+		v->fr->once[v->dir] = true;
+		check_refs(e, v, &e->c->flow_once);
+	}
+	const struct app *a = v->app;
+	uint8_t known = a == NULL ? APP_UNKNOWN : a->failed ? APP_FAILED : a->proto;
+	if (e->c->app_once.n > 0 && known != v->fr->app_once[v->dir]) {
+		v->fr->app_once[v->dir] = known;
+		check_refs(e, v, &e->c->app_once);
+	}
+}
+
+static void look_at_packet(struct rule_engine *e, struct view *v)
+{
+	const struct compiled *c = e->c;
+	const struct pkt *p = v->p;
+	if (c->decode.n > 0 && any_bits(p->events, DISSECT_EVENT_WORDS))
+		check_refs(e, v, &c->decode);
+	if (p->invalid)
+		return;
+	if (c->flow_once.n > 0 || c->app_once.n > 0)
+		flow_once(e, v);
+	if (c->stream_events.n > 0 && any_bits(v->r->events, STREAM_EVENT_WORDS))
+		check_refs(e, v, &c->stream_events);
+	bool alone = v->transport == T_TCP && !v->r->added;
+	packet_groups(e, v, alone);
+}
+
+static struct view view_of(const struct pkt *p, const struct stream_result *r,
+			   struct stream_flow *f, unsigned dir)
+{
+	struct view v = {.p = p,
+			 .flow = f,
+			 .r = r,
+			 .src = &p->src,
+			 .dst = &p->dst,
+			 .sport = p->sport,
+			 .dport = p->dport,
+			 .dir = f != NULL ? (uint8_t)dir : TO_SERVER,
+			 .where = WHERE_PACKET,
+			 .transport = (uint8_t)transport_of(p)};
+	if (f != NULL) {
+		v.fr = f->rules;
+		v.app = f->app;
+	}
+	return v;
+}
+
+/* The same from the flow's own knowledge: for streams and transactions. */
+static void view_flow(struct view *v)
+{
+	const struct stream_flow *f = v->flow;
+	v->src = &f->addr[v->dir];
+	v->dst = &f->addr[1 - v->dir];
+	if (f->proto == 6 || f->proto == 17 || f->proto == 132) {
+		v->sport = f->port[v->dir];
+		v->dport = f->port[1 - v->dir];
+	}
+}
+
+static void pass_all(struct stream_flow *f)
+{
+	for (unsigned d = 0; d < 2; d++)
+		f->side[d].raw_done = f->side[d].base + f->side[d].len;
+	struct app *a = f->app;
+	if (a == NULL)
+		return;
+	for (struct app_tx *tx = a->tx_first; tx != NULL; tx = tx->next)
+		tx->inspected[0] = tx->inspected[1] = true;
+}
+
+static void look_at_flow(struct rule_engine *e, struct view *v, bool final)
+{
+	struct stream_flow *f = v->flow;
+	static const struct stream_result none;
+	const struct stream_result *r = v->r != NULL ? v->r : &none;
+	unsigned dir = v->dir;
+	v->final = final;
+	view_flow(v);
+	for (unsigned d = 0; f->tcp && d < 2; d++) {
+		bool settle = final || r->grown[1 - d] || f->side[d].fin;
+		view_turn(v, d);
+		if (r->grown[d] || settle) {
+			const struct group *g[2];
+			unsigned n = groups_of(e, v, g);
+			side_inspect(e, v, g, n, settle);
+		}
+	}
+	view_turn(v, dir);
+	if (v->app != NULL && (!f->tcp || final || r->grown[0] || r->grown[1]))
+		tx_inspect(e, v, final);
+	view_turn(v, dir);
+	v->tx = NULL;
+}
+
+uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct stream_result *r,
+		     struct rule_hit ret[RULE_HITS])
+{
+	struct stream_flow *f = r->flow;
+	e->stats.packets++;
+	e->now_ns = p->stamp_ns;
+	e->n_queued = 0;
+	e->n_xforms = e->xform_used = 0;
+	if (f != NULL && f->rules == NULL && e->set->n > 0)
+		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
+	struct view v = view_of(p, r, f, r->dir);
+	if (v.fr != NULL && v.fr->pass) {
+		pass_all(f);
+		return 0;
+	}
+	look_at_packet(e, &v);
+	e->bits_changed = false;
+	if (f != NULL && f->rules != NULL) {
+		struct view back = v;
+		look_at_flow(e, &v, false);
+		if (e->bits_changed && !p->invalid)
+			ask_again(e, &back);
+	} else if (f != NULL) {
+		pass_all(f); /* no rules, or no memory to remember anything */
+	}
+	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
+}
+
+uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,
+		       unsigned dir, struct rule_hit ret[RULE_HITS])
+{
+	struct flow_rules *fr = f->rules;
+	e->n_queued = 0;
+	e->n_xforms = e->xform_used = 0;
+	if (fr == NULL || fr->pass) {
+		pass_all(f);
+		return 0;
+	}
+	struct view v = view_of(p, NULL, f, dir & 1);
+	v.transport = f->proto == 6 ? T_TCP : v.transport;
+	look_at_flow(e, &v, true);
+	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
+}
+
+void rule_flow_free(struct rule_engine *e, struct stream_flow *f)
+{
+	struct flow_rules *fr = f->rules;
+	if (fr == NULL)
+		return;
+	for (unsigned d = 0; d < 2; d++)
+		slab_free(e->slab, fr->side[d].cands);
+	slab_free(e->slab, fr->bits);
+	slab_free(e->slab, fr->ints);
+	slab_free(e->slab, fr);
+	f->rules = NULL;
+}
+
+void rule_tx_free(void *engine, void *rules)
+{
+	struct rule_engine *e = engine;
+	slab_free(e->slab, rules);
+}

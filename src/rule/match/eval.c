@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One list of matches against one buffer, with full backtracking: when a later match that is relative
+ * to an earlier one fails, the earlier one is looked for again further on. Work is counted in steps (one
+ * per try, and one per KiB looked through); past the budget the list does not match.
+ */
+#include "rule/match_priv.h"
+
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define BYTES_PER_STEP 1024u
+#define PCRE_TRIES 64u
+
+enum step { STEP_NO, STEP_YES, STEP_NEVER }; /* NEVER: no earlier choice could help */
+
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static bool same(const uint8_t *a, const uint8_t *b, size_t len, bool nocase)
+{
+	if (!nocase)
+		return memcmp(a, b, len) == 0;
+	for (size_t i = 0; i < len; i++)
+		if (lower(a[i]) != lower(b[i]))
+			return false;
+	return true;
+}
+
+/* First and last byte are compared sixteen places at a time; what is left is compared in full. */
+const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *needle, size_t len,
+			 bool nocase)
+{
+	if (len == 0)
+		return hay;
+	if (hay_len < len)
+		return NULL;
+	size_t places = hay_len - len + 1, i = 0;
+	if (len == 1 && (!nocase || lower(needle[0]) < 'a' || lower(needle[0]) > 'z'))
+		return memchr(hay, needle[0], hay_len);
+#ifdef __SSE2__
+	uint8_t a = needle[0], z = needle[len - 1];
+	uint8_t ma = 0, mz = 0;
+	if (nocase) {
+		a = lower(a);
+		z = lower(z);
+		ma = a >= 'a' && a <= 'z' ? 0x20 : 0;
+		mz = z >= 'a' && z <= 'z' ? 0x20 : 0;
+	}
+	const __m128i va = _mm_set1_epi8((char)a), vz = _mm_set1_epi8((char)z);
+	const __m128i fa = _mm_set1_epi8((char)ma), fz = _mm_set1_epi8((char)mz);
+	for (; i + 16 <= places; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(hay + i));
+		__m128i y = _mm_loadu_si128((const __m128i *)(const void *)(hay + i + len - 1));
+		x = _mm_cmpeq_epi8(_mm_or_si128(x, fa), va);
+		y = _mm_cmpeq_epi8(_mm_or_si128(y, fz), vz);
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(x, y));
+		while (bits != 0) {
+			unsigned at = (unsigned)__builtin_ctz(bits);
+			if (same(hay + i + at, needle, len, nocase))
+				return hay + i + at;
+			bits &= bits - 1;
+		}
+	}
+#endif
+	for (; i < places; i++)
+		if (lower(hay[i]) == lower(needle[0]) && same(hay + i, needle, len, nocase))
+			return hay + i;
+	return NULL;
+}
+
+int64_t eval_value(const struct eval *x, const struct rule_value *v)
+{
+	return v->is_var ? x->vars[v->var % RULE_BYTE_VARS] : v->value;
+}
+
+static bool spend(struct eval *x, uint64_t bytes)
+{
+	x->budget -= 1 + (int64_t)(bytes / BYTES_PER_STEP);
+	if (x->budget < 0)
+		x->spent = true;
+	return !x->spent;
+}
+
+static bool is_relative(const struct match *m)
+{
+	switch ((enum match_kind)m->kind) {
+	case MATCH_CONTENT:
+		return m->u.content.has_distance || m->u.content.has_within;
+	case MATCH_PCRE:
+		return m->u.pcre.relative;
+	case MATCH_BYTE_TEST:
+	case MATCH_BYTE_JUMP:
+	case MATCH_BYTE_EXTRACT:
+	case MATCH_BYTE_MATH:
+		return m->u.byte.relative;
+	case MATCH_ISDATAAT:
+		return m->u.isdataat.relative;
+	case MATCH_BASE64_DECODE:
+		return m->u.base64.relative;
+	case MATCH_BER_DATA:
+	case MATCH_BER_SKIP:
+		return true;
+	case MATCH_BSIZE:
+	case MATCH_ABSENT:
+	case MATCH_ASN1:
+	case MATCH_ENTROPY:
+		break;
+	}
+	return false;
+}
+
+static bool uses_vars(const struct match *m)
+{
+	if (m->kind == MATCH_CONTENT) {
+		const struct match_content *c = &m->u.content;
+		return c->offset.is_var || c->depth.is_var || c->distance.is_var ||
+		       c->within.is_var;
+	}
+	return m->kind != MATCH_PCRE; /* numbers: may, and are cheap */
+}
+
+/* Would another place of match i change anything for those after it? */
+static bool worth_more(const struct rule_list *l, uint32_t i)
+{
+	return i + 1 < l->n && is_relative(&l->m[i + 1]);
+}
+
+static enum step step(struct eval *x, uint32_t i, int64_t last);
+
+/* Range of places (within data) where content c may stand: first place, end of last. */
+static void content_range(const struct eval *x, const struct match_content *c, int64_t last,
+			  int64_t *ret_lo, int64_t *ret_hi)
+{
+	int64_t len = x->b.len, lo = 0, hi = len, origin = (int64_t)x->b.origin;
+	if (c->has_distance || c->has_within) {
+		int64_t d = c->has_distance ? eval_value(x, &c->distance) : 0;
+		lo = last + d;
+		if (c->has_within) {
+			int64_t w = last + d + eval_value(x, &c->within);
+			hi = w < hi ? w : hi;
+		}
+	}
+	if (c->has_offset || c->has_depth || c->starts) {
+		int64_t o = c->has_offset ? eval_value(x, &c->offset) : 0;
+		int64_t a = o - origin;
+		lo = a > lo ? a : lo;
+		int64_t d = c->starts ? (int64_t)c->len : len + origin;
+		if (c->has_depth)
+			d = eval_value(x, &c->depth);
+		if ((c->has_depth || c->starts) && a + d < hi)
+			hi = a + d;
+	}
+	if (c->ends && (int64_t)c->len <= len && len - (int64_t)c->len > lo)
+		lo = len - (int64_t)c->len;
+	*ret_lo = lo < 0 ? 0 : lo;
+	*ret_hi = hi;
+}
+
+static enum step step_content(struct eval *x, uint32_t i, int64_t last)
+{
+	const struct match *m = &x->list->m[i];
+	const struct match_content *c = &m->u.content;
+	int64_t lo, hi;
+	content_range(x, c, last, &lo, &hi);
+	bool alone = !is_relative(m) && !uses_vars(m);
+	bool found = false;
+	while (lo + (int64_t)c->len <= hi) {
+		const uint8_t *at =
+			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);
+		if (!spend(x, at != NULL ? (uint64_t)(at - x->b.data - lo) : (uint64_t)(hi - lo)))
+			return STEP_NEVER;
+		if (at == NULL)
+			break;
+		int64_t place = at - x->b.data, end = place + (int64_t)c->len;
+		if (c->ends && end != (int64_t)x->b.len) {
+			lo = place + 1;
+			continue;
+		}
+		if (c->negated)
+			return alone ? STEP_NEVER : STEP_NO;
+		found = true;
+		enum step s = step(x, i + 1, end);
+		if (s != STEP_NO || x->spent)
+			return s;
+		if (!worth_more(x->list, i))
+			return STEP_NO;
+		lo = place + 1;
+	}
+	if (c->negated)
+		return step(x, i + 1, last);
+	return alone && !found ? STEP_NEVER : STEP_NO;
+}
+
+/* One run of the expression from offset on; ends in *ret_start, *ret_end. */
+static bool pcre_run(struct eval *x, const struct match_pcre *p, int64_t base, int64_t from,
+		     int64_t *ret_start, int64_t *ret_end)
+{
+	struct rule_engine *e = x->e;
+	size_t len = (size_t)((int64_t)x->b.len - base);
+	uint32_t options = x->b.origin != 0 && base == 0 ? PCRE2_NOTBOL : 0;
+	int rc = pcre2_match(p->code, x->b.data + base, len, (size_t)(from - base), options,
+			     e->pcre_md, e->pcre_mc);
+	if (rc < 0) {
+		if (rc != PCRE2_ERROR_NOMATCH)
+			e->stats.pcre_limit++;
+		return false;
+	}
+	const PCRE2_SIZE *o = pcre2_get_ovector_pointer(e->pcre_md);
+	if (o[0] > len || o[1] > len)
+		return false;
+	*ret_start = base + (int64_t)o[0];
+	*ret_end = base + (int64_t)o[1];
+	return true;
+}
+
+static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
+{
+	const struct match_pcre *p = &x->list->m[i].u.pcre;
+	if (p->code == NULL)
+		return STEP_NEVER;
+	int64_t base = p->relative ? last : 0, from = base;
+	if (base < 0 || base > (int64_t)x->b.len)
+		return STEP_NO;
+	for (unsigned tries = 0; tries < PCRE_TRIES; tries++) {
+		int64_t start = 0, end = 0;
+		if (!spend(x, 4 * (uint64_t)((int64_t)x->b.len - from)))
+			return STEP_NEVER;
+		bool hit = pcre_run(x, p, base, from, &start, &end);
+		if (p->negated)
+			return !hit ? step(x, i + 1, last) : p->relative ? STEP_NO : STEP_NEVER;
+		if (!hit)
+			return !p->relative && tries == 0 ? STEP_NEVER : STEP_NO;
+		enum step s = step(x, i + 1, end);
+		if (s != STEP_NO || !worth_more(x->list, i) || start >= (int64_t)x->b.len)
+			return s;
+		from = start + 1;
+	}
+	return STEP_NO;
+}
+
+static bool isdataat(const struct eval *x, const struct match_isdataat *d, int64_t last)
+{
+	int64_t at = eval_value(x, &d->at);
+	bool there = d->relative ? last + at <= (int64_t)x->b.len
+				 : at < (int64_t)x->b.len + (int64_t)x->b.origin;
+	if (d->relative && last + at < 0)
+		there = true;
+	return there != d->negated;
+}
+
+static enum step step(struct eval *x, uint32_t i, int64_t last)
+{
+	if (x->spent)
+		return STEP_NEVER;
+	if (i >= x->list->n)
+		return STEP_YES;
+	const struct match *m = &x->list->m[i];
+	bool ok = true;
+	switch ((enum match_kind)m->kind) {
+	case MATCH_CONTENT:
+		return step_content(x, i, last);
+	case MATCH_PCRE:
+		return step_pcre(x, i, last);
+	case MATCH_BYTE_TEST:
+	case MATCH_BYTE_JUMP:
+	case MATCH_BYTE_EXTRACT:
+	case MATCH_BYTE_MATH:
+		ok = eval_byte(x, m, &last);
+		break;
+	case MATCH_ISDATAAT:
+		ok = isdataat(x, &m->u.isdataat, last);
+		break;
+	case MATCH_BASE64_DECODE:
+		ok = eval_base64(x, &m->u.base64, last);
+		break;
+	case MATCH_BSIZE:
+		ok = eval_bsize(x, &m->u.bsize);
+		break;
+	case MATCH_ABSENT: /* the buffer is there: only "or else" goes on */
+		ok = m->u.absent.or_else;
+		break;
+	case MATCH_BER_DATA:
+	case MATCH_BER_SKIP:
+		ok = eval_ber(x, m, &last);
+		break;
+	case MATCH_ENTROPY:
+		ok = eval_entropy(x, m);
+		break;
+	case MATCH_ASN1:
+		ok = false;
+		break;
+	}
+	if (!ok || !spend(x, 0))
+		return STEP_NO;
+	return step(x, i + 1, last);
+}
+
+bool eval_list(struct eval *x, const struct rule_list *l, const struct bytes *b)
+{
+	static const uint8_t nothing[1];
+	x->list = l;
+	x->b = *b;
+	if (x->b.data == NULL) {
+		x->b.data = nothing;
+		x->b.len = 0;
+	}
+	x->budget = x->e->budget;
+	x->spent = false;
+	bool yes = step(x, 0, 0) == STEP_YES;
+	if (x->spent) {
+		x->e->stats.budget_exceeded++;
+		if (x->e->profile != NULL)
+			x->e->profile[x->rule->index].budget_exceeded++;
+		return false;
+	}
+	return yes;
+}
+
+static struct bytes of_packet(const uint8_t *data, uint32_t len)
+{
+	return (struct bytes){.data = data, .len = data != NULL ? len : 0, .whole = true};
+}
+
+static bool packet_buffer(const struct pkt *p, uint16_t buffer, struct bytes *ret)
+{
+	bool icmp6 = p->ip_ver == 6;
+	*ret = of_packet(p->l4, p->l4_hlen);
+	switch (buffer) {
+	case BUF_IPV4_HDR:
+		*ret = of_packet(p->ip, p->ip_hlen);
+		return p->ip_ver == 4 && p->ip != NULL;
+	case BUF_IPV6_HDR:
+		*ret = of_packet(p->ip, p->ip_hlen);
+		return p->ip_ver == 6 && p->ip != NULL;
+	case BUF_TCP_HDR:
+		return p->proto == 6 && p->l4 != NULL;
+	case BUF_UDP_HDR:
+		return p->proto == 17 && p->l4 != NULL;
+	case BUF_ICMPV4_HDR:
+		return p->proto == 1 && p->l4 != NULL && !icmp6;
+	case BUF_ICMPV6_HDR:
+		return p->proto == 58 && p->l4 != NULL && icmp6;
+	default:
+		return false;
+	}
+}
+
+bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view *v,
+		  const struct bytes *payload)
+{
+	const struct plan *pl = r->plan;
+	struct eval x = {.e = e, .v = v, .rule = r};
+	for (uint32_t i = 0; i < r->n_lists; i++) {
+		const struct rule_list *l = &r->lists[i];
+		struct bytes b = *payload;
+		if (pl->lists[i].child)
+			b = (struct bytes){.data = e->base64, .len = e->base64_len, .whole = true};
+		else if (l->buffer != BUF_PAYLOAD && !packet_buffer(v->p, l->buffer, &b))
+			return l->n == 1 && l->m[0].kind == MATCH_ABSENT;
+		if (!transform_bytes(e, l, pl->lists[i].xform_id, &b))
+			return false;
+		if (!eval_list(&x, l, &b))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules against one direction of a TCP stream. New bytes are scanned together with as many old ones as
+ * the longest literal needs; a rule whose literal was found stays a candidate over a window of the
+ * stream, however the rest of it is cut into segments. Rules that later bytes could contradict (negated
+ * contents, ends) wait until the window is settled: the other side speaks, the window slides, the
+ * stream ends.
+ *
+ * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
+ * one that fails again and again is tried anew only when the window has grown by an eighth.
+ */
+#include "rule/match_priv.h"
+
+#include <string.h>
+
+#define WINDOW_MAX 65536u
+#define WINDOW_KEEP 32768u
+#define EVALS_FREE 8u
+
+struct window {
+	const uint8_t *data;
+	uint64_t from, end, fresh; /* absolute; fresh: first byte not seen before */
+};
+
+static uint32_t overlap(const struct mpm *m)
+{
+	return m->max_len - 1;
+}
+
+static void scan(struct rule_engine *e, const struct mpm *m, const struct window *w)
+{
+	if (m == NULL || w->fresh >= w->end)
+		return;
+	uint64_t back = overlap(m), from = w->fresh - w->from > back ? w->fresh - back : w->from;
+	mpm_scan(e, m, w->data + (from - w->from), (uint32_t)(w->end - from));
+}
+
+static const struct match_content *fast_of(const struct rule *r)
+{
+	return r->fast_list < 0 ? NULL : &r->lists[r->fast_list].m[r->fast_match].u.content;
+}
+
+static bool there(const struct window *w, uint64_t from, const struct match_content *c)
+{
+	if (from < w->from)
+		from = w->from;
+	return from < w->end && eval_find(w->data + (from - w->from), w->end - from, c->bytes,
+					  c->len, c->nocase) != NULL;
+}
+
+/* A content without which the rule can't match and that is nowhere in the window; NULL: none. */
+static const struct match_content *missing(const struct rule *r, const struct window *w,
+					   uint64_t from)
+{
+	for (uint32_t i = 0; i < r->n_lists; i++) {
+		if (r->lists[i].buffer != BUF_PAYLOAD || r->lists[i].base64_data ||
+		    r->lists[i].n_transforms > 0)
+			continue;
+		for (uint32_t k = 0; k < r->lists[i].n; k++) {
+			const struct match *m = &r->lists[i].m[k];
+			if (m->kind == MATCH_CONTENT && !m->u.content.negated &&
+			    m->u.content.len > 0 && !there(w, from, &m->u.content))
+				return &m->u.content;
+		}
+	}
+	return NULL;
+}
+
+/* WAIT: no match yet. NO: never with this flow. */
+static enum answer check(struct rule_engine *e, struct view *v, const struct rule *r,
+			 const struct window *w, uint64_t from)
+{
+	uint64_t anchor = 0; /* what offsets count from: the last message's beginning */
+	if (((const struct plan *)r->plan)->starts) {
+		anchor = v->fr->side[v->dir].settled;
+		from = from > anchor ? from : anchor;
+	}
+	enum answer a = eval_header(e, r, v);
+	if (a != YES)
+		return a;
+	if (from < w->from)
+		from = w->from;
+	if (from >= w->end)
+		return WAIT;
+	int64_t begin = engine_check(e, r);
+	struct bytes b = {.data = w->data + (from - w->from),
+			  .len = (uint32_t)(w->end - from),
+			  .origin = from - anchor};
+	a = WAIT;
+	if (eval_tests(e, r, v) == YES && eval_payload(e, r, v, &b)) {
+		engine_match(e, v, r);
+		a = YES;
+	}
+	engine_checked(e, r, begin);
+	return a;
+}
+
+/* Is it this candidate's turn? */
+static bool due(const struct stream_cand *c, const struct rule *r, const struct window *w,
+		bool settle)
+{
+	if (((const struct plan *)r->plan)->whole)
+		return settle;
+	if (w->fresh >= w->end && !settle)
+		return false;
+	if (c->gate != NULL) {
+		uint64_t back = c->gate->len - 1;
+		uint64_t from = w->fresh > back ? w->fresh - back : 0;
+		return there(w, from > c->from ? from : c->from, c->gate);
+	}
+	return settle || c->next <= w->end;
+}
+
+/* false: it is no candidate any more. */
+static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
+		    struct stream_cand *c, const struct window *w, bool settle)
+{
+	const struct rule *r = rule_at(e, c->rule);
+	bool whole = ((const struct plan *)r->plan)->whole;
+	if (!due(c, r, w, settle))
+		return true;
+	uint64_t from = c->from;
+	if (whole && s->settled > from)
+		from = s->settled; /* settled before */
+	switch (check(e, v, r, w, from)) {
+	case NO:
+		return false;
+	case YES:
+		c->from = w->end;
+		c->gate = NULL;
+		c->evals = 0;
+		return true;
+	case WAIT:
+		break;
+	}
+	if (whole)
+		return c->from > w->from;
+	c->gate = missing(r, w, c->from);
+	if (c->evals < EVALS_FREE)
+		c->evals++;
+	else
+		c->next = w->end + (w->end - w->from) / 8;
+	return true;
+}
+
+static bool room(struct rule_engine *e, struct side_rules *s)
+{
+	if (s->n < s->cap)
+		return true;
+	if (s->cap >= STREAM_CANDS)
+		return false;
+	uint16_t cap = s->cap == 0 ? 8 : (uint16_t)(s->cap * 2);
+	struct stream_cand *c = slab_grow(e->slab, s->cands, cap * sizeof(*c));
+	if (c == NULL)
+		return false;
+	s->cands = c;
+	s->cap = cap;
+	return true;
+}
+
+static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
+		    const struct window *w, bool settle)
+{
+	cand_sort(e);
+	e->stats.candidates += e->n_cands;
+	for (uint32_t i = 0; i < e->n_cands; i++) {
+		uint32_t at = e->cands[i].mask; /* place + 1 among those kept; 0: new */
+		if (at == 0) {
+			struct stream_cand fresh = {.rule = e->cands[i].rule};
+			if (!room(e, s)) {
+				e->stats.candidates_lost++;
+				fresh.from = w->fresh;
+				(void)try_one(e, v, s, &fresh, w, settle);
+				continue;
+			}
+			s->cands[s->n++] = fresh;
+			at = s->n;
+		}
+		struct stream_cand *c = &s->cands[at - 1];
+		if (!try_one(e, v, s, c, w, settle))
+			c->rule = UINT32_MAX;
+	}
+}
+
+/* Throws out those that are dead or that the window has passed by. */
+static void compact(struct rule_engine *e, struct side_rules *s, const struct window *w, bool slid)
+{
+	uint16_t n = 0;
+	for (uint16_t i = 0; i < s->n; i++) {
+		struct stream_cand *c = &s->cands[i];
+		if (c->rule == UINT32_MAX)
+			continue;
+		const struct match_content *fast = fast_of(rule_at(e, c->rule));
+		if (slid && c->from <= w->from && fast != NULL && !there(w, w->from, fast))
+			continue;
+		s->cands[n++] = *c;
+	}
+	s->n = n;
+}
+
+void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
+		  bool settle)
+{
+	struct stream_side *side = &v->flow->side[v->dir];
+	struct side_rules *s = &v->fr->side[v->dir];
+	uint64_t end = side->base + side->len;
+	bool any = g[0]->streams || (n > 1 && g[1]->streams) || e->c->payload_in_tx;
+	bool quiet = s->scanned >= end && (s->n == 0 || !settle);
+	if (!any || side->no_raw || quiet) {
+		if (!any || side->no_raw)
+			side->raw_done = end;
+		return;
+	}
+	struct window w = {.from = side->raw_done > side->base ? side->raw_done : side->base,
+			   .end = end};
+	if (w.from > w.end)
+		w.from = w.end;
+	w.data = side->data + (w.from - side->base);
+	w.fresh = s->scanned > w.from ? s->scanned : w.from;
+	bool slide = w.end - w.from > WINDOW_MAX;
+	settle = settle || slide;
+	v->where = WHERE_STREAM;
+	cand_begin(e);
+	for (uint16_t i = 0; i < s->n; i++)
+		cand_add(e, s->cands[i].rule, i + 1u);
+	for (unsigned i = 0; i < n; i++) {
+		scan(e, g[i]->stream, &w);
+		if (w.fresh < w.end)
+			cand_refs(e, &g[i]->always_stream);
+	}
+	s->scanned = end;
+	if (e->n_cands > 0)
+		try_all(e, v, s, &w, settle);
+	if (settle)
+		s->settled = end;
+	if (slide) {
+		side->raw_done = end - WINDOW_KEEP;
+		w.data += side->raw_done - w.from;
+		w.from = side->raw_done;
+	}
+	if (s->n > 0)
+		compact(e, s, &w, slide);
+	if (v->final) {
+		side->raw_done = end;
+		s->n = 0;
+	}
+	v->where = WHERE_PACKET;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inspect_load SECONDS CAPTURE [RULES ...]: CPU time of one packet, layer by layer, in one run: reading
+ * alone; and dissecting; the whole pipeline without rules; and writing the events; and with the rules.
+ * Each is repeated for SECONDS of CPU time. Prints JSON; tests/bench/inspect.py makes a table of it.
+ */
+#include "capture/capture.h"
+#include "inspect/eve.h"
+#include "inspect/inspect.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum layer { READ, DISSECT, PIPELINE, EVENTS, RULES, LAYERS };
+
+struct bed {
+	const char *capture;
+	struct rule_set *rules;
+	double least_s;
+	uint64_t packets, bytes, alerts;
+};
+
+static double cpu_s(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "inspect_load: %s\n", what);
+	exit(1);
+}
+
+/* One pass over the capture. */
+static void pass(struct bed *b, enum layer layer)
+{
+	static struct pkt pkts[DISSECT_PKTS];
+	struct capture_reader *r = NULL;
+	struct dissect *d = NULL;
+	struct inspect *i = NULL;
+	struct eve *e = NULL;
+	struct capture_frame f;
+	int fd = open(b->capture, O_RDONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	must(fd >= 0 && capture_open_any(fd, &r) == 0, "no capture");
+	if (layer == DISSECT) {
+		struct dissect_conf conf = {.frag_packets = 0};
+		must(dissect_create(&conf, &d) == 0, "dissect");
+	}
+	if (layer >= PIPELINE) {
+		struct inspect_conf conf = {.rules = layer == RULES ? b->rules : NULL};
+		if (layer >= EVENTS) {
+			struct eve_conf ec = {.fd = null, .rules = conf.rules};
+			must(eve_create(&ec, &e) == 0, "eve");
+			conf.sink = eve_sink(e);
+		}
+		must(inspect_create(&conf, &i) == 0, "inspect");
+	}
+	b->packets = b->bytes = 0;
+	while (capture_next_any(r, &f) == 0) {
+		b->packets++;
+		b->bytes += f.wire_len;
+		if (d != NULL)
+			dissect_frame(d, f.link, f.data, f.len, f.wire_len, f.stamp_ns, b->packets,
+				      pkts);
+		else if (i != NULL)
+			inspect_frame(i, f.link, f.data, f.len, f.wire_len, f.stamp_ns);
+	}
+	if (i != NULL) {
+		struct inspect_stats s;
+		inspect_finish(i);
+		inspect_read_stats(i, &s);
+		b->alerts = s.alerts;
+	}
+	inspect_free(&i);
+	must(eve_close(&e) == 0, "eve");
+	dissect_free(&d);
+	capture_reader_free(&r);
+	close(fd);
+	close(null);
+}
+
+/* CPU seconds of one pass: the best of those that fit. */
+static double measure(struct bed *b, enum layer layer)
+{
+	double best = 1e9, begin = cpu_s();
+	for (unsigned n = 0; n < 3 || cpu_s() - begin < b->least_s; n++) {
+		double t = cpu_s();
+		pass(b, layer);
+		t = cpu_s() - t;
+		best = t < best ? t : best;
+	}
+	return best;
+}
+
+static void load(struct bed *b, int n, char **paths)
+{
+	struct rule_vars *vars = NULL;
+	struct rule_set_conf conf = {.cache_dir = getenv("SKEP_BENCH_CACHE")};
+	must(rule_vars_create(&vars) == 0, "variables");
+	conf.vars = vars;
+	must(rule_set_create(&conf, &b->rules) == 0, "rules");
+	for (int i = 0; i < n; i++) {
+		struct stat st;
+		int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		must(fd >= 0 && fstat(fd, &st) == 0, "no such rules");
+		char *text = malloc((size_t)st.st_size + 1);
+		must(text != NULL && read(fd, text, (size_t)st.st_size) == st.st_size,
+		     "reading rules");
+		must(rule_set_read(b->rules, paths[i], text, (size_t)st.st_size) == 0, "rules");
+		free(text);
+		close(fd);
+	}
+	must(rule_set_finish(b->rules) == 0, "compiling the rules");
+	rule_vars_free(&vars);
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const names[LAYERS] = {"read", "dissect", "pipeline", "events", "rules"};
+	struct rusage usage;
+	must(argc >= 3, "SECONDS CAPTURE [RULES ...]");
+	struct bed b = {.capture = argv[2], .least_s = strtod(argv[1], NULL)};
+	double begin = cpu_s();
+	if (argc > 3)
+		load(&b, argc - 3, argv + 3);
+	printf("{\"load\": %.3f", cpu_s() - begin);
+	for (unsigned layer = 0; layer < LAYERS; layer++)
+		if (layer != RULES || b.rules != NULL)
+			printf(", \"%s\": %.6f", names[layer], measure(&b, (enum layer)layer));
+	getrusage(RUSAGE_SELF, &usage);
+	printf(", \"packets\": %llu, \"bytes\": %llu, \"alerts\": %llu, \"rss\": %ld, \"loaded\": "
+	       "%u}\n",
+	       (unsigned long long)b.packets, (unsigned long long)b.bytes,
+	       (unsigned long long)b.alerts, usage.ru_maxrss,
+	       b.rules != NULL ? rule_set_count(b.rules) : 0);
+	rule_set_free(&b.rules);
+	return 0;
+}
