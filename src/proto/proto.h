@@ -57,6 +57,7 @@ enum app_proto app_proto_by_name(const char *name, size_t len);
 /* ---- buffers: the one table of what rules can name (buffers.c) --------------------------------- */
 
 #include "proto/buffers.h"
+#include "proto/numbers.h"
 
 struct span {
 	const uint8_t *data; /* borrowed until the next feed of this flow */
@@ -112,6 +113,7 @@ struct app_conf {
 	bool hash_files;
 	uint32_t max_tx; /* open transactions per flow; 0: 512 */
 };
+/* Makes the shared part; takes its scratch from the heap, all else from slab (kept by reference). */
 MUST_USE int app_ctx_create(const struct app_conf *conf, struct slab *slab, struct app_ctx **ret);
 void app_ctx_free(struct app_ctx **c);
 /* Where FTP announces its data connections (kept by reference); without it they are not known. */
@@ -167,32 +169,7 @@ void app_close(struct stream_flow *f, app_free_fn *free_rules, void *ctx);
  * NULL) is the offset of data[0] in the whole, *ret_complete whether nothing more will come. */
 int app_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 	       uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete);
-/* A number of a transaction that keywords compare (http status, dns opcode, tls version ...). */
-enum app_number {
-	NUM_DNS_OPCODE,
-	NUM_DNS_RCODE,
-	NUM_DNS_RRTYPE,
-	NUM_TLS_VERSION,
-	NUM_HTTP_STATUS,
-	NUM_HTTP_CONTENT_LEN,
-	NUM_SMB_VERSION,
-	NUM_DCERPC_OPNUM,
-	NUM_FTP_REPLY,
-	NUM_TLS_CHAIN_LEN,
-	NUM_TLS_NOT_BEFORE,
-	NUM_TLS_NOT_AFTER,
-	NUM_FILE_SIZE,
-	NUM_FTP_MODE,
-	NUM_FTP_DYN_PORT,
-	NUM_TLS_STATE, /* bits of enum app_tls_state: what the handshake has seen so far */
-	NUM_NUMBERS
-};
-enum app_tls_state {
-	TLS_SAW_CLIENT_HELLO = 1,
-	TLS_SAW_SERVER_HELLO = 2,
-	TLS_SAW_CLIENT_KEYX = 4,
-	TLS_SAW_SERVER_KEYX = 8
-};
+/* A number of a transaction that keywords compare (index: of several); false: there is none. */
 bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
 		uint32_t index, uint64_t *ret);
 

@@ -314,20 +314,23 @@ static uint32_t dns_feed(struct app *a, unsigned dir, const uint8_t *data, uint3
 
 /* ---- what rules ask ----------------------------------------------------------------------------------- */
 
-/* A name inside a record's data, for dns.response.rrname; decoded into the context's scratch. */
-static bool data_name(const struct app *a, const struct dns_tx *t, const struct dns_rr *r,
-		      struct span *ret)
+/* Does the record's data hold a name? Told by its type, so that counting names costs nothing. */
+static bool names_one(const struct dns_rr *r)
 {
-	uint32_t skip = r->type == DNS_MX ? 2 : r->type == DNS_SRV ? 6 : 0;
+	return r->data_len != 0 &&
+	       (r->type == DNS_CNAME || r->type == DNS_PTR || r->type == DNS_NS ||
+		r->type == DNS_MX || r->type == DNS_SOA || r->type == DNS_SRV);
+}
+
+/* That name, decoded into the context's scratch; empty if it is broken. */
+static struct span data_name(const struct app *a, const struct dns_tx *t, const struct dns_rr *r)
+{
+	uint32_t skip = r->type == DNS_MX ? 2 : r->type == DNS_SRV ? 6 : 0, n = 0;
 	unsigned trouble = 0;
-	bool named = r->type == DNS_CNAME || r->type == DNS_PTR || r->type == DNS_NS ||
-		     r->type == DNS_MX || r->type == DNS_SOA || r->type == DNS_SRV;
-	if (!named || r->data_len <= skip)
-		return false;
-	if (dns_name(t->msg, t->len, r->data + skip, a->ctx->scratch, &ret->len, &trouble) == 0)
-		return false;
-	ret->data = a->ctx->scratch;
-	return true;
+	if (r->data_len <= skip ||
+	    dns_name(t->msg, t->len, r->data + skip, a->ctx->scratch, &n, &trouble) == 0)
+		n = 0;
+	return (struct span){a->ctx->scratch, n};
 }
 
 /* The index-th name of the sections first..last; with data: also names that records give. */
@@ -342,14 +345,10 @@ static int nth(const struct app *a, const struct dns_tx *t, unsigned first, unsi
 			*ret = (struct span){t->names + r->name, r->name_len};
 			return 0;
 		}
-		if (!data)
-			continue;
-		struct span s;
-		if (index == 0 && data_name(a, t, r, &s)) {
-			*ret = s;
+		if (data && names_one(r) && index-- == 0) {
+			*ret = data_name(a, t, r);
 			return 0;
 		}
-		index -= index != 0 && data_name(a, t, r, &s) ? 1 : 0;
 	}
 	return 1;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define RECORD_MAX (16384u + 2048u)
+#define CHAIN_MAX 64u               /* certificates of a chain that are looked at */
 #define HANDSHAKE_MAX (128u * 1024) /* one message, over several records */
 
 static const char *const events[] = {[TLS_INVALID_SSLV2_HEADER] = "invalid_sslv2_header",
@@ -234,7 +235,7 @@ static void take_chain(struct app *a, unsigned dir, const uint8_t *d, uint32_t l
 		chain_free(a, &c);
 		return;
 	}
-	while (c->n < 64 && tls_cert(c, c->n, &s) == 0)
+	while (c->n < CHAIN_MAX && tls_cert(c, c->n, &s) == 0)
 		c->n++;
 	int bad = x509_parse(first.data, first.len, &c->x);
 	c->parsed = bad < 0;
@@ -567,7 +568,7 @@ static int chain_buffer(const struct app *a, struct tls_chain *c, enum app_buffe
 			struct span *ret)
 {
 	if (b == BUF_TLS_CERTS)
-		return tls_cert(c, index, ret);
+		return index < c->n ? tls_cert(c, index, ret) : 1;
 	if (b == BUF_TLS_SUBJECTALT)
 		return c->parsed ? x509_alt(c->x.san, index, ret) : 1;
 	if (index != 0 || (!c->parsed && b != BUF_TLS_FINGERPRINT))

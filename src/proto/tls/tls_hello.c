@@ -15,6 +15,8 @@ enum extension {
 	EXT_VERSIONS = 43
 };
 
+#define ALPN_MOST 64u /* names looked at: each is found by walking the list */
+
 /* Values that clients invent to keep servers tolerant (RFC 8701): 0x0a0a, 0x1a1a ... */
 static bool grease(uint16_t v)
 {
@@ -136,7 +138,7 @@ bool tls_hello_parse(struct tls_hello *h)
 int tls_alpn(const struct tls_hello *h, uint32_t index, struct span *ret)
 {
 	struct reader r = reader_in(h, h->alpn);
-	while (reader_left(&r) != 0) {
+	while (index < ALPN_MOST && reader_left(&r) != 0) {
 		struct part p = counted(h, &r, 1);
 		if (r.bad)
 			return 1;

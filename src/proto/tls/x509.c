@@ -20,6 +20,8 @@ enum tag {
 	ALT_ADDRESS = 0x87
 };
 
+#define ALT_MOST 256u /* names looked at: each is found by walking the list */
+
 struct tlv {
 	uint8_t tag;
 	struct span body;
@@ -279,7 +281,7 @@ void x509_name(struct span name, struct writer *w)
 int x509_alt(struct span san, uint32_t index, struct span *ret)
 {
 	struct tlv t;
-	while (next(&san, &t)) {
+	while (index < ALT_MOST && next(&san, &t)) {
 		if (t.tag != ALT_DNS && t.tag != ALT_MAIL && t.tag != ALT_URI &&
 		    t.tag != ALT_ADDRESS)
 			continue;
