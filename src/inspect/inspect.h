@@ -52,7 +52,9 @@ struct inspect_stats {
 	struct rule_engine_stats engine;
 	struct slab_stats memory;
 };
+/* Counters so far; also after inspect_finish. */
 void inspect_read_stats(const struct inspect *i, struct inspect_stats *ret);
+/* For profiles of rules; NULL: there are no rules. */
 const struct rule_engine *inspect_engine(const struct inspect *i);
 
 #endif

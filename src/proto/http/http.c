@@ -183,19 +183,17 @@ static uint32_t http_feed(struct app *a, unsigned dir, const uint8_t *data, uint
 {
 	struct http_conn *c = a->state;
 	static const uint8_t nothing[1];
-	struct http_in in = {data, data + len, (flags & APP_EOF) != 0};
+	const uint8_t *from = data != NULL ? data : nothing;
+	struct http_in in = {from, from + (data != NULL ? len : 0), (flags & APP_EOF) != 0};
 	c->now_ns = now_ns;
-	if (data == NULL) {
-		in.at = in.end = nothing;
-		if ((flags & APP_GAP) != 0 && len != 0)
-			gap(c, dir, len);
-	}
+	if (data == NULL && (flags & APP_GAP) != 0 && len != 0)
+		gap(c, dir, len);
 	enum step more = STEP_ON;
 	while (more == STEP_ON && !c->switched)
 		more = dir == TO_SERVER ? http_request_step(c, &in) : http_response_step(c, &in);
 	if (in.eof && !c->switched)
 		http_finish(c, dir);
-	return data == NULL ? len : (uint32_t)(in.at - data);
+	return data == NULL ? len : (uint32_t)(in.at - from);
 }
 
 const struct app_ops app_http = {

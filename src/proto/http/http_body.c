@@ -137,11 +137,9 @@ static enum step chunk_line(struct http_conn *c, unsigned dir, struct http_in *i
 	const uint8_t *p = in->at, *end = in->end;
 	while (p != end && http_is_space(*p))
 		p++;
-	if (p == end) {
-		s->tx->msg[dir].wire_len += (uint64_t)(end - in->at);
-		in->at = end;
-		return STEP_MORE;
-	}
+	if (p == end) /* blanks may turn out to be content */
+		return end - in->at < (ptrdiff_t)HTTP_CHUNK_LINE_MAX ? STEP_MORE
+								     : not_chunked(c, dir);
 	if (http_hex(*p) < 0)
 		return not_chunked(c, dir);
 	const uint8_t *lf = memchr(p, '\n', (size_t)(end - p));

@@ -228,7 +228,7 @@ static enum step blank_line(const struct http_in *in, const uint8_t *line, uint3
 			    uint32_t total, bool *ret_end)
 {
 	*ret_end = false;
-	if (len != 1 || !http_is_lws(*line) || line[1] != '\n')
+	if (len != 1 || !http_is_lws(*line) || in->at + total != line + 2 || line[1] != '\n')
 		return STEP_ON;
 	const uint8_t *next = in->at + total;
 	if (next == in->end && !in->eof)

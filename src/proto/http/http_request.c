@@ -340,14 +340,16 @@ static enum step resync(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_SERVER];
 	while (in->at != in->end) {
-		bool more, fits = http_looks_request(in->at, (uint32_t)(in->end - in->at), &more);
-		if (fits) {
+		bool more = false;
+		if (!s->mid_line &&
+		    http_looks_request(in->at, (uint32_t)(in->end - in->at), &more)) {
 			s->state = ST_IDLE;
 			return STEP_ON;
 		}
 		if (more && !in->eof)
 			return STEP_MORE;
 		const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
+		s->mid_line = lf == NULL;
 		in->at = lf != NULL ? lf + 1 : in->end;
 	}
 	return STEP_MORE;

@@ -90,8 +90,10 @@ static uint8_t best_fit(uint32_t cp)
 static bool hex2(const uint8_t *p, uint8_t *ret)
 {
 	int a = http_hex(p[0]), b = http_hex(p[1]);
-	*ret = (uint8_t)(a << 4 | (b & 15));
-	return a >= 0 && b >= 0;
+	if (a < 0 || b < 0)
+		return false;
+	*ret = (uint8_t)(a << 4 | b);
+	return true;
 }
 
 /* One byte of an escaped text; *at moves on. wide: %uHHHH counts as well. */

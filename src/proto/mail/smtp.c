@@ -110,11 +110,11 @@ static void mail_done(struct app *a, struct smtp_tx *t, bool whole)
 static struct smtp_tx *command_tx(struct app *a, struct span line, int64_t now_ns)
 {
 	struct smtp *s = a->state;
+	bool ends = begins(line.data, line.len, "RSET") || begins(line.data, line.len, "QUIT");
 	if (s->cur != NULL && !s->cur->done)
 		return s->cur;
-	if (s->cur != NULL &&
-	    (begins(line.data, line.len, "RSET") || begins(line.data, line.len, "QUIT")))
-		return s->cur; /* still about the mail before */
+	if (ends && a->tx_next_id > 0)
+		return s->cur; /* still about the mail before, which may be gone */
 	if (s->cur != NULL)
 		s->cur->tx.progress[TO_CLIENT] = APP_DONE;
 	s->cur = (struct smtp_tx *)app_tx_new(a, sizeof(*s->cur), now_ns);

@@ -14,7 +14,7 @@ static void must(bool fact)
 void talk_open(struct talk *t, enum app_proto proto, bool tcp)
 {
 	memset(t, 0, sizeof(*t));
-	must(slab_create((size_t)64 << 20, &t->slab) == 0);
+	must(slab_create((size_t)8 << 20, &t->slab) == 0);
 	must(app_ctx_create(&(struct app_conf){.hash_files = true}, t->slab, &t->ctx) == 0);
 	t->flow.tcp = tcp;
 	t->flow.id = 1;

@@ -244,6 +244,32 @@ static void test_gap(void **state)
 	free(t);
 }
 
+/* A mail that is done with and swept away leaves nothing for QUIT to be about. */
+static void test_swept(void **state)
+{
+	static const struct said s[] = {SAY(S, "220 x\r\n"), SAY(C, "HELO a\r\n"),
+					SAY(S, "250 x\r\n"), SAY(C, "RSET\r\n"),
+					SAY(S, "250 x\r\n")};
+	struct talk t;
+	talk_open(&t, APP_SMTP, true);
+	for (size_t i = 0; i < ARRAY_LEN(s); i++)
+		talk_say(&t, s[i].dir, s[i].data, s[i].len, 0);
+	talk_say(&t, C, "MAIL FROM:<a>\r\n", 15, 0);
+	assert_int_equal(t.app->tx_open, 2);
+	t.app->tx_first->inspected[0] = t.app->tx_first->inspected[1] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_int_equal(t.app->tx_open, 1);
+	talk_say(&t, C, "RSET\r\n", 6, 0);
+	talk_say(&t, S, "250 x\r\n250 x\r\n", 14, 0);
+	t.app->tx_first->inspected[0] = t.app->tx_first->inspected[1] = true;
+	t.app->tx_first->progress[1] = APP_DONE;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_int_equal(t.app->tx_open, 0);
+	talk_say(&t, C, "QUIT\r\n", 6, 0);
+	assert_int_equal(t.app->tx_open, 0);
+	talk_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines),      cmocka_unit_test(test_events),
 		cmocka_unit_test(test_long_command),    cmocka_unit_test(test_two_mails),
 		cmocka_unit_test(test_starttls),        cmocka_unit_test(test_gap),
+		cmocka_unit_test(test_swept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static const struct mistake mistakes[] = {
 	{"alert tcp any any -> any any (sid:1; sid:2;)", 1, 38, "twice"},
 	{"alert tcp any any -> any any (msg:\"x; sid:1;)", 1, 35, "closing quote"},
 	{"alert tcp any any -> any any (conten:\"x\"; sid:1;)", 1, 31, "did you mean 'content'"},
-	{"\n\n  alert tcp any any -> any any (content:\"|4\"; sid:1;)", 3, 44, "closing bar"},
+	{"\n\n  alert tcp any any -> any any (content:\"|4\"; sid:1;)", 3, 43, "closing bar"},
 	{"alert tcp any any -> any any ( \\\n  msg:\"x\"; \\\r\n  dsize:x; \\\n sid:1;)", 3, 9,
 	 "not a number"},
 	{"alert http any any => any any (flow:to_server; http.uri; content:\"x\"; sid:1;)", 1, 1,

@@ -73,10 +73,10 @@ static uint64_t talk(const uint8_t *const part[2], const uint32_t len[2], unsign
 {
 	struct app_conf conf = {.request_body = KEPT, .response_body = KEPT};
 	struct stream_flow flow = {.tcp = true, .port = {40000, 80}};
-	struct slab *slab;
-	struct app_ctx *ctx;
+	struct slab *slab = NULL;
+	struct app_ctx *ctx = NULL;
 	struct slab_stats stats;
-	must(slab_create(64u << 20, &slab) == 0 && app_ctx_create(&conf, slab, &ctx) == 0);
+	must(slab_create(24u << 20, &slab) == 0 && app_ctx_create(&conf, slab, &ctx) == 0);
 	struct app *a = app_open(ctx, &flow);
 	must(a != NULL);
 	a->proto = APP_HTTP;
@@ -113,8 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t whole = talk(part, len, options, 0);
 	uint64_t pieces = talk(part, len, options, cut);
 	/* brotli gives what it has when input ends, and nothing before an error inside one input */
-	bool brotli = memmem(data, size, "br", 2) != NULL || memmem(data, size, "BR", 2) != NULL ||
-		      memmem(data, size, "bR", 2) != NULL || memmem(data, size, "Br", 2) != NULL;
+	bool brotli = false;
+	for (size_t i = 0; i + 1 < size; i++)
+		brotli |= (data[i] | 0x20) == 'b' && (data[i + 1] | 0x20) == 'r';
 	must(whole == pieces || brotli);
 	return 0;
 }
