@@ -48,8 +48,10 @@ static int collect(struct recipe *r, const char *dir, int depth)
 		struct stat st;
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (lstat(path, &st) < 0)
+		int len = snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		if (len < 0 || (size_t)len >= sizeof(path))
+			err = -ENAMETOOLONG;
+		else if (lstat(path, &st) < 0)
 			err = -errno;
 		else if (S_ISDIR(st.st_mode))
 			err = depth < 8 ? collect(r, path, depth + 1) : SKEP_ERANGE;

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest asan
 """Done-when 6: a million-flow flood with spoofed sources from outside: memory stays at its configured
 bound, existing ssh sessions stay up, drops are counted and reported; no log line per packet."""
 import os
