@@ -19,14 +19,14 @@
 
 static void has(const char *text, const char *part)
 {
-	if (strstr(text, part) == NULL)
-		fail_msg("no \"%s\" in:\n%s", part, text);
+	if (text == NULL || strstr(text, part) == NULL)
+		fail_msg("no \"%s\" in:\n%s", part, text == NULL ? "" : text);
 }
 
 static void lacks(const char *text, const char *part)
 {
-	if (strstr(text, part) != NULL)
-		fail_msg("\"%s\" in:\n%s", part, text);
+	if (text == NULL || strstr(text, part) != NULL)
+		fail_msg("\"%s\" in:\n%s", part, text == NULL ? "" : text);
 }
 
 static void check(const char *t)
