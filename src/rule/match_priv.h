@@ -38,6 +38,7 @@ struct plan {
 	uint8_t dirs, transports; /* bits; transports by enum transport */
 	bool whole;               /* any payload list is */
 	bool passes_flow;         /* a pass or drop by this rule holds for the flow */
+	bool starts;              /* looks at where a stream or a message in it begins */
 	bool bits;                /* tests flowbits and the like: the answer can change */
 	uint32_t payload_len;     /* shortest payload that could match */
 	struct plan_list *lists;
@@ -179,6 +180,7 @@ struct rule_engine {
 	const struct mpm *scanning;
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
+	bool bits_changed; /* a match has set bits or numbers */
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
@@ -226,7 +228,8 @@ struct flow_rules {
 	uint64_t *bits; /* flowbits, by number */
 	struct flow_int *ints;
 	uint16_t n_ints;
-	bool pass, once[2], app_once[2];
+	uint8_t app_once[2]; /* protocol that such rules were last asked about */
+	bool pass, once[2];
 };
 
 /* ---- evaluation ---------------------------------------------------------------------------------- */
@@ -248,7 +251,7 @@ struct eval {
 	struct bytes b;
 	int64_t vars[RULE_BYTE_VARS];
 	int64_t budget;
-	bool spent;
+	bool spent, base64_skips; /* base64_skips: other characters than its digits */
 };
 /* Does the buffer satisfy the list? */
 bool eval_list(struct eval *x, const struct rule_list *l, const struct bytes *b);
@@ -258,6 +261,7 @@ const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *need
 int64_t eval_value(const struct eval *x, const struct rule_value *v);
 /* One byte_* match at the cursor: moves it. */
 bool eval_byte(struct eval *x, const struct match *m, int64_t *cursor);
+int base64_digit(uint8_t c); /* -1: none */
 bool eval_bsize(const struct eval *x, const struct match_bsize *b);
 bool eval_base64(struct eval *x, const struct match_base64 *b, int64_t cursor);
 bool eval_ber(struct eval *x, const struct match *m, int64_t *cursor);

@@ -316,6 +316,7 @@ static void plan_tx_dirs(struct rule *r, struct plan *p)
 	}
 }
 
+/* Is anything sought at a given distance from the beginning of the payload? */
 static bool wants_start(const struct rule *r)
 {
 	for (uint32_t i = 0; i < r->n_lists; i++)
@@ -371,6 +372,19 @@ static struct census count(const struct rule *r)
 		c.other |= k == TESTS_FLOW && t->kind != TEST_APP_PROTO && t->kind != TEST_FLOW;
 	}
 	return c;
+}
+
+/* An expression that begins with ^ and is not relative. */
+static bool anchored(const struct rule *r)
+{
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		for (uint32_t k = 0; r->lists[i].buffer == BUF_PAYLOAD && k < r->lists[i].n; k++) {
+			const struct match *m = &r->lists[i].m[k];
+			if (m->kind == MATCH_PCRE && !m->u.pcre.relative &&
+			    m->u.pcre.pattern[0] == '^')
+				return true;
+		}
+	return false;
 }
 
 static uint16_t need_of(const struct rule *r, const struct plan *p, uint32_t flow)
@@ -477,6 +491,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
 	p->dirs = flow_dirs(r, &flow);
 	p->transports = transports_of(r);
 	p->payload_len = least_payload(r);
+	p->starts = wants_start(r) || anchored(r);
 	r->need = 0;
 	if (!plan_lists(c, r, p))
 		return SKEP_EUNSUPPORTED;

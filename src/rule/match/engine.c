@@ -194,6 +194,7 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 		e->profile[r->index].matches++;
 	for (uint32_t i = 0; i < r->n_sets; i++)
 		state_set(e, v, &r->sets[i]);
+	e->bits_changed |= r->n_sets > 0;
 	uint64_t id = v->tx != NULL ? v->tx->id : 0;
 	for (uint32_t i = 0; i < e->n_queued; i++) {
 		const struct queued *q = &e->queue[i];
@@ -244,6 +245,17 @@ static bool acts(uint8_t action)
 	       action == ACTION_REJECT_BOTH || action == ACTION_REWRITE;
 }
 
+static struct rule_hit hit_of(const struct queued *q, uint8_t action, bool alert)
+{
+	return (struct rule_hit){.rule = q->rule,
+				 .action = action,
+				 .where = q->where,
+				 .dir = q->dir,
+				 .tx_id = q->tx_id,
+				 .alert = alert,
+				 .has_tx = q->has_tx};
+}
+
 /* From what matched to what is said and done. */
 static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit ret[RULE_HITS])
 {
@@ -260,6 +272,8 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 		if (action == ACTION_PASS) {
 			if (flow_wide && v->fr != NULL)
 				v->fr->pass = true;
+			if (r->say)
+				ret[n++] = hit_of(q, action, true);
 			break;
 		}
 		view_turn(v, q->dir);
@@ -274,13 +288,7 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 			continue;
 		}
 		e->stats.alerts += alert ? 1 : 0;
-		ret[n++] = (struct rule_hit){.rule = q->rule,
-					     .action = action,
-					     .where = q->where,
-					     .dir = q->dir,
-					     .tx_id = q->tx_id,
-					     .alert = alert,
-					     .has_tx = q->has_tx};
+		ret[n++] = hit_of(q, action, alert);
 	}
 	return n;
 }
@@ -301,6 +309,14 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
 		engine_match(e, v, r);
 	engine_checked(e, r, begin);
+}
+
+static bool is_queued(const struct rule_engine *e, uint32_t rule)
+{
+	for (uint32_t i = 0; i < e->n_queued; i++)
+		if (e->queue[i].rule == rule)
+			return true;
+	return false;
 }
 
 static void check_refs(struct rule_engine *e, const struct view *v, const struct rule_refs *r)
@@ -345,6 +361,25 @@ static unsigned groups_of(const struct rule_engine *e, const struct view *v,
 }
 
 /* alone: the payload is no part of a stream, so the stream's rules look at it here. */
+/* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
+static void ask_again(struct rule_engine *e, struct view *v)
+{
+	const struct group *g[2];
+	unsigned n = groups_of(e, v, g);
+	cand_begin(e);
+	for (unsigned i = 0; i < n; i++) {
+		cand_refs(e, &g[i]->header);
+		cand_refs(e, &g[i]->always_packet);
+		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
+	}
+	cand_sort(e);
+	for (uint32_t i = 0; i < e->n_cands; i++) {
+		const struct rule *r = rule_at(e, e->cands[i].rule);
+		if (((const struct plan *)r->plan)->bits && !is_queued(e, r->index))
+			check_packet(e, v, r);
+	}
+}
+
 static void packet_groups(struct rule_engine *e, const struct view *v, bool alone)
 {
 	const struct group *g[2];
@@ -389,9 +424,9 @@ static void flow_once(struct rule_engine *e, struct view *v)
 		check_refs(e, v, &e->c->flow_once);
 	}
 	const struct app *a = v->app;
-	bool known = a != NULL && (a->proto != APP_UNKNOWN || a->failed);
-	if (e->c->app_once.n > 0 && known && !v->fr->app_once[v->dir]) {
-		v->fr->app_once[v->dir] = true;
+	uint8_t known = a == NULL ? APP_UNKNOWN : a->failed ? APP_FAILED : a->proto;
+	if (e->c->app_once.n > 0 && known != v->fr->app_once[v->dir]) {
+		v->fr->app_once[v->dir] = known;
 		check_refs(e, v, &e->c->app_once);
 	}
 }
@@ -495,10 +530,15 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 		return 0;
 	}
 	look_at_packet(e, &v);
-	if (f != NULL && f->rules != NULL)
+	e->bits_changed = false;
+	if (f != NULL && f->rules != NULL) {
+		struct view back = v;
 		look_at_flow(e, &v, false);
-	else if (f != NULL)
+		if (e->bits_changed && !p->invalid)
+			ask_again(e, &back);
+	} else if (f != NULL) {
 		pass_all(f); /* no rules, or no memory to remember anything */
+	}
 	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
 }
 

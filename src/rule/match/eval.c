@@ -2,7 +2,7 @@
 /*
  * One list of matches against one buffer, with full backtracking: when a later match that is relative
  * to an earlier one fails, the earlier one is looked for again further on. Work is counted in steps (one
- * per try, and one per 256 bytes looked through); past the budget the list does not match.
+ * per try, and one per KiB looked through); past the budget the list does not match.
  */
 #include "rule/match_priv.h"
 
@@ -11,7 +11,7 @@
 #include <emmintrin.h>
 #endif
 
-#define BYTES_PER_STEP 256u
+#define BYTES_PER_STEP 1024u
 #define PCRE_TRIES 64u
 
 enum step { STEP_NO, STEP_YES, STEP_NEVER }; /* NEVER: no earlier choice could help */
@@ -228,7 +228,7 @@ static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
 		return STEP_NO;
 	for (unsigned tries = 0; tries < PCRE_TRIES; tries++) {
 		int64_t start = 0, end = 0;
-		if (!spend(x, 8 * (uint64_t)((int64_t)x->b.len - from)))
+		if (!spend(x, 4 * (uint64_t)((int64_t)x->b.len - from)))
 			return STEP_NEVER;
 		bool hit = pcre_run(x, p, base, from, &start, &end);
 		if (p->negated)
@@ -246,7 +246,7 @@ static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
 static bool isdataat(const struct eval *x, const struct match_isdataat *d, int64_t last)
 {
 	int64_t at = eval_value(x, &d->at);
-	bool there = d->relative ? last + at < (int64_t)x->b.len
+	bool there = d->relative ? last + at <= (int64_t)x->b.len
 				 : at < (int64_t)x->b.len + (int64_t)x->b.origin;
 	if (d->relative && last + at < 0)
 		there = true;

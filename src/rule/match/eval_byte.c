@@ -199,7 +199,7 @@ bool eval_bsize(const struct eval *x, const struct match_bsize *b)
 	}
 }
 
-static int base64_digit(uint8_t c)
+int base64_digit(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -223,7 +223,7 @@ bool eval_base64(struct eval *x, const struct match_base64 *b, int64_t cursor)
 	for (; d < end && out + 1 < BASE64_BYTES; d++) {
 		int v = base64_digit(*d);
 		if (v < 0) {
-			if (*d == '\r' || *d == '\n' || *d == ' ' || *d == '\t')
+			if (x->base64_skips)
 				continue;
 			break;
 		}

@@ -263,10 +263,10 @@ static bool sides_fit(uint8_t side, const struct rule_number *n, uint64_t s, uin
 	}
 }
 
+/* With its SYN, as Suricata counts. */
 static uint64_t side_size(const struct stream_side *s)
 {
-	uint64_t seen = s->next_seq - s->isn;
-	return seen > 0 ? seen - 1 : 0;
+	return s->next_seq - s->isn;
 }
 
 static enum answer app_proto_test(const struct rule_test *t, const struct view *v)
@@ -304,8 +304,8 @@ static enum answer answer_flow(struct rule_engine *e, const struct rule_test *t,
 								side_size(&f->side[1]))
 				       ? YES
 				       : NO;
-		return sides_fit(t->u.size.side, &t->u.size.n, side_size(&f->side[0]),
-				 side_size(&f->side[1]))
+		return sides_fit(t->u.size.side, &t->u.size.n, side_size(&f->side[TO_CLIENT]),
+				 side_size(&f->side[TO_SERVER]))
 			       ? YES
 			       : NO;
 	case TEST_FLOW_AGE:
@@ -520,6 +520,9 @@ enum answer eval_tests(struct rule_engine *e, const struct rule *r, const struct
 		bool files_own = t->kind >= TEST_FILE_EXT && t->kind <= TEST_FILE_SIZE;
 		if (t->negated && !files_own && a != WAIT)
 			a = a == YES ? NO : YES;
+		bool grows = t->kind >= TEST_STREAM_SIZE && t->kind <= TEST_FLOW_BYTES;
+		if (a == NO && v->tx != NULL && grows)
+			a = WAIT;
 		if (a == NO)
 			return NO;
 		if (a == WAIT)

@@ -70,6 +70,11 @@ static const struct match_content *missing(const struct rule *r, const struct wi
 static enum answer check(struct rule_engine *e, struct view *v, const struct rule *r,
 			 const struct window *w, uint64_t from)
 {
+	uint64_t anchor = 0; /* what offsets count from: the last message's beginning */
+	if (((const struct plan *)r->plan)->starts) {
+		anchor = v->fr->side[v->dir].settled;
+		from = from > anchor ? from : anchor;
+	}
 	enum answer a = eval_header(e, r, v);
 	if (a != YES)
 		return a;
@@ -80,7 +85,7 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = w->data + (from - w->from),
 			  .len = (uint32_t)(w->end - from),
-			  .origin = from};
+			  .origin = from - anchor};
 	a = WAIT;
 	if (eval_tests(e, r, v) == YES && eval_payload(e, r, v, &b)) {
 		engine_match(e, v, r);

@@ -109,6 +109,17 @@ static bool regex(struct rule_engine *e, struct out *o, const struct rule_transf
 	return true;
 }
 
+/* Only digits, filled up to a multiple of four. */
+static bool strict_base64(const uint8_t *d, uint32_t len)
+{
+	uint32_t n = 0;
+	for (; n < len && base64_digit(d[n]) >= 0; n++)
+		;
+	uint32_t pad = len - n;
+	return pad <= 2 && len % 4 == 0 && (pad == 0 || d[len - 1] == '=') &&
+	       (pad < 2 || d[len - 2] == '=');
+}
+
 static bool from_base64(struct rule_engine *e, struct out *o, const struct rule_transform *t,
 			const uint8_t *d, uint32_t len)
 {
@@ -118,7 +129,8 @@ static bool from_base64(struct rule_engine *e, struct out *o, const struct rule_
 	struct eval x = {.e = e, .b = {.data = d, .len = len}};
 	struct match_base64 b = {
 		.offset = off, .bytes = (uint32_t)(t->a > 0 ? t->a : 0), .has_bytes = t->a > 0};
-	if (!eval_base64(&x, &b, 0))
+	x.base64_skips = t->mode == 1;
+	if (!eval_base64(&x, &b, 0) || (t->mode == 2 && !strict_base64(d + off, len - off)))
 		return false;
 	put(o, e->base64, e->base64_len);
 	return true;

@@ -148,7 +148,7 @@ static enum answer tx_list(struct rule_engine *e, const struct view *v, const st
 		if (list_fits(e, v, r, i, &c.b))
 			return YES;
 		if ((flags & BUFFER_MANY) == 0 && l->header == NULL)
-			break;
+			return waiting || (grows && !over) ? WAIT : NO;
 	}
 	if (n == 0 && available(v, l->buffer, dir) && (!grows || over))
 		return accepts_absence(l) ? YES : NO;
