@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What must hold between the parts of a rule: sizes, directions, protocols. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A rule printed from what was understood of it: read again, it is the same rule. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <pcre2.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keywords, all of them: those that are read, and those that are known and refused. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Contents, their modifiers, and the buffers they are looked for in. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tests of packet, flow and transaction printed as rules write them: the way back of kw_header,
  * kw_flow and kw_app. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <string.h>
 #include <time.h>

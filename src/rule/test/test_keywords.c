@@ -2,7 +2,7 @@
 /* Every keyword: what loads, what is refused and with which words, and what stands at the limits. And
  * whatever loads is printed, read and printed again to the same text. */
 #include "reading.h"
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
