@@ -3,7 +3,7 @@
  * One thread's matching: what a packet meets, in which order, and what comes of the matches. No heap
  * after creation.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

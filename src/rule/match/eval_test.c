@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a rule asks of packet, flow and transaction as a whole: its header, and its tests. */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <string.h>
 #include <strings.h>

@@ -5,7 +5,7 @@
  * different set of them. So a packet meets two groups at most, and no rule's literals are compiled for
  * every port. Rules about transactions are grouped by buffer instead.
  */
-#include "rule/match_priv.h"
+#include "rule/match/plan_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

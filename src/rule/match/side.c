@@ -9,7 +9,7 @@
  * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
  * one that fails again and again is tried anew only when the window has grown by an eighth.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <string.h>
 
