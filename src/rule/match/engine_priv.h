@@ -119,6 +119,7 @@ struct flow_rules {
 	uint16_t n_ints;
 	uint8_t app_once[2]; /* protocol that such rules were last asked about */
 	bool pass, once[2];
+	bool established; /* before this packet */
 };
 
 #endif

@@ -236,6 +236,9 @@ static bool flow_test(uint32_t want, const struct view *v)
 	if ((want & FLOW_TO_CLIENT) != 0 && v->dir != TO_CLIENT)
 		return false;
 	bool established = v->flow != NULL && v->flow->established;
+	/* What completes the handshake comes before it is complete. */
+	if (v->where == WHERE_PACKET && v->p->payload_len == 0 && v->fr != NULL && v->flow->tcp)
+		established = v->fr->established;
 	if ((want & FLOW_ESTABLISHED) != 0 && !established)
 		return false;
 	if ((want & FLOW_NOT_ESTABLISHED) != 0 && established)

@@ -158,6 +158,21 @@ static bool room(struct rule_engine *e, struct side_rules *s)
 	return true;
 }
 
+void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	const struct stream_side *side = &v->flow->side[v->dir];
+	struct side_rules *s = &v->fr->side[v->dir];
+	uint64_t upto = (uint32_t)(v->p->tcp.seq + v->p->payload_len - side->isn - 1);
+	upto |= side->base & ~(uint64_t)UINT32_MAX;
+	for (uint16_t i = 0; i < s->n; i++)
+		if (s->cands[i].rule == r->index) {
+			s->cands[i].from = upto;
+			return;
+		}
+	if (room(e, s))
+		s->cands[s->n++] = (struct stream_cand){.rule = r->index, .from = upto};
+}
+
 static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 		    const struct window *w, bool settle)
 {
