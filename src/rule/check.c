@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What must hold between the parts of a rule: sizes, directions, protocols. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -189,34 +189,26 @@ static int check_direction(struct reading *r, uint32_t flow)
 	return 0;
 }
 
+static bool is_in(const uint8_t *list, size_t n, enum app_proto p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == p)
+			return true;
+	return false;
+}
+
 static bool on_tcp(enum app_proto p)
 {
-	return p != APP_TFTP && p != APP_DHCP && p != APP_NTP && p != APP_SNMP && p != APP_QUIC &&
-	       p != APP_IKE;
+	static const uint8_t not [] = {APP_TFTP, APP_DHCP, APP_NTP, APP_SNMP, APP_QUIC, APP_IKE};
+	return !is_in(not, ARRAY_LEN(not ), p);
 }
 
 static bool on_udp(enum app_proto p)
 {
-	switch (p) {
-	case APP_DNS:
-	case APP_SIP:
-	case APP_DCERPC:
-	case APP_TFTP:
-	case APP_DHCP:
-	case APP_NTP:
-	case APP_SNMP:
-	case APP_QUIC:
-	case APP_IKE:
-	case APP_KRB5:
-	case APP_NFS:
-	case APP_ENIP:
-	case APP_DNP3:
-	case APP_LDAP:
-	case APP_BITTORRENT:
-		return true;
-	default:
-		return false;
-	}
+	static const uint8_t these[] = {APP_DNS, APP_SIP,  APP_DCERPC, APP_TFTP, APP_DHCP,
+					APP_NTP, APP_SNMP, APP_QUIC,   APP_IKE,  APP_KRB5,
+					APP_NFS, APP_ENIP, APP_DNP3,   APP_LDAP, APP_BITTORRENT};
+	return is_in(these, ARRAY_LEN(these), p);
 }
 
 static bool carried(uint8_t proto, enum app_proto app)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading: files into rules, a rule into header and options, options to their keywords. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -445,7 +445,8 @@ static int assemble(struct reading *r)
 static uint32_t sid_slot(const struct rule_set *s, const struct reader_state *st, uint32_t gid,
 			 uint32_t sid)
 {
-	uint32_t at = (sid * UINT32_C(2654435761) ^ gid) & (st->cap_sids - 1);
+	uint64_t key = ((uint64_t)gid << 32 | sid) * UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t at = (uint32_t)(key >> 29) & (st->cap_sids - 1);
 	while (st->sids[at] != 0) {
 		const struct rule *old = s->rules[st->sids[at] - 1];
 		if (old->gid == gid && old->sid == sid)

@@ -21,7 +21,8 @@ enum rule_action {
 	ACTION_CONFIG,
 	ACTIONS
 };
-const char *rule_action_text(enum rule_action a); /* "alert" */
+/* "alert", "pass" ... */
+const char *rule_action_text(enum rule_action a);
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
@@ -70,6 +71,7 @@ struct rule_set_stats {
 	uint64_t databases, databases_cached, memory_bytes;
 	int64_t parse_ns, compile_ns;
 };
+/* Counts and times so far. */
 void rule_set_read_stats(const struct rule_set *s, struct rule_set_stats *ret);
 
 /* What events and people need of a rule. Strings are the set's. */

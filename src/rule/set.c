@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The set: its memory, its names, its order, and what it tells about its rules. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -250,7 +250,7 @@ static int bits_rank(const struct rule *r)
 
 static int action_rank(enum rule_action a)
 {
-	switch (a) {
+	switch ((unsigned)a) {
 	case ACTION_PASS:
 		return 0;
 	case ACTION_DROP:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Variables, and expressions of addresses and ports: [10.0.0.0/8,!10.1.2.3,$OTHERS], !80, 1024: ...
  * Both are sets of ranges of big-endian numbers; ports are numbers of two bytes. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keywords, all of them: those that are read, and those that are known and refused. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <string.h>
 
-#define NO(name, dialects, why)                                                                    \
-	{                                                                                          \
-		name, FAMILY_REFUSED, dialects, TAKES_MAYBE, NULL, 0, why                          \
+#define NO(name, dialects, why)                                           \
+	{                                                                 \
+		name, FAMILY_REFUSED, dialects, TAKES_MAYBE, NULL, 0, why \
 	}
 
 /* Sorted by name: keyword_find halves it. docs/RULES.md lists the same; a test compares. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is asked of protocols, transactions and files as a whole; and events. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Contents, their modifiers, and the buffers they are looked for in. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -445,10 +445,8 @@ int kw_buffer(struct reading *r, const struct keyword *k, struct slice v)
 /* http_uri and its kin: after a content in older writing, before it in Snort 3's. */
 int kw_modifier(struct reading *r, const struct keyword *k, struct slice v)
 {
-	if (r->snort3)
+	if (r->snort3 || v.len > 0)
 		return kw_buffer(r, k, v);
-	if (v.len > 0)
-		return read_fail(r, v.at, "%s takes no value", k->name);
 	if (r->content < 0)
 		return read_fail(r, r->at, "%s stands behind no content", k->name);
 	struct read_match *m = &r->m[r->content];

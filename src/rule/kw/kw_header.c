@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is asked of the headers of a packet. */
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -32,7 +32,7 @@ struct rule_test *read_set_add(struct reading *r, enum test_kind kind)
 
 static uint64_t most_of(enum test_kind kind)
 {
-	switch (kind) {
+	switch ((unsigned)kind) {
 	case TEST_TTL:
 	case TEST_TOS:
 	case TEST_ITYPE:

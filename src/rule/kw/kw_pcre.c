@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Regular expressions, and what is done to a buffer before it is matched. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "rule/read_priv.h"
+#include "rule/reader_priv.h"
 
 #include <ctype.h>
 #include <errno.h>
