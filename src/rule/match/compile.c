@@ -3,7 +3,7 @@
  * From rules as read to rules as matched: their order, what each is held against, in which direction,
  * and by which of its literals it is found (its fast pattern).
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -289,18 +289,16 @@ static uint8_t test_dirs(const struct rule_test *t)
 /* Directions in which the transaction is looked at, and that of each list. */
 static void plan_tx_dirs(struct rule *r, struct plan *p)
 {
-	uint8_t all = DIR_TS | DIR_TC, any = 0;
+	uint8_t all = DIR_TS | DIR_TC;
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		if (class_of(&r->lists[i]) != LIST_TX)
 			continue;
 		uint8_t f = app_buffer_row(r->lists[i].buffer)->flags & (BUFFER_TS | BUFFER_TC);
 		all &= f;
-		any |= f;
 	}
 	for (uint32_t i = 0; i < r->n_tests; i++) {
 		uint8_t f = test_dirs(&r->tests[i]);
 		all &= f;
-		any |= f;
 	}
 	if (all != 0 && !r->transactional) {
 		p->dirs &= all;

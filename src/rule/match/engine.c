@@ -3,7 +3,7 @@
  * One thread's matching: what a packet meets, in which order, and what comes of the matches. No heap
  * after creation.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -306,8 +306,11 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
+	    (r->n_lists == 0 || eval_payload(e, r, v, &b))) {
 		engine_match(e, v, r);
+		if ((r->need & NEED_STREAM) != 0 && v->fr != NULL && v->r != NULL && v->r->added)
+			side_matched(e, v, r);
+	}
 	engine_checked(e, r, begin);
 }
 
@@ -424,7 +427,11 @@ static void flow_once(struct rule_engine *e, struct view *v)
 		check_refs(e, v, &e->c->flow_once);
 	}
 	const struct app *a = v->app;
-	uint8_t known = a == NULL ? APP_UNKNOWN : a->failed ? APP_FAILED : a->proto;
+	bool seen = a != NULL && a->detected[a->reversed ? 1 - v->dir : v->dir];
+	uint8_t known = a == NULL   ? APP_UNKNOWN
+			: a->failed ? APP_FAILED
+			: seen      ? a->proto
+				    : APP_UNKNOWN;
 	if (e->c->app_once.n > 0 && known != v->fr->app_once[v->dir]) {
 		v->fr->app_once[v->dir] = known;
 		check_refs(e, v, &e->c->app_once);
@@ -539,6 +546,8 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 	} else if (f != NULL) {
 		pass_all(f); /* no rules, or no memory to remember anything */
 	}
+	if (v.fr != NULL)
+		v.fr->established = f->established;
 	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
 }
 

@@ -4,7 +4,7 @@
  * to an earlier one fails, the earlier one is looked for again further on. Work is counted in steps (one
  * per try, and one per KiB looked through); past the budget the list does not match.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <string.h>
 #ifdef __SSE2__

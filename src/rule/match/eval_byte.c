@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Matches that compute: byte_test, byte_jump, byte_extract, byte_math, base64_decode, BER, bsize,
  * entropy. Every read is checked against the buffer first; arithmetic wraps in 64 bits. */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a rule asks of packet, flow and transaction as a whole: its header, and its tests. */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <string.h>
 #include <strings.h>
@@ -236,6 +236,9 @@ static bool flow_test(uint32_t want, const struct view *v)
 	if ((want & FLOW_TO_CLIENT) != 0 && v->dir != TO_CLIENT)
 		return false;
 	bool established = v->flow != NULL && v->flow->established;
+	/* What completes the handshake comes before it is complete. */
+	if (v->where == WHERE_PACKET && v->p->payload_len == 0 && v->fr != NULL && v->flow->tcp)
+		established = v->fr->established;
 	if ((want & FLOW_ESTABLISHED) != 0 && !established)
 		return false;
 	if ((want & FLOW_NOT_ESTABLISHED) != 0 && established)

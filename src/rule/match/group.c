@@ -5,7 +5,7 @@
  * different set of them. So a packet meets two groups at most, and no rule's literals are compiled for
  * every port. Rules about transactions are grouped by buffer instead.
  */
-#include "rule/match_priv.h"
+#include "rule/match/plan_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,7 +76,19 @@ static int new_group(struct compiled *c, uint32_t *ret)
 	return 0;
 }
 
-static int fill_group(struct rule_set *s, struct compiled *c, struct group *g,
+/* Rules for several transports look at the stream where there is one, else at packets. */
+static uint16_t need_in(const struct rule *r, enum transport t)
+{
+	const struct plan *p = r->plan;
+	uint16_t both = NEED_PACKET | NEED_STREAM;
+	if ((r->need & both) != both || p->transports == 1u << T_TCP)
+		return r->need;
+	if (t != T_TCP)
+		return NEED_PACKET;
+	return p->starts ? both : NEED_STREAM;
+}
+
+static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
 		      const struct rule_refs *rules)
 {
 	struct literal *packet = calloc(rules->n + 1, sizeof(*packet));
@@ -86,17 +98,18 @@ static int fill_group(struct rule_set *s, struct compiled *c, struct group *g,
 	for (uint32_t i = 0; rc == 0 && i < rules->n; i++) {
 		const struct rule *r = s->rules[rules->at[i]];
 		struct literal l = {0};
+		uint16_t need = need_in(r, t);
 		if (r->fast_list >= 0)
 			rc = literal_of(c, r, &l);
-		if (rc == 0 && (r->need & NEED_HEADER) != 0)
+		if (rc == 0 && (need & NEED_HEADER) != 0)
 			rc = refs_add(&g->header, r->index);
-		if (rc == 0 && (r->need & NEED_PACKET) != 0) {
+		if (rc == 0 && (need & NEED_PACKET) != 0) {
 			if (r->fast_list >= 0)
 				packet[n_packet++] = l;
 			else
 				rc = refs_add(&g->always_packet, r->index);
 		}
-		if (rc == 0 && (r->need & NEED_STREAM) != 0) {
+		if (rc == 0 && (need & NEED_STREAM) != 0) {
 			g->streams = true;
 			if (r->fast_list >= 0)
 				stream[n_stream++] = l;
@@ -160,7 +173,7 @@ static const struct port_set *key_ports(const struct rule *r, unsigned dir)
 
 /* One group for each different set of narrow rules that some port has. */
 static int narrow_groups(struct rule_set *s, struct compiled *c, const struct rule_refs *narrow,
-			 unsigned dir, uint16_t *by_port, const uint64_t *sums)
+			 enum transport t, unsigned dir, uint16_t *by_port, const uint64_t *sums)
 {
 	struct by_sum *o = calloc(65536, sizeof(*o));
 	if (o == NULL)
@@ -184,7 +197,7 @@ static int narrow_groups(struct rule_set *s, struct compiled *c, const struct ru
 			if (rc == 0)
 				rc = new_group(c, &id);
 			if (rc == 0)
-				rc = fill_group(s, c, &c->groups[id], &in);
+				rc = fill_group(s, c, t, &c->groups[id], &in);
 			free(in.at);
 		}
 		by_port[o[i].port] = (uint16_t)id;
@@ -215,12 +228,12 @@ static int build_side(struct rule_set *s, struct compiled *c, enum transport t, 
 	if (rc == 0)
 		rc = new_group(c, &c->any[t][dir]);
 	if (rc == 0)
-		rc = fill_group(s, c, &c->groups[c->any[t][dir]], &wide);
+		rc = fill_group(s, c, t, &c->groups[c->any[t][dir]], &wide);
 	if (rc == 0 && narrow.n > 0) {
 		c->by_port[t][dir] = calloc(65536, sizeof(uint16_t));
 		rc = c->by_port[t][dir] == NULL
 			     ? -ENOMEM
-			     : narrow_groups(s, c, &narrow, dir, c->by_port[t][dir], sums);
+			     : narrow_groups(s, c, &narrow, t, dir, c->by_port[t][dir], sums);
 	}
 	free(sums);
 	free(wide.at);

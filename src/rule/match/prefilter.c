@@ -4,7 +4,7 @@
  * costs, so the databases of a rule set are kept in one file, named by a hash of all literals, flags,
  * the library's version and the kind of CPU. A file that is not exactly what we wrote is not used.
  */
-#include "rule/match_priv.h"
+#include "rule/match/engine_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
  * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
  * one that fails again and again is tried anew only when the window has grown by an eighth.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <string.h>
 
@@ -156,6 +156,21 @@ static bool room(struct rule_engine *e, struct side_rules *s)
 	s->cands = c;
 	s->cap = cap;
 	return true;
+}
+
+void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	const struct stream_side *side = &v->flow->side[v->dir];
+	struct side_rules *s = &v->fr->side[v->dir];
+	uint64_t upto = (uint32_t)(v->p->tcp.seq + v->p->payload_len - side->isn - 1);
+	upto |= side->base & ~(uint64_t)UINT32_MAX;
+	for (uint16_t i = 0; i < s->n; i++)
+		if (s->cands[i].rule == r->index) {
+			s->cands[i].from = upto;
+			return;
+		}
+	if (room(e, s))
+		s->cands[s->n++] = (struct stream_cand){.rule = r->index, .from = upto};
 }
 
 static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,

@@ -4,7 +4,7 @@
  * (xbits, hostbits), and counts for thresholds. The last two live in one table of fixed size: sets of a
  * few entries, found by a keyed hash, the entry untouched for longest making room.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

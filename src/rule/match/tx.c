@@ -6,7 +6,7 @@
  * direction is over. What must be remembered between packets lies in tx->rules[dir]; a transaction that
  * is complete at once needs no memory.
  */
-#include "rule/match_priv.h"
+#include "rule/match/eval_priv.h"
 
 #include <stdlib.h>
 #include <string.h>

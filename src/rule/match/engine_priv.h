@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One thread's state of matching: candidates, matches, what flows remember. Only for src/rule. */
+#ifndef SKEP_RULE_MATCH_ENGINE_PRIV_H
+#define SKEP_RULE_MATCH_ENGINE_PRIV_H
+
+#include "rule/match/plan_priv.h"
+
+/* ---- the engine ------------------------------------------------------------------------------------ */
+
+#define CANDIDATES 8192u
+#define QUEUE 256u
+#define XFORM_SLOTS 64u
+#define XFORM_BYTES (512u * 1024u)
+#define BASE64_BYTES 65536u
+#define BUDGET 10000u
+
+struct candidate {
+	uint32_t rule, mask; /* mask: lists that matched; CAND_FIRED */
+};
+#define CAND_FIRED 0x80000000u
+
+struct queued {
+	uint32_t rule;
+	uint8_t where, dir;
+	bool has_tx;
+	uint64_t tx_id;
+};
+
+/* What a rule is held against, seen from one direction. */
+struct view {
+	const struct pkt *p;
+	struct stream_flow *flow; /* or NULL */
+	struct flow_rules *fr;    /* engine's state of the flow, or NULL */
+	const struct stream_result *r;
+	struct app *app; /* or NULL */
+	const struct app_tx *tx;
+	const struct addr *src, *dst;
+	uint16_t sport, dport;
+	uint8_t dir, where, transport;
+	bool final; /* nothing more will come */
+};
+
+struct xform_slot {
+	const uint8_t *src;
+	uint32_t src_len, len;
+	uint8_t xform_id;
+	bool ok;
+	const uint8_t *data;
+};
+
+struct tx_work;
+struct tx_work *tx_work_create(void);
+struct state; /* thresholds, host bits: state.c */
+
+struct rule_engine {
+	const struct rule_set *set;
+	const struct compiled *c;
+	struct rule_engine_conf conf;
+	struct slab *slab;
+	hs_scratch_t *scratch;
+	pcre2_general_context *pcre_gc;
+	pcre2_match_context *pcre_mc;
+	pcre2_match_data *pcre_md;
+	pcre2_jit_stack *pcre_js;
+	uint32_t *mark, gen; /* mark[rule] == gen: is a candidate now */
+	uint32_t *slot;      /* its place among the candidates */
+	struct candidate *cands;
+	uint32_t n_cands;
+	const struct mpm *scanning;
+	struct queued queue[QUEUE];
+	uint32_t n_queued;
+	bool bits_changed; /* a match has set bits or numbers */
+	struct xform_slot xforms[XFORM_SLOTS];
+	uint32_t n_xforms, xform_used;
+	uint8_t *xform_bytes, *base64;
+	uint32_t base64_len;
+	uint32_t budget;
+	int64_t now_ns;
+	struct state *state;
+	struct tx_work *work;
+	struct rule_engine_stats stats;
+	struct rule_profile *profile; /* per rule, or NULL */
+};
+
+void cand_begin(struct rule_engine *e);
+void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask);
+void cand_refs(struct rule_engine *e, const struct rule_refs *r);
+void cand_sort(struct rule_engine *e);
+void mpm_scan(struct rule_engine *e, const struct mpm *m, const uint8_t *data, uint32_t len);
+/* Notes a match: applies the rule's sets, queues it. */
+void engine_match(struct rule_engine *e, const struct view *v, const struct rule *r);
+static inline const struct rule *rule_at(const struct rule_engine *e, uint32_t i)
+{
+	return e->set->rules[i];
+}
+
+/* One flow's state, in stream_flow.rules. */
+#define STREAM_CANDS 256u
+struct stream_cand {
+	uint32_t rule;
+	uint8_t evals;                    /* full evaluations that found nothing */
+	uint64_t from;                    /* bytes before were matched already */
+	uint64_t next;                    /* not before the stream reaches this */
+	const struct match_content *gate; /* must turn up in new bytes first */
+};
+struct side_rules {
+	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
+	struct stream_cand *cands;
+	uint16_t n, cap;
+};
+struct flow_int {
+	uint16_t id;
+	uint32_t value;
+};
+struct flow_rules {
+	struct side_rules side[2];
+	uint64_t *bits; /* flowbits, by number */
+	struct flow_int *ints;
+	uint16_t n_ints;
+	uint8_t app_once[2]; /* protocol that such rules were last asked about */
+	bool pass, once[2];
+	bool established; /* before this packet */
+};
+
+#endif

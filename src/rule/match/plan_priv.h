@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What rules are compiled to: plans, prefilters, groups. Only for src/rule. */
+#ifndef SKEP_RULE_MATCH_PLAN_PRIV_H
+#define SKEP_RULE_MATCH_PLAN_PRIV_H
+
+#include "rule/rule_priv.h"
+
+#include <hs/hs.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum transport { T_TCP, T_UDP, T_ICMP, T_SCTP, T_OTHER, TRANSPORTS };
+
+enum rule_need {                       /* rule.need: what a rule is held against */
+		 NEED_PACKET = 1,      /* each packet's payload or header buffers */
+		 NEED_STREAM = 2,      /* the ordered stream */
+		 NEED_TX = 4,          /* transactions */
+		 NEED_HEADER = 8,      /* each packet, without looking at its payload */
+		 NEED_FLOW_ONCE = 16,  /* once per flow and direction: addresses only */
+		 NEED_APP_ONCE = 32,   /* once per flow and direction, when its protocol is known */
+		 NEED_DECODE = 64,     /* packets with decode events */
+		 NEED_STREAMEV = 128,  /* packets with stream events */
+		 NEED_APP_EVENT = 256, /* transactions and flows with new app-layer events */
+		 NEED_BOTH_SEEN = 512  /* buffers of both directions of one transaction (=>) */
+};
+
+#define DIR_TS 1u /* bits of directions: 1 << TO_SERVER, 1 << TO_CLIENT */
+#define DIR_TC 2u
+#define PLAN_LISTS 31u /* lists of one rule: bits of a candidate's mask */
+
+struct plan_list {
+	uint8_t dir;      /* TO_SERVER or TO_CLIENT; 2: that of the evaluation */
+	bool whole;       /* more data could undo a match: wait until the buffer is complete */
+	bool child;       /* matches what base64_decode of the list before made */
+	uint8_t xform_id; /* lists with the same transforms have the same; 0: none */
+};
+struct plan {
+	uint8_t dirs, transports; /* bits; transports by enum transport */
+	bool whole;               /* any payload list is */
+	bool passes_flow;         /* a pass or drop by this rule holds for the flow */
+	bool starts;              /* looks at where a stream or a message in it begins */
+	bool bits;                /* tests flowbits and the like: the answer can change */
+	uint32_t payload_len;     /* shortest payload that could match */
+	struct plan_list *lists;
+};
+
+/* ---- prefilter: many literals at once -------------------------------------------------------------- */
+
+#define LITERAL_MAX 64u /* bytes of a fast pattern that are looked for */
+struct literal {
+	const uint8_t *bytes;
+	uint16_t len;
+	bool nocase;
+	uint32_t rule;
+};
+struct database {
+	uint8_t key[32]; /* of its literals */
+	hs_database_t *hs;
+	struct literal *literals; /* distinct; owned until compiled */
+	uint32_t n;
+};
+struct mpm { /* literals of one group and buffer */
+	uint32_t database;
+	uint32_t n, min_len, max_len;
+	uint32_t *first, *rules; /* literal i belongs to rules[first[i]] .. rules[first[i + 1]] */
+};
+struct compiled;
+/* Adds the literals as one prefilter (sorting l); 0 and *ret NULL if n is 0. */
+MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct mpm **ret);
+/* Compiles, or takes from the cache in dir (NULL: none), all databases. */
+MUST_USE int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats *stats);
+void mpm_free(struct mpm *m);
+
+/* ---- groups -------------------------------------------------------------------------------------- */
+
+struct rule_refs {
+	uint32_t *at, n, cap;
+};
+MUST_USE int refs_add(struct rule_refs *r, uint32_t rule);
+struct group { /* rules that a packet of some port meets */
+	struct mpm *packet, *stream;
+	struct rule_refs header, always_packet, always_stream;
+	bool streams; /* there is a rule for the stream */
+};
+struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
+	uint16_t buffer;
+	uint8_t dir, xform_id;
+	const struct rule_list *list; /* the first of them: transforms, header */
+	struct mpm *mpm;
+	struct literal *literals; /* while building */
+	uint32_t n, cap;
+};
+struct app_plan { /* of one protocol and direction */
+	uint16_t *sets, n_sets;
+	struct rule_refs always, events;
+	bool any;
+};
+#define TX_SETS 512u
+#define XFORMS 250u
+struct compiled {
+	struct database *databases;
+	uint32_t n_databases, cap_databases;
+	struct group *groups;
+	uint32_t n_groups, cap_groups;
+	uint32_t any[TRANSPORTS][2];      /* group of rules without narrow ports */
+	uint16_t *by_port[TRANSPORTS][2]; /* port -> group, 0 none; NULL: none at all */
+	struct tx_set *tx_sets;
+	uint32_t n_tx_sets;
+	struct app_plan apps[APP_PROTOS][2];
+	struct rule_refs flow_once, app_once, decode, stream_events, flow_events;
+	const struct rule_list *xforms[XFORMS + 1];
+	uint32_t n_xforms;
+	bool payload_in_tx;
+	struct rule_pool *pool;
+	uint64_t bytes;
+};
+MUST_USE int group_build(struct rule_set *s, struct compiled *c);
+
+#endif
