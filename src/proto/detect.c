@@ -270,53 +270,100 @@ static enum probe dns_stream(const uint8_t *d, uint32_t n, enum app_proto *ret)
 	if (n < 14)
 		return PROBE_MORE;
 	bool response;
-	uint32_t len = load_be16(d);
-	uint32_t have = len < n - 2 ? len : n - 2;
-	return answer(dns_looks(d + 2, have, have < len, false, &response) ? PROBE_YES : PROBE_NO,
+	uint32_t size = load_be16(d);
+	return answer(dns_looks(d + 2, size < n - 2 ? size : n - 2, size, false, &response),
 		      APP_DNS, ret);
 }
 
-/* Protocols whose content says too little: asked only on their usual port. MORE is never said. */
-static enum probe by_port(const struct stream_flow *f, unsigned dir, const uint8_t *d, uint32_t n,
-			  enum app_proto *ret)
+/* The banner of a mail server. */
+static enum probe mail_banner(unsigned dir, const uint8_t *d, uint32_t n)
 {
-	switch (f->port[1]) {
+	enum probe r = dir == TO_CLIENT ? begins(d, n, "220", 3) : PROBE_NO;
+	if (r != PROBE_YES)
+		return r;
+	return n < 4 ? PROBE_MORE : d[3] == ' ' || d[3] == '-' ? PROBE_YES : PROBE_NO;
+}
+
+/* So many bytes are enough to ask by_port. */
+static uint32_t port_needs(uint16_t port)
+{
+	switch (port) {
+	case 88:
+		return 5;
+	case 502:
+	case 5432:
+		return 8;
+	case 2049:
+		return 12;
+	case 20000:
+		return 2;
+	case 44818:
+		return 24;
+	default:
+		return 1;
+	}
+}
+
+/* Protocols whose content says too little: asked only on their usual port. */
+static enum probe by_port(uint16_t port, const uint8_t *d, uint32_t n, enum app_proto *ret)
+{
+	if (n < port_needs(port))
+		return PROBE_MORE;
+	bool fits = false;
+	enum app_proto p = APP_FAILED;
+	switch (port) {
 	case 23:
-		return answer(d[0] == 0xff ? PROBE_YES : PROBE_NO, APP_TELNET, ret);
+		fits = d[0] == 0xff;
+		p = APP_TELNET;
+		break;
+	case 88:
+		fits = d[0] == 0 && (d[4] & 0xe0) == 0x60;
+		p = APP_KRB5;
+		break;
+	case 389:
+		fits = d[0] == 0x30;
+		p = APP_LDAP;
+		break;
+	case 502:
+		fits = load_be16(d + 2) == 0;
+		p = APP_MODBUS;
+		break;
+	case 2049:
+		fits = d[0] >= 0x80 && load_be32(d + 8) <= 1;
+		p = APP_NFS;
+		break;
+	case 5432:
+		fits = load_be16(d) == 0 && load_be16(d + 4) <= 0x4d2;
+		p = APP_PGSQL;
+		break;
+	case 20000:
+		fits = load_be16(d) == 0x0564;
+		p = APP_DNP3;
+		break;
+	case 44818:
+		fits = true;
+		p = APP_ENIP;
+		break;
+	default:
+		break;
+	}
+	return answer(fits ? PROBE_YES : PROBE_NO, p, ret);
+}
+
+/* Ports on which the port's own protocol is asked for before all others. */
+static enum probe port_first(const struct stream_flow *f, unsigned dir, const uint8_t *d,
+			     uint32_t n, enum app_proto *ret)
+{
+	if (port_is(f, 53))
+		return dns_stream(d, n, ret);
+	switch (f->port[1]) {
 	case 25:
 	case 465:
-	case 587: {
-		if (dir != TO_CLIENT)
-			return PROBE_NO;
-		enum probe r = begins(d, n, "220", 3);
-		if (r != PROBE_YES || n < 4)
-			return r == PROBE_NO ? r : PROBE_MORE;
-		return answer(d[3] == ' ' || d[3] == '-' ? PROBE_YES : PROBE_NO, APP_SMTP, ret);
-	}
-	case 88:
-		return answer(n >= 5 && d[0] == 0 && (d[4] & 0xe0) == 0x60 ? PROBE_YES : PROBE_NO,
-			      APP_KRB5, ret);
+	case 587:
+		return answer(mail_banner(dir, d, n), APP_SMTP, ret);
 	case 110:
 		return answer(dir == TO_SERVER ? begins(d, n, "USER ", 5) : PROBE_NO, APP_POP3,
 			      ret);
-	case 389:
-		return answer(d[0] == 0x30 ? PROBE_YES : PROBE_NO, APP_LDAP, ret);
-	case 502:
-		return answer(n >= 8 && load_be16(d + 2) == 0 ? PROBE_YES : PROBE_NO, APP_MODBUS,
-			      ret);
-	case 2049:
-		return answer(n >= 12 && d[0] >= 0x80 && load_be32(d + 8) <= 1 ? PROBE_YES
-									       : PROBE_NO,
-			      APP_NFS, ret);
-	case 5432:
-		return answer(n >= 8 && load_be16(d) == 0 && load_be16(d + 4) <= 0x4d2 ? PROBE_YES
-										       : PROBE_NO,
-			      APP_PGSQL, ret);
-	case 20000:
-		return answer(n >= 2 && load_be16(d) == 0x0564 ? PROBE_YES : PROBE_NO, APP_DNP3,
-			      ret);
-	case 44818:
-		return answer(n >= 24 ? PROBE_YES : PROBE_NO, APP_ENIP, ret);
 	default:
 		return PROBE_NO;
 	}
@@ -327,18 +374,10 @@ enum probe detect_stream(const struct stream_flow *f, unsigned dir, const uint8_
 {
 	if (len == 0)
 		return PROBE_MORE;
-	if (port_is(f, 53)) {
-		enum probe r = dns_stream(data, len, ret);
-		if (r != PROBE_NO)
-			return r;
-	}
-	if (f->port[1] == 110 || f->port[1] == 25 || f->port[1] == 465 || f->port[1] == 587) {
-		enum probe r = by_port(f, dir, data, len, ret);
-		if (r != PROBE_NO)
-			return r;
-	}
-	enum probe r = by_byte(dir, data, len, ret);
-	return r == PROBE_NO ? by_port(f, dir, data, len, ret) : r;
+	enum probe r = port_first(f, dir, data, len, ret);
+	if (r == PROBE_NO)
+		r = by_byte(dir, data, len, ret);
+	return r == PROBE_NO ? by_port(f->port[1], data, len, ret) : r;
 }
 
 /* ---- datagrams ---------------------------------------------------------------------------------- */
@@ -385,7 +424,7 @@ enum probe detect_datagram(const struct stream_flow *f, unsigned dir, const uint
 	bool response;
 	/* Names on the local network have protocols of their own in the shape of DNS. */
 	bool local = port_is(f, 5353) || port_is(f, 5355) || port_is(f, 137);
-	if (!local && dns_looks(data, len, false, !port_is(f, 53), &response)) {
+	if (!local && dns_looks(data, len, len, !port_is(f, 53), &response) == PROBE_YES) {
 		*ret = APP_DNS;
 		*ret_dir = response ? TO_CLIENT : TO_SERVER;
 		return PROBE_YES;

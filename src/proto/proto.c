@@ -312,7 +312,7 @@ static bool find(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 	}
 	bool was_open = a->proto == APP_UNKNOWN;
 	if (!a->detected[dir] && !detect_side(a, dir, data, len, flags))
-		return a->proto != APP_UNKNOWN && len > 256; /* the other side's word is enough */
+		return false; /* all that is waited for is short */
 	if (a->proto == APP_UNKNOWN) {
 		if (len <= DETECT_BYTES || !a->flow->tcp)
 			return false;

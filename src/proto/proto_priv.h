@@ -58,8 +58,10 @@ enum ssh_progress { SSH_GOT_BANNER = 1, SSH_GOT_KEX };
 enum smtp_progress { SMTP_GOT_ENVELOPE = 1, SMTP_GOT_HEADERS, SMTP_GOT_BODY };
 enum other_progress { APP_GOT_MESSAGE = 1 }; /* DNS, FTP, SMB, DCERPC, SIP, FTP data */
 
-/* Is this a DNS message (as far as it is there; cut: more is to come)? strict: beyond doubt, all of it. */
-bool dns_looks(const uint8_t *d, uint32_t len, bool cut, bool strict, bool *ret_response);
+/* Is this a DNS message of size bytes, of which len are there? MORE: too few to say. strict: beyond
+ * doubt, asked of whole messages. */
+enum probe dns_looks(const uint8_t *d, uint32_t len, uint32_t size, bool strict,
+		     bool *ret_response);
 
 extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_ftp, app_ftp_data,
 	app_smb, app_dcerpc, app_sip;

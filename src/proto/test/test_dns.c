@@ -210,14 +210,17 @@ static void test_looks(void **state)
 {
 	bool r;
 	const uint8_t *q = (const uint8_t *)query, *a = (const uint8_t *)response;
-	assert_true(dns_looks(q, LEN(query), false, true, &r) && !r);
-	assert_true(dns_looks(a, LEN(response), false, true, &r) && r);
-	assert_true(dns_looks(q, 20, true, false, &r));
-	assert_false(dns_looks(q, 20, false, false, &r));
-	assert_false(dns_looks(q, LEN(query) - 1, false, true, &r));
-	assert_false(dns_looks(q, 11, true, false, &r));
-	assert_false(dns_looks((const uint8_t *)"GET / HTTP/1.0\r\nHost: a\r\n\r\n", 28, false,
-			       false, &r));
+	assert_int_equal(dns_looks(q, LEN(query), LEN(query), true, &r), PROBE_YES);
+	assert_false(r);
+	assert_int_equal(dns_looks(a, LEN(response), LEN(response), true, &r), PROBE_YES);
+	assert_true(r);
+	for (uint32_t n = 0; n < LEN(query); n++)
+		assert_int_equal(dns_looks(q, n, LEN(query), false, &r), PROBE_MORE);
+	assert_int_equal(dns_looks(q, 20, 20, false, &r), PROBE_NO);
+	assert_int_equal(dns_looks(q, LEN(query) - 1, LEN(query) - 1, true, &r), PROBE_NO);
+	assert_int_equal(dns_looks(q, 11, 11, false, &r), PROBE_NO);
+	const uint8_t *http = (const uint8_t *)"GET / HTTP/1.0\r\nHost: a\r\n\r\n";
+	assert_int_equal(dns_looks(http, 28, 28, false, &r), PROBE_NO);
 }
 
 int main(void)
