@@ -22,6 +22,8 @@
 #define PROGRESS_NS (NS_PER_SEC / 4)
 #define LOOK_EVERY 4096u /* frames between looks at the clock */
 #define PROBLEMS_SHOWN 20
+#define MEMORY_LEAST (UINT64_C(8) << 20)
+#define MEMORY_MOST (UINT64_C(1) << 40)
 #define TOP_RULES 10u
 #define TOP_PROFILE 40u
 
@@ -35,7 +37,8 @@ enum {
 	OPT_HASHES,
 	OPT_ANOMALIES,
 	OPT_ALERTS_ONLY,
-	OPT_JSON
+	OPT_JSON,
+	OPT_MEMORY
 };
 
 static const char help[] =
@@ -59,6 +62,8 @@ static const char help[] =
 	"      --hashes           SHA-256 of files\n"
 	"      --anomalies        events for malformed packets and streams as well\n"
 	"      --alerts-only      no events but alerts\n"
+	"      --memory SIZE      for all conversations together, such as 64M or 2G (default "
+	"512M)\n"
 	"      --profile          print what each rule cost\n"
 	"      --no-cache         compile the rules anew\n"
 	"      --json             print the summary as JSON\n\n"
@@ -77,6 +82,7 @@ struct job {
 	struct inspect *inspect;
 	struct eve *eve;
 	uint64_t *hits; /* alerts by rule */
+	size_t memory;  /* 0: the default */
 	char path[PATH_MAX];
 	int fd, signals;
 	bool progress, stopped;
@@ -158,6 +164,7 @@ static int make_inspect(struct job *j)
 			   .profile = j->profile,
 			   .midstream = j->midstream},
 		.rules = j->loaded.set,
+		.memory_bytes = j->memory,
 		.sink = eve_sink(j->eve),
 	};
 	int err = inspect_create(&conf, &j->inspect);
@@ -453,6 +460,7 @@ static const struct option options[] = {
 	{"anomalies", no_argument, NULL, OPT_ANOMALIES},
 	{"alerts-only", no_argument, NULL, OPT_ALERTS_ONLY},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -514,6 +522,26 @@ static int add_rules(struct job *j, const char *path)
 	return 0;
 }
 
+/* "64M"; false: no size, or one that no machine has or nothing can be done with. */
+static bool parse_size(const char *text, size_t *ret)
+{
+	uint64_t n = 0, unit = 1;
+	const char *p = text;
+	for (; *p >= '0' && *p <= '9' && n < MEMORY_MOST; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	if (*p == 'K' || *p == 'k')
+		unit = 1024;
+	else if (*p == 'M' || *p == 'm')
+		unit = 1024 * 1024;
+	else if (*p == 'G' || *p == 'g')
+		unit = 1024 * 1024 * 1024;
+	p += unit > 1;
+	if (p == text || *p != '\0' || n > MEMORY_MOST / unit || n * unit < MEMORY_LEAST)
+		return false;
+	*ret = (size_t)(n * unit);
+	return true;
+}
+
 /* -1: go on; else the exit code. Words without an option belong to the -r or -S before them. */
 static int parse(struct job *j, int argc, char **argv)
 {
@@ -531,6 +559,12 @@ static int parse(struct job *j, int argc, char **argv)
 			break;
 		case 'o':
 			j->dir = optarg;
+			break;
+		case OPT_MEMORY:
+			if (!parse_size(optarg, &j->memory))
+				return cmd_fail(
+					2, "inspect: --memory: '%s' is no size from 8M to 1024G",
+					optarg);
 			break;
 		case 'r':
 		case 'S':
