@@ -7,7 +7,8 @@
  * stream ends.
  *
  * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
- * one that fails again and again is tried anew only when the window has grown by an eighth.
+ * one that fails again and again is tried anew only when the window has grown by an eighth, however
+ * often the sides take turns.
  */
 #include "rule/match/eval_priv.h"
 
@@ -108,7 +109,7 @@ static bool due(const struct stream_cand *c, const struct rule *r, const struct 
 		uint64_t from = w->fresh > back ? w->fresh - back : 0;
 		return there(w, from > c->from ? from : c->from, c->gate);
 	}
-	return settle || c->next <= w->end;
+	return (settle && c->evals < EVALS_FREE) || c->next <= w->end;
 }
 
 /* false: it is no candidate any more. */
