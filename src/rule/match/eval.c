@@ -169,14 +169,34 @@ static void content_range(const struct eval *x, const struct match_content *c, i
 	*ret_hi = hi;
 }
 
+/* Does a later start of the search only make its range shorter? */
+static bool shrinks(const struct match *m, uint32_t i)
+{
+	return i < EVAL_MISSED && m->u.content.has_distance && !m->u.content.has_within &&
+	       !m->u.content.negated && !uses_vars(m);
+}
+
+static void note_missed(struct eval *x, uint32_t i, int64_t last)
+{
+	x->missed_from[i] = last;
+	x->missed |= UINT64_C(1) << i;
+}
+
+static bool is_missed(const struct eval *x, uint32_t i, int64_t last)
+{
+	return (x->missed >> i & 1) != 0 && last >= x->missed_from[i];
+}
+
 static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 {
 	const struct match *m = &x->list->m[i];
 	const struct match_content *c = &m->u.content;
-	int64_t lo, hi;
-	content_range(x, c, last, &lo, &hi);
 	bool alone = !is_relative(m) && !uses_vars(m);
-	bool found = false;
+	bool found = false, memory = shrinks(m, i);
+	int64_t lo, hi;
+	if (memory && is_missed(x, i, last))
+		return STEP_NO;
+	content_range(x, c, last, &lo, &hi);
 	while (lo + (int64_t)c->len <= hi) {
 		const uint8_t *at =
 			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);
@@ -201,6 +221,8 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 	}
 	if (c->negated)
 		return step(x, i + 1, last);
+	if (memory && !found)
+		note_missed(x, i, last);
 	return alone && !found ? STEP_NEVER : STEP_NO;
 }
 
@@ -319,6 +341,7 @@ bool eval_list(struct eval *x, const struct rule_list *l, const struct bytes *b)
 	}
 	x->budget = x->e->budget;
 	x->spent = false;
+	x->missed = 0;
 	bool yes = step(x, 0, 0) == STEP_YES;
 	if (x->spent) {
 		x->e->stats.budget_exceeded++;
