@@ -4,6 +4,7 @@
 """skep inspect against captures that want its memory or its time. Each comes in two sizes: both must
 end, in memory that has a bound, and four times the traffic may not cost much more than four times the
 time. With sanitizers only the small one is read: they have their own idea of both."""
+import json
 import os
 import struct
 import subprocess
@@ -108,18 +109,18 @@ def udp_flows(cap, n):
 
 
 def syn_flood(cap, n):
-    for i in range(n * 50_000):
+    for i in range(n * 25_000):
         cap.tcp(0x0A000000 + i, 0xC6336414, 1024 + (i & 0x7FFF), 80, SYN, i, 0, step_us=1)
 
 
 def greeted(cap, n):
     """Established, and then silent, with something said that nobody understands yet."""
-    for i in range(n * 6_000):
+    for i in range(n * 3_000):
         cap.talk(client=0x0A000000 + i).c(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
 
 
 def icmp_kinds(cap, n):
-    for i in range(n * 20_000):
+    for i in range(n * 10_000):
         cap.ip4(0x0A000000 + i, 0xC6336414, 1, struct.pack("!BBHHH", 8, 0, 0, i & 0xFFFF, 1), step_us=1)
 
 
@@ -186,11 +187,11 @@ ECHO_RULES = "\n".join(
 
 def fragments4(cap, n):
     """First pieces without an end; many of one packet; and pieces over pieces."""
-    for i in range(n * 10_000):
+    for i in range(n * 5_000):
         cap.ip4(0x0A000000 + i, 0xC6336414, 17, b"\0\1\0\2\x80\0\0\0" + b"x" * 56, i, 0x2000, 1)
-    for i in range(n * 10_000):
+    for i in range(n * 5_000):
         cap.ip4(0x0A000001, 0xC6336414, 17, b"y" * 8, 7, 0x2000 | (i * 2 & 0x1FFF), 1)
-    for i in range(n * 3_000):
+    for i in range(n * 2_000):
         cap.ip4(0x0A000002, 0xC6336414, 17, bytes([i & 255]) * 1400, 8, 0x2000 | (i * 7 % 8000), 1)
 
 
@@ -199,11 +200,11 @@ def fragments6(cap, n):
 
     def one(src, ident, off, more, data):
         cap.ip6(head + src, head + 1, 44, struct.pack("!BBHI", 17, 0, off << 3 | more, ident) + data, 1)
-    for i in range(n * 10_000):
+    for i in range(n * 5_000):
         one(i, i, 0, 1, b"\0\1\0\2\x80\0\0\0" + b"x" * 56)
-    for i in range(n * 10_000):
+    for i in range(n * 5_000):
         one(1, 7, i * 2 & 0x1FFF, 1, b"y" * 8)
-    for i in range(n * 3_000):
+    for i in range(n * 2_000):
         one(2, 8, i * 7 % 8000, 1, bytes([i & 255]) * 1400)
 
 
@@ -513,13 +514,13 @@ alert udp any any -> any any (msg:"6"; content:"0123"; threshold:type both, trac
 
 
 def tables(cap, n):
-    udp_flows(cap, n)
+    for i in range(n * 20_000):
+        cap.udp(b"0123", sport=i & 0xFFFF or 1, dport=9, src=0x0A000000 + i, step_us=1)
 
 
 CASES = (
     # what, generator, rules, further options
     ("a flow for every datagram", udp_flows, None, ()),
-    ("half-open connections", syn_flood, None, ()),
     ("half-open connections, inline", syn_flood, None, ("--inline", "--midstream")),
     ("pings from everywhere", icmp_kinds, None, ()),
     ("open and silent", greeted, HTTP_RULES, ()),
@@ -569,7 +570,15 @@ CASES = (
 
 class Bench:
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.bases = folder, {}
+        self.nothing = self.write("nothing.pcap", Capture().out)
+
+    def base(self, rules, options):
+        """CPU seconds for no packets at all."""
+        key = (rules, options)
+        if key not in self.bases:
+            self.bases[key] = self.inspect(self.nothing, rules, options)[2]
+        return self.bases[key]
 
     def write(self, name, data):
         path = os.path.join(self.folder, name)
@@ -592,7 +601,7 @@ class Bench:
 
 
 def one(t, b, what, make, rules, options):
-    path = None if rules is None else b.write("x.rules", rules.encode())
+    path = None if rules is None else b.write(f"{zlib.crc32(rules.encode())}.rules", rules.encode())
     seconds, packets = [], []
     for size in (1,) if SANITIZED else (1, GROWTH):
         cap = Capture()
@@ -609,20 +618,96 @@ def one(t, b, what, make, rules, options):
     if SANITIZED:
         t.check(True, what)
         return
-    _, _, base, _ = b.inspect(b.nothing, path, options)
+    base = b.base(path, options)
     small, large = (max(s - base, 0) for s in seconds)
     told = f"{packets[1]} packets, {seconds[0]:.2f} s and {seconds[1]:.2f} s, {mib:.0f} MiB"
     t.check(large <= RATIO * small + SLACK_S, f"{what}: {told}", f"{base:.2f} s without packets")
+
+
+# ---- sharp edges --------------------------------------------------------------------------------------
+
+EDGE_RULES = r"""
+alert udp any any -> any 7 (msg:"1"; content:"aa"; byte_extract:8,0,v,relative; content:"a"; distance:v; sid:1;)
+alert udp any any -> any 7 (msg:"2"; content:"aa"; byte_extract:8,0,v,relative; content:"a"; distance:v; within:v; sid:2;)
+alert udp any any -> any 7 (msg:"3"; content:"aa"; byte_extract:8,0,v,relative; content:"a"; offset:v; depth:v; sid:3;)
+alert udp any any -> any 7 (msg:"4"; content:"aa"; byte_extract:8,0,v,relative,multiplier 3,align 4; isdataat:v,relative; sid:4;)
+alert udp any any -> any 7 (msg:"5"; content:"aa"; byte_math:bytes 8,offset 0,oper *,rvalue 9,result v,relative; byte_jump:1,v; isdataat:!v; sid:5;)
+alert http any any -> any any (msg:"6"; http.request_header; to_uppercase; content:"X-B: EVIL"; sid:6;)
+alert udp any any -> any any (msg:"7"; dsize:>0; threshold:type limit, track by_src, count 1, seconds 4294967; sid:7;)
+alert udp any any -> any any (msg:"8"; dsize:>0; xbits:set,seen,track ip_src,expire 4294967; sid:8;)
+alert tcp any any -> any 9 (msg:"9"; content:"one"; content:"two"; distance:0; content:"three"; distance:-20; sid:9;)
+alert http any any -> any any (msg:"10"; http.response_header; to_uppercase; content:"X-B: EVIL"; sid:10;)
+"""
+
+
+def edge_capture():
+    cap = Capture()
+    for v in (b"\x7f" + b"\xff" * 7, b"\x80" + b"\0" * 7, b"\xff" * 8, b"\0" * 8):
+        cap.udp(b"baa" + v + b"aaaa", dport=7)
+    cap.talk().c(GET + b"X-A: good\r\nX-B: evil\r\n\r\n").s(
+        b"HTTP/1.1 200 OK\r\nX-A: good\r\nX-B: evil\r\nContent-Length: 0\r\n\r\n")
+    cap.talk(dport=9).c(b"three one three one two two")
+    t = smtp(cap, b"Subject: a")
+    t.c(b"\r\n.")
+    t.put("c", FIN | ACK)
+    t.put("s", FIN | ACK)
+    return cap
+
+
+def at_the_end_of_time(packets):
+    """pcapng whose clock counts whole seconds, all bits set."""
+    def block(kind, body):
+        body += b"\0" * (-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    out += block(1, struct.pack("<HHI", 1, 0, 0) + struct.pack("<HHB3x", 9, 1, 0))
+    at, k = 24, 0
+    while at < len(packets):
+        n = struct.unpack_from("<I", packets, at + 8)[0]
+        when = (0, 0xFFFFFFFF, 0x7FFFFFFF)[k % 3]
+        out += block(6, struct.pack("<IIIII", 0, when, 0xFFFFFFFF, n, n) + packets[at + 16:at + 16 + n])
+        at, k = at + 16 + n, k + 1
+    return out
+
+
+def edges(t, b):
+    rules = b.write("edge.rules", EDGE_RULES.encode())
+    cap = edge_capture()
+    for options in ((), ("--inline",), ("--memory", "8M", "--midstream", "--anomalies", "--payload")):
+        code, err, _, _ = b.inspect(b.write("x.pcap", cap.out), rules, options)
+        t.equal((code, err), (0, b""), f"numbers at their limits: {' '.join(options)}")
+        with open(f"{b.folder}/eve.json", "rb") as h:
+            got = {e["alert"]["signature_id"] for e in map(json.loads, h) if e["event_type"] == "alert"}
+        t.check({6, 10} <= got, "headers of the same length are told apart", got)
+        t.check(9 in got, "a content that is missing behind one place may stand before it", got)
+    ftp = Capture()
+    ftp_ports(ftp, 1)
+    for what, packets in (("numbers", cap.out), ("FTP", ftp.out)):
+        code, err, _, _ = b.inspect(b.write("x.pcapng", at_the_end_of_time(packets)), rules, ())
+        t.equal((code, err), (0, b""), f"the end of time: {what}")
+
+
+def no_memory(t, b):
+    """With the least memory there may be, conversations are lost, and nothing else."""
+    for make in (greeted, holes, unacknowledged, pipelined, multipart, smtp_parts, ftp_silent, smb_lengths,
+                 tls_bytes, gzip_twice, backtrack):
+        cap = Capture()
+        make(cap, 1)
+        path = b.write("x.rules", (HTTP_RULES + PROTO_RULES.replace("sid:", "sid:2")).encode())
+        code, err, _, _ = b.inspect(b.write("x.pcap", cap.out), path, ("--memory", "8M"))
+        t.equal((code, err), (0, b""), f"8 MiB: {make.__name__}")
 
 
 def main(t):
     want = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="skt-h-") as folder:
         b = Bench(folder)
-        b.nothing = b.write("nothing.pcap", Capture().out)
         for what, *rest in CASES:
             if not want or any(w in what for w in want):
                 one(t, b, what, *rest)
+        if not want:
+            edges(t, b)
+            no_memory(t, b)
 
 
 tap = Tap()
