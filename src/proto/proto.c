@@ -183,8 +183,9 @@ static void settle_on(struct app *a, enum app_proto proto)
 		app_flow_event(a, a->expect == APP_TLS ? FLOW_EVENT_NO_TLS_AFTER_STARTTLS
 						       : FLOW_EVENT_UNEXPECTED);
 	a->expect = APP_UNKNOWN;
+	/* after a change of protocol the server may well go first */
 	if (a->first_dir == TO_CLIENT && client_first(proto) && !a->reversed &&
-	    a->before == APP_UNKNOWN) { /* after an upgrade either side may begin */
+	    a->before == APP_UNKNOWN) {
 		app_flow_event(a, FLOW_EVENT_WRONG_DIRECTION);
 		give_up(a);
 		return;

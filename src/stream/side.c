@@ -316,7 +316,8 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 
 /* ---- taking in ------------------------------------------------------------------------- */
 
-/* Nobody wants the bytes: only the place moves on. */
+/* Bytes that nobody keeps. Past depth or memory they are no part of the stream: their packets are
+ * looked at one by one. */
 static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
 {
 	struct half *h = &sl->tcb.half[dir];
@@ -327,7 +328,7 @@ static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
 		h->hi_seq += (uint32_t)ahead;
 		sl->f.side[dir].base = h->shown = h->hi;
 	}
-	return true;
+	return !sl->f.side[dir].truncated;
 }
 
 bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *data, uint32_t len)

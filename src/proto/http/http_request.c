@@ -323,6 +323,20 @@ static enum step after(struct http_conn *c, struct http_in *in)
 	return STEP_ON;
 }
 
+/* As many requests are open as may be: none of them waits for its answer any longer, and no more are
+ * read before the oldest were cleared away. */
+static enum step full(struct http_conn *c)
+{
+	for (struct app_tx *x = c->app->tx_first; x != NULL; x = x->next) {
+		if (x->proto != APP_HTTP || x->progress[TO_SERVER] != APP_DONE ||
+		    x->progress[TO_CLIENT] != 0)
+			continue;
+		x->progress[TO_CLIENT] = APP_DONE;
+		x->toserver_only = true;
+	}
+	return STEP_MORE;
+}
+
 static enum step idle(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_SERVER];
@@ -331,7 +345,9 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	if (in->at == in->end)
 		return STEP_MORE;
 	s->tx = http_tx_add(c);
-	s->state = s->tx != NULL ? ST_LINE : ST_DEAD;
+	if (s->tx == NULL)
+		return full(c);
+	s->state = ST_LINE;
 	return STEP_ON;
 }
 

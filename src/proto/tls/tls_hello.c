@@ -102,17 +102,25 @@ static void read_extension(struct tls_hello *h, uint16_t type, struct part p)
 	}
 }
 
+/* Until draft 22 a server's hello of TLS 1.3 had neither session nor compression, and its own version. */
+static bool early_draft(const struct tls_hello *h)
+{
+	return h->server && h->version >= 0x7f00 && h->version < 0x7f16;
+}
+
 bool tls_hello_parse(struct tls_hello *h)
 {
 	struct reader r = reader_of(h->raw, h->len);
 	h->version = h->real = read_be16(&r);
 	h->random = (struct part){2, 32};
 	read_bytes(&r, 32);
-	h->session = counted(h, &r, 1);
+	if (!early_draft(h))
+		h->session = counted(h, &r, 1);
 	if (h->server) {
 		h->ciphers = (struct part){(uint32_t)(r.at - h->raw), 2};
 		read_be16(&r);
-		read_u8(&r);
+		if (!early_draft(h))
+			read_u8(&r);
 	} else {
 		h->ciphers = counted(h, &r, 2);
 		counted(h, &r, 1);

@@ -438,6 +438,13 @@ static void flow_once(struct rule_engine *e, struct view *v)
 	}
 }
 
+/* The stream keeps no more, and this packet is behind what it kept. */
+static bool beyond(const struct view *v)
+{
+	const struct stream_side *s = v->flow != NULL ? &v->flow->side[v->dir] : NULL;
+	return s != NULL && s->truncated && side_end_of(s, v->p) > s->base + s->len;
+}
+
 static void look_at_packet(struct rule_engine *e, struct view *v)
 {
 	const struct compiled *c = e->c;
@@ -450,7 +457,7 @@ static void look_at_packet(struct rule_engine *e, struct view *v)
 		flow_once(e, v);
 	if (c->stream_events.n > 0 && any_bits(v->r->events, STREAM_EVENT_WORDS))
 		check_refs(e, v, &c->stream_events);
-	bool alone = v->transport == T_TCP && !v->r->added;
+	bool alone = v->transport == T_TCP && (!v->r->added || beyond(v));
 	packet_groups(e, v, alone);
 }
 

@@ -59,6 +59,8 @@ void view_turn(struct view *v, unsigned dir);
 /* One direction of a stream; g: the n groups of v. settle: what is there is final for now. */
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
 		  bool settle);
+/* Where in the stream the packet's payload ends. */
+uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
 /* A rule that also looks at the stream has matched the packet p, a part of it. */
 void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r);
 /* Everything of a flow's transactions. */

@@ -158,12 +158,19 @@ static bool room(struct rule_engine *e, struct side_rules *s)
 	return true;
 }
 
+uint64_t side_end_of(const struct stream_side *side, const struct pkt *p)
+{
+	uint64_t end = (uint32_t)(p->tcp.seq + p->payload_len - side->isn - 1);
+	return end | (side->base & ~(uint64_t)UINT32_MAX);
+}
+
 void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r)
 {
 	const struct stream_side *side = &v->flow->side[v->dir];
 	struct side_rules *s = &v->fr->side[v->dir];
-	uint64_t upto = (uint32_t)(v->p->tcp.seq + v->p->payload_len - side->isn - 1);
-	upto |= side->base & ~(uint64_t)UINT32_MAX;
+	uint64_t upto = side_end_of(side, v->p);
+	if (s->settled == 0)
+		return; /* a first message counts twice, as Suricata counts it */
 	for (uint16_t i = 0; i < s->n; i++)
 		if (s->cands[i].rule == r->index) {
 			s->cands[i].from = upto;

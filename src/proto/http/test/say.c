@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "say.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
+
+#define S TO_SERVER
+#define C TO_CLIENT
 
 static void must(bool fact)
 {
@@ -117,4 +126,44 @@ bool talk_is(struct talk *t, unsigned n, enum app_buffer b, unsigned dir, uint32
 			app_buffer_row(b)->name, r == 0 ? (int)s.len : 4,
 			r == 0 ? (const char *)s.data : "none", text != NULL ? text : "none");
 	return same;
+}
+
+static const uint32_t cuts[] = {0, 1, 2, 3, 7};
+
+static void run(const struct script *s)
+{
+	for (size_t k = 0; k < ARRAY_LEN(cuts); k++) {
+		struct talk t;
+		bool good = true;
+		talk_begin(&t, cuts[k]);
+		for (unsigned d = 0; d < 2; d++)
+			if (s->say[d] != NULL)
+				talk_str(&t, d, s->say[d]);
+		talk_eof(&t, S);
+		talk_eof(&t, C);
+		for (const struct want *w = s->want; w->buffer != 0; w++)
+			good &= talk_is(&t, w->tx, w->buffer, w->dir, w->index, w->text);
+		for (const char *const *e = s->events; *e != NULL; e++)
+			if (!talk_event(talk_tx(&t, 0), *e))
+				fail_msg("%s, cut %u: no event %s", s->what, cuts[k], *e);
+		for (const char *const *e = s->not_events; *e != NULL; e++)
+			if (talk_event(talk_tx(&t, 0), *e))
+				fail_msg("%s, cut %u: event %s", s->what, cuts[k], *e);
+		unsigned n = 0;
+		while (talk_tx(&t, n) != NULL) {
+			assert_int_equal(talk_tx(&t, n)->progress[S], APP_DONE);
+			n++;
+		}
+		if (n != (s->n_tx != 0 ? s->n_tx : 1))
+			fail_msg("%s, cut %u: %u transactions", s->what, cuts[k], n);
+		if (!good)
+			fail_msg("%s, cut %u", s->what, cuts[k]);
+		talk_end(&t);
+	}
+}
+
+void run_all(const struct script *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		run(&s[i]);
 }

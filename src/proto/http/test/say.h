@@ -31,4 +31,24 @@ bool talk_event(const struct app_tx *tx, const char *name);
 bool talk_is(struct talk *t, unsigned n, enum app_buffer b, unsigned dir, uint32_t index,
 	     const char *text);
 
+/* A conversation: what both say, and what must come of it. */
+struct want {
+	unsigned tx;
+	enum app_buffer buffer;
+	unsigned dir;
+	uint32_t index;
+	const char *text; /* NULL: absent */
+};
+struct script {
+	const char *what;
+	const char *say[2];
+	struct want want[14];  /* ends at text NULL and buffer 0 */
+	const char *events[5]; /* of transaction 0 */
+	const char *not_events[3];
+	unsigned n_tx; /* 0: 1 */
+};
+
+/* Runs each whole and cut; a wrong result ends the test. */
+void run_all(const struct script *s, size_t n);
+
 #endif

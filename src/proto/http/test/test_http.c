@@ -13,198 +13,143 @@
 #define S TO_SERVER
 #define C TO_CLIENT
 
-static const uint32_t cuts[] = {0, 1, 2, 3, 7};
-
-struct want {
-	unsigned tx;
-	enum app_buffer buffer;
-	unsigned dir;
-	uint32_t index;
-	const char *text; /* NULL: absent */
-};
-struct script {
-	const char *what;
-	const char *say[2];
-	struct want want[14];  /* ends at text NULL and buffer 0 */
-	const char *events[5]; /* of transaction 0 */
-	const char *not_events[3];
-	unsigned n_tx; /* 0: 1 */
-};
-
-static void run(const struct script *s)
-{
-	for (size_t k = 0; k < ARRAY_LEN(cuts); k++) {
-		struct talk t;
-		bool good = true;
-		talk_begin(&t, cuts[k]);
-		for (unsigned d = 0; d < 2; d++)
-			if (s->say[d] != NULL)
-				talk_str(&t, d, s->say[d]);
-		talk_eof(&t, S);
-		talk_eof(&t, C);
-		for (const struct want *w = s->want; w->buffer != 0; w++)
-			good &= talk_is(&t, w->tx, w->buffer, w->dir, w->index, w->text);
-		for (const char *const *e = s->events; *e != NULL; e++)
-			if (!talk_event(talk_tx(&t, 0), *e))
-				fail_msg("%s, cut %u: no event %s", s->what, cuts[k], *e);
-		for (const char *const *e = s->not_events; *e != NULL; e++)
-			if (talk_event(talk_tx(&t, 0), *e))
-				fail_msg("%s, cut %u: event %s", s->what, cuts[k], *e);
-		unsigned n = 0;
-		while (talk_tx(&t, n) != NULL) {
-			assert_int_equal(talk_tx(&t, n)->progress[S], APP_DONE);
-			n++;
-		}
-		if (n != (s->n_tx != 0 ? s->n_tx : 1))
-			fail_msg("%s, cut %u: %u transactions", s->what, cuts[k], n);
-		if (!good)
-			fail_msg("%s, cut %u", s->what, cuts[k]);
-		talk_end(&t);
-	}
-}
-
-static void run_all(const struct script *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		run(&s[i]);
-}
-
 #define REQ "GET /a HTTP/1.1\r\nHost: h.example\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\n"
 
+static const struct script buffers_cases[] = {
+	{"an ordinary exchange",
+	 {"GET /a/b.html?q=1 HTTP/1.1\r\nHost: WWW.Example.:8080\r\nUser-Agent: agent/1\r\n"
+	  "Accept: */*\r\nCookie: k=v\r\nReferer: r\r\nAccept-Language: en\r\n"
+	  "Accept-Encoding: x\r\nConnection: keep-alive\r\n\r\n",
+	  OK "Server: s/1\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n"
+	     "Content-Length: 5\r\n\r\nhello"},
+	 {{0, BUF_HTTP_METHOD, S, 0, "GET"},
+	  {0, BUF_HTTP_URI, S, 0, "/a/b.html?q=1"},
+	  {0, BUF_HTTP_PROTOCOL, S, 0, "HTTP/1.1"},
+	  {0, BUF_HTTP_HOST, S, 0, "www.example"},
+	  {0, BUF_HTTP_HOST_RAW, S, 0, "WWW.Example.:8080"},
+	  {0, BUF_HTTP_USER_AGENT, S, 0, "agent/1"},
+	  {0, BUF_HTTP_COOKIE, S, 0, "k=v"},
+	  {0, BUF_HTTP_COOKIE, C, 0, "a=b"},
+	  {0, BUF_HTTP_STAT_CODE, C, 0, "200"},
+	  {0, BUF_HTTP_STAT_MSG, C, 0, "OK"},
+	  {0, BUF_HTTP_RESPONSE_BODY, C, 0, "hello"},
+	  {0, BUF_FILE_DATA, C, 0, "hello"},
+	  {0, BUF_FILE_NAME, C, 0, "/a/b.html"}},
+	 {"http.request_server_port_tcp_port_mismatch"},
+	 {"http.missing_host_header"},
+	 0},
+	{"headers in their forms",
+	 {"GET / HTTP/1.1\r\nhost:h\r\nA:  b \r\nCookie: c\r\nA: d\r\n\r\n",
+	  OK "X: y\r\nSet-Cookie: z\r\nContent-Length: 0\r\n\r\n"},
+	 {{0, BUF_HTTP_HEADER, S, 0, "host: h\r\nA: b, d\r\n"},
+	  {0, BUF_HTTP_HEADER_RAW, S, 0, "host:h\r\nA:  b \r\nCookie: c\r\nA: d\r\n\r\n"},
+	  {0, BUF_HTTP_HEADER_NAMES, S, 0, "\r\nhost\r\nA\r\n\r\n"},
+	  {0, BUF_HTTP_START, S, 0, "GET / HTTP/1.1\r\nhost: h\r\nA: b, d\r\nCookie: c\r\n\r\n"},
+	  {0, BUF_HTTP_REQUEST_HEADER, S, 0, "host: h"},
+	  {0, BUF_HTTP_REQUEST_HEADER, S, 1, "A: b, d"},
+	  {0, BUF_HTTP_REQUEST_HEADER, S, 3, NULL},
+	  {0, BUF_HTTP_RESPONSE_HEADER, C, 0, "X: y"},
+	  {0, BUF_HTTP_HEADER, C, 0, "X: y\r\nContent-Length: 0\r\n"},
+	  {0, BUF_HTTP_RESPONSE_LINE, C, 0, "HTTP/1.1 200 OK"},
+	  {0, BUF_HTTP_REQUEST_LINE, S, 0, "GET / HTTP/1.1"},
+	  {0, BUF_HTTP_RESPONSE_BODY, C, 0, NULL},
+	  {0, BUF_FILE_DATA, C, 0, NULL}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"no headers",
+	 {"GET /x HTTP/1.0\r\n\r\n", "HTTP/1.0 500 Bad\r\n\r\n"},
+	 {{0, BUF_HTTP_HEADER, S, 0, NULL},
+	  {0, BUF_HTTP_HEADER_NAMES, S, 0, NULL},
+	  {0, BUF_HTTP_REQUEST_HEADER, S, 0, NULL},
+	  {0, BUF_FILE_DATA, C, 0, NULL}},
+	 {NULL},
+	 {"http.missing_host_header"},
+	 0},
+};
+
 static void test_buffers(void **state)
 {
-	static const struct script all[] = {
-		{"an ordinary exchange",
-		 {"GET /a/b.html?q=1 HTTP/1.1\r\nHost: WWW.Example.:8080\r\nUser-Agent: agent/1\r\n"
-		  "Accept: */*\r\nCookie: k=v\r\nReferer: r\r\nAccept-Language: en\r\n"
-		  "Accept-Encoding: x\r\nConnection: keep-alive\r\n\r\n",
-		  OK "Server: s/1\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n"
-		     "Content-Length: 5\r\n\r\nhello"},
-		 {{0, BUF_HTTP_METHOD, S, 0, "GET"},
-		  {0, BUF_HTTP_URI, S, 0, "/a/b.html?q=1"},
-		  {0, BUF_HTTP_PROTOCOL, S, 0, "HTTP/1.1"},
-		  {0, BUF_HTTP_HOST, S, 0, "www.example"},
-		  {0, BUF_HTTP_HOST_RAW, S, 0, "WWW.Example.:8080"},
-		  {0, BUF_HTTP_USER_AGENT, S, 0, "agent/1"},
-		  {0, BUF_HTTP_COOKIE, S, 0, "k=v"},
-		  {0, BUF_HTTP_COOKIE, C, 0, "a=b"},
-		  {0, BUF_HTTP_STAT_CODE, C, 0, "200"},
-		  {0, BUF_HTTP_STAT_MSG, C, 0, "OK"},
-		  {0, BUF_HTTP_RESPONSE_BODY, C, 0, "hello"},
-		  {0, BUF_FILE_DATA, C, 0, "hello"},
-		  {0, BUF_FILE_NAME, C, 0, "/a/b.html"}},
-		 {"http.request_server_port_tcp_port_mismatch"},
-		 {"http.missing_host_header"},
-		 0},
-		{"headers in their forms",
-		 {"GET / HTTP/1.1\r\nhost:h\r\nA:  b \r\nCookie: c\r\nA: d\r\n\r\n",
-		  OK "X: y\r\nSet-Cookie: z\r\nContent-Length: 0\r\n\r\n"},
-		 {{0, BUF_HTTP_HEADER, S, 0, "host: h\r\nA: b, d\r\n"},
-		  {0, BUF_HTTP_HEADER_RAW, S, 0, "host:h\r\nA:  b \r\nCookie: c\r\nA: d\r\n\r\n"},
-		  {0, BUF_HTTP_HEADER_NAMES, S, 0, "\r\nhost\r\nA\r\n\r\n"},
-		  {0, BUF_HTTP_START, S, 0,
-		   "GET / HTTP/1.1\r\nhost: h\r\nA: b, d\r\nCookie: c\r\n\r\n"},
-		  {0, BUF_HTTP_REQUEST_HEADER, S, 0, "host: h"},
-		  {0, BUF_HTTP_REQUEST_HEADER, S, 1, "A: b, d"},
-		  {0, BUF_HTTP_REQUEST_HEADER, S, 3, NULL},
-		  {0, BUF_HTTP_RESPONSE_HEADER, C, 0, "X: y"},
-		  {0, BUF_HTTP_HEADER, C, 0, "X: y\r\nContent-Length: 0\r\n"},
-		  {0, BUF_HTTP_RESPONSE_LINE, C, 0, "HTTP/1.1 200 OK"},
-		  {0, BUF_HTTP_REQUEST_LINE, S, 0, "GET / HTTP/1.1"},
-		  {0, BUF_HTTP_RESPONSE_BODY, C, 0, NULL},
-		  {0, BUF_FILE_DATA, C, 0, NULL}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"no headers",
-		 {"GET /x HTTP/1.0\r\n\r\n", "HTTP/1.0 500 Bad\r\n\r\n"},
-		 {{0, BUF_HTTP_HEADER, S, 0, NULL},
-		  {0, BUF_HTTP_HEADER_NAMES, S, 0, NULL},
-		  {0, BUF_HTTP_REQUEST_HEADER, S, 0, NULL},
-		  {0, BUF_FILE_DATA, C, 0, NULL}},
-		 {NULL},
-		 {"http.missing_host_header"},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
+	run_all(buffers_cases, ARRAY_LEN(buffers_cases));
 }
+
+static const struct script request_lines_cases[] = {
+	{"blanks in the URI",
+	 {"GET /a b c HTTP/1.1\r\nHost: h\r\n\r\n"},
+	 {{0, BUF_HTTP_URI_RAW, S, 0, "/a b c"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"tab behind the method",
+	 {"GET\t/a HTTP/1.1\r\nHost: h\r\n\r\n"},
+	 {{0, BUF_HTTP_URI_RAW, S, 0, "/a"}},
+	 {"http.method_delim_non_compliant"},
+	 {"http.uri_delim_non_compliant"},
+	 0},
+	{"tab behind the URI",
+	 {"GET /a\tHTTP/1.1\r\nHost: h\r\n\r\n"},
+	 {{0, BUF_HTTP_URI_RAW, S, 0, "/a"}},
+	 {"http.uri_delim_non_compliant"},
+	 {"http.method_delim_non_compliant"},
+	 0},
+	{"blank before the method",
+	 {" GET /a HTTP/1.1\r\nHost: h\r\n\r\n"},
+	 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
+	 {"http.request_line_leading_whitespace"},
+	 {NULL},
+	 0},
+	{"empty lines first",
+	 {"\r\n\n\r\n" REQ},
+	 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
+	 {NULL},
+	 {"http.request_line_leading_whitespace"},
+	 0},
+	{"a protocol of its own",
+	 {"GET /a JUNK/1.1\r\nHost: h\r\n\r\n"},
+	 {{0, BUF_HTTP_PROTOCOL, S, 0, "JUNK/1.1"}, {0, BUF_HTTP_HOST, S, 0, "h"}},
+	 {"http.request_line_invalid"},
+	 {NULL},
+	 0},
+	{"0.9",
+	 {"GET /a\r\n", "whatever\n"},
+	 {{0, BUF_HTTP_URI, S, 0, "/a"}, {0, BUF_FILE_DATA, C, 0, "whatever\n"}},
+	 {NULL},
+	 {"http.request_line_missing_protocol"},
+	 0},
+	{"not 0.9",
+	 {"GET /\nJunk\nHost: here\n\n", OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_HOST, S, 0, "here"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.request_line_missing_protocol", "http.request_field_missing_colon"},
+	 {NULL},
+	 0},
+	{"method only",
+	 {"GET\r\n"},
+	 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
+	 {"http.request_line_incomplete"},
+	 {NULL},
+	 0},
+	{"pipelined",
+	 {REQ "GET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+	  OK "Content-Length: 1\r\n\r\n1" OK "Content-Length: 1\r\n\r\n2"},
+	 {{0, BUF_HTTP_URI, S, 0, "/a"},
+	  {1, BUF_HTTP_URI, S, 0, "/b"},
+	  {0, BUF_FILE_DATA, C, 0, "1"},
+	  {1, BUF_FILE_DATA, C, 0, "2"}},
+	 {NULL},
+	 {NULL},
+	 2},
+	{"answer to nobody",
+	 {NULL, OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.unable_to_match_response_to_request"},
+	 {NULL},
+	 0},
+};
 
 static void test_request_lines(void **state)
 {
-	static const struct script all[] = {
-		{"blanks in the URI",
-		 {"GET /a b c HTTP/1.1\r\nHost: h\r\n\r\n"},
-		 {{0, BUF_HTTP_URI_RAW, S, 0, "/a b c"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"tab behind the method",
-		 {"GET\t/a HTTP/1.1\r\nHost: h\r\n\r\n"},
-		 {{0, BUF_HTTP_URI_RAW, S, 0, "/a"}},
-		 {"http.method_delim_non_compliant"},
-		 {"http.uri_delim_non_compliant"},
-		 0},
-		{"tab behind the URI",
-		 {"GET /a\tHTTP/1.1\r\nHost: h\r\n\r\n"},
-		 {{0, BUF_HTTP_URI_RAW, S, 0, "/a"}},
-		 {"http.uri_delim_non_compliant"},
-		 {"http.method_delim_non_compliant"},
-		 0},
-		{"blank before the method",
-		 {" GET /a HTTP/1.1\r\nHost: h\r\n\r\n"},
-		 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
-		 {"http.request_line_leading_whitespace"},
-		 {NULL},
-		 0},
-		{"empty lines first",
-		 {"\r\n\n\r\n" REQ},
-		 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
-		 {NULL},
-		 {"http.request_line_leading_whitespace"},
-		 0},
-		{"a protocol of its own",
-		 {"GET /a JUNK/1.1\r\nHost: h\r\n\r\n"},
-		 {{0, BUF_HTTP_PROTOCOL, S, 0, "JUNK/1.1"}, {0, BUF_HTTP_HOST, S, 0, "h"}},
-		 {"http.request_line_invalid"},
-		 {NULL},
-		 0},
-		{"0.9",
-		 {"GET /a\r\n", "whatever\n"},
-		 {{0, BUF_HTTP_URI, S, 0, "/a"}, {0, BUF_FILE_DATA, C, 0, "whatever\n"}},
-		 {NULL},
-		 {"http.request_line_missing_protocol"},
-		 0},
-		{"not 0.9",
-		 {"GET /\nJunk\nHost: here\n\n", OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_HOST, S, 0, "here"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.request_line_missing_protocol", "http.request_field_missing_colon"},
-		 {NULL},
-		 0},
-		{"method only",
-		 {"GET\r\n"},
-		 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
-		 {"http.request_line_incomplete"},
-		 {NULL},
-		 0},
-		{"pipelined",
-		 {REQ "GET /b HTTP/1.1\r\nHost: h\r\n\r\n",
-		  OK "Content-Length: 1\r\n\r\n1" OK "Content-Length: 1\r\n\r\n2"},
-		 {{0, BUF_HTTP_URI, S, 0, "/a"},
-		  {1, BUF_HTTP_URI, S, 0, "/b"},
-		  {0, BUF_FILE_DATA, C, 0, "1"},
-		  {1, BUF_FILE_DATA, C, 0, "2"}},
-		 {NULL},
-		 {NULL},
-		 2},
-		{"answer to nobody",
-		 {NULL, OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.unable_to_match_response_to_request"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
+	run_all(request_lines_cases, ARRAY_LEN(request_lines_cases));
 }
 
 static void test_uris(void **state)
@@ -253,455 +198,234 @@ static void test_uris(void **state)
 	}
 }
 
+static const struct script hosts_cases[] = {
+	{"none",
+	 {"GET / HTTP/1.1\r\nA: b\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, NULL}},
+	 {"http.missing_host_header"},
+	 {NULL},
+	 0},
+	{"two",
+	 {"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "a"}, {0, BUF_HTTP_HOST_RAW, S, 0, "a"}},
+	 {"http.host_header_ambiguous"},
+	 {NULL},
+	 0},
+	{"twice the same",
+	 {"GET http://a/ HTTP/1.1\r\nHost: A\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "a"}},
+	 {NULL},
+	 {"http.host_header_ambiguous"},
+	 0},
+	{"bad header",
+	 {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "a b"}},
+	 {"http.request_header_host_invalid"},
+	 {NULL},
+	 0},
+	{"bad port",
+	 {"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "a"}},
+	 {"http.request_header_host_invalid"},
+	 {NULL},
+	 0},
+	{"bad in the URI",
+	 {"GET http://a_%/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+	 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
+	 {"http.request_uri_host_invalid"},
+	 {NULL},
+	 0},
+	{"bad authority",
+	 {"GET http://a:x/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "a"}},
+	 {"http.invalid_authority_port"},
+	 {NULL},
+	 0},
+	{"IPv6",
+	 {"GET / HTTP/1.1\r\nHost: [2001:DB8::1]:80\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "[2001:db8::1]"}},
+	 {NULL},
+	 {"http.request_header_host_invalid", "http.request_server_port_tcp_port_mismatch"},
+	 0},
+	{"whose authorization",
+	 {"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: odd x\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "h"}},
+	 {"http.request_auth_unrecognized"},
+	 {NULL},
+	 0},
+};
+
 static void test_hosts(void **state)
 {
-	static const struct script all[] = {
-		{"none",
-		 {"GET / HTTP/1.1\r\nA: b\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, NULL}},
-		 {"http.missing_host_header"},
-		 {NULL},
-		 0},
-		{"two",
-		 {"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "a"}, {0, BUF_HTTP_HOST_RAW, S, 0, "a"}},
-		 {"http.host_header_ambiguous"},
-		 {NULL},
-		 0},
-		{"twice the same",
-		 {"GET http://a/ HTTP/1.1\r\nHost: A\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "a"}},
-		 {NULL},
-		 {"http.host_header_ambiguous"},
-		 0},
-		{"bad header",
-		 {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "a b"}},
-		 {"http.request_header_host_invalid"},
-		 {NULL},
-		 0},
-		{"bad port",
-		 {"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "a"}},
-		 {"http.request_header_host_invalid"},
-		 {NULL},
-		 0},
-		{"bad in the URI",
-		 {"GET http://a_%/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-		 {{0, BUF_HTTP_METHOD, S, 0, "GET"}},
-		 {"http.request_uri_host_invalid"},
-		 {NULL},
-		 0},
-		{"bad authority",
-		 {"GET http://a:x/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "a"}},
-		 {"http.invalid_authority_port"},
-		 {NULL},
-		 0},
-		{"IPv6",
-		 {"GET / HTTP/1.1\r\nHost: [2001:DB8::1]:80\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "[2001:db8::1]"}},
-		 {NULL},
-		 {"http.request_header_host_invalid", "http.request_server_port_tcp_port_mismatch"},
-		 0},
-		{"whose authorization",
-		 {"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: odd x\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "h"}},
-		 {"http.request_auth_unrecognized"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
+	run_all(hosts_cases, ARRAY_LEN(hosts_cases));
 }
+
+static const struct script header_oddities_cases[] = {
+	{"folded",
+	 {REQ, OK "A: b\r\n c\r\n\td\r\nContent-Length:\r\n 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_RESPONSE_HEADER, C, 0, "A: b c d"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {"http.invalid_response_field_folding"},
+	 0},
+	{"folded with a colon",
+	 {REQ, OK "A: b\r\n Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_RESPONSE_HEADER, C, 1, "Content-Length: 1"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.invalid_response_field_folding"},
+	 {NULL},
+	 0},
+	{"folded from the start",
+	 {"GET / HTTP/1.1\r\n Host: h\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "h"}},
+	 {"http.invalid_request_field_folding"},
+	 {NULL},
+	 0},
+	{"no colon",
+	 {"GET / HTTP/1.1\r\nHost: h\r\njunk\r\n\r\n", OK "junk\r\n\r\nx"},
+	 {{0, BUF_HTTP_REQUEST_HEADER, S, 1, ": junk"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.request_field_missing_colon", "http.response_field_missing_colon"},
+	 {NULL},
+	 0},
+	{"blank before the colon",
+	 {REQ, OK "Content-Length : 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}},
+	 {"http.response_header_invalid"},
+	 {NULL},
+	 0},
+	{"no name",
+	 {"GET / HTTP/1.1\r\nHost: h\r\n: v\r\n\r\n"},
+	 {{0, BUF_HTTP_HOST, S, 0, "h"}},
+	 {"http.request_header_invalid"},
+	 {NULL},
+	 0},
+	{"LF only",
+	 {"GET / HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nA: b\n\nx"},
+	 {{0, BUF_HTTP_HOST, S, 0, "h"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"CR only, in the answer",
+	 {REQ, "HTTP/1.1 200 OK\rA: b\rContent-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"LF CR",
+	 {REQ, "HTTP/1.1 200 OK\n\rA: b\n\rContent-Length: 1\n\r\r\nx"},
+	 {{0, BUF_HTTP_RESPONSE_HEADER, C, 0, "A: b"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"LF CR CR LF CR LF",
+	 {REQ, OK "A: b\n\r\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"a blank for an end",
+	 {REQ, OK "A: b\n \nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"a blank before the end",
+	 {REQ, OK "A: b\n \n\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"twice the length",
+	 {REQ, OK "Content-Length: 1\r\nContent-Length: 9\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}, {0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}},
+	 {"http.duplicate_content_length_field_in_response"},
+	 {NULL},
+	 0},
+	{"no length",
+	 {REQ, OK "Content-Length: x\r\n\r\nabc"},
+	 {{0, BUF_FILE_DATA, C, 0, "abc"}},
+	 {"http.invalid_content_length_field_in_response"},
+	 {NULL},
+	 0},
+};
 
 static void test_header_oddities(void **state)
 {
-	static const struct script all[] = {
-		{"folded",
-		 {REQ, OK "A: b\r\n c\r\n\td\r\nContent-Length:\r\n 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_RESPONSE_HEADER, C, 0, "A: b c d"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {"http.invalid_response_field_folding"},
-		 0},
-		{"folded with a colon",
-		 {REQ, OK "A: b\r\n Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_RESPONSE_HEADER, C, 1, "Content-Length: 1"},
-		  {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.invalid_response_field_folding"},
-		 {NULL},
-		 0},
-		{"folded from the start",
-		 {"GET / HTTP/1.1\r\n Host: h\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "h"}},
-		 {"http.invalid_request_field_folding"},
-		 {NULL},
-		 0},
-		{"no colon",
-		 {"GET / HTTP/1.1\r\nHost: h\r\njunk\r\n\r\n", OK "junk\r\n\r\nx"},
-		 {{0, BUF_HTTP_REQUEST_HEADER, S, 1, ": junk"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.request_field_missing_colon", "http.response_field_missing_colon"},
-		 {NULL},
-		 0},
-		{"blank before the colon",
-		 {REQ, OK "Content-Length : 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}},
-		 {"http.response_header_invalid"},
-		 {NULL},
-		 0},
-		{"no name",
-		 {"GET / HTTP/1.1\r\nHost: h\r\n: v\r\n\r\n"},
-		 {{0, BUF_HTTP_HOST, S, 0, "h"}},
-		 {"http.request_header_invalid"},
-		 {NULL},
-		 0},
-		{"LF only",
-		 {"GET / HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\nA: b\n\nx"},
-		 {{0, BUF_HTTP_HOST, S, 0, "h"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"CR only, in the answer",
-		 {REQ, "HTTP/1.1 200 OK\rA: b\rContent-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"LF CR",
-		 {REQ, "HTTP/1.1 200 OK\n\rA: b\n\rContent-Length: 1\n\r\r\nx"},
-		 {{0, BUF_HTTP_RESPONSE_HEADER, C, 0, "A: b"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"LF CR CR LF CR LF",
-		 {REQ, OK "A: b\n\r\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"a blank for an end",
-		 {REQ, OK "A: b\n \nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"a blank before the end",
-		 {REQ, OK "A: b\n \n\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"twice the length",
-		 {REQ, OK "Content-Length: 1\r\nContent-Length: 9\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}, {0, BUF_HTTP_CONTENT_LEN, C, 0, "1"}},
-		 {"http.duplicate_content_length_field_in_response"},
-		 {NULL},
-		 0},
-		{"no length",
-		 {REQ, OK "Content-Length: x\r\n\r\nabc"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}},
-		 {"http.invalid_content_length_field_in_response"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
+	run_all(header_oddities_cases, ARRAY_LEN(header_oddities_cases));
 }
+
+static const struct script status_lines_cases[] = {
+	{"none",
+	 {REQ, "<html>x\n"},
+	 {{0, BUF_FILE_DATA, C, 0, "<html>x\n"}, {0, BUF_HTTP_RESPONSE_LINE, C, 0, NULL}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"junk before",
+	 {REQ, "SIP/2.0 200 ok\r\n" OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}, {0, BUF_HTTP_STAT_CODE, C, 0, "200"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"blank lines before",
+	 {REQ, " \r\n\t\r\n\n" OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"lower case",
+	 {REQ, "http/1.1 200 ok\r\nContent-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_STAT_CODE, C, 0, "200"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"another version",
+	 {REQ, "HTTP/7.3 200 ok\r\nContent-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.response_invalid_protocol"},
+	 {NULL},
+	 0},
+	{"odd status",
+	 {REQ, "HTTP/1.1 20x ok\r\nContent-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_STAT_CODE, C, 0, "20x"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.response_invalid_status"},
+	 {NULL},
+	 0},
+	{"204 has no body",
+	 {REQ "GET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+	  "HTTP/1.1 204 No\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, NULL}, {1, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 2},
+	{"204 with a length has one",
+	 {REQ, "HTTP/1.1 204 No\r\nContent-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 0},
+	{"answer to HEAD",
+	 {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" REQ,
+	  OK "Content-Length: 9\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, NULL}, {1, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {NULL},
+	 2},
+	{"100 first",
+	 {REQ, "HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
+	 {{0, BUF_HTTP_STAT_CODE, C, 0, "200"}, {0, BUF_FILE_DATA, C, 0, "x"}},
+	 {NULL},
+	 {"http.100_continue_already_seen"},
+	 0},
+	{"100 twice",
+	 {REQ, "HTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\n" OK "\r\nx"},
+	 {{0, BUF_FILE_DATA, C, 0, "x"}},
+	 {"http.100_continue_already_seen"},
+	 {NULL},
+	 0},
+};
 
 static void test_status_lines(void **state)
 {
-	static const struct script all[] = {
-		{"none",
-		 {REQ, "<html>x\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "<html>x\n"}, {0, BUF_HTTP_RESPONSE_LINE, C, 0, NULL}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"junk before",
-		 {REQ, "SIP/2.0 200 ok\r\n" OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}, {0, BUF_HTTP_STAT_CODE, C, 0, "200"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"blank lines before",
-		 {REQ, " \r\n\t\r\n\n" OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"lower case",
-		 {REQ, "http/1.1 200 ok\r\nContent-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_STAT_CODE, C, 0, "200"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"another version",
-		 {REQ, "HTTP/7.3 200 ok\r\nContent-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.response_invalid_protocol"},
-		 {NULL},
-		 0},
-		{"odd status",
-		 {REQ, "HTTP/1.1 20x ok\r\nContent-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_STAT_CODE, C, 0, "20x"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.response_invalid_status"},
-		 {NULL},
-		 0},
-		{"204 has no body",
-		 {REQ "GET /b HTTP/1.1\r\nHost: h\r\n\r\n",
-		  "HTTP/1.1 204 No\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, NULL}, {1, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 2},
-		{"204 with a length has one",
-		 {REQ, "HTTP/1.1 204 No\r\nContent-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"answer to HEAD",
-		 {"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" REQ,
-		  OK "Content-Length: 9\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, NULL}, {1, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {NULL},
-		 2},
-		{"100 first",
-		 {REQ, "HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\nx"},
-		 {{0, BUF_HTTP_STAT_CODE, C, 0, "200"}, {0, BUF_FILE_DATA, C, 0, "x"}},
-		 {NULL},
-		 {"http.100_continue_already_seen"},
-		 0},
-		{"100 twice",
-		 {REQ, "HTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\n" OK "\r\nx"},
-		 {{0, BUF_FILE_DATA, C, 0, "x"}},
-		 {"http.100_continue_already_seen"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
-}
-
-#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
-
-static void test_chunks(void **state)
-{
-	static const struct script all[] = {
-		{"plain",
-		 {REQ, CHUNKED "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "abcde"}},
-		 {NULL},
-		 {"http.response_abnormal_transfer_encoding"},
-		 0},
-		{"odd lengths",
-		 {REQ, CHUNKED " 3\r\nabc\r\n\r\n\n002 \r\r\nde\r\n1zz\nf\n0x\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "abcdef"}},
-		 {NULL},
-		 {"http.invalid_response_chunk_len"},
-		 0},
-		{"extension",
-		 {REQ, CHUNKED "3;x=y 5\r\nabc\r\n0\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}},
-		 {"http.response_chunk_extension"},
-		 {NULL},
-		 0},
-		{"trailer",
-		 {REQ, CHUNKED "3\r\nabc\r\n0\r\nT: u\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}, {0, BUF_HTTP_RESPONSE_HEADER, C, 1, "T: u"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"not chunked after all",
-		 {REQ, CHUNKED "xyz"},
-		 {{0, BUF_FILE_DATA, C, 0, "xyz"}},
-		 {"http.invalid_response_chunk_len"},
-		 {NULL},
-		 0},
-		{"a huge chunk",
-		 {REQ, CHUNKED "fffffffff\r\nabc"},
-		 {{0, BUF_FILE_DATA, C, 0, "fffffffff\r\nabc"}},
-		 {"http.invalid_response_chunk_len"},
-		 {NULL},
-		 0},
-		{"cut off",
-		 {REQ, CHUNKED "9\r\nabc"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}},
-		 {NULL},
-		 {"http.invalid_response_chunk_len"},
-		 0},
-		{"almost the word",
-		 {REQ, OK "Transfer-Encoding: xchunked;\r\n\r\n1\r\na\r\n0\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "a"}},
-		 {"http.response_abnormal_transfer_encoding"},
-		 {NULL},
-		 0},
-		{"another coding",
-		 {REQ, OK "Transfer-Encoding: other\r\n\r\nabc"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}},
-		 {"http.invalid_transfer_encoding_value_in_response"},
-		 {NULL},
-		 0},
-		{"old protocol",
-		 {REQ, "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		       "1\r\na\r\n0\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "a"}},
-		 {"http.response_chunked_old_proto"},
-		 {NULL},
-		 0},
-		{"with a length too",
-		 {REQ, OK "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-			  "3\r\nabc\r\n0\r\n\r\n"},
-		 {{0, BUF_FILE_DATA, C, 0, "abc"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"request",
-		 {"POST /f HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "3 ; a\r\nabc\r\n0\r\n\r\n"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "abc"},
-		  {0, BUF_FILE_DATA, S, 0, "abc"},
-		  {0, BUF_FILE_NAME, S, 0, "/f"}},
-		 {"http.request_chunk_extension"},
-		 {NULL},
-		 0},
-		{"request, no chunk",
-		 {"POST /f HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "zz"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "zz"}},
-		 {"http.invalid_request_chunk_len"},
-		 {NULL},
-		 0},
-		{"request, other coding",
-		 {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: x\r\n"
-		  "Content-Length: 1\r\n\r\na"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "a"}},
-		 {"http.invalid_transfer_encoding_value_in_request"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
-}
-
-static void test_lengths(void **state)
-{
-	static const struct script all[] = {
-		{"more than said, at the close",
-		 {REQ, OK "Connection: close\r\nContent-Length: 2\r\n\r\nabcd"},
-		 {{0, BUF_FILE_DATA, C, 0, "abcd"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"another answer behind",
-		 {REQ REQ, OK "Connection: close\r\nContent-Length: 2\r\n\r\nab" OK
-			      "Content-Length: 1\r\n\r\nc"},
-		 {{0, BUF_FILE_DATA, C, 0, "ab"}, {1, BUF_FILE_DATA, C, 0, "c"}},
-		 {NULL},
-		 {NULL},
-		 2},
-		{"length with words",
-		 {REQ, OK "Content-Length: ,2 x\r\n\r\nab"},
-		 {{0, BUF_FILE_DATA, C, 0, "ab"}},
-		 {NULL},
-		 {"http.invalid_content_length_field_in_response"},
-		 0},
-		{"body unasked for",
-		 {"POST /p HTTP/1.1\r\nHost: h\r\n\r\na=b\r\n"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "a=b\r\n"}},
-		 {"http.request_body_unexpected"},
-		 {NULL},
-		 0},
-		{"another request instead",
-		 {"POST /p HTTP/1.1\r\nHost: h\r\n\r\n\r\n" REQ},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, NULL}, {1, BUF_HTTP_URI, S, 0, "/a"}},
-		 {NULL},
-		 {"http.request_body_unexpected"},
-		 2},
-		{"twice the length",
-		 {"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
-		  "Content-Length: 9\r\n\r\nabc" REQ},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "abc"}, {1, BUF_HTTP_URI, S, 0, "/a"}},
-		 {"http.duplicate_content_length_field_in_request"},
-		 {NULL},
-		 2},
-		{"no number",
-		 {"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, NULL}},
-		 {"http.invalid_content_length_field_in_request"},
-		 {NULL},
-		 0},
-		{"PUT",
-		 {"PUT /d/f.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nz"},
-		 {{0, BUF_FILE_DATA, S, 0, "z"},
-		  {0, BUF_FILE_NAME, S, 0, "/d/f.txt"},
-		  {0, BUF_FILE_EXT, S, 0, "txt"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"body of a GET",
-		 {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nz"},
-		 {{0, BUF_HTTP_REQUEST_BODY, S, 0, "z"}, {0, BUF_FILE_DATA, S, 0, NULL}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"file name said",
-		 {REQ, OK "Content-Disposition: attachment; filename=\"x y.exe\"\r\n"
-			  "Content-Length: 1\r\n\r\nz"},
-		 {{0, BUF_FILE_NAME, C, 0, "x y.exe"}, {0, BUF_FILE_EXT, C, 0, "exe"}},
-		 {NULL},
-		 {NULL},
-		 0},
-		{"ranges",
-		 {REQ, "HTTP/1.1 206 P\r\nContent-Type: multipart/byteranges; b=1\r\n\r\nz"},
-		 {{0, BUF_FILE_DATA, C, 0, "z"}},
-		 {"http.response_multipart_byteranges"},
-		 {NULL},
-		 0},
-	};
-	run_all(all, ARRAY_LEN(all));
-}
-
-#define FORM                                                                                     \
-	"POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=\"BB\"\r\n" \
-	"Transfer-Encoding: chunked\r\n\r\n"
-
-static void test_uploads(void **state)
-{
-	static const char disp[] = "Content-Disposition: form-data; name=\"f\"; filename=\"e.txt\"";
-	static const struct {
-		const char *body, *file, *second, *event;
-	} all[] = {
-		{"--BB\r\n%\r\n\r\nabc\r\n--BB--\r\n", "abc", NULL, NULL},
-		{"pre\r\n--BB\r\nA: b\r\n%\r\n\r\na\r\n-\r\n--B\r\n--BB\r\n"
-		 "Content-Disposition: form-data; name=\"x\"\r\n\r\nv\r\n--BB--\r\nepilogue",
-		 "a\r\n-\r\n--B", NULL, NULL},
-		{"--BB\n%\n\nabc\n--BB\n%\n\nde\n--BB--\n", "abc", "de", NULL},
-		{"--BB\r\n%\r\n\r\n--BB--\r\n", NULL, NULL, "http.multipart_no_filedata"},
-		{"--BB\r\n%\r\n\r\nabc", "abc", NULL, "http.multipart_generic_error"},
-		{"--BB\r\nContent-Disposition: form-data\r\n\r\nx\r\n--BB--\r\n", NULL, NULL,
-		 "http.multipart_invalid_header"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(all) * 2; i++) {
-		struct talk t;
-		talk_begin(&t, i & 1);
-		talk_str(&t, S, FORM);
-		for (const char *p = all[i / 2].body; *p != '\0'; p++) { /* each byte a chunk */
-			const char *one = *p == '%' ? disp : p;
-			for (size_t k = 0, n = one == p ? 1 : strlen(disp); k < n; k++) {
-				talk_str(&t, S, "1\r\n");
-				talk_say(&t, S, one + k, 1);
-				talk_str(&t, S, "\r\n");
-			}
-		}
-		talk_str(&t, S, "0\r\n\r\n");
-		assert_true(talk_is(&t, 0, BUF_FILE_DATA, S, 0, all[i / 2].file));
-		assert_true(talk_is(&t, 0, BUF_FILE_DATA, S, 1, all[i / 2].second));
-		if (all[i / 2].file != NULL)
-			assert_true(talk_is(&t, 0, BUF_FILE_NAME, S, 0, "e.txt"));
-		if (all[i / 2].event != NULL)
-			assert_true(talk_event(talk_tx(&t, 0), all[i / 2].event));
-		else
-			assert_false(talk_event(talk_tx(&t, 0), "http.multipart_generic_error"));
-		talk_end(&t);
-	}
+	run_all(status_lines_cases, ARRAY_LEN(status_lines_cases));
 }
 
 static void test_gaps(void **state)
@@ -801,7 +525,13 @@ static void test_limits(void **state)
 	talk_begin(&t, 0);
 	for (unsigned i = 0; i < 600; i++) /* more than may be open */
 		talk_str(&t, S, REQ);
-	assert_true(t.app->tx_open <= 512);
+	assert_int_equal(t.app->tx_open, 512);
+	for (struct app_tx *x = t.app->tx_first; x != NULL; x = x->next)
+		x->inspected[S] = true;
+	while (t.app->tx_open != 0)
+		app_sweep(t.app, NULL, NULL, false);
+	talk_str(&t, S, REQ); /* what had to wait is read then */
+	assert_int_equal(t.app->tx_open, 89);
 	talk_end(&t);
 }
 
@@ -842,9 +572,7 @@ int main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_header_oddities),
 		cmocka_unit_test(test_status_lines),
-		cmocka_unit_test(test_chunks),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_uploads),
+
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_limits),

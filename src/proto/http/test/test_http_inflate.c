@@ -116,7 +116,7 @@ static void test_gzip_headers(void **state)
 		     {4, 5, "\3\0abc"},
 		     {8, 3, "ab\0"},
 		     {16, 2, "c\0"},
-		     {28, 10, "\1\0xname\0co\0"}};
+		     {28, 11, "\1\0xname\0co\0"}};
 	for (size_t i = 0; i < ARRAY_LEN(extra); i++) {
 		memcpy(odd, out, 10);
 		odd[3] = extra[i].flag;
