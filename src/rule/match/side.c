@@ -238,7 +238,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 			   .end = end};
 	if (w.from > w.end)
 		w.from = w.end;
-	w.data = side->data + (w.from - side->base);
+	w.data = side->data != NULL ? side->data + (w.from - side->base) : NULL;
 	w.fresh = s->scanned > w.from ? s->scanned : w.from;
 	bool slide = w.end - w.from > WINDOW_MAX;
 	settle = settle || slide;
