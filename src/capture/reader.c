@@ -15,7 +15,7 @@
 #define READ_MIN (256u << 10)
 #define INTERFACES_MAX 4096u
 #define COMMENT_MAX 512u
-#define READ_ANY (1u << 20)
+#define READ_ANY (256u << 10)
 #define CLASSIC_US 0xa1b2c3d4u
 #define CLASSIC_NS 0xa1b23c4du
 #define CLASSIC_PATCHED 0xa1b2cd34u /* 24-byte packet headers, of an old patch to libpcap */

@@ -80,7 +80,7 @@ struct job {
 	char path[PATH_MAX];
 	int fd, signals;
 	bool progress, stopped;
-	uint64_t bad_captures, read_captures, bytes_all, bytes_done;
+	uint64_t bad_captures, read_captures, frames, bytes_all, bytes_done;
 	int64_t started_ns, shown_ns, load_ns, first_ns, last_ns;
 };
 
@@ -230,7 +230,8 @@ static void read_frames(struct job *j, struct capture_reader *r, const char *pat
 		if (f.stamp_ns > j->last_ns)
 			j->last_ns = f.stamp_ns;
 		inspect_frame(j->inspect, f.link, f.data, f.len, f.wire_len, f.stamp_ns);
-		if (++n % LOOK_EVERY != 0)
+		n++;
+		if (++j->frames % LOOK_EVERY != 0)
 			continue;
 		look_up(j, r);
 		if (j->stopped)
@@ -564,16 +565,22 @@ static int run(struct job *j)
 	j->progress = isatty(STDERR_FILENO);
 	j->started_ns = clock_boot_ns();
 	int code = load_rules(j);
-	if (code == 0)
-		code = open_output(j);
+	if (code != 0)
+		return code;
+	bool files = true;
+	for (size_t i = 0; i < j->captures.n; i++) {
+		bool file = stat(j->captures.path[i], &st) == 0 && S_ISREG(st.st_mode);
+		j->bytes_all += file ? (uint64_t)st.st_size : 0;
+		files = files && file;
+	}
+	/* On a pipe we might wait for ever and never look: there an interrupt just ends us. */
+	if (files)
+		watch_signals(j);
+	code = open_output(j);
 	if (code == 0)
 		code = make_inspect(j);
 	if (code != 0)
 		return code;
-	for (size_t i = 0; i < j->captures.n; i++)
-		if (stat(j->captures.path[i], &st) == 0 && S_ISREG(st.st_mode))
-			j->bytes_all += (uint64_t)st.st_size;
-	watch_signals(j);
 	j->started_ns = clock_boot_ns();
 	for (size_t i = 0; i < j->captures.n && !j->stopped; i++)
 		read_capture(j, j->captures.path[i]);

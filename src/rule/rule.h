@@ -123,6 +123,8 @@ struct rule_engine_conf {
 	bool profile;
 	bool midstream;
 };
+/* Makes the state of one thread for a finished set (kept by reference, as is the slab, from which flows'
+ * and transactions' state comes). The heap is used here and never again. */
 MUST_USE int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
 				struct slab *slab, struct rule_engine **ret);
 void rule_engine_free(struct rule_engine **e);

@@ -7,10 +7,12 @@ import gzip
 import hashlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -322,6 +324,17 @@ def usage(t, b):
             (len(plain.packets), 1, {"alert"}), "--json, --alerts-only")
     p, _ = b.run("-r", good, "-S", b.rules, "--profile")
     t.check(b"checks" in p.stdout and b"uri" in p.stdout, "--profile prints what rules cost", p.stdout)
+    p = subprocess.Popen([SKEP, "inspect", "-r", *[good] * 20000, "-o", f"{b.folder}/long"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=b.folder)
+    while not os.path.exists(f"{b.folder}/long/eve.json") and p.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    p.send_signal(signal.SIGINT)
+    err = p.communicate()[1]
+    with open(f"{b.folder}/long/eve.json", "rb") as h:
+        whole = [json.loads(x)["event_type"] for x in h]
+    t.check((p.returncode, b"interrupted" in err, whole[-1]) in ((1, True, "stats"), (0, False, "stats")),
+            "an interrupt: what was found is written", (p.returncode, err))
     p, events = b.run("-r", good, "-S", f"{b.folder}/none.rules", b.rules)
     t.check(p.returncode == 1 and b"No such file" in p.stderr and sids(events) == [1],
             "a missing rule file is told, the others are used", p.stderr)

@@ -31,29 +31,43 @@ static bool number_at(const uint8_t **p, const uint8_t *end, uint64_t *ret)
 	return *p != from;
 }
 
-/* "bytes 0-99/1234" */
+/* "bytes 0-99/1234"; sizes may be unknown: "*". Which parts were there: 1 the range, 2 the size. */
+unsigned http_range(struct span v, uint64_t ret[3])
+{
+	const uint8_t *p = v.data, *end = v.data + v.len;
+	unsigned have = 0;
+	if (!http_istarts(p, v.len, "bytes"))
+		return 0;
+	p += 5;
+	while (p != end && (http_is_space(*p) || *p == '='))
+		p++;
+	if (number_at(&p, end, &ret[0]) && p != end && *p == '-') {
+		p++;
+		have |= number_at(&p, end, &ret[1]) ? 1 : 0;
+	}
+	while (p != end && *p != '/')
+		p++;
+	if (p != end) {
+		p++;
+		have |= number_at(&p, end, &ret[2]) ? 2 : 0;
+	}
+	return have;
+}
+
 static void add_range(json_t *o, struct span v)
 {
-	uint64_t first, last, size;
+	uint64_t n[3];
 	if (v.data == NULL || v.len == 0)
 		return;
 	json_t *r = json_object();
+	unsigned have = http_range(v, n);
 	add(r, "raw", v);
-	const uint8_t *p = v.data, *end = v.data + v.len;
-	if (http_istarts(p, v.len, "bytes")) {
-		p += 5;
-		while (p != end && (http_is_space(*p) || *p == '='))
-			p++;
-		if (number_at(&p, end, &first) && p != end && *p == '-' &&
-		    (p++, number_at(&p, end, &last))) {
-			add_number(r, "start", first);
-			add_number(r, "end", last);
-		}
-		while (p != end && *p != '/')
-			p++;
-		if (p != end && (p++, number_at(&p, end, &size)))
-			add_number(r, "size", size);
+	if ((have & 1) != 0) {
+		add_number(r, "start", n[0]);
+		add_number(r, "end", n[1]);
 	}
+	if ((have & 2) != 0)
+		add_number(r, "size", n[2]);
 	json_object_set_new_nocheck(o, "content_range", r);
 }
 

@@ -84,6 +84,8 @@ int http_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b,
 bool http_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
 		 uint32_t index, uint64_t *ret);
 bool http_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *o);
+/* Content-Range as start, end, size; returns which are there: 1 the first two, 2 the size. */
+unsigned http_range(struct span v, uint64_t ret[3]);
 bool http_host_of(const struct http_tx *t, struct span *ret);
 
 #endif

@@ -271,6 +271,17 @@ static void framing(struct http_conn *c)
 	s->state = ST_BODY_CLOSE;
 }
 
+static void check_range(struct http_conn *c, const struct http_msg *m)
+{
+	struct span v = http_known_value(m, HDR_CONTENT_RANGE);
+	uint64_t n[3];
+	if (m->number != 206 || v.data == NULL)
+		return;
+	unsigned have = http_range(v, n);
+	if ((have & 1) == 0 || n[0] > n[1] || ((have & 2) != 0 && n[1] >= n[2]))
+		event(c, EV_RANGE_INVALID);
+}
+
 static void headers_end(struct http_conn *c)
 {
 	struct http_side *s = &c->side[TO_CLIENT];
@@ -286,6 +297,7 @@ static void headers_end(struct http_conn *c)
 	}
 	m->headers_done = true;
 	s->tx->tx.progress[TO_CLIENT] = HTTP_GOT_HEADERS;
+	check_range(c, m);
 	framing(c);
 }
 

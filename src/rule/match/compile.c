@@ -231,6 +231,35 @@ static enum test_class test_class(const struct rule_test *t)
 	return t->kind == TEST_DNS_RRTYPE ? TESTS_TX : TESTS_FLOW;
 }
 
+static uint8_t transport_bit(uint64_t number)
+{
+	switch (number) {
+	case 6:
+		return 1u << T_TCP;
+	case 17:
+		return 1u << T_UDP;
+	case 132:
+		return 1u << T_SCTP;
+	case 1:
+	case 58:
+		return 1u << T_ICMP;
+	default:
+		return 1u << T_OTHER;
+	}
+}
+
+/* ip_proto narrows what "ip" is about. */
+static uint8_t transports_by_test(const struct rule *r)
+{
+	uint8_t all = (1u << TRANSPORTS) - 1;
+	for (uint32_t i = 0; i < r->n_tests; i++) {
+		const struct rule_test *t = &r->tests[i];
+		if (t->kind == TEST_IP_PROTO && !t->negated && t->u.number.op == '=')
+			all &= (uint8_t)(transport_bit(t->u.number.lo) | 1u << T_OTHER);
+	}
+	return all;
+}
+
 static uint8_t transports_of(const struct rule *r)
 {
 	switch ((enum rule_proto)r->proto) {
@@ -247,11 +276,7 @@ static uint8_t transports_of(const struct rule *r)
 	case PROTO_ONLY_SCTP:
 		return 1u << T_SCTP;
 	case PROTO_NUMBER:
-		return (uint8_t)(r->proto_number == 6                            ? 1u << T_TCP
-				 : r->proto_number == 17                         ? 1u << T_UDP
-				 : r->proto_number == 132                        ? 1u << T_SCTP
-				 : r->proto_number == 1 || r->proto_number == 58 ? 1u << T_ICMP
-										 : 1u << T_OTHER);
+		return transport_bit(r->proto_number);
 	case PROTO_APP:
 		return 1u << T_TCP | 1u << T_UDP;
 	case PROTO_ARP:
@@ -487,7 +512,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
 	r->plan = p;
 	r->fast_list = r->fast_match = -1;
 	p->dirs = flow_dirs(r, &flow);
-	p->transports = transports_of(r);
+	p->transports = transports_of(r) & transports_by_test(r);
 	p->payload_len = least_payload(r);
 	p->starts = wants_start(r) || anchored(r);
 	r->need = 0;
