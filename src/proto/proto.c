@@ -200,7 +200,7 @@ static void settle_on(struct app *a, enum app_proto proto)
 		give_up(a);
 }
 
-/* One direction has told what it is, or that it is nothing we know. */
+/* One direction has told what it is (APP_FAILED: nothing we know; APP_UNKNOWN: it said nothing). */
 static void direction_is(struct app *a, unsigned dir, enum app_proto p)
 {
 	unsigned other = dir ^ 1;
@@ -210,15 +210,15 @@ static void direction_is(struct app *a, unsigned dir, enum app_proto p)
 	if (a->proto != APP_UNKNOWN) { /* decided by the other side already */
 		if (p == APP_FAILED)
 			app_flow_event(a, FLOW_EVENT_ONE_DIRECTION);
-		else if (p != a->proto)
+		else if (p != APP_UNKNOWN && p != a->proto)
 			app_flow_event(a, FLOW_EVENT_MISMATCH_BOTH);
 		return;
 	}
-	if (p != APP_FAILED) {
+	if (p != APP_FAILED && p != APP_UNKNOWN) {
 		if (o == APP_FAILED)
 			app_flow_event(a, FLOW_EVENT_ONE_DIRECTION);
 		settle_on(a, p);
-	} else if (o == APP_FAILED) {
+	} else if (a->detected[other]) {
 		if (a->expect == APP_TLS)
 			app_flow_event(a, FLOW_EVENT_NO_TLS_AFTER_STARTTLS);
 		give_up(a);
@@ -241,7 +241,7 @@ static bool detect_side(struct app *a, unsigned dir, const uint8_t *data, uint32
 	}
 	if (r == PROBE_MORE && (flags & APP_EOF) == 0)
 		return false;
-	direction_is(a, dir, r == PROBE_YES ? p : APP_FAILED);
+	direction_is(a, dir, r == PROBE_YES ? p : len == 0 ? APP_UNKNOWN : APP_FAILED);
 	return true;
 }
 
