@@ -207,6 +207,8 @@ static void direction_is(struct app *a, unsigned dir, enum app_proto p)
 	a->detected[dir] = true;
 	a->proto_dir[dir] = (uint8_t)p;
 	unsigned o = a->detected[other] ? a->proto_dir[other] : APP_UNKNOWN;
+	if (a->proto == APP_POP3 || a->proto == APP_IMAP)
+		return; /* their greeting told; commands look like those of FTP, SMTP */
 	if (a->proto != APP_UNKNOWN) { /* decided by the other side already */
 		if (p == APP_FAILED)
 			app_flow_event(a, FLOW_EVENT_ONE_DIRECTION);

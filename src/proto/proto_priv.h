@@ -64,7 +64,7 @@ enum probe dns_looks(const uint8_t *d, uint32_t len, uint32_t size, bool strict,
 		     bool *ret_response);
 
 extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_ftp, app_ftp_data,
-	app_smb, app_dcerpc, app_sip;
+	app_smb, app_dcerpc, app_sip, app_pop3, app_imap;
 
 /* Appends a zeroed transaction of size bytes (a struct that begins with struct app_tx) to a; NULL: no
  * memory, or conf.max_tx are open. */
