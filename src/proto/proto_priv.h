@@ -28,6 +28,9 @@ struct app_ops {
 	uint32_t (*feed)(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 			 unsigned flags, int64_t now_ns);
 	void (*tx_free)(struct app *a, struct app_tx *tx); /* its own parts, not tx itself */
+	/* It is swept, but may stay for app_last, without what events don't tell; false: it goes. Unlike
+	 * tx_free. NULL: no transaction of this protocol stands for the connection. */
+	bool (*keep)(struct app *a, struct app_tx *tx);
 	int (*buffer)(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		      uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete);
 	bool (*number)(const struct app *a, const struct app_tx *tx, enum app_number n,
