@@ -427,7 +427,8 @@ static void flow_once(struct rule_engine *e, struct view *v)
 		check_refs(e, v, &e->c->flow_once);
 	}
 	const struct app *a = v->app;
-	bool seen = a != NULL && a->detected[a->reversed ? 1 - v->dir : v->dir];
+	unsigned dir = a != NULL && a->reversed ? 1 - v->dir : v->dir;
+	bool seen = a != NULL && a->detected[dir] && a->proto_dir[dir] != APP_UNKNOWN;
 	uint8_t known = a == NULL   ? APP_UNKNOWN
 			: a->failed ? APP_FAILED
 			: seen      ? a->proto
