@@ -85,25 +85,25 @@ static int order_rules(struct rule_set *s)
 
 /* ---- expressions --------------------------------------------------------------------------------------- */
 
-static void *compile_regex(const char *text, uint32_t options)
+static void *compile_regex(const char *text, uint32_t options, bool jit)
 {
 	int err = 0;
 	PCRE2_SIZE at = 0;
 	pcre2_code *code =
 		pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &err, &at, NULL);
-	if (code != NULL)
+	if (code != NULL && jit)
 		(void)pcre2_jit_compile(code,
 					PCRE2_JIT_COMPLETE); /* without: slower, same answer */
 	return code;
 }
 
-static bool compile_list(struct rule_list *l)
+static bool compile_list(struct rule_list *l, bool jit)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct match *m = &l->m[i];
 		if (m->kind != MATCH_PCRE || m->u.pcre.code != NULL)
 			continue;
-		m->u.pcre.code = compile_regex(m->u.pcre.pattern, m->u.pcre.options);
+		m->u.pcre.code = compile_regex(m->u.pcre.pattern, m->u.pcre.options, jit);
 		if (m->u.pcre.code == NULL)
 			return false;
 	}
@@ -111,7 +111,7 @@ static bool compile_list(struct rule_list *l)
 		struct rule_transform *t = &l->transforms[i];
 		if (t->kind != TRANSFORM_PCREXFORM || t->code != NULL || t->arg == NULL)
 			continue;
-		t->code = compile_regex((const char *)t->arg, 0);
+		t->code = compile_regex((const char *)t->arg, 0, jit);
 		if (t->code == NULL)
 			return false;
 	}
@@ -493,7 +493,7 @@ static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p)
 		pl->whole = needs_whole(&r->lists[i]);
 		pl->child = class_of(&r->lists[i]) == LIST_CHILD;
 		p->whole |= pl->whole;
-		if (!compile_list(&r->lists[i]) ||
+		if (!compile_list(&r->lists[i], !c->no_jit) ||
 		    !number_transforms(c, &r->lists[i], &pl->xform_id))
 			return false;
 	}
@@ -693,6 +693,7 @@ int rule_compile(struct rule_set *s)
 		return -ENOMEM;
 	s->compiled = c;
 	c->pool = s->pool;
+	c->no_jit = s->conf.no_jit;
 	int rc = order_rules(s);
 	for (uint32_t i = 0; rc == 0 && i < s->n; i++) {
 		struct rule *r = s->rules[i];
@@ -713,7 +714,7 @@ int rule_compile(struct rule_set *s)
 	if (rc == 0)
 		rc = group_build(s, c);
 	if (rc == 0)
-		rc = prefilter_finish(c, s->conf.cache_dir, &s->stats);
+		rc = prefilter_finish(c, s->conf.snapshot, &s->stats);
 	s->stats.groups = c->n_groups;
 	s->stats.memory_bytes += c->bytes;
 	s->stats.compile_ns = cpu_ns() - begin;
