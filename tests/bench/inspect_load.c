@@ -2,7 +2,7 @@
 /*
  * inspect_load SECONDS CAPTURE [RULES ...]: CPU time of one packet, layer by layer, in one run: reading
  * alone; and dissecting; the whole pipeline without rules; and writing the events; and with the rules.
- * Each is repeated for SECONDS of CPU time. Prints JSON; tests/bench/inspect.py makes a table of it.
+ * Each is repeated for SECONDS of CPU time; $SKEP_BENCH_ONLY names the one that a profiler is to see. Prints JSON; tests/bench/inspect.py makes a table of it.
  */
 #include "capture/capture.h"
 #include "inspect/eve.h"
@@ -128,6 +128,7 @@ static void load(struct bed *b, int n, char **paths)
 int main(int argc, char **argv)
 {
 	static const char *const names[LAYERS] = {"read", "dissect", "pipeline", "events", "rules"};
+	const char *only = getenv("SKEP_BENCH_ONLY");
 	struct rusage usage;
 	must(argc >= 3, "SECONDS CAPTURE [RULES ...]");
 	struct bed b = {.capture = argv[2], .least_s = strtod(argv[1], NULL)};
@@ -136,7 +137,8 @@ int main(int argc, char **argv)
 		load(&b, argc - 3, argv + 3);
 	printf("{\"load\": %.3f", cpu_s() - begin);
 	for (unsigned layer = 0; layer < LAYERS; layer++)
-		if (layer != RULES || b.rules != NULL)
+		if ((layer != RULES || b.rules != NULL) &&
+		    (only == NULL || strcmp(only, names[layer]) == 0))
 			printf(", \"%s\": %.6f", names[layer], measure(&b, (enum layer)layer));
 	getrusage(RUSAGE_SELF, &usage);
 	printf(", \"packets\": %llu, \"bytes\": %llu, \"alerts\": %llu, \"rss\": %ld, \"loaded\": "
