@@ -362,8 +362,6 @@ static uint16_t payload_need(const struct rule *r, const struct plan *p, uint32_
 		return NEED_PACKET;
 	if (r->proto == PROTO_TCP_STREAM || (flow & FLOW_ONLY_STREAM) != 0)
 		return NEED_STREAM;
-	if (wants_start(r))
-		return NEED_STREAM | NEED_PACKET;
 	return p->transports == 1u << T_TCP ? NEED_STREAM : NEED_STREAM | NEED_PACKET;
 }
 
@@ -694,7 +692,9 @@ int rule_compile(struct rule_set *s)
 	s->compiled = c;
 	c->pool = s->pool;
 	c->no_jit = s->conf.no_jit;
-	int rc = order_rules(s);
+	c->quick = calloc(s->n + 1, sizeof(*c->quick));
+	int rc = c->quick == NULL ? -ENOMEM : order_rules(s);
+	c->bytes += (s->n + 1) * sizeof(*c->quick);
 	for (uint32_t i = 0; rc == 0 && i < s->n; i++) {
 		struct rule *r = s->rules[i];
 		rc = plan(c, r, s->pool);
@@ -706,6 +706,7 @@ int rule_compile(struct rule_set *s)
 			continue;
 		}
 		choose_fast(r);
+		quick_of(r, &c->quick[i]);
 		if (r->fast_list >= 0)
 			s->stats.with_prefilter++;
 		else
@@ -737,6 +738,7 @@ static void free_compiled(struct compiled *c)
 		free(g->header.at);
 		free(g->always_packet.at);
 		free(g->always_stream.at);
+		free(g->few.at);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -759,6 +761,7 @@ static void free_compiled(struct compiled *c)
 	free(c->decode.at);
 	free(c->stream_events.at);
 	free(c->flow_events.at);
+	free(c->quick);
 	free(c);
 }
 

@@ -29,7 +29,8 @@ void cand_begin(struct rule_engine *e)
 
 void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask)
 {
-	if (e->mark[rule] == e->gen)
+	if (e->mark[rule] == e->gen ||
+	    (e->asked != NULL && !quick_fits(&e->c->quick[rule], e->asked)))
 		return;
 	if (e->n_cands == CANDIDATES) {
 		e->stats.candidates_lost++;
@@ -306,11 +307,8 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || eval_payload(e, r, v, &b))) {
+	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
 		engine_match(e, v, r);
-		if ((r->need & NEED_STREAM) != 0 && v->fr != NULL && v->r != NULL && v->r->added)
-			side_matched(e, v, r);
-	}
 	engine_checked(e, r, begin);
 }
 
@@ -363,18 +361,19 @@ static unsigned groups_of(const struct rule_engine *e, const struct view *v,
 	return 2;
 }
 
-/* alone: the payload is no part of a stream, so the stream's rules look at it here. */
 /* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
 static void ask_again(struct rule_engine *e, struct view *v)
 {
 	const struct group *g[2];
 	unsigned n = groups_of(e, v, g);
 	cand_begin(e);
+	e->asked = v;
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
 		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
 	}
+	e->asked = NULL;
 	cand_sort(e);
 	for (uint32_t i = 0; i < e->n_cands; i++) {
 		const struct rule *r = rule_at(e, e->cands[i].rule);
@@ -383,23 +382,38 @@ static void ask_again(struct rule_engine *e, struct view *v)
 	}
 }
 
+/* Is it worth looking for this group's literals? */
+static bool any_fits(const struct rule_engine *e, const struct group *g, const struct view *v)
+{
+	if (g->packet == NULL)
+		return false;
+	for (uint32_t i = 0; i < g->few.n; i++)
+		if (quick_fits(&e->c->quick[g->few.at[i]], v))
+			return true;
+	return g->few.n == 0;
+}
+
+/* alone: the payload is no part of a stream, so the stream's rules look at it here. */
 static void packet_groups(struct rule_engine *e, const struct view *v, bool alone)
 {
 	const struct group *g[2];
 	unsigned n = groups_of(e, v, g);
 	const struct pkt *p = v->p;
 	cand_begin(e);
+	e->asked = v;
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
 		if (p->payload_len == 0)
 			continue;
-		mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
+		if (any_fits(e, g[i], v))
+			mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
 		if (!alone)
 			continue;
 		cand_refs(e, &g[i]->always_stream);
 		mpm_scan(e, g[i]->stream, p->payload, p->payload_len);
 	}
+	e->asked = NULL;
 	if (e->n_cands == 0)
 		return;
 	e->stats.candidates += e->n_cands;
@@ -518,7 +532,7 @@ static void look_at_flow(struct rule_engine *e, struct view *v, bool final)
 		if (r->grown[d] || settle) {
 			const struct group *g[2];
 			unsigned n = groups_of(e, v, g);
-			side_inspect(e, v, g, n, settle);
+			side_inspect(e, v, g, n, r->grown[1 - d], settle);
 		}
 	}
 	view_turn(v, dir);

@@ -67,6 +67,8 @@ struct rule_engine {
 	struct candidate *cands;
 	uint32_t n_cands;
 	const struct mpm *scanning;
+	const struct view
+		*asked; /* the packet that candidates must fit; NULL: a stream or a transaction */
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
 	bool bits_changed; /* a match has set bits or numbers */
@@ -105,6 +107,7 @@ struct stream_cand {
 };
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
+	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
 };

@@ -96,7 +96,7 @@ enum answer eval_header(const struct rule_engine *e, const struct rule *r, const
 
 /* ---- tests of packets ------------------------------------------------------------------------------ */
 
-static bool tcp_flags(const struct rule_test *t, const struct pkt *p)
+bool eval_tcp_flags(const struct rule_test *t, const struct pkt *p)
 {
 	if (p->proto != 6 || p->l4_hlen == 0)
 		return false;
@@ -174,7 +174,7 @@ static bool packet_test(const struct rule_test *t, const struct view *v, bool *r
 	case TEST_SAMEIP:
 		return p->ip_ver != 0 && addr_eq(&p->src, &p->dst);
 	case TEST_TCP_FLAGS:
-		return tcp_flags(t, p);
+		return eval_tcp_flags(t, p);
 	case TEST_TCP_SEQ:
 		return number_if(tcp, t, p->tcp.seq);
 	case TEST_TCP_ACK:

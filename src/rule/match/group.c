@@ -85,8 +85,10 @@ static uint16_t need_in(const struct rule *r, enum transport t)
 		return r->need;
 	if (t != T_TCP)
 		return NEED_PACKET;
-	return p->starts ? both : NEED_STREAM;
+	return NEED_STREAM;
 }
+
+#define FEW 32u
 
 static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
 		      const struct rule_refs *rules)
@@ -104,9 +106,10 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 		if (rc == 0 && (need & NEED_HEADER) != 0)
 			rc = refs_add(&g->header, r->index);
 		if (rc == 0 && (need & NEED_PACKET) != 0) {
-			if (r->fast_list >= 0)
+			if (r->fast_list >= 0) {
 				packet[n_packet++] = l;
-			else
+				rc = refs_add(&g->few, r->index);
+			} else
 				rc = refs_add(&g->always_packet, r->index);
 		}
 		if (rc == 0 && (need & NEED_STREAM) != 0) {
@@ -117,6 +120,8 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 				rc = refs_add(&g->always_stream, r->index);
 		}
 	}
+	if (g->few.n > FEW)
+		g->few.n = 0;
 	if (rc == 0)
 		rc = mpm_add(c, packet, n_packet, &g->packet);
 	if (rc == 0)

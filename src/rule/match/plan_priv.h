@@ -44,6 +44,18 @@ struct plan {
 	struct plan_list *lists;
 };
 
+enum quick_asks { QUICK_PORTS = 1, QUICK_FLAGS = 2, QUICK_ITYPE = 4 };
+struct quick { /* what the rule asks of a packet at the least; port_lo: source, destination */
+	uint64_t mask, value; /* n_bytes bytes at `at` of the payload */
+	const struct rule_test *flags;
+	uint32_t at, len_lo, len_hi;
+	uint16_t port_lo[2], port_hi[2];
+	uint8_t n_bytes, asks, itype;
+};
+/* The only place where the content may stand. */
+bool quick_fixed(const struct match_content *c, uint32_t *ret);
+void quick_of(const struct rule *r, struct quick *q);
+
 /* ---- prefilter: many literals at once -------------------------------------------------------------- */
 
 #define LITERAL_MAX 64u /* bytes of a fast pattern that are looked for */
@@ -80,7 +92,8 @@ MUST_USE int refs_add(struct rule_refs *r, uint32_t rule);
 struct group { /* rules that a packet of some port meets */
 	struct mpm *packet, *stream;
 	struct rule_refs header, always_packet, always_stream;
-	bool streams; /* there is a rule for the stream */
+	struct rule_refs few; /* those of `packet`, if they are few */
+	bool streams;         /* there is a rule for the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
 	uint16_t buffer;
@@ -111,6 +124,7 @@ struct compiled {
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
 	bool payload_in_tx, no_jit;
+	struct quick *quick; /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;
 };

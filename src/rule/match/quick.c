@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What can be asked of a packet before a rule is even a candidate: ports, length, TCP flags, ICMP type, and up
+ * to eight bytes at a fixed place. Only what the rule certainly needs; the rest is for its evaluation.
+ */
+#include "rule/match/eval_priv.h"
+
+#include <string.h>
+
+static void one_range(const struct port_set *s, uint16_t *lo, uint16_t *hi, bool *ret)
+{
+	*lo = 0;
+	*hi = UINT16_MAX;
+	if (s->any || s->n_yes == 0)
+		return;
+	*lo = UINT16_MAX;
+	*hi = 0;
+	for (uint32_t i = 0; i < s->n_yes; i++) {
+		*lo = s->yes[i].lo < *lo ? s->yes[i].lo : *lo;
+		*hi = s->yes[i].hi > *hi ? s->yes[i].hi : *hi;
+	}
+	*ret = true;
+}
+
+static void ask_length(struct quick *q, const struct rule_number *n)
+{
+	uint64_t lo = 0, hi = UINT32_MAX;
+	switch (n->op) {
+	case '=':
+		lo = hi = n->lo;
+		break;
+	case '<':
+		hi = n->lo > 0 ? n->lo - 1 : 0;
+		break;
+	case 'l':
+		hi = n->lo;
+		break;
+	case '>':
+		lo = n->lo + 1;
+		break;
+	case 'g':
+		lo = n->lo;
+		break;
+	case 'r':
+	case 'R':
+		lo = n->lo;
+		hi = n->hi;
+		break;
+	default:
+		return;
+	}
+	q->len_lo = lo > q->len_lo ? (uint32_t)(lo < UINT32_MAX ? lo : UINT32_MAX) : q->len_lo;
+	q->len_hi = hi < q->len_hi ? (uint32_t)hi : q->len_hi;
+}
+
+/* The place a content must stand at, if there is but one. */
+bool quick_fixed(const struct match_content *c, uint32_t *ret)
+{
+	if (c->negated || c->len == 0 || c->has_distance || c->has_within ||
+	    (c->has_offset && (c->offset.is_var || c->offset.value < 0)))
+		return false;
+	int64_t at = c->has_offset ? c->offset.value : 0;
+	bool one = c->starts ||
+		   (c->has_depth && !c->depth.is_var && c->depth.value == (int64_t)c->len);
+	if (!one || at > UINT16_MAX)
+		return false;
+	*ret = (uint32_t)at;
+	return true;
+}
+
+static uint32_t ask_bytes(struct quick *q, const struct match_content *c, uint32_t at)
+{
+	uint8_t mask[8] = {0}, value[8] = {0};
+	uint32_t n = c->len < 8 ? c->len : 8;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t b = c->bytes[i], low = b | 0x20;
+		mask[i] = c->nocase && low >= 'a' && low <= 'z' ? 0xdf : 0xff;
+		value[i] = b & mask[i];
+	}
+	memcpy(&q->mask, mask, 8);
+	memcpy(&q->value, value, 8);
+	q->at = at;
+	q->n_bytes = (uint8_t)n;
+	return n;
+}
+
+void quick_of(const struct rule *r, struct quick *q)
+{
+	const struct plan *p = r->plan;
+	*q = (struct quick){.len_lo = p->payload_len, .len_hi = UINT32_MAX};
+	bool ports = false;
+	one_range(&r->sport, &q->port_lo[0], &q->port_hi[0], &ports);
+	one_range(&r->dport, &q->port_lo[1], &q->port_hi[1], &ports);
+	if (ports && !r->both_ways)
+		q->asks |= QUICK_PORTS;
+	for (uint32_t i = 0; i < r->n_tests; i++) {
+		const struct rule_test *t = &r->tests[i];
+		if (t->negated)
+			continue;
+		if (t->kind == TEST_DSIZE)
+			ask_length(q, &t->u.number);
+		if (t->kind == TEST_TCP_FLAGS) {
+			q->asks |= QUICK_FLAGS;
+			q->flags = t;
+		}
+		if (t->kind == TEST_ITYPE && t->u.number.op == '=' && t->u.number.lo <= UINT8_MAX) {
+			q->asks |= QUICK_ITYPE;
+			q->itype = (uint8_t)t->u.number.lo;
+		}
+	}
+	uint32_t best = 0, at;
+	for (uint32_t i = 0; i < r->n_lists; i++) {
+		const struct rule_list *l = &r->lists[i];
+		for (uint32_t k = 0; k < l->n && p->lists != NULL; k++) {
+			if (l->buffer != BUF_PAYLOAD || l->n_transforms > 0 || l->base64_data ||
+			    l->m[k].kind != MATCH_CONTENT || l->m[k].u.content.len <= best ||
+			    !quick_fixed(&l->m[k].u.content, &at))
+				continue;
+			best = ask_bytes(q, &l->m[k].u.content, at);
+		}
+	}
+}
+
+bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len)
+{
+	if (q->n_bytes == 0)
+		return true;
+	if (len < q->at || len - q->at < q->n_bytes)
+		return false;
+	uint64_t x = 0;
+	if (len - q->at >= 8)
+		memcpy(&x, data + q->at, 8);
+	else
+		memcpy(&x, data + q->at, q->n_bytes);
+	return (x & q->mask) == q->value;
+}
+
+bool quick_ports(const struct quick *q, const struct view *v)
+{
+	return (q->asks & QUICK_PORTS) == 0 ||
+	       (v->sport >= q->port_lo[0] && v->sport <= q->port_hi[0] &&
+		v->dport >= q->port_lo[1] && v->dport <= q->port_hi[1]);
+}
+
+bool quick_fits(const struct quick *q, const struct view *v)
+{
+	const struct pkt *p = v->p;
+	if (p->payload_len < q->len_lo || p->payload_len > q->len_hi || !quick_ports(q, v))
+		return false;
+	if ((q->asks & QUICK_FLAGS) != 0 && !eval_tcp_flags(q->flags, p))
+		return false;
+	if ((q->asks & QUICK_ITYPE) != 0 && p->icmp_type != q->itype)
+		return false;
+	return quick_bytes(q, p->payload, p->payload_len);
+}
