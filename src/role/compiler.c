@@ -291,20 +291,20 @@ static int limit(const struct compiler_input *in)
 	return err;
 }
 
-static int map_input(struct work *w)
+static int map_input(struct reader *ret, struct compiler_input *ret_head)
 {
 	struct stat st;
 	if (fstat(COMPILER_INPUT_FD, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(w->head))
+	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(*ret_head))
 		return SKEP_EFORMAT;
 	void *in = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, COMPILER_INPUT_FD, 0);
 	if (in == MAP_FAILED)
 		return -errno;
-	w->in = reader_of(in, (size_t)st.st_size);
-	memcpy(&w->head, read_bytes(&w->in, sizeof(w->head)), sizeof(w->head));
-	return memcmp(w->head.magic, COMPILER_IN_MAGIC, sizeof(w->head.magic)) == 0 &&
-			       w->head.version == COMPILER_VERSION
+	*ret = reader_of(in, (size_t)st.st_size);
+	memcpy(ret_head, read_bytes(ret, sizeof(*ret_head)), sizeof(*ret_head));
+	return memcmp(ret_head->magic, COMPILER_IN_MAGIC, sizeof(ret_head->magic)) == 0 &&
+			       ret_head->version == COMPILER_VERSION
 		       ? 0
 		       : SKEP_EFORMAT;
 }
@@ -319,7 +319,7 @@ static int wake_crypto(void)
 		       : -ENOMEM;
 }
 
-static int confine(struct work *w)
+int compiler_confine(struct reader *ret, struct compiler_input *ret_head)
 {
 	int err = confine_early(0, true);
 	if (err == 0)
@@ -329,12 +329,14 @@ static int confine(struct work *w)
 	if (err == SKEP_EUNSUPPORTED) /* the filter has no call that opens anything either */
 		err = 0;
 	if (err == 0)
-		err = map_input(w);
+		err = map_input(ret, ret_head);
 	if (err == 0)
-		err = limit(&w->head);
-	const struct syscall_row *const tables[] = {syscalls, syscalls_heap,
+		err = limit(ret_head);
+	const struct syscall_row *const tables[] = {
+		syscalls,
+		syscalls_heap,
 #ifdef SKEP_SANITIZE
-						    syscalls_common,
+		syscalls_common,
 #endif
 	};
 	return err == 0 ? confine_final(tables, ARRAY_LEN(tables)) : err;
@@ -344,7 +346,7 @@ int role_compiler(void)
 {
 	struct work w = {.n_files = 0};
 	log_setup("compiler", LOG_INFO);
-	if (confine(&w) != 0)
+	if (compiler_confine(&w.in, &w.head) != 0)
 		return COMPILER_UNCONFINED;
 	int err = write_report(&w, compile(&w));
 	free(w.files);

@@ -22,7 +22,7 @@ struct compiler_var { /* as for rule_vars_set */
 	const char *name, *value;
 	bool ports;
 };
-struct compiler_job {             /* all borrowed */
+struct compiler_job {                      /* all borrowed */
 	const struct compiler_file *files; /* read in this order */
 	size_t n_files;
 	const struct compiler_var *vars;

@@ -47,6 +47,9 @@ struct compiler_rule_row { /* then msg, classtype, each with a NUL behind */
 	uint8_t text_sum[16];
 };
 
+/* Maps the input, which it looks at no further than its head, and gives up every right. */
+MUST_USE int compiler_confine(struct reader *ret, struct compiler_input *ret_head);
+
 #define COMPILER_IN_MAGIC "skepRin"
 #define COMPILER_OUT_MAGIC "skepRout"
 

@@ -101,8 +101,8 @@ static int make_input(const struct compiler_job *j, int *ret)
 				      .cpu_s = j->cpu_s != 0 ? j->cpu_s : CPU_S,
 				      .parse_only = j->parse_only,
 				      .list = j->list,
-				      .memory_bytes =
-					      j->memory_bytes != 0 ? j->memory_bytes : MEMORY_BYTES};
+				      .memory_bytes = j->memory_bytes != 0 ? j->memory_bytes
+									   : MEMORY_BYTES};
 	if (j->n_files > COMPILER_FILES || j->n_vars > COMPILER_FILES)
 		return SKEP_ERANGE;
 	memcpy(head.magic, COMPILER_IN_MAGIC, sizeof(head.magic));

@@ -2,7 +2,7 @@
 /*
  * The rule engine alone: how long a rule set takes to load, cold and from a snapshot, how much memory it
  * holds, and packets per CPU-second for payloads made here, beside a bare Hyperscan scan of the same
- * bytes with as many literals. bench_rule [RULES [CACHE_DIR]]; without: rules made here.
+ * bytes with as many literals. bench_rule [RULES]; without: rules made here.
  */
 #include "rule/rule.h"
 

@@ -182,8 +182,11 @@ static int compile_with(struct database *d, const char **text, unsigned *flags, 
 		h = hs_compile_lit_multi(text, flags, ids, lens, d->n, HS_MODE_BLOCK, NULL, &d->hs,
 					 &err);
 	}
+	/* Its compiler says want of memory in words only. */
+	bool memory = h == HS_NOMEM || (err != NULL && err->message != NULL &&
+					strstr(err->message, "memory") != NULL);
 	hs_free_compile_error(err);
-	return h == HS_SUCCESS ? 0 : h == HS_NOMEM ? -ENOMEM : SKEP_EFORMAT;
+	return h == HS_SUCCESS ? 0 : memory ? -ENOMEM : SKEP_EFORMAT;
 }
 
 static int compile_one(struct database *d)
@@ -208,7 +211,7 @@ struct snapshot_head {
 	uint32_t version, n;
 	uint64_t len;      /* of what follows the head */
 	uint8_t about[32]; /* the library and the CPU that it is for */
-	uint8_t sum[32];   /* of what follows the head: against accidents, it proves nobody's hand */
+	uint8_t sum[32]; /* of what follows the head: against accidents, it proves nobody's hand */
 };
 struct snapshot_entry {
 	uint8_t key[32];
