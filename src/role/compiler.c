@@ -271,7 +271,13 @@ static int compile(struct work *w)
 static int set_limit(unsigned what, uint64_t most)
 {
 	/* A second between them, so that the end says which limit it was. */
-	const struct rlimit l = {most, what == RLIMIT_CPU ? most + 1 : most};
+	struct rlimit had, l = {most, what == RLIMIT_CPU ? most + 1 : most};
+	if (getrlimit(what, &had) < 0)
+		return -errno;
+	if (l.rlim_max > had.rlim_max) /* who started us had less himself */
+		l.rlim_max = had.rlim_max;
+	if (l.rlim_cur > l.rlim_max)
+		l.rlim_cur = l.rlim_max;
 	return setrlimit(what, &l) < 0 ? -errno : 0;
 }
 

@@ -50,6 +50,11 @@ struct compiler_rule_row { /* then msg, classtype, each with a NUL behind */
 /* Maps the input, which it looks at no further than its head, and gives up every right. */
 MUST_USE int compiler_confine(struct reader *ret, struct compiler_input *ret_head);
 
+/* Reads what a compiler left. Whatever it returns, ret wants compiler_report_free; ret_result: 0, or what
+ * the compiler says went wrong. */
+MUST_USE int compiler_read_report(const struct compiler_job *j, int fd, struct compiler_report *ret,
+				  int *ret_result);
+
 #define COMPILER_IN_MAGIC "skepRin"
 #define COMPILER_OUT_MAGIC "skepRout"
 

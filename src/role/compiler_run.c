@@ -300,8 +300,8 @@ static int read_memory(int fd, size_t len, void **ret)
 	return 0;
 }
 
-static int read_report(const struct compiler_job *j, int fd, struct compiler_report *ret,
-		       int *ret_result)
+int compiler_read_report(const struct compiler_job *j, int fd, struct compiler_report *ret,
+			 int *ret_result)
 {
 	struct compiler_head h;
 	struct stat st;
@@ -338,7 +338,7 @@ static int take(const struct compiler_job *j, const int fds[3], struct compiler_
 		err = -errno;
 	if (err != 0)
 		return told(why, size, err, err_text(err));
-	err = read_report(j, fds[1], ret, &result);
+	err = compiler_read_report(j, fds[1], ret, &result);
 	if (err == -ENOMEM)
 		return told(why, size, err, "left a report that memory is too short for");
 	if (err != 0 || (uint64_t)st.st_size > COMPILER_SNAPSHOT_MOST)
