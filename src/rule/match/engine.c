@@ -46,6 +46,22 @@ void cand_refs(struct rule_engine *e, const struct rule_refs *r)
 		cand_add(e, r->at[i], 0);
 }
 
+void cand_fixed(struct rule_engine *e, const struct fixed *f, const uint8_t *data, uint32_t from,
+		uint32_t len)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct fixed_class *k = &f->classes[i];
+		if (len < k->at + 2 || from >= k->at + 2)
+			continue;
+		uint8_t h = fixed_hash(data + k->at);
+		for (uint32_t j = k->first[h]; j < k->first[h + 1]; j++) {
+			const struct quick *q = &e->c->quick[k->rules.at[j]];
+			if (len < q->at + q->n_bytes || quick_bytes(q, data, len))
+				cand_add(e, k->rules.at[j], 0);
+		}
+	}
+}
+
 /* Shell sort: qsort may take memory. */
 void cand_sort(struct rule_engine *e)
 {
@@ -371,6 +387,7 @@ static void ask_again(struct rule_engine *e, struct view *v)
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
+		cand_fixed(e, &g[i]->fixed_packet, v->p->payload, 0, v->p->payload_len);
 		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
 	}
 	e->asked = NULL;
@@ -406,11 +423,13 @@ static void packet_groups(struct rule_engine *e, const struct view *v, bool alon
 		cand_refs(e, &g[i]->always_packet);
 		if (p->payload_len == 0)
 			continue;
+		cand_fixed(e, &g[i]->fixed_packet, p->payload, 0, p->payload_len);
 		if (any_fits(e, g[i], v))
 			mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
 		if (!alone)
 			continue;
 		cand_refs(e, &g[i]->always_stream);
+		cand_fixed(e, &g[i]->fixed_stream, p->payload, 0, p->payload_len);
 		mpm_scan(e, g[i]->stream, p->payload, p->payload_len);
 	}
 	e->asked = NULL;

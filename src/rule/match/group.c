@@ -88,7 +88,75 @@ static uint16_t need_in(const struct rule *r, enum transport t)
 	return NEED_STREAM;
 }
 
-#define FEW 32u
+#define FEW 16u
+#define SHORT_LITERAL 3u
+
+/* One rule for each different thing that rules ask of a packet. */
+static int few_add(struct compiled *c, struct rule_refs *few, uint32_t rule)
+{
+	for (uint32_t i = 0; i < few->n; i++)
+		if (quick_same(&c->quick[few->at[i]], &c->quick[rule]))
+			return 0;
+	return few->n <= FEW ? refs_add(few, rule) : 0;
+}
+
+/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
+static int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l,
+		     struct fixed *f, bool *ret)
+{
+	const struct quick *q = &c->quick[r->index];
+	uint32_t at = 0;
+	*ret = false;
+	bool own =
+		quick_fixed(&r->lists[r->fast_list].m[r->fast_match].u.content, &at) && at == q->at;
+	if (q->n_bytes < 2 || q->at >= FIXED_AT || (q->mask & 0xffff) != 0xffff ||
+	    (!own && l->len > SHORT_LITERAL))
+		return 0;
+	uint32_t i = 0;
+	while (i < f->n && f->classes[i].at != q->at)
+		i++;
+	if (i == FIXED_MAX)
+		return 0;
+	if (f->classes == NULL) {
+		f->classes = calloc(FIXED_MAX, sizeof(*f->classes));
+		if (f->classes == NULL)
+			return -ENOMEM;
+	}
+	f->n = i < f->n ? f->n : i + 1;
+	f->classes[i].at = q->at;
+	*ret = true;
+	return refs_add(&f->classes[i].rules, r->index);
+}
+
+static uint8_t hash_of(const struct compiled *c, uint32_t rule)
+{
+	uint8_t bytes[8];
+	memcpy(bytes, &c->quick[rule].value, sizeof(bytes));
+	return fixed_hash(bytes);
+}
+
+/* Sorts the rules of each class by their hash. */
+static int fixed_finish(struct compiled *c, struct fixed *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct fixed_class *k = &f->classes[i];
+		uint32_t *sorted = malloc(k->rules.n * sizeof(*sorted)), next[256];
+		if (sorted == NULL)
+			return -ENOMEM;
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			k->first[hash_of(c, k->rules.at[j]) + 1u]++;
+		for (unsigned h = 0; h < 256; h++) {
+			k->first[h + 1] += k->first[h];
+			next[h] = k->first[h];
+		}
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			sorted[next[hash_of(c, k->rules.at[j])]++] = k->rules.at[j];
+		free(k->rules.at);
+		k->rules.at = sorted;
+		k->rules.cap = k->rules.n;
+	}
+	return 0;
+}
 
 static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
 		      const struct rule_refs *rules)
@@ -105,15 +173,21 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 			rc = literal_of(c, r, &l);
 		if (rc == 0 && (need & NEED_HEADER) != 0)
 			rc = refs_add(&g->header, r->index);
-		if (rc == 0 && (need & NEED_PACKET) != 0) {
+		bool found = false;
+		if (rc == 0 && (need & NEED_PACKET) != 0 && r->fast_list >= 0)
+			rc = fixed_add(c, r, &l, &g->fixed_packet, &found);
+		if (rc == 0 && (need & NEED_PACKET) != 0 && !found) {
 			if (r->fast_list >= 0) {
 				packet[n_packet++] = l;
-				rc = refs_add(&g->few, r->index);
+				rc = few_add(c, &g->few, r->index);
 			} else
 				rc = refs_add(&g->always_packet, r->index);
 		}
-		if (rc == 0 && (need & NEED_STREAM) != 0) {
-			g->streams = true;
+		found = false;
+		if (rc == 0 && (need & NEED_STREAM) != 0 && r->fast_list >= 0)
+			rc = fixed_add(c, r, &l, &g->fixed_stream, &found);
+		g->streams |= (need & NEED_STREAM) != 0;
+		if (rc == 0 && (need & NEED_STREAM) != 0 && !found) {
 			if (r->fast_list >= 0)
 				stream[n_stream++] = l;
 			else
@@ -122,6 +196,10 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 	}
 	if (g->few.n > FEW)
 		g->few.n = 0;
+	if (rc == 0)
+		rc = fixed_finish(c, &g->fixed_packet);
+	if (rc == 0)
+		rc = fixed_finish(c, &g->fixed_stream);
 	if (rc == 0)
 		rc = mpm_add(c, packet, n_packet, &g->packet);
 	if (rc == 0)

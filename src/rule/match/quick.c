@@ -99,6 +99,10 @@ void quick_of(const struct rule *r, struct quick *q)
 			continue;
 		if (t->kind == TEST_DSIZE)
 			ask_length(q, &t->u.number);
+		if (t->kind == TEST_STREAM_SIZE) {
+			q->asks |= QUICK_SIZE;
+			q->size = t;
+		}
 		if (t->kind == TEST_TCP_FLAGS) {
 			q->asks |= QUICK_FLAGS;
 			q->flags = t;
@@ -119,6 +123,32 @@ void quick_of(const struct rule *r, struct quick *q)
 			best = ask_bytes(q, &l->m[k].u.content, at);
 		}
 	}
+}
+
+static bool same_number(const struct rule_number *a, const struct rule_number *b)
+{
+	return a->op == b->op && a->lo == b->lo && a->hi == b->hi && a->list == b->list;
+}
+
+static bool same_flags(const struct rule_test *a, const struct rule_test *b)
+{
+	return a == b || (a != NULL && b != NULL && a->u.flags.set == b->u.flags.set &&
+			  a->u.flags.mask == b->u.flags.mask && a->u.flags.mode == b->u.flags.mode);
+}
+
+static bool same_size(const struct rule_test *a, const struct rule_test *b)
+{
+	return a == b || (a != NULL && b != NULL && a->u.size.side == b->u.size.side &&
+			  same_number(&a->u.size.n, &b->u.size.n));
+}
+
+bool quick_same(const struct quick *a, const struct quick *b)
+{
+	return a->asks == b->asks && a->mask == b->mask && a->value == b->value && a->at == b->at &&
+	       a->n_bytes == b->n_bytes && a->len_lo == b->len_lo && a->len_hi == b->len_hi &&
+	       a->itype == b->itype && memcmp(a->port_lo, b->port_lo, sizeof(a->port_lo)) == 0 &&
+	       memcmp(a->port_hi, b->port_hi, sizeof(a->port_hi)) == 0 &&
+	       same_flags(a->flags, b->flags) && same_size(a->size, b->size);
 }
 
 bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len)
@@ -150,6 +180,8 @@ bool quick_fits(const struct quick *q, const struct view *v)
 	if ((q->asks & QUICK_FLAGS) != 0 && !eval_tcp_flags(q->flags, p))
 		return false;
 	if ((q->asks & QUICK_ITYPE) != 0 && p->icmp_type != q->itype)
+		return false;
+	if ((q->asks & QUICK_SIZE) != 0 && !eval_stream_size(q->size, v->flow))
 		return false;
 	return quick_bytes(q, p->payload, p->payload_len);
 }
