@@ -743,6 +743,8 @@ static void free_compiled(struct compiled *c)
 		struct group *g = &c->groups[i];
 		mpm_free(g->packet);
 		mpm_free(g->stream);
+		mpm_free(g->gated);
+		free(g->gate.sized.at);
 		free(g->header.at);
 		free(g->always_packet.at);
 		free(g->always_stream.at);

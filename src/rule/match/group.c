@@ -89,7 +89,6 @@ static uint16_t need_in(const struct rule *r, enum transport t)
 }
 
 #define FEW 16u
-#define SHORT_LITERAL 3u
 
 /* One rule for each different thing that rules ask of a packet. */
 static int few_add(struct compiled *c, struct rule_refs *few, uint32_t rule)
@@ -100,100 +99,82 @@ static int few_add(struct compiled *c, struct rule_refs *few, uint32_t rule)
 	return few->n <= FEW ? refs_add(few, rule) : 0;
 }
 
-/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
-static int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l,
-		     struct fixed *f, bool *ret)
+/* Of those that want a length or a small stream, what they want together. false: the rule asks neither. */
+static bool gate_add(struct compiled *c, struct gate *g, uint32_t rule, int *ret)
 {
-	const struct quick *q = &c->quick[r->index];
-	uint32_t at = 0;
-	*ret = false;
-	bool own =
-		quick_fixed(&r->lists[r->fast_list].m[r->fast_match].u.content, &at) && at == q->at;
-	if (q->n_bytes < 2 || q->at >= FIXED_AT || (q->mask & 0xffff) != 0xffff ||
-	    (!own && l->len > SHORT_LITERAL))
-		return 0;
-	uint32_t i = 0;
-	while (i < f->n && f->classes[i].at != q->at)
-		i++;
-	if (i == FIXED_MAX)
-		return 0;
-	if (f->classes == NULL) {
-		f->classes = calloc(FIXED_MAX, sizeof(*f->classes));
-		if (f->classes == NULL)
-			return -ENOMEM;
+	const struct quick *q = &c->quick[rule];
+	*ret = 0;
+	if ((q->asks & QUICK_SIZE) != 0 && g->sized.n <= FEW) {
+		*ret = few_add(c, &g->sized, rule);
+		return true;
 	}
-	f->n = i < f->n ? f->n : i + 1;
-	f->classes[i].at = q->at;
-	*ret = true;
-	return refs_add(&f->classes[i].rules, r->index);
+	if (q->len_hi >= GATE_LENGTHS)
+		return false;
+	for (uint32_t i = q->len_lo; i <= q->len_hi; i++)
+		g->lengths[i / 64] |= UINT64_C(1) << i % 64;
+	return true;
 }
 
-static uint8_t hash_of(const struct compiled *c, uint32_t rule)
+/* What one group is made of while it is built. */
+struct filling {
+	struct rule_set *s;
+	struct compiled *c;
+	struct group *g;
+	struct literal *packet, *gated, *stream;
+	uint32_t n_packet, n_gated, n_stream;
+};
+
+static int fill_packet(struct filling *f, const struct rule *r, const struct literal *l)
 {
-	uint8_t bytes[8];
-	memcpy(bytes, &c->quick[rule].value, sizeof(bytes));
-	return fixed_hash(bytes);
+	const struct quick *q = &f->c->quick[r->index];
+	struct group *g = f->g;
+	bool found = false;
+	if (r->fast_list < 0 || (l->len < SHORT_LITERAL && q->n_bytes > 0 && q->n_bytes <= l->len))
+		return refs_add(&g->always_packet, r->index);
+	int rc = fixed_add(f->c, r, l, &g->fixed_packet, &found);
+	if (rc < 0 || found)
+		return rc;
+	if (gate_add(f->c, &g->gate, r->index, &rc)) {
+		f->gated[f->n_gated++] = *l;
+		return rc;
+	}
+	f->packet[f->n_packet++] = *l;
+	return few_add(f->c, &g->few, r->index);
 }
 
-/* Sorts the rules of each class by their hash. */
-static int fixed_finish(struct compiled *c, struct fixed *f)
+static int fill_rule(struct filling *f, const struct rule *r, enum transport t)
 {
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct fixed_class *k = &f->classes[i];
-		uint32_t *sorted = malloc(k->rules.n * sizeof(*sorted)), next[256];
-		if (sorted == NULL)
-			return -ENOMEM;
-		for (uint32_t j = 0; j < k->rules.n; j++)
-			k->first[hash_of(c, k->rules.at[j]) + 1u]++;
-		for (unsigned h = 0; h < 256; h++) {
-			k->first[h + 1] += k->first[h];
-			next[h] = k->first[h];
-		}
-		for (uint32_t j = 0; j < k->rules.n; j++)
-			sorted[next[hash_of(c, k->rules.at[j])]++] = k->rules.at[j];
-		free(k->rules.at);
-		k->rules.at = sorted;
-		k->rules.cap = k->rules.n;
-	}
-	return 0;
+	struct literal l = {0};
+	uint16_t need = need_in(r, t);
+	bool found = false;
+	int rc = r->fast_list >= 0 ? literal_of(f->c, r, &l) : 0;
+	if (rc == 0 && (need & NEED_HEADER) != 0)
+		rc = refs_add(&f->g->header, r->index);
+	if (rc == 0 && (need & NEED_PACKET) != 0)
+		rc = fill_packet(f, r, &l);
+	if (rc < 0 || (need & NEED_STREAM) == 0)
+		return rc;
+	f->g->streams = true;
+	if (r->fast_list < 0)
+		return refs_add(&f->g->always_stream, r->index);
+	rc = fixed_add(f->c, r, &l, &f->g->fixed_stream, &found);
+	if (rc == 0 && !found)
+		f->stream[f->n_stream++] = l;
+	return rc;
 }
 
 static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
 		      const struct rule_refs *rules)
 {
-	struct literal *packet = calloc(rules->n + 1, sizeof(*packet));
-	struct literal *stream = calloc(rules->n + 1, sizeof(*stream));
-	uint32_t n_packet = 0, n_stream = 0;
-	int rc = packet != NULL && stream != NULL ? 0 : -ENOMEM;
-	for (uint32_t i = 0; rc == 0 && i < rules->n; i++) {
-		const struct rule *r = s->rules[rules->at[i]];
-		struct literal l = {0};
-		uint16_t need = need_in(r, t);
-		if (r->fast_list >= 0)
-			rc = literal_of(c, r, &l);
-		if (rc == 0 && (need & NEED_HEADER) != 0)
-			rc = refs_add(&g->header, r->index);
-		bool found = false;
-		if (rc == 0 && (need & NEED_PACKET) != 0 && r->fast_list >= 0)
-			rc = fixed_add(c, r, &l, &g->fixed_packet, &found);
-		if (rc == 0 && (need & NEED_PACKET) != 0 && !found) {
-			if (r->fast_list >= 0) {
-				packet[n_packet++] = l;
-				rc = few_add(c, &g->few, r->index);
-			} else
-				rc = refs_add(&g->always_packet, r->index);
-		}
-		found = false;
-		if (rc == 0 && (need & NEED_STREAM) != 0 && r->fast_list >= 0)
-			rc = fixed_add(c, r, &l, &g->fixed_stream, &found);
-		g->streams |= (need & NEED_STREAM) != 0;
-		if (rc == 0 && (need & NEED_STREAM) != 0 && !found) {
-			if (r->fast_list >= 0)
-				stream[n_stream++] = l;
-			else
-				rc = refs_add(&g->always_stream, r->index);
-		}
+	struct literal *all = calloc(3u * rules->n + 1, sizeof(*all));
+	struct filling f = {.s = s, .c = c, .g = g, .packet = all};
+	int rc = all != NULL ? 0 : -ENOMEM;
+	if (rc == 0) {
+		f.gated = all + rules->n;
+		f.stream = f.gated + rules->n;
 	}
+	for (uint32_t i = 0; rc == 0 && i < rules->n; i++)
+		rc = fill_rule(&f, s->rules[rules->at[i]], t);
 	if (g->few.n > FEW)
 		g->few.n = 0;
 	if (rc == 0)
@@ -201,11 +182,12 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 	if (rc == 0)
 		rc = fixed_finish(c, &g->fixed_stream);
 	if (rc == 0)
-		rc = mpm_add(c, packet, n_packet, &g->packet);
+		rc = mpm_add(c, f.packet, f.n_packet, &g->packet);
 	if (rc == 0)
-		rc = mpm_add(c, stream, n_stream, &g->stream);
-	free(packet);
-	free(stream);
+		rc = mpm_add(c, f.gated, f.n_gated, &g->gated);
+	if (rc == 0)
+		rc = mpm_add(c, f.stream, f.n_stream, &g->stream);
+	free(all);
 	return rc;
 }
 

@@ -96,18 +96,29 @@ struct fixed_class {
 	uint32_t first[257]; /* rules.at[first[h]] .. rules.at[first[h + 1]] */
 	struct rule_refs rules;
 };
+#define SHORT_LITERAL 3u /* bytes that are found everywhere */
 #define FIXED_MAX 24u
 #define FIXED_AT 256u /* places are before this */
 struct fixed {
 	struct fixed_class *classes;
 	uint32_t n;
 };
+/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
+MUST_USE int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l,
+		       struct fixed *f, bool *ret);
+MUST_USE int fixed_finish(struct compiled *c, struct fixed *f);
+#define GATE_LENGTHS 2048u
+struct gate { /* a payload of such a length, or such a stream; one rule for each different size */
+	uint64_t lengths[GATE_LENGTHS / 64];
+	struct rule_refs sized;
+};
 static inline uint8_t fixed_hash(const uint8_t d[2])
 {
 	return (uint8_t)(d[0] * 31u + d[1]);
 }
-struct group { /* rules that a packet of some port meets */
-	struct mpm *packet, *stream;
+struct group {                               /* rules that a packet of some port meets */
+	struct mpm *packet, *stream, *gated; /* gated: of packets that pass `gate` */
+	struct gate gate;
 	struct rule_refs header, always_packet, always_stream;
 	struct fixed fixed_packet, fixed_stream;
 	struct rule_refs

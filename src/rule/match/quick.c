@@ -5,6 +5,8 @@
  */
 #include "rule/match/eval_priv.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void one_range(const struct port_set *s, uint16_t *lo, uint16_t *hi, bool *ret)
@@ -184,4 +186,64 @@ bool quick_fits(const struct quick *q, const struct view *v)
 	if ((q->asks & QUICK_SIZE) != 0 && !eval_stream_size(q->size, v->flow))
 		return false;
 	return quick_bytes(q, p->payload, p->payload_len);
+}
+
+/* ---- tables of what stands at a fixed place ------------------------------------------------------------- */
+
+/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
+int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l, struct fixed *f,
+	      bool *ret)
+{
+	const struct quick *q = &c->quick[r->index];
+	uint32_t at = 0;
+	*ret = false;
+	bool own =
+		quick_fixed(&r->lists[r->fast_list].m[r->fast_match].u.content, &at) && at == q->at;
+	if (q->n_bytes < 2 || q->at >= FIXED_AT || (q->mask & 0xffff) != 0xffff ||
+	    (!own && l->len > SHORT_LITERAL))
+		return 0;
+	uint32_t i = 0;
+	while (i < f->n && f->classes[i].at != q->at)
+		i++;
+	if (i == FIXED_MAX)
+		return 0;
+	if (f->classes == NULL) {
+		f->classes = calloc(FIXED_MAX, sizeof(*f->classes));
+		if (f->classes == NULL)
+			return -ENOMEM;
+	}
+	f->n = i < f->n ? f->n : i + 1;
+	f->classes[i].at = q->at;
+	*ret = true;
+	return refs_add(&f->classes[i].rules, r->index);
+}
+
+static uint8_t hash_of(const struct compiled *c, uint32_t rule)
+{
+	uint8_t bytes[8];
+	memcpy(bytes, &c->quick[rule].value, sizeof(bytes));
+	return fixed_hash(bytes);
+}
+
+/* Sorts the rules of each class by their hash. */
+int fixed_finish(struct compiled *c, struct fixed *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct fixed_class *k = &f->classes[i];
+		uint32_t *sorted = malloc(k->rules.n * sizeof(*sorted)), next[256];
+		if (sorted == NULL)
+			return -ENOMEM;
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			k->first[hash_of(c, k->rules.at[j]) + 1u]++;
+		for (unsigned h = 0; h < 256; h++) {
+			k->first[h + 1] += k->first[h];
+			next[h] = k->first[h];
+		}
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			sorted[next[hash_of(c, k->rules.at[j])]++] = k->rules.at[j];
+		free(k->rules.at);
+		k->rules.at = sorted;
+		k->rules.cap = k->rules.n;
+	}
+	return 0;
 }
