@@ -367,7 +367,7 @@ static uint16_t payload_need(const struct rule *r, const struct plan *p, uint32_
 
 struct census { /* what a rule consists of */
 	bool tx, payload, packet_list, packet_tests, flow_tests, app_proto, decode, stream,
-		app_event;
+		app_event, stream_size;
 	bool other; /* flow tests but app-layer-protocol and flow */
 };
 
@@ -384,7 +384,8 @@ static struct census count(const struct rule *r)
 		const struct rule_test *t = &r->tests[i];
 		enum test_class k = test_class(t);
 		c.tx |= k == TESTS_TX;
-		c.packet_tests |= k == TESTS_PACKET;
+		c.packet_tests |= k == TESTS_PACKET && t->kind != TEST_STREAM_SIZE;
+		c.stream_size |= t->kind == TEST_STREAM_SIZE;
 		c.flow_tests |= k == TESTS_FLOW;
 		c.decode |= t->kind == TEST_DECODE_EVENT;
 		c.stream |= t->kind == TEST_STREAM_EVENT;
@@ -423,6 +424,7 @@ static uint16_t need_of(const struct rule *r, const struct plan *p, uint32_t flo
 		return NEED_PACKET;
 	if (c.payload)
 		return payload_need(r, p, flow, c.packet_tests);
+	c.packet_tests |= c.stream_size;
 	bool app = r->proto == PROTO_APP;
 	if (!c.packet_tests && c.app_proto && !c.other && !app)
 		return NEED_APP_ONCE;
@@ -724,6 +726,13 @@ int rule_compile(struct rule_set *s)
 	return rc;
 }
 
+static void free_fixed(struct fixed *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		free(f->classes[i].rules.at);
+	free(f->classes);
+}
+
 static void free_compiled(struct compiled *c)
 {
 	for (uint32_t i = 0; i < c->n_databases; i++) {
@@ -735,10 +744,14 @@ static void free_compiled(struct compiled *c)
 		struct group *g = &c->groups[i];
 		mpm_free(g->packet);
 		mpm_free(g->stream);
+		mpm_free(g->gated);
+		free(g->gate.sized.at);
 		free(g->header.at);
 		free(g->always_packet.at);
 		free(g->always_stream.at);
 		free(g->few.at);
+		free_fixed(&g->fixed_packet);
+		free_fixed(&g->fixed_stream);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {

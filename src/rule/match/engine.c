@@ -46,6 +46,22 @@ void cand_refs(struct rule_engine *e, const struct rule_refs *r)
 		cand_add(e, r->at[i], 0);
 }
 
+void cand_fixed(struct rule_engine *e, const struct fixed *f, const uint8_t *data, uint32_t from,
+		uint32_t len)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct fixed_class *k = &f->classes[i];
+		if (len < k->at + 2 || from >= k->at + 2)
+			continue;
+		uint8_t h = fixed_hash(data + k->at);
+		for (uint32_t j = k->first[h]; j < k->first[h + 1]; j++) {
+			const struct quick *q = &e->c->quick[k->rules.at[j]];
+			if (len < q->at + q->n_bytes || quick_bytes(q, data, len))
+				cand_add(e, k->rules.at[j], 0);
+		}
+	}
+}
+
 /* Shell sort: qsort may take memory. */
 void cand_sort(struct rule_engine *e)
 {
@@ -361,6 +377,28 @@ static unsigned groups_of(const struct rule_engine *e, const struct view *v,
 	return 2;
 }
 
+static bool one_fits(const struct rule_engine *e, const struct rule_refs *r, const struct view *v)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (quick_fits(&e->c->quick[r->at[i]], v))
+			return true;
+	return false;
+}
+
+/* Looks for the literals of a group, if it is worth it. */
+static void packet_scan(struct rule_engine *e, const struct group *g, const struct view *v)
+{
+	const struct pkt *p = v->p;
+	uint32_t len = p->payload_len;
+	cand_fixed(e, &g->fixed_packet, p->payload, 0, len);
+	if (g->packet != NULL && (g->few.n == 0 || one_fits(e, &g->few, v)))
+		mpm_scan(e, g->packet, p->payload, len);
+	if (g->gated != NULL &&
+	    ((len < GATE_LENGTHS && (g->gate.lengths[len / 64] >> len % 64 & 1) != 0) ||
+	     one_fits(e, &g->gate.sized, v)))
+		mpm_scan(e, g->gated, p->payload, len);
+}
+
 /* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
 static void ask_again(struct rule_engine *e, struct view *v)
 {
@@ -371,7 +409,7 @@ static void ask_again(struct rule_engine *e, struct view *v)
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
-		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
+		packet_scan(e, g[i], v);
 	}
 	e->asked = NULL;
 	cand_sort(e);
@@ -380,17 +418,6 @@ static void ask_again(struct rule_engine *e, struct view *v)
 		if (((const struct plan *)r->plan)->bits && !is_queued(e, r->index))
 			check_packet(e, v, r);
 	}
-}
-
-/* Is it worth looking for this group's literals? */
-static bool any_fits(const struct rule_engine *e, const struct group *g, const struct view *v)
-{
-	if (g->packet == NULL)
-		return false;
-	for (uint32_t i = 0; i < g->few.n; i++)
-		if (quick_fits(&e->c->quick[g->few.at[i]], v))
-			return true;
-	return g->few.n == 0;
 }
 
 /* alone: the payload is no part of a stream, so the stream's rules look at it here. */
@@ -406,11 +433,11 @@ static void packet_groups(struct rule_engine *e, const struct view *v, bool alon
 		cand_refs(e, &g[i]->always_packet);
 		if (p->payload_len == 0)
 			continue;
-		if (any_fits(e, g[i], v))
-			mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
+		packet_scan(e, g[i], v);
 		if (!alone)
 			continue;
 		cand_refs(e, &g[i]->always_stream);
+		cand_fixed(e, &g[i]->fixed_stream, p->payload, 0, p->payload_len);
 		mpm_scan(e, g[i]->stream, p->payload, p->payload_len);
 	}
 	e->asked = NULL;

@@ -69,6 +69,7 @@ bool quick_ports(const struct quick *q, const struct view *v);
 bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len);
 /* Could the rule match this packet? */
 bool quick_fits(const struct quick *q, const struct view *v);
+bool eval_stream_size(const struct rule_test *t, const struct stream_flow *f);
 bool eval_tcp_flags(const struct rule_test *t, const struct pkt *p);
 /* ---- state.c --------------------------------------------------------------------------------------- */
 MUST_USE int state_create(const struct rule_set *set, struct state **ret);

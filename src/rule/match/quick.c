@@ -5,6 +5,8 @@
  */
 #include "rule/match/eval_priv.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void one_range(const struct port_set *s, uint16_t *lo, uint16_t *hi, bool *ret)
@@ -99,6 +101,10 @@ void quick_of(const struct rule *r, struct quick *q)
 			continue;
 		if (t->kind == TEST_DSIZE)
 			ask_length(q, &t->u.number);
+		if (t->kind == TEST_STREAM_SIZE) {
+			q->asks |= QUICK_SIZE;
+			q->size = t;
+		}
 		if (t->kind == TEST_TCP_FLAGS) {
 			q->asks |= QUICK_FLAGS;
 			q->flags = t;
@@ -119,6 +125,32 @@ void quick_of(const struct rule *r, struct quick *q)
 			best = ask_bytes(q, &l->m[k].u.content, at);
 		}
 	}
+}
+
+static bool same_number(const struct rule_number *a, const struct rule_number *b)
+{
+	return a->op == b->op && a->lo == b->lo && a->hi == b->hi && a->list == b->list;
+}
+
+static bool same_flags(const struct rule_test *a, const struct rule_test *b)
+{
+	return a == b || (a != NULL && b != NULL && a->u.flags.set == b->u.flags.set &&
+			  a->u.flags.mask == b->u.flags.mask && a->u.flags.mode == b->u.flags.mode);
+}
+
+static bool same_size(const struct rule_test *a, const struct rule_test *b)
+{
+	return a == b || (a != NULL && b != NULL && a->u.size.side == b->u.size.side &&
+			  same_number(&a->u.size.n, &b->u.size.n));
+}
+
+bool quick_same(const struct quick *a, const struct quick *b)
+{
+	return a->asks == b->asks && a->mask == b->mask && a->value == b->value && a->at == b->at &&
+	       a->n_bytes == b->n_bytes && a->len_lo == b->len_lo && a->len_hi == b->len_hi &&
+	       a->itype == b->itype && memcmp(a->port_lo, b->port_lo, sizeof(a->port_lo)) == 0 &&
+	       memcmp(a->port_hi, b->port_hi, sizeof(a->port_hi)) == 0 &&
+	       same_flags(a->flags, b->flags) && same_size(a->size, b->size);
 }
 
 bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len)
@@ -151,5 +183,67 @@ bool quick_fits(const struct quick *q, const struct view *v)
 		return false;
 	if ((q->asks & QUICK_ITYPE) != 0 && p->icmp_type != q->itype)
 		return false;
+	if ((q->asks & QUICK_SIZE) != 0 && !eval_stream_size(q->size, v->flow))
+		return false;
 	return quick_bytes(q, p->payload, p->payload_len);
+}
+
+/* ---- tables of what stands at a fixed place ------------------------------------------------------------- */
+
+/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
+int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l, struct fixed *f,
+	      bool *ret)
+{
+	const struct quick *q = &c->quick[r->index];
+	uint32_t at = 0;
+	*ret = false;
+	bool own =
+		quick_fixed(&r->lists[r->fast_list].m[r->fast_match].u.content, &at) && at == q->at;
+	if (q->n_bytes < 2 || q->at >= FIXED_AT || (q->mask & 0xffff) != 0xffff ||
+	    (!own && l->len > SHORT_LITERAL))
+		return 0;
+	uint32_t i = 0;
+	while (i < f->n && f->classes[i].at != q->at)
+		i++;
+	if (i == FIXED_MAX)
+		return 0;
+	if (f->classes == NULL) {
+		f->classes = calloc(FIXED_MAX, sizeof(*f->classes));
+		if (f->classes == NULL)
+			return -ENOMEM;
+	}
+	f->n = i < f->n ? f->n : i + 1;
+	f->classes[i].at = q->at;
+	*ret = true;
+	return refs_add(&f->classes[i].rules, r->index);
+}
+
+static uint8_t hash_of(const struct compiled *c, uint32_t rule)
+{
+	uint8_t bytes[8];
+	memcpy(bytes, &c->quick[rule].value, sizeof(bytes));
+	return fixed_hash(bytes);
+}
+
+/* Sorts the rules of each class by their hash. */
+int fixed_finish(struct compiled *c, struct fixed *f)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct fixed_class *k = &f->classes[i];
+		uint32_t *sorted = malloc(k->rules.n * sizeof(*sorted)), next[256];
+		if (sorted == NULL)
+			return -ENOMEM;
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			k->first[hash_of(c, k->rules.at[j]) + 1u]++;
+		for (unsigned h = 0; h < 256; h++) {
+			k->first[h + 1] += k->first[h];
+			next[h] = k->first[h];
+		}
+		for (uint32_t j = 0; j < k->rules.n; j++)
+			sorted[next[hash_of(c, k->rules.at[j])]++] = k->rules.at[j];
+		free(k->rules.at);
+		k->rules.at = sorted;
+		k->rules.cap = k->rules.n;
+	}
+	return 0;
 }

@@ -38,6 +38,18 @@ static void scan(struct rule_engine *e, const struct mpm *m, const struct window
 	mpm_scan(e, m, w->data + (from - w->from), (uint32_t)(w->end - from));
 }
 
+/* What stands where the message begins. */
+static void scan_beginning(struct rule_engine *e, const struct fixed *f, const struct window *w,
+			   uint64_t message)
+{
+	if (f->n == 0 || message < w->from || w->fresh - message > FIXED_AT + 2)
+		return;
+	uint64_t from = w->fresh > message ? w->fresh - message : 0;
+	if (w->end > message)
+		cand_fixed(e, f, w->data + (message - w->from), (uint32_t)from,
+			   (uint32_t)(w->end - message));
+}
+
 static const struct match_content *fast_of(const struct rule *r)
 {
 	return r->fast_list < 0 ? NULL : &r->lists[r->fast_list].m[r->fast_match].u.content;
@@ -233,6 +245,7 @@ static void inspect_window(struct rule_engine *e, struct view *v, const struct g
 			cand_add(e, s->cands[i].rule, i + 1u);
 		for (unsigned i = 0; i < n; i++) {
 			scan(e, g[i]->stream, w);
+			scan_beginning(e, &g[i]->fixed_stream, w, s->message);
 			if (w->fresh < w->end)
 				cand_refs(e, &g[i]->always_stream);
 		}
