@@ -269,6 +269,15 @@ static void forget_message(struct rule_engine *e, struct side_rules *s)
 	s->n = n;
 }
 
+/* In a TLS conversation no match reaches over a turn: what one side sends until the other speaks is one
+ * flight of records, ciphertext of which has nothing to do with the flight before. (Contiguous bytes could not
+ * span records anyway: a record's header stands between.) */
+static bool flight_ends(const struct view *v)
+{
+	const struct app *a = v->app;
+	return a != NULL && a->proto == APP_TLS && !a->failed;
+}
+
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
 		  bool turn, bool settle)
 {
@@ -301,6 +310,10 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 	if (turn && s->message != end) {
 		s->message = s->settled = end;
 		forget_message(e, s);
+		if (flight_ends(v)) {
+			side->raw_done = end;
+			s->n = 0;
+		}
 	}
 	if (v->final) {
 		side->raw_done = end;
