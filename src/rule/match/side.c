@@ -298,7 +298,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 		bool full = end - w.from > WINDOW;
 		w.last = full || v->final;
 		w.end = full ? w.from + WINDOW : end;
-		w.data = side->data + (w.from - side->base);
+		w.data = side->data != NULL ? side->data + (w.from - side->base) : NULL;
 		inspect_window(e, v, g, n, &w, full || settle);
 		if (!full)
 			break;
