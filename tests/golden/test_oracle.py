@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What skep inspect reads out of the corpus capture, held against tshark, which shares no code with it:
-DNS names, JA3, JA3S, HASSH, HTTP's requests and the content of its downloads. Skipped where the corpus is not at
-hand."""
+DNS names, JA3, JA3S, HASSH, HTTP's requests and the content of its downloads, the bytes of TCP streams.
+Skipped where the corpus is not at hand."""
 import glob
 import gzip
 import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from tap import Skip, Tap  # noqa
 from talk import Talk  # noqa
 
 SKEP = os.environ.get("SKEP", os.path.join(ROOT, "build/src/cmd/skep"))
+CASES = os.path.join(ROOT, "../shared/corpus/cases")
+STREAM_STEP = 8  # every so many-th case
+MISSING = b" bytes missing in capture file]".hex()
 CAPTURE = os.path.join(ROOT, "../shared/corpus/captures/mix.pcap.zst")
 
 
@@ -155,6 +159,49 @@ def bodies(t, folder):
             "HTTP bodies, plain, chunked and gzip, segments in disorder: the same 40 as tshark's")
 
 
+def followed(path, n):
+    """Both directions of tshark's n-th TCP stream, or None where it says that bytes are missing."""
+    p = subprocess.run(["tshark", "-n", "-q", "-r", path, "-o", "tcp.reassemble_out_of_order:TRUE",
+                        "-z", f"follow,tcp,raw,{n}"], capture_output=True, text=True, errors="replace")
+    if MISSING in p.stdout:
+        return None
+    out, ends = {"c": "", "s": ""}, re.findall(r"Node \d: (.*):(\d+)", p.stdout)
+    for line in p.stdout.split("\n"):
+        if re.fullmatch(r"\t?[0-9a-f]+", line):
+            out["s" if line.startswith("\t") else "c"] += line.strip()
+    return (ends, out["c"], out["s"]) if len(ends) == 2 else None
+
+
+def payloads(t):
+    """Small captures of the corpus with whole TCP conversations: byte for byte what tshark follows."""
+    dump = os.path.join(os.path.dirname(SKEP), "../../tests/lib/stream_dump")
+    if not os.access(dump, os.X_OK):
+        raise Skip("stream_dump is not built")
+    same, odd, left_out = 0, [], 0
+    for path in sorted(glob.glob(os.path.join(CASES, "*/input.pcap")))[::STREAM_STEP]:
+        if os.path.getsize(path) > 300_000:
+            continue
+        ours = {}
+        for line in subprocess.run([dump, path], capture_output=True, text=True).stdout.split("\n"):
+            if line:
+                a, p, b, q, side, gaps, data = line.split(" ")
+                ours.setdefault((a, p, b, q), {})[int(side)] = (data, int(gaps))
+        theirs = followed(path, 0)
+        if theirs is None or not (theirs[1] or theirs[2]):
+            left_out += 1
+            continue
+        (c, s), ts, tc = theirs
+        mine = ours.get((*c, *s)) or {}
+        if (mine.get(0, ("", 0))[0], mine.get(1, ("", 0))[0]) == (ts, tc):
+            same += 1
+        else:
+            odd.append((os.path.basename(os.path.dirname(path)), len(ts) // 2, len(tc) // 2,
+                        {d: (len(x[0]) // 2, x[1]) for d, x in mine.items()}))
+    t.check(same >= 0.9 * (same + len(odd)), f"TCP payloads: {same} of {same + len(odd)} captures byte for "
+            f"byte as tshark follows them; it has nothing to say of {left_out}", odd)
+    t.note(f"not the same: {odd}")
+
+
 def main(t):
     for tool in ("tshark", "zstd"):
         if not shutil.which(tool):
@@ -168,6 +215,7 @@ def main(t):
         events = inspect(folder, path)
         dns(t, events, path)
         fingerprints(t, events, path)
+        payloads(t)
         requests(t, events, path)
 
 

@@ -466,7 +466,7 @@ static void header_line(struct app *a, struct mime *m, struct span s, bool start
 		headers_end(a, m);
 		return;
 	}
-	if (m->line.n > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+	if (m->line.n > 0 && s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
 		bytes_add(a, &m->line, s.data, s.len, MIME_VALUE);
 		return;
 	}

@@ -42,8 +42,8 @@ static void test_handshake(void **state)
 		"<tls.subjectaltname[1]+0: www.hive.example\n",
 		">tls.alpn[1]+0: http/1.1\n",
 		"<tls.alpn[0]+0: h2\n",
-		">ja3.string[0]+0: "
-		"771,49199-47-255,0-11-10-35-16-22-23-13,29-23-30-25-24,0-1-2\n",
+		(">ja3.string[0]+0: "
+		 "771,49199-47-255,0-11-10-35-16-22-23-13,29-23-30-25-24,0-1-2\n"),
 		">ja3.hash[0]+0: 10f7af7683059d600e98433226d21113\n",
 		">ja4.hash[0]+0: t12d0308h2_78ff622567f0_3c5a66c06c35\n",
 		"\"version\":\"TLS 1.2\"",
