@@ -123,6 +123,13 @@ struct filling {
 	struct literal *packet, *gated, *stream;
 	uint32_t n_packet, n_gated, n_stream;
 };
+struct wide { /* the stream's literals of rules for any port, to go into groups of ports as well */
+	struct literal *at;
+	uint32_t n;
+};
+/* Joined if both are large: small sets are looked for in a faster way. */
+#define JOIN_WIDE 96u
+#define JOIN_NARROW 64u
 
 static int fill_packet(struct filling *f, const struct rule *r, const struct literal *l)
 {
@@ -163,10 +170,21 @@ static int fill_rule(struct filling *f, const struct rule *r, enum transport t)
 	return rc;
 }
 
-static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
-		      const struct rule_refs *rules)
+/* One search instead of two: the group's literals, and those for any port. */
+static int join_wide(struct filling *f, const struct wide *wide)
 {
-	struct literal *all = calloc(3u * rules->n + 1, sizeof(*all));
+	if (wide->n < JOIN_WIDE || f->n_stream < JOIN_NARROW)
+		return mpm_add(f->c, f->stream, f->n_stream, &f->g->stream);
+	memcpy(f->stream + f->n_stream, wide->at, wide->n * sizeof(*wide->at));
+	f->g->joined = wide->n > 0;
+	return mpm_add(f->c, f->stream, f->n_stream + wide->n, &f->g->stream);
+}
+
+/* narrow: wide's literals may be taken in; else they are made. */
+static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
+		      const struct rule_refs *rules, bool narrow, struct wide *wide)
+{
+	struct literal *all = calloc(3u * rules->n + wide->n + 1, sizeof(*all));
 	struct filling f = {.s = s, .c = c, .g = g, .packet = all};
 	int rc = all != NULL ? 0 : -ENOMEM;
 	if (rc == 0) {
@@ -185,8 +203,17 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 		rc = mpm_add(c, f.packet, f.n_packet, &g->packet);
 	if (rc == 0)
 		rc = mpm_add(c, f.gated, f.n_gated, &g->gated);
+	if (rc == 0 && !narrow && f.n_stream > 0) {
+		wide->at = calloc(f.n_stream, sizeof(*wide->at));
+		if (wide->at == NULL) {
+			free(all);
+			return -ENOMEM;
+		}
+		memcpy(wide->at, f.stream, f.n_stream * sizeof(*wide->at));
+		wide->n = f.n_stream;
+	}
 	if (rc == 0)
-		rc = mpm_add(c, f.stream, f.n_stream, &g->stream);
+		rc = narrow ? join_wide(&f, wide) : mpm_add(c, f.stream, f.n_stream, &g->stream);
 	free(all);
 	return rc;
 }
@@ -238,7 +265,8 @@ static const struct port_set *key_ports(const struct rule *r, unsigned dir)
 
 /* One group for each different set of narrow rules that some port has. */
 static int narrow_groups(struct rule_set *s, struct compiled *c, const struct rule_refs *narrow,
-			 enum transport t, unsigned dir, uint16_t *by_port, const uint64_t *sums)
+			 enum transport t, unsigned dir, uint16_t *by_port, const uint64_t *sums,
+			 struct wide *wide)
 {
 	struct by_sum *o = calloc(65536, sizeof(*o));
 	if (o == NULL)
@@ -262,7 +290,7 @@ static int narrow_groups(struct rule_set *s, struct compiled *c, const struct ru
 			if (rc == 0)
 				rc = new_group(c, &id);
 			if (rc == 0)
-				rc = fill_group(s, c, t, &c->groups[id], &in);
+				rc = fill_group(s, c, t, &c->groups[id], &in, true, wide);
 			free(in.at);
 		}
 		by_port[o[i].port] = (uint16_t)id;
@@ -274,6 +302,7 @@ static int narrow_groups(struct rule_set *s, struct compiled *c, const struct ru
 static int build_side(struct rule_set *s, struct compiled *c, enum transport t, unsigned dir)
 {
 	struct rule_refs wide = {0}, narrow = {0};
+	struct wide literals = {0};
 	uint64_t *sums = calloc(65536, sizeof(*sums));
 	int rc = sums != NULL ? 0 : -ENOMEM;
 	bool ports = t == T_TCP || t == T_UDP || t == T_SCTP;
@@ -293,13 +322,15 @@ static int build_side(struct rule_set *s, struct compiled *c, enum transport t, 
 	if (rc == 0)
 		rc = new_group(c, &c->any[t][dir]);
 	if (rc == 0)
-		rc = fill_group(s, c, t, &c->groups[c->any[t][dir]], &wide);
+		rc = fill_group(s, c, t, &c->groups[c->any[t][dir]], &wide, false, &literals);
 	if (rc == 0 && narrow.n > 0) {
 		c->by_port[t][dir] = calloc(65536, sizeof(uint16_t));
 		rc = c->by_port[t][dir] == NULL
 			     ? -ENOMEM
-			     : narrow_groups(s, c, &narrow, t, dir, c->by_port[t][dir], sums);
+			     : narrow_groups(s, c, &narrow, t, dir, c->by_port[t][dir], sums,
+					     &literals);
 	}
+	free(literals.at);
 	free(sums);
 	free(wide.at);
 	free(narrow.at);

@@ -123,6 +123,7 @@ struct group {                               /* rules that a packet of some port
 	struct fixed fixed_packet, fixed_stream;
 	struct rule_refs
 		few;  /* of `packet`: one rule for each different thing that is asked, if few */
+	bool joined;  /* `stream` has what the group for any port looks for as well */
 	bool streams; /* there is a rule for the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */

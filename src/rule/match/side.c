@@ -244,7 +244,8 @@ static void inspect_window(struct rule_engine *e, struct view *v, const struct g
 		for (uint16_t i = 0; i < s->n; i++)
 			cand_add(e, s->cands[i].rule, i + 1u);
 		for (unsigned i = 0; i < n; i++) {
-			scan(e, g[i]->stream, w);
+			if (i + 1 == n || !g[1]->joined)
+				scan(e, g[i]->stream, w);
 			scan_beginning(e, &g[i]->fixed_stream, w, s->message);
 			if (w->fresh < w->end)
 				cand_refs(e, &g[i]->always_stream);
