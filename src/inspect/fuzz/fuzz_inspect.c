@@ -43,7 +43,7 @@ static const struct rule_set *rule_set_once(void)
 {
 	static struct rule_set *set;
 	struct rule_vars *vars = NULL;
-	struct rule_set_conf conf = {.cache_dir = NULL};
+	struct rule_set_conf conf = {.vars = NULL};
 	if (set != NULL)
 		return set;
 	if (rule_vars_create(&vars) != 0)
