@@ -82,7 +82,9 @@ static bool feed(struct inspect *i, const struct pkt *p, const struct stream_res
 static const struct app_tx *tx_of(const struct stream_flow *f, const struct rule_hit *h)
 {
 	const struct app *a = f != NULL ? f->app : NULL;
-	const struct app_tx *tx = a != NULL && h->has_tx ? a->tx_first : NULL;
+	if (a != NULL && !h->has_tx)
+		return app_last(a);
+	const struct app_tx *tx = a != NULL ? a->tx_first : NULL;
 	while (tx != NULL && tx->id != h->tx_id)
 		tx = tx->next;
 	return tx;
@@ -158,6 +160,9 @@ enum rule_action inspect_frame(struct inspect *i, uint16_t link, const uint8_t *
 			       uint32_t wire_len, int64_t stamp_ns)
 {
 	enum rule_action action = ACTION_ALERT;
+	/* A file may say any time. Before this one (2116) time-outs can be added without a thought. */
+	if (stamp_ns > INT64_MAX / 2)
+		stamp_ns = INT64_MAX / 2;
 	i->frames++;
 	i->bytes += wire_len;
 	i->now_ns = stamp_ns;

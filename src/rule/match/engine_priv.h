@@ -67,6 +67,8 @@ struct rule_engine {
 	struct candidate *cands;
 	uint32_t n_cands;
 	const struct mpm *scanning;
+	const struct view
+		*asked; /* the packet that candidates must fit; NULL: a stream or a transaction */
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
 	bool bits_changed; /* a match has set bits or numbers */
@@ -85,6 +87,9 @@ struct rule_engine {
 void cand_begin(struct rule_engine *e);
 void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask);
 void cand_refs(struct rule_engine *e, const struct rule_refs *r);
+/* Those of which what is between the lengths from and len of the payload may be the beginning. */
+void cand_fixed(struct rule_engine *e, const struct fixed *f, const uint8_t *data, uint32_t from,
+		uint32_t len);
 void cand_sort(struct rule_engine *e);
 void mpm_scan(struct rule_engine *e, const struct mpm *m, const uint8_t *data, uint32_t len);
 /* Notes a match: applies the rule's sets, queues it. */
@@ -105,6 +110,7 @@ struct stream_cand {
 };
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
+	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
 };

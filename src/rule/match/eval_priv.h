@@ -17,6 +17,7 @@ struct bytes {
 	uint64_t origin;
 	bool whole;
 };
+#define EVAL_MISSED 16u
 struct eval {
 	struct rule_engine *e;
 	const struct view *v;
@@ -25,6 +26,10 @@ struct eval {
 	struct bytes b;
 	int64_t vars[RULE_BYTE_VARS];
 	int64_t budget;
+	/* Contents that are looked for from some place to the buffer's end, and from which on they were
+	 * not found: other choices before them need not search there again. */
+	uint64_t missed; /* bits by place in the list */
+	int64_t missed_from[EVAL_MISSED];
 	bool spent, base64_skips; /* base64_skips: other characters than its digits */
 };
 /* Does the buffer satisfy the list? */
@@ -56,15 +61,21 @@ int64_t engine_check(struct rule_engine *e, const struct rule *r);
 void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
-/* One direction of a stream; g: the n groups of v. settle: what is there is final for now. */
+/* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is
+ * final for now. */
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
-		  bool settle);
+		  bool turn, bool settle);
 /* Where in the stream the packet's payload ends. */
 uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
-/* A rule that also looks at the stream has matched the packet p, a part of it. */
-void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
+/* ---- quick.c ---------------------------------------------------------------------------------------- */
+bool quick_ports(const struct quick *q, const struct view *v);
+bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len);
+/* Could the rule match this packet? */
+bool quick_fits(const struct quick *q, const struct view *v);
+bool eval_stream_size(const struct rule_test *t, const struct stream_flow *f);
+bool eval_tcp_flags(const struct rule_test *t, const struct pkt *p);
 /* ---- state.c --------------------------------------------------------------------------------------- */
 MUST_USE int state_create(const struct rule_set *set, struct state **ret);
 void state_free(struct state **s);
