@@ -299,7 +299,7 @@ void http_request_settle(struct http_conn *c, const struct http_tx *t)
 static enum step after(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_SERVER];
-	bool more;
+	bool more, whole = !s->mid_line; /* the line is seen from its beginning */
 	if (in->at == in->end)
 		return STEP_MORE;
 	if (!s->mid_line) {
@@ -316,7 +316,7 @@ static enum step after(struct http_conn *c, struct http_in *in)
 	const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
 	uint32_t n = (uint32_t)((lf != NULL ? lf + 1 : in->end) - in->at);
 	s->mid_line = lf == NULL;
-	if (lf != NULL && http_is_space(*in->at)) {
+	if (whole && lf != NULL && http_is_space(*in->at)) {
 		uint32_t blank = http_blank_lines(in->at, (uint32_t)(in->end - in->at), false);
 		n = blank > n ? blank : n;
 	}
