@@ -40,8 +40,8 @@ static void feed_side(struct inspect *i, struct stream_flow *f, unsigned dir, bo
 		uint32_t len = (uint32_t)(end - s->app_done);
 		if (len == 0 && (!last || (f->pseudo & eof) != 0))
 			break;
-		uint32_t took = app_feed(a, dir, s->data + (s->app_done - s->base), len,
-					 last ? APP_EOF : 0, i->now_ns);
+		const uint8_t *at = len != 0 ? s->data + (s->app_done - s->base) : NULL;
+		uint32_t took = app_feed(a, dir, at, len, last ? APP_EOF : 0, i->now_ns);
 		s->app_done += took < len ? took : len;
 		if (last) {
 			f->pseudo |= eof;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define MAX_TX 512u
+#define TX_MOST \
+	64u /* max_tx so many times: complete ones that came at once, and nobody has seen yet */
 #define DETECT_BYTES \
 	(100u * 1024) /* so much of one side waits for the other side to say something */
 #define DETECT_DATAGRAMS 3u
@@ -67,9 +69,33 @@ struct app *app_open(struct app_ctx *c, struct stream_flow *f)
 
 /* ---- transactions ------------------------------------------------------------------------------- */
 
+/* Nothing was said in this direction, or all. */
+static bool at_rest(const struct app_tx *tx, unsigned dir)
+{
+	return tx->progress[dir] == 0 || tx->progress[dir] == APP_DONE;
+}
+
+/* A flow that asks and asks: the oldest question that still waits for its answer waits no longer. Was
+ * the new one refused instead, five hundred idle ones would hide it. Each is asked once. */
+static void give_way(struct app *a)
+{
+	struct app_tx *tx = a->tx_gave != NULL ? a->tx_gave->next : a->tx_first;
+	for (; tx != NULL && tx != a->tx_last; tx = tx->next) {
+		bool over = tx->progress[0] == APP_DONE && tx->progress[1] == APP_DONE;
+		a->tx_gave = tx;
+		if (over || !at_rest(tx, 0) || !at_rest(tx, 1))
+			continue; /* or being said right now */
+		tx->progress[0] = tx->progress[1] = APP_DONE;
+		return;
+	}
+}
+
 struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns)
 {
-	if (a->tx_open >= a->ctx->conf.max_tx)
+	uint32_t most = a->ctx->conf.max_tx;
+	if (a->tx_open >= most)
+		give_way(a);
+	if (a->tx_open / TX_MOST >= most)
 		return NULL;
 	struct app_tx *tx = slab_zalloc(a->ctx->slab, size);
 	if (tx == NULL)
@@ -171,6 +197,8 @@ void app_sweep(struct app *a, app_free_fn *free_rules, void *ctx, bool all)
 		*at = tx->next;
 		if (a->tx_last == tx)
 			a->tx_last = before;
+		if (a->tx_gave == tx)
+			a->tx_gave = before;
 		rules_free(tx, free_rules, ctx);
 		tx_gone(a, tx, all);
 	}

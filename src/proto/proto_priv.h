@@ -70,7 +70,7 @@ extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_f
 	app_smb, app_dcerpc, app_sip, app_pop3, app_imap;
 
 /* Appends a zeroed transaction of size bytes (a struct that begins with struct app_tx) to a; NULL: no
- * memory, or conf.max_tx are open. */
+ * memory, or too many are open. Where conf.max_tx wait, the oldest that nothing came for is over. */
 struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns);
 void app_tx_event(struct app_tx *tx, unsigned event);
 /* Flow-level events: index into the list in proto.c (enum app_flow_event). */

@@ -687,6 +687,43 @@ def edges(t, b):
         t.equal((code, err), (0, b""), f"the end of time: {what}")
 
 
+HIDE_RULES = r"""
+alert ftp any any -> any any (msg:"noise"; ftp.command; content:"USER"; sid:10;)
+alert ftp any any -> any any (msg:"1"; ftp.command; content:"EVIL"; sid:1;)
+alert dns any any -> any any (msg:"2"; dns.query; content:"evil"; sid:2;)
+alert sip any any -> any any (msg:"3"; sip.method; content:"EVIL"; sid:3;)
+alert http any any -> any any (msg:"4"; http.uri; content:"evil"; sid:4;)
+alert smtp any any -> any any (msg:"5"; smtp.mail_from; content:"evil"; sid:5;)
+alert smb any any -> any any (msg:"6"; smb.share; content:"evil"; sid:6;)
+"""
+
+
+def hide(t, b):
+    """One evil word behind thousands of idle ones, all acknowledged at once."""
+    def query(name):
+        return struct.pack("!HHHHHHH", 18 + len(name), 7, 0x0100, 1, 0, 0, 0) + bytes(
+            [len(name)]) + name + b"\0\0\1\0\1"
+
+    def connect(name):
+        name = name.encode("utf-16-le")
+        body = b"\xfeSMB\x40\0\0\0\0\0\0\0\3\0" + b"\0" * 50 + struct.pack("<HHHH", 9, 0, 72, len(name)) + name
+        return struct.pack("!I", len(body)) + body
+    cap = Capture()
+    for port, hello, idle, evil in (
+            (21, b"220 a\r\n", b"USER a\r\n", b"EVIL x\r\n"), (53, b"", query(b"good"), query(b"evil")),
+            (5060, b"", b"INVITE sip:a SIP/2.0\r\n\r\n", b"EVIL sip:a SIP/2.0\r\n\r\n"),
+            (80, b"", GET + b"\r\n", b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (25, b"220 a\r\n", b"MAIL FROM:<a>\r\nRSET\r\n", b"MAIL FROM:<evil>\r\n"),
+            (445, b"", connect("good"), connect("evil"))):
+        talk = cap.talk(dport=port).s(hello)
+        talk.c(idle * (60_000 // len(idle)) + evil, acks=False).put("s", ACK)
+    for options in ((), ("--inline",)):
+        code, err, _, _ = b.inspect(b.write("x.pcap", cap.out), b.write("x.rules", HIDE_RULES.encode()), options)
+        with open(f"{b.folder}/eve.json", "rb") as h:
+            got = {e["alert"]["signature_id"] for e in map(json.loads, h) if e["event_type"] == "alert"}
+        t.equal((code, err, got), (0, b"", {1, 2, 3, 4, 5, 6, 10}), f"nothing hides in a crowd {' '.join(options)}")
+
+
 def no_memory(t, b):
     """With the least memory there may be, conversations are lost, and nothing else."""
     for make in (greeted, holes, unacknowledged, pipelined, multipart, smtp_parts, ftp_silent, smb_lengths,
@@ -707,6 +744,7 @@ def main(t):
                 one(t, b, what, *rest)
         if not want:
             edges(t, b)
+            hide(t, b)
             no_memory(t, b)
 
 

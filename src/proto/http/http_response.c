@@ -304,10 +304,10 @@ static void headers_end(struct http_conn *c)
 static enum step after(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_CLIENT];
-	bool more, whole = !s->mid_line; /* the line is seen from its beginning */
+	bool more, begins = !s->mid_line;
 	if (in->at == in->end)
 		return STEP_MORE;
-	if (!s->mid_line) {
+	if (begins) {
 		bool next = looks_response(in->at, (uint32_t)(in->end - in->at), &more);
 		if (more && !in->eof)
 			return STEP_MORE;
@@ -321,7 +321,7 @@ static enum step after(struct http_conn *c, struct http_in *in)
 	const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
 	uint32_t n = (uint32_t)((lf != NULL ? lf + 1 : in->end) - in->at);
 	s->mid_line = lf == NULL;
-	if (whole && lf != NULL && http_is_space(*in->at)) {
+	if (lf != NULL && begins && http_is_space(*in->at)) {
 		uint32_t blank = http_blank_lines(in->at, (uint32_t)(in->end - in->at), true);
 		n = blank > n ? blank : n;
 	}
