@@ -78,7 +78,7 @@ struct job {
 		alerts_only, json;
 
 	struct ruleset loaded;
-	struct rule_vars *vars;
+	struct ruleset_vars vars;
 	struct inspect *inspect;
 	struct eve *eve;
 	uint64_t *hits; /* alerts by rule */
@@ -108,20 +108,18 @@ static void unshow(struct job *j)
 static int load_rules(struct job *j)
 {
 	char cache[PATH_MAX];
-	int code = ruleset_vars("inspect", j->conf, &j->vars);
+	int code = ruleset_vars_read("inspect", j->conf, &j->vars);
 	if (code != 0 || j->rules.n == 0)
 		return code;
 	int64_t begin = clock_boot_ns();
 	show(j, "reading the rules");
 	j->shown_ns = begin;
-	struct rule_set_conf conf = {.vars = j->vars};
-	if (!j->no_cache && ruleset_cache_dir(cache, sizeof(cache)))
-		conf.cache_dir = cache;
+	bool cached = !j->no_cache && ruleset_cache_dir(cache, sizeof(cache));
 	j->loaded.most = PROBLEMS_SHOWN;
-	int err = ruleset_load(&j->loaded, &j->rules, &conf);
+	code = ruleset_load(&j->loaded, "inspect", &j->rules, &j->vars, cached ? cache : NULL);
 	unshow(j);
-	if (err != 0)
-		return cmd_fail(1, "inspect: the rules: %s", err_text(err));
+	if (code != 0)
+		return code;
 	j->load_ns = clock_boot_ns() - begin;
 	uint32_t n = rule_set_count(j->loaded.set);
 	j->hits = calloc((size_t)n + 1, sizeof(*j->hits));
@@ -633,8 +631,8 @@ int cmd_inspect(int argc, char **argv)
 	inspect_free(&j->inspect);
 	if (j->eve != NULL && eve_close(&j->eve) != 0)
 		code = 1;
-	rule_set_free(&j->loaded.set);
-	rule_vars_free(&j->vars);
+	ruleset_free(&j->loaded);
+	ruleset_vars_free(&j->vars);
 	ruleset_paths_free(&j->captures);
 	ruleset_paths_free(&j->rules);
 	fd_close(&j->fd);

@@ -82,7 +82,9 @@ static bool feed(struct inspect *i, const struct pkt *p, const struct stream_res
 static const struct app_tx *tx_of(const struct stream_flow *f, const struct rule_hit *h)
 {
 	const struct app *a = f != NULL ? f->app : NULL;
-	const struct app_tx *tx = a != NULL && h->has_tx ? a->tx_first : NULL;
+	if (a != NULL && !h->has_tx)
+		return app_last(a);
+	const struct app_tx *tx = a != NULL ? a->tx_first : NULL;
 	while (tx != NULL && tx->id != h->tx_id)
 		tx = tx->next;
 	return tx;

@@ -2,7 +2,7 @@
 /*
  * inspect_load SECONDS CAPTURE [RULES ...]: CPU time of one packet, layer by layer, in one run: reading
  * alone; and dissecting; the whole pipeline without rules; and writing the events; and with the rules.
- * Each is repeated for SECONDS of CPU time. Prints JSON; tests/bench/inspect.py makes a table of it.
+ * Each is repeated for SECONDS of CPU time; $SKEP_BENCH_ONLY names the one that a profiler is to see. Prints JSON; tests/bench/inspect.py makes a table of it.
  */
 #include "capture/capture.h"
 #include "inspect/eve.h"
@@ -106,7 +106,12 @@ static double measure(struct bed *b, enum layer layer)
 static void load(struct bed *b, int n, char **paths)
 {
 	struct rule_vars *vars = NULL;
-	struct rule_set_conf conf = {.cache_dir = getenv("SKEP_BENCH_CACHE")};
+	/* A snapshot of the databases, made if it is not there. */
+	const char *path = getenv("SKEP_BENCH_CACHE");
+	int snapshot = path != NULL ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	struct stat kept = {.st_size = 0};
+	bool there = snapshot > 0 && fstat(snapshot, &kept) == 0 && kept.st_size > 0;
+	struct rule_set_conf conf = {.snapshot = there ? snapshot : 0};
 	must(rule_vars_create(&vars) == 0, "variables");
 	conf.vars = vars;
 	must(rule_set_create(&conf, &b->rules) == 0, "rules");
@@ -122,12 +127,17 @@ static void load(struct bed *b, int n, char **paths)
 		close(fd);
 	}
 	must(rule_set_finish(b->rules) == 0, "compiling the rules");
+	if (snapshot > 0 && !there)
+		must(rule_set_write_snapshot(b->rules, snapshot) == 0, "writing the snapshot");
+	if (snapshot > 0)
+		close(snapshot);
 	rule_vars_free(&vars);
 }
 
 int main(int argc, char **argv)
 {
 	static const char *const names[LAYERS] = {"read", "dissect", "pipeline", "events", "rules"};
+	const char *only = getenv("SKEP_BENCH_ONLY");
 	struct rusage usage;
 	must(argc >= 3, "SECONDS CAPTURE [RULES ...]");
 	struct bed b = {.capture = argv[2], .least_s = strtod(argv[1], NULL)};
@@ -136,7 +146,8 @@ int main(int argc, char **argv)
 		load(&b, argc - 3, argv + 3);
 	printf("{\"load\": %.3f", cpu_s() - begin);
 	for (unsigned layer = 0; layer < LAYERS; layer++)
-		if (layer != RULES || b.rules != NULL)
+		if ((layer != RULES || b.rules != NULL) &&
+		    (only == NULL || strcmp(only, names[layer]) == 0))
 			printf(", \"%s\": %.6f", names[layer], measure(&b, (enum layer)layer));
 	getrusage(RUSAGE_SELF, &usage);
 	printf(", \"packets\": %llu, \"bytes\": %llu, \"alerts\": %llu, \"rss\": %ld, \"loaded\": "

@@ -147,6 +147,11 @@ def shape(t, b):
     flow = next(e for e in of(events, "flow") if e.get("dest_port") == 80)
     t.equal((flow["flow"]["state"], flow["app_proto"], flow["tcp"]["syn"], flow["flow"]["alerted"]),
             ("closed", "http", True, True), "the flow is told at its end")
+    mail = of(events, "smtp")[0]
+    t.equal((mail["smtp"].get("mail_from"), mail.get("email", {}).get("from"),
+             mail.get("email", {}).get("to"), mail.get("email", {}).get("status")),
+            ("<a@example.org>", "a@example.org", ["b@example.org"], "PARSE_DONE"),
+            "the mail stands beside its envelope")
     t.equal(len([e for e in of(events, "http")]), 2, "one event per transaction")
     page = next(e for e in of(events, "fileinfo"))["fileinfo"]
     t.equal((page["size"], page["state"], page["gaps"]), (len(PAGE), "CLOSED", False), "the page is a file")

@@ -180,6 +180,13 @@ static void test_flow_events(void **state)
 	assert_true(flow_event(&t, "applayer_detect_protocol_only_one_direction"));
 	talk_close(&t);
 
+	talk_open(&t, APP_UNKNOWN, true); /* who says nothing is no one else */
+	say(&t, 0, "SSH-2.0-x\r\n");
+	talk_end(&t);
+	assert_int_equal(t.app->proto, APP_SSH);
+	assert_false(flow_event(&t, "applayer_detect_protocol_only_one_direction"));
+	talk_close(&t);
+
 	talk_open(&t, APP_UNKNOWN, true);
 	say(&t, 0, "SSH-2.0-x\r\n");
 	say(&t, 1, "HTTP/1.1 200 OK\r\n");

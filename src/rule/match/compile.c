@@ -85,25 +85,25 @@ static int order_rules(struct rule_set *s)
 
 /* ---- expressions --------------------------------------------------------------------------------------- */
 
-static void *compile_regex(const char *text, uint32_t options)
+static void *compile_regex(const char *text, uint32_t options, bool jit)
 {
 	int err = 0;
 	PCRE2_SIZE at = 0;
 	pcre2_code *code =
 		pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &err, &at, NULL);
-	if (code != NULL)
+	if (code != NULL && jit)
 		(void)pcre2_jit_compile(code,
 					PCRE2_JIT_COMPLETE); /* without: slower, same answer */
 	return code;
 }
 
-static bool compile_list(struct rule_list *l)
+static bool compile_list(struct rule_list *l, bool jit)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct match *m = &l->m[i];
 		if (m->kind != MATCH_PCRE || m->u.pcre.code != NULL)
 			continue;
-		m->u.pcre.code = compile_regex(m->u.pcre.pattern, m->u.pcre.options);
+		m->u.pcre.code = compile_regex(m->u.pcre.pattern, m->u.pcre.options, jit);
 		if (m->u.pcre.code == NULL)
 			return false;
 	}
@@ -111,7 +111,7 @@ static bool compile_list(struct rule_list *l)
 		struct rule_transform *t = &l->transforms[i];
 		if (t->kind != TRANSFORM_PCREXFORM || t->code != NULL || t->arg == NULL)
 			continue;
-		t->code = compile_regex((const char *)t->arg, 0);
+		t->code = compile_regex((const char *)t->arg, 0, jit);
 		if (t->code == NULL)
 			return false;
 	}
@@ -311,6 +311,12 @@ static uint8_t test_dirs(const struct rule_test *t)
 	return DIR_TS | DIR_TC;
 }
 
+static uint8_t dirs_of(const struct rule_list *l)
+{
+	uint8_t f = app_buffer_row(l->buffer)->flags & (BUFFER_TS | BUFFER_TC);
+	return l->dirs != 0 ? f & l->dirs : f;
+}
+
 /* Directions in which the transaction is looked at, and that of each list. */
 static void plan_tx_dirs(struct rule *r, struct plan *p)
 {
@@ -318,7 +324,7 @@ static void plan_tx_dirs(struct rule *r, struct plan *p)
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		if (class_of(&r->lists[i]) != LIST_TX)
 			continue;
-		uint8_t f = app_buffer_row(r->lists[i].buffer)->flags & (BUFFER_TS | BUFFER_TC);
+		uint8_t f = dirs_of(&r->lists[i]);
 		all &= f;
 	}
 	for (uint32_t i = 0; i < r->n_tests; i++) {
@@ -334,7 +340,7 @@ static void plan_tx_dirs(struct rule *r, struct plan *p)
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		if (class_of(&r->lists[i]) != LIST_TX)
 			continue;
-		uint8_t f = app_buffer_row(r->lists[i].buffer)->flags & (BUFFER_TS | BUFFER_TC);
+		uint8_t f = dirs_of(&r->lists[i]);
 		p->lists[i].dir = f == BUFFER_TS ? TO_SERVER : TO_CLIENT;
 	}
 }
@@ -362,14 +368,12 @@ static uint16_t payload_need(const struct rule *r, const struct plan *p, uint32_
 		return NEED_PACKET;
 	if (r->proto == PROTO_TCP_STREAM || (flow & FLOW_ONLY_STREAM) != 0)
 		return NEED_STREAM;
-	if (wants_start(r))
-		return NEED_STREAM | NEED_PACKET;
 	return p->transports == 1u << T_TCP ? NEED_STREAM : NEED_STREAM | NEED_PACKET;
 }
 
 struct census { /* what a rule consists of */
 	bool tx, payload, packet_list, packet_tests, flow_tests, app_proto, decode, stream,
-		app_event;
+		app_event, stream_size;
 	bool other; /* flow tests but app-layer-protocol and flow */
 };
 
@@ -386,7 +390,8 @@ static struct census count(const struct rule *r)
 		const struct rule_test *t = &r->tests[i];
 		enum test_class k = test_class(t);
 		c.tx |= k == TESTS_TX;
-		c.packet_tests |= k == TESTS_PACKET;
+		c.packet_tests |= k == TESTS_PACKET && t->kind != TEST_STREAM_SIZE;
+		c.stream_size |= t->kind == TEST_STREAM_SIZE;
 		c.flow_tests |= k == TESTS_FLOW;
 		c.decode |= t->kind == TEST_DECODE_EVENT;
 		c.stream |= t->kind == TEST_STREAM_EVENT;
@@ -425,6 +430,7 @@ static uint16_t need_of(const struct rule *r, const struct plan *p, uint32_t flo
 		return NEED_PACKET;
 	if (c.payload)
 		return payload_need(r, p, flow, c.packet_tests);
+	c.packet_tests |= c.stream_size;
 	bool app = r->proto == PROTO_APP;
 	if (!c.packet_tests && c.app_proto && !c.other && !app)
 		return NEED_APP_ONCE;
@@ -485,7 +491,7 @@ static bool number_transforms(struct compiled *c, const struct rule_list *l, uin
 }
 
 /* false: the rule can't be matched. */
-static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p)
+static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p, bool jit)
 {
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		struct plan_list *pl = &p->lists[i];
@@ -493,14 +499,14 @@ static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p)
 		pl->whole = needs_whole(&r->lists[i]);
 		pl->child = class_of(&r->lists[i]) == LIST_CHILD;
 		p->whole |= pl->whole;
-		if (!compile_list(&r->lists[i]) ||
+		if (!compile_list(&r->lists[i], jit) ||
 		    !number_transforms(c, &r->lists[i], &pl->xform_id))
 			return false;
 	}
 	return r->n_lists <= PLAN_LISTS;
 }
 
-static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
+static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool, bool jit)
 {
 	struct plan *p = rule_pool_alloc(pool, sizeof(*p));
 	if (p == NULL)
@@ -516,7 +522,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
 	p->payload_len = least_payload(r);
 	p->starts = wants_start(r) || anchored(r);
 	r->need = 0;
-	if (!plan_lists(c, r, p))
+	if (!plan_lists(c, r, p, jit))
 		return SKEP_EUNSUPPORTED;
 	r->need = need_of(r, p, flow);
 	if ((r->need & NEED_TX) != 0) {
@@ -693,10 +699,12 @@ int rule_compile(struct rule_set *s)
 		return -ENOMEM;
 	s->compiled = c;
 	c->pool = s->pool;
-	int rc = order_rules(s);
+	c->quick = calloc(s->n + 1, sizeof(*c->quick));
+	int rc = c->quick == NULL ? -ENOMEM : s->conf.parse_only ? 0 : order_rules(s);
+	c->bytes += (s->n + 1) * sizeof(*c->quick);
 	for (uint32_t i = 0; rc == 0 && i < s->n; i++) {
 		struct rule *r = s->rules[i];
-		rc = plan(c, r, s->pool);
+		rc = plan(c, r, s->pool, !s->conf.parse_only && !s->conf.no_jit);
 		if (rc == SKEP_EUNSUPPORTED) {
 			r->need = 0;
 			s->stats.failed++;
@@ -705,21 +713,29 @@ int rule_compile(struct rule_set *s)
 			continue;
 		}
 		choose_fast(r);
+		quick_of(r, &c->quick[i]);
 		if (r->fast_list >= 0)
 			s->stats.with_prefilter++;
 		else
 			s->stats.without_prefilter++;
 	}
-	if (rc == 0)
+	if (rc == 0 && !s->conf.parse_only)
 		rc = group_build(s, c);
-	if (rc == 0)
-		rc = prefilter_finish(c, s->conf.cache_dir, &s->stats);
+	if (rc == 0 && !s->conf.parse_only)
+		rc = prefilter_finish(c, s->conf.snapshot, &s->stats);
 	s->stats.groups = c->n_groups;
 	s->stats.memory_bytes += c->bytes;
 	s->stats.compile_ns = cpu_ns() - begin;
 	if (rc < 0)
 		rule_compile_free(s);
 	return rc;
+}
+
+static void free_fixed(struct fixed *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		free(f->classes[i].rules.at);
+	free(f->classes);
 }
 
 static void free_compiled(struct compiled *c)
@@ -733,9 +749,14 @@ static void free_compiled(struct compiled *c)
 		struct group *g = &c->groups[i];
 		mpm_free(g->packet);
 		mpm_free(g->stream);
+		mpm_free(g->gated);
+		free(g->gate.sized.at);
 		free(g->header.at);
 		free(g->always_packet.at);
 		free(g->always_stream.at);
+		free(g->few.at);
+		free_fixed(&g->fixed_packet);
+		free_fixed(&g->fixed_stream);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -758,6 +779,7 @@ static void free_compiled(struct compiled *c)
 	free(c->decode.at);
 	free(c->stream_events.at);
 	free(c->flow_events.at);
+	free(c->quick);
 	free(c);
 }
 

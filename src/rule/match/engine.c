@@ -29,7 +29,8 @@ void cand_begin(struct rule_engine *e)
 
 void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask)
 {
-	if (e->mark[rule] == e->gen)
+	if (e->mark[rule] == e->gen ||
+	    (e->asked != NULL && !quick_fits(&e->c->quick[rule], e->asked)))
 		return;
 	if (e->n_cands == CANDIDATES) {
 		e->stats.candidates_lost++;
@@ -43,6 +44,22 @@ void cand_refs(struct rule_engine *e, const struct rule_refs *r)
 {
 	for (uint32_t i = 0; i < r->n; i++)
 		cand_add(e, r->at[i], 0);
+}
+
+void cand_fixed(struct rule_engine *e, const struct fixed *f, const uint8_t *data, uint32_t from,
+		uint32_t len)
+{
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct fixed_class *k = &f->classes[i];
+		if (len < k->at + 2 || from >= k->at + 2)
+			continue;
+		uint8_t h = fixed_hash(data + k->at);
+		for (uint32_t j = k->first[h]; j < k->first[h + 1]; j++) {
+			const struct quick *q = &e->c->quick[k->rules.at[j]];
+			if (len < q->at + q->n_bytes || quick_bytes(q, data, len))
+				cand_add(e, k->rules.at[j], 0);
+		}
+	}
 }
 
 /* Shell sort: qsort may take memory. */
@@ -107,13 +124,15 @@ static int make(struct rule_engine *e)
 		if (hs_alloc_scratch(e->c->databases[i].hs, &e->scratch) != HS_SUCCESS)
 			return -ENOMEM;
 	int rc = make_pcre(e);
+	if (rc == 0)
+		rc = inflate_create(e->slab, &e->inflate);
 	return rc < 0 ? rc : state_create(e->set, &e->state);
 }
 
 int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
 		       struct slab *slab, struct rule_engine **ret)
 {
-	if (set->compiled == NULL)
+	if (set->compiled == NULL || set->conf.parse_only)
 		return -EINVAL;
 	struct rule_engine *e = calloc(1, sizeof(*e));
 	if (e == NULL)
@@ -148,6 +167,7 @@ void rule_engine_free(struct rule_engine **e)
 	pcre2_match_context_free(x->pcre_mc);
 	pcre2_jit_stack_free(x->pcre_js);
 	pcre2_general_context_free(x->pcre_gc);
+	inflate_free(&x->inflate);
 	state_free(&x->state);
 	free(x);
 	*e = NULL;
@@ -333,11 +353,8 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || eval_payload(e, r, v, &b))) {
+	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
 		engine_match(e, v, r);
-		if ((r->need & NEED_STREAM) != 0 && v->fr != NULL && v->r != NULL && v->r->added)
-			side_matched(e, v, r);
-	}
 	engine_checked(e, r, begin);
 }
 
@@ -390,18 +407,41 @@ static unsigned groups_of(const struct rule_engine *e, const struct view *v,
 	return 2;
 }
 
-/* alone: the payload is no part of a stream, so the stream's rules look at it here. */
+static bool one_fits(const struct rule_engine *e, const struct rule_refs *r, const struct view *v)
+{
+	for (uint32_t i = 0; i < r->n; i++)
+		if (quick_fits(&e->c->quick[r->at[i]], v))
+			return true;
+	return false;
+}
+
+/* Looks for the literals of a group, if it is worth it. */
+static void packet_scan(struct rule_engine *e, const struct group *g, const struct view *v)
+{
+	const struct pkt *p = v->p;
+	uint32_t len = p->payload_len;
+	cand_fixed(e, &g->fixed_packet, p->payload, 0, len);
+	if (g->packet != NULL && (g->few.n == 0 || one_fits(e, &g->few, v)))
+		mpm_scan(e, g->packet, p->payload, len);
+	if (g->gated != NULL &&
+	    ((len < GATE_LENGTHS && (g->gate.lengths[len / 64] >> len % 64 & 1) != 0) ||
+	     one_fits(e, &g->gate.sized, v)))
+		mpm_scan(e, g->gated, p->payload, len);
+}
+
 /* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
 static void ask_again(struct rule_engine *e, struct view *v)
 {
 	const struct group *g[2];
 	unsigned n = groups_of(e, v, g);
 	cand_begin(e);
+	e->asked = v;
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
-		mpm_scan(e, g[i]->packet, v->p->payload, v->p->payload_len);
+		packet_scan(e, g[i], v);
 	}
+	e->asked = NULL;
 	cand_sort(e);
 	for (uint32_t i = 0; i < e->n_cands; i++) {
 		const struct rule *r = rule_at(e, e->cands[i].rule);
@@ -410,23 +450,27 @@ static void ask_again(struct rule_engine *e, struct view *v)
 	}
 }
 
+/* alone: the payload is no part of a stream, so the stream's rules look at it here. */
 static void packet_groups(struct rule_engine *e, const struct view *v, bool alone)
 {
 	const struct group *g[2];
 	unsigned n = groups_of(e, v, g);
 	const struct pkt *p = v->p;
 	cand_begin(e);
+	e->asked = v;
 	for (unsigned i = 0; i < n; i++) {
 		cand_refs(e, &g[i]->header);
 		cand_refs(e, &g[i]->always_packet);
 		if (p->payload_len == 0)
 			continue;
-		mpm_scan(e, g[i]->packet, p->payload, p->payload_len);
+		packet_scan(e, g[i], v);
 		if (!alone)
 			continue;
 		cand_refs(e, &g[i]->always_stream);
+		cand_fixed(e, &g[i]->fixed_stream, p->payload, 0, p->payload_len);
 		mpm_scan(e, g[i]->stream, p->payload, p->payload_len);
 	}
+	e->asked = NULL;
 	if (e->n_cands == 0)
 		return;
 	e->stats.candidates += e->n_cands;
@@ -454,7 +498,8 @@ static void flow_once(struct rule_engine *e, struct view *v)
 		check_refs(e, v, &e->c->flow_once);
 	}
 	const struct app *a = v->app;
-	bool seen = a != NULL && a->detected[a->reversed ? 1 - v->dir : v->dir];
+	unsigned dir = a != NULL && a->reversed ? 1 - v->dir : v->dir;
+	bool seen = a != NULL && a->detected[dir] && a->proto_dir[dir] != APP_UNKNOWN;
 	uint8_t known = a == NULL   ? APP_UNKNOWN
 			: a->failed ? APP_FAILED
 			: seen      ? a->proto
@@ -545,7 +590,7 @@ static void look_at_flow(struct rule_engine *e, struct view *v, bool final)
 		if (r->grown[d] || settle) {
 			const struct group *g[2];
 			unsigned n = groups_of(e, v, g);
-			side_inspect(e, v, g, n, settle);
+			side_inspect(e, v, g, n, r->grown[1 - d], settle);
 		}
 	}
 	view_turn(v, dir);

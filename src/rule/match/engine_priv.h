@@ -48,6 +48,9 @@ struct xform_slot {
 	const uint8_t *data;
 };
 
+struct inflate_state; /* transform.c: what gunzip and zlib_deflate need */
+MUST_USE int inflate_create(struct slab *slab, struct inflate_state **ret);
+void inflate_free(struct inflate_state **s);
 struct tx_work;
 struct tx_work *tx_work_create(void);
 struct state; /* thresholds, host bits: state.c */
@@ -67,12 +70,15 @@ struct rule_engine {
 	struct candidate *cands;
 	uint32_t n_cands;
 	const struct mpm *scanning;
+	const struct view
+		*asked; /* the packet that candidates must fit; NULL: a stream or a transaction */
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
 	bool bits_changed; /* a match has set bits or numbers */
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
+	struct inflate_state *inflate;
 	uint32_t base64_len;
 	uint32_t budget;
 	int64_t now_ns;
@@ -85,6 +91,9 @@ struct rule_engine {
 void cand_begin(struct rule_engine *e);
 void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask);
 void cand_refs(struct rule_engine *e, const struct rule_refs *r);
+/* Those of which what is between the lengths from and len of the payload may be the beginning. */
+void cand_fixed(struct rule_engine *e, const struct fixed *f, const uint8_t *data, uint32_t from,
+		uint32_t len);
 void cand_sort(struct rule_engine *e);
 void mpm_scan(struct rule_engine *e, const struct mpm *m, const uint8_t *data, uint32_t len);
 /* Notes a match: applies the rule's sets, queues it. */
@@ -98,13 +107,14 @@ static inline const struct rule *rule_at(const struct rule_engine *e, uint32_t i
 #define STREAM_CANDS 256u
 struct stream_cand {
 	uint32_t rule;
-	uint8_t evals;                    /* full evaluations that found nothing */
+	uint32_t credit;                  /* bytes it may still be made to look at */
+	bool pending;                     /* there are bytes it has not been asked about */
 	uint64_t from;                    /* bytes before were matched already */
-	uint64_t next;                    /* not before the stream reaches this */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
+	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
 };

@@ -43,6 +43,7 @@ bool eval_byte(struct eval *x, const struct match *m, int64_t *cursor);
 int base64_digit(uint8_t c); /* -1: none */
 bool eval_bsize(const struct eval *x, const struct match_bsize *b);
 bool eval_base64(struct eval *x, const struct match_base64 *b, int64_t cursor);
+bool eval_asn1(const struct eval *x, const struct match *m, int64_t cursor);
 bool eval_ber(struct eval *x, const struct match *m, int64_t *cursor);
 bool eval_entropy(const struct eval *x, const struct match *m);
 /* Header, direction, protocol of a rule. */
@@ -61,15 +62,21 @@ int64_t engine_check(struct rule_engine *e, const struct rule *r);
 void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
-/* One direction of a stream; g: the n groups of v. settle: what is there is final for now. */
+/* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is
+ * final for now. */
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
-		  bool settle);
+		  bool turn, bool settle);
 /* Where in the stream the packet's payload ends. */
 uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
-/* A rule that also looks at the stream has matched the packet p, a part of it. */
-void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
+/* ---- quick.c ---------------------------------------------------------------------------------------- */
+bool quick_ports(const struct quick *q, const struct view *v);
+bool quick_bytes(const struct quick *q, const uint8_t *data, uint32_t len);
+/* Could the rule match this packet? */
+bool quick_fits(const struct quick *q, const struct view *v);
+bool eval_stream_size(const struct rule_test *t, const struct stream_flow *f);
+bool eval_tcp_flags(const struct rule_test *t, const struct pkt *p);
 /* ---- state.c --------------------------------------------------------------------------------------- */
 MUST_USE int state_create(const struct rule_set *set, struct state **ret);
 void state_free(struct state **s);

@@ -96,7 +96,7 @@ enum answer eval_header(const struct rule_engine *e, const struct rule *r, const
 
 /* ---- tests of packets ------------------------------------------------------------------------------ */
 
-static bool tcp_flags(const struct rule_test *t, const struct pkt *p)
+bool eval_tcp_flags(const struct rule_test *t, const struct pkt *p)
 {
 	if (p->proto != 6 || p->l4_hlen == 0)
 		return false;
@@ -174,7 +174,7 @@ static bool packet_test(const struct rule_test *t, const struct view *v, bool *r
 	case TEST_SAMEIP:
 		return p->ip_ver != 0 && addr_eq(&p->src, &p->dst);
 	case TEST_TCP_FLAGS:
-		return tcp_flags(t, p);
+		return eval_tcp_flags(t, p);
 	case TEST_TCP_SEQ:
 		return number_if(tcp, t, p->tcp.seq);
 	case TEST_TCP_ACK:
@@ -272,6 +272,17 @@ static uint64_t side_size(const struct stream_side *s)
 	return s->next_seq - s->isn;
 }
 
+bool eval_stream_size(const struct rule_test *t, const struct stream_flow *f)
+{
+	const struct rule_number *n = &t->u.size.n;
+	if (f == NULL || !f->tcp)
+		return false;
+	uint64_t s = side_size(&f->side[TO_CLIENT]), c = side_size(&f->side[TO_SERVER]);
+	if (t->u.size.side == 'b')
+		return rule_number_fits(n, s) && rule_number_fits(n, c);
+	return sides_fit(t->u.size.side, n, s, c);
+}
+
 static enum answer app_proto_test(const struct rule_test *t, const struct view *v)
 {
 	if (v->app == NULL)
@@ -299,18 +310,7 @@ static enum answer answer_flow(struct rule_engine *e, const struct rule_test *t,
 	case TEST_FLOW:
 		return flow_test(t->u.flow, v) ? YES : NO;
 	case TEST_STREAM_SIZE:
-		if (f == NULL || !f->tcp)
-			return NO;
-		if (t->u.size.side == 'b')
-			return rule_number_fits(&t->u.size.n, side_size(&f->side[0])) &&
-					       rule_number_fits(&t->u.size.n,
-								side_size(&f->side[1]))
-				       ? YES
-				       : NO;
-		return sides_fit(t->u.size.side, &t->u.size.n, side_size(&f->side[TO_CLIENT]),
-				 side_size(&f->side[TO_SERVER]))
-			       ? YES
-			       : NO;
+		return eval_stream_size(t, f) ? YES : NO;
 	case TEST_FLOW_AGE:
 		return f != NULL && rule_number_fits(
 					    &t->u.number,

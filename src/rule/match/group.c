@@ -85,44 +85,136 @@ static uint16_t need_in(const struct rule *r, enum transport t)
 		return r->need;
 	if (t != T_TCP)
 		return NEED_PACKET;
-	return p->starts ? both : NEED_STREAM;
+	return NEED_STREAM;
 }
 
-static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
-		      const struct rule_refs *rules)
+#define FEW 16u
+
+/* One rule for each different thing that rules ask of a packet. */
+static int few_add(struct compiled *c, struct rule_refs *few, uint32_t rule)
 {
-	struct literal *packet = calloc(rules->n + 1, sizeof(*packet));
-	struct literal *stream = calloc(rules->n + 1, sizeof(*stream));
-	uint32_t n_packet = 0, n_stream = 0;
-	int rc = packet != NULL && stream != NULL ? 0 : -ENOMEM;
-	for (uint32_t i = 0; rc == 0 && i < rules->n; i++) {
-		const struct rule *r = s->rules[rules->at[i]];
-		struct literal l = {0};
-		uint16_t need = need_in(r, t);
-		if (r->fast_list >= 0)
-			rc = literal_of(c, r, &l);
-		if (rc == 0 && (need & NEED_HEADER) != 0)
-			rc = refs_add(&g->header, r->index);
-		if (rc == 0 && (need & NEED_PACKET) != 0) {
-			if (r->fast_list >= 0)
-				packet[n_packet++] = l;
-			else
-				rc = refs_add(&g->always_packet, r->index);
+	for (uint32_t i = 0; i < few->n; i++)
+		if (quick_same(&c->quick[few->at[i]], &c->quick[rule]))
+			return 0;
+	return few->n <= FEW ? refs_add(few, rule) : 0;
+}
+
+/* Of those that want a length or a small stream, what they want together. false: the rule asks neither. */
+static bool gate_add(struct compiled *c, struct gate *g, uint32_t rule, int *ret)
+{
+	const struct quick *q = &c->quick[rule];
+	*ret = 0;
+	if ((q->asks & QUICK_SIZE) != 0 && g->sized.n <= FEW) {
+		*ret = few_add(c, &g->sized, rule);
+		return true;
+	}
+	if (q->len_hi >= GATE_LENGTHS)
+		return false;
+	for (uint32_t i = q->len_lo; i <= q->len_hi; i++)
+		g->lengths[i / 64] |= UINT64_C(1) << i % 64;
+	return true;
+}
+
+/* What one group is made of while it is built. */
+struct filling {
+	struct rule_set *s;
+	struct compiled *c;
+	struct group *g;
+	struct literal *packet, *gated, *stream;
+	uint32_t n_packet, n_gated, n_stream;
+};
+struct wide { /* the stream's literals of rules for any port, to go into groups of ports as well */
+	struct literal *at;
+	uint32_t n;
+};
+/* Joined if both are large: small sets are looked for in a faster way. */
+#define JOIN_WIDE 96u
+#define JOIN_NARROW 64u
+
+static int fill_packet(struct filling *f, const struct rule *r, const struct literal *l)
+{
+	const struct quick *q = &f->c->quick[r->index];
+	struct group *g = f->g;
+	bool found = false;
+	if (r->fast_list < 0 || (l->len < SHORT_LITERAL && q->n_bytes > 0 && q->n_bytes <= l->len))
+		return refs_add(&g->always_packet, r->index);
+	int rc = fixed_add(f->c, r, l, &g->fixed_packet, &found);
+	if (rc < 0 || found)
+		return rc;
+	if (gate_add(f->c, &g->gate, r->index, &rc)) {
+		f->gated[f->n_gated++] = *l;
+		return rc;
+	}
+	f->packet[f->n_packet++] = *l;
+	return few_add(f->c, &g->few, r->index);
+}
+
+static int fill_rule(struct filling *f, const struct rule *r, enum transport t)
+{
+	struct literal l = {0};
+	uint16_t need = need_in(r, t);
+	bool found = false;
+	int rc = r->fast_list >= 0 ? literal_of(f->c, r, &l) : 0;
+	if (rc == 0 && (need & NEED_HEADER) != 0)
+		rc = refs_add(&f->g->header, r->index);
+	if (rc == 0 && (need & NEED_PACKET) != 0)
+		rc = fill_packet(f, r, &l);
+	if (rc < 0 || (need & NEED_STREAM) == 0)
+		return rc;
+	f->g->streams = true;
+	if (r->fast_list < 0)
+		return refs_add(&f->g->always_stream, r->index);
+	rc = fixed_add(f->c, r, &l, &f->g->fixed_stream, &found);
+	if (rc == 0 && !found)
+		f->stream[f->n_stream++] = l;
+	return rc;
+}
+
+/* One search instead of two: the group's literals, and those for any port. */
+static int join_wide(struct filling *f, const struct wide *wide)
+{
+	if (wide->n < JOIN_WIDE || f->n_stream < JOIN_NARROW)
+		return mpm_add(f->c, f->stream, f->n_stream, &f->g->stream);
+	memcpy(f->stream + f->n_stream, wide->at, wide->n * sizeof(*wide->at));
+	f->g->joined = wide->n > 0;
+	return mpm_add(f->c, f->stream, f->n_stream + wide->n, &f->g->stream);
+}
+
+/* narrow: wide's literals may be taken in; else they are made. */
+static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, struct group *g,
+		      const struct rule_refs *rules, bool narrow, struct wide *wide)
+{
+	struct literal *all = calloc(3u * rules->n + wide->n + 1, sizeof(*all));
+	struct filling f = {.s = s, .c = c, .g = g, .packet = all};
+	int rc = all != NULL ? 0 : -ENOMEM;
+	if (rc == 0) {
+		f.gated = all + rules->n;
+		f.stream = f.gated + rules->n;
+	}
+	for (uint32_t i = 0; rc == 0 && i < rules->n; i++)
+		rc = fill_rule(&f, s->rules[rules->at[i]], t);
+	if (g->few.n > FEW)
+		g->few.n = 0;
+	if (rc == 0)
+		rc = fixed_finish(c, &g->fixed_packet);
+	if (rc == 0)
+		rc = fixed_finish(c, &g->fixed_stream);
+	if (rc == 0)
+		rc = mpm_add(c, f.packet, f.n_packet, &g->packet);
+	if (rc == 0)
+		rc = mpm_add(c, f.gated, f.n_gated, &g->gated);
+	if (rc == 0 && !narrow && f.n_stream > 0) {
+		wide->at = calloc(f.n_stream, sizeof(*wide->at));
+		if (wide->at == NULL) {
+			free(all);
+			return -ENOMEM;
 		}
-		if (rc == 0 && (need & NEED_STREAM) != 0) {
-			g->streams = true;
-			if (r->fast_list >= 0)
-				stream[n_stream++] = l;
-			else
-				rc = refs_add(&g->always_stream, r->index);
-		}
+		memcpy(wide->at, f.stream, f.n_stream * sizeof(*wide->at));
+		wide->n = f.n_stream;
 	}
 	if (rc == 0)
-		rc = mpm_add(c, packet, n_packet, &g->packet);
-	if (rc == 0)
-		rc = mpm_add(c, stream, n_stream, &g->stream);
-	free(packet);
-	free(stream);
+		rc = narrow ? join_wide(&f, wide) : mpm_add(c, f.stream, f.n_stream, &g->stream);
+	free(all);
 	return rc;
 }
 
@@ -173,7 +265,8 @@ static const struct port_set *key_ports(const struct rule *r, unsigned dir)
 
 /* One group for each different set of narrow rules that some port has. */
 static int narrow_groups(struct rule_set *s, struct compiled *c, const struct rule_refs *narrow,
-			 enum transport t, unsigned dir, uint16_t *by_port, const uint64_t *sums)
+			 enum transport t, unsigned dir, uint16_t *by_port, const uint64_t *sums,
+			 struct wide *wide)
 {
 	struct by_sum *o = calloc(65536, sizeof(*o));
 	if (o == NULL)
@@ -197,7 +290,7 @@ static int narrow_groups(struct rule_set *s, struct compiled *c, const struct ru
 			if (rc == 0)
 				rc = new_group(c, &id);
 			if (rc == 0)
-				rc = fill_group(s, c, t, &c->groups[id], &in);
+				rc = fill_group(s, c, t, &c->groups[id], &in, true, wide);
 			free(in.at);
 		}
 		by_port[o[i].port] = (uint16_t)id;
@@ -209,6 +302,7 @@ static int narrow_groups(struct rule_set *s, struct compiled *c, const struct ru
 static int build_side(struct rule_set *s, struct compiled *c, enum transport t, unsigned dir)
 {
 	struct rule_refs wide = {0}, narrow = {0};
+	struct wide literals = {0};
 	uint64_t *sums = calloc(65536, sizeof(*sums));
 	int rc = sums != NULL ? 0 : -ENOMEM;
 	bool ports = t == T_TCP || t == T_UDP || t == T_SCTP;
@@ -228,13 +322,15 @@ static int build_side(struct rule_set *s, struct compiled *c, enum transport t, 
 	if (rc == 0)
 		rc = new_group(c, &c->any[t][dir]);
 	if (rc == 0)
-		rc = fill_group(s, c, t, &c->groups[c->any[t][dir]], &wide);
+		rc = fill_group(s, c, t, &c->groups[c->any[t][dir]], &wide, false, &literals);
 	if (rc == 0 && narrow.n > 0) {
 		c->by_port[t][dir] = calloc(65536, sizeof(uint16_t));
 		rc = c->by_port[t][dir] == NULL
 			     ? -ENOMEM
-			     : narrow_groups(s, c, &narrow, t, dir, c->by_port[t][dir], sums);
+			     : narrow_groups(s, c, &narrow, t, dir, c->by_port[t][dir], sums,
+					     &literals);
 	}
+	free(literals.at);
 	free(sums);
 	free(wide.at);
 	free(narrow.at);

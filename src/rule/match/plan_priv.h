@@ -44,6 +44,19 @@ struct plan {
 	struct plan_list *lists;
 };
 
+enum quick_asks { QUICK_PORTS = 1, QUICK_FLAGS = 2, QUICK_ITYPE = 4, QUICK_SIZE = 8 };
+struct quick { /* what the rule asks of a packet at the least; port_lo: source, destination */
+	uint64_t mask, value;                 /* n_bytes bytes at `at` of the payload */
+	const struct rule_test *flags, *size; /* of the stream */
+	uint32_t at, len_lo, len_hi;
+	uint16_t port_lo[2], port_hi[2];
+	uint8_t n_bytes, asks, itype;
+};
+/* The only place where the content may stand. */
+bool quick_fixed(const struct match_content *c, uint32_t *ret);
+bool quick_same(const struct quick *a, const struct quick *b);
+void quick_of(const struct rule *r, struct quick *q);
+
 /* ---- prefilter: many literals at once -------------------------------------------------------------- */
 
 #define LITERAL_MAX 64u /* bytes of a fast pattern that are looked for */
@@ -68,7 +81,7 @@ struct compiled;
 /* Adds the literals as one prefilter (sorting l); 0 and *ret NULL if n is 0. */
 MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct mpm **ret);
 /* Compiles, or takes from the cache in dir (NULL: none), all databases. */
-MUST_USE int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats *stats);
+MUST_USE int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats);
 void mpm_free(struct mpm *m);
 
 /* ---- groups -------------------------------------------------------------------------------------- */
@@ -77,9 +90,40 @@ struct rule_refs {
 	uint32_t *at, n, cap;
 };
 MUST_USE int refs_add(struct rule_refs *r, uint32_t rule);
-struct group { /* rules that a packet of some port meets */
-	struct mpm *packet, *stream;
+/* Rules that want certain bytes at one place of the payload, by a hash of the first two of them. */
+struct fixed_class {
+	uint32_t at;
+	uint32_t first[257]; /* rules.at[first[h]] .. rules.at[first[h + 1]] */
+	struct rule_refs rules;
+};
+#define SHORT_LITERAL 3u /* bytes that are found everywhere */
+#define FIXED_MAX 24u
+#define FIXED_AT 256u /* places are before this */
+struct fixed {
+	struct fixed_class *classes;
+	uint32_t n;
+};
+/* Adds the rule to those found by what stands at a fixed place, if that is the better way. */
+MUST_USE int fixed_add(struct compiled *c, const struct rule *r, const struct literal *l,
+		       struct fixed *f, bool *ret);
+MUST_USE int fixed_finish(struct compiled *c, struct fixed *f);
+#define GATE_LENGTHS 2048u
+struct gate { /* a payload of such a length, or such a stream; one rule for each different size */
+	uint64_t lengths[GATE_LENGTHS / 64];
+	struct rule_refs sized;
+};
+static inline uint8_t fixed_hash(const uint8_t d[2])
+{
+	return (uint8_t)(d[0] * 31u + d[1]);
+}
+struct group {                               /* rules that a packet of some port meets */
+	struct mpm *packet, *stream, *gated; /* gated: of packets that pass `gate` */
+	struct gate gate;
 	struct rule_refs header, always_packet, always_stream;
+	struct fixed fixed_packet, fixed_stream;
+	struct rule_refs
+		few;  /* of `packet`: one rule for each different thing that is asked, if few */
+	bool joined;  /* `stream` has what the group for any port looks for as well */
 	bool streams; /* there is a rule for the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
@@ -111,6 +155,7 @@ struct compiled {
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
 	bool payload_in_tx;
+	struct quick *quick; /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;
 };

@@ -6,21 +6,28 @@
  * contents, ends) wait until the window is settled: the other side speaks, the window slides, the
  * stream ends.
  *
- * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
- * one that fails again and again is tried anew only when the window has grown by an eighth, however
- * often the sides take turns.
+ * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes.
+ * Each try costs the bytes it looks at, out of a credit that grows with the stream; who sends one byte a
+ * time can't have the whole window looked at for each. When the credit is used up the candidate waits,
+ * at the latest until the window slides or the stream ends: what is found then is late, not lost.
  */
 #include "rule/match/eval_priv.h"
 
 #include <string.h>
 
-#define WINDOW_MAX 65536u
-#define WINDOW_KEEP 32768u
-#define EVALS_FREE 8u
+/* A match spans so much of a stream at most (as in Snort, whose max_pdu it is); so much is held. Windows lie at
+ * fixed places, half over the one before, so that nothing depends on how data are cut: what spans no more
+ * than half is always found. */
+#define WINDOW 16384u
+#define WINDOW_KEEP 8192u
+#define CREDIT_FIRST (16u * WINDOW)
+#define CREDIT_MAX (64u * WINDOW)
+#define CREDIT_BYTE 64u /* for each new byte */
 
 struct window {
 	const uint8_t *data;
 	uint64_t from, end, fresh; /* absolute; fresh: first byte not seen before */
+	bool last;                 /* it slides after this, or the stream ends */
 };
 
 static uint32_t overlap(const struct mpm *m)
@@ -34,6 +41,18 @@ static void scan(struct rule_engine *e, const struct mpm *m, const struct window
 		return;
 	uint64_t back = overlap(m), from = w->fresh - w->from > back ? w->fresh - back : w->from;
 	mpm_scan(e, m, w->data + (from - w->from), (uint32_t)(w->end - from));
+}
+
+/* What stands where the message begins. */
+static void scan_beginning(struct rule_engine *e, const struct fixed *f, const struct window *w,
+			   uint64_t message)
+{
+	if (f->n == 0 || message < w->from || w->fresh - message > FIXED_AT + 2)
+		return;
+	uint64_t from = w->fresh > message ? w->fresh - message : 0;
+	if (w->end > message)
+		cand_fixed(e, f, w->data + (message - w->from), (uint32_t)from,
+			   (uint32_t)(w->end - message));
 }
 
 static const struct match_content *fast_of(const struct rule *r)
@@ -67,18 +86,27 @@ static const struct match_content *missing(const struct rule *r, const struct wi
 	return NULL;
 }
 
-/* WAIT: no match yet. NO: never with this flow. */
+/* Does what stands at a fixed place of the message fit, as far as it is there? */
+static bool beginning_fits(const struct quick *q, const struct window *w, uint64_t message)
+{
+	if (q->n_bytes == 0)
+		return true;
+	if (message < w->from)
+		return message + q->at >= w->from;
+	return message + q->at + q->n_bytes > w->end ||
+	       quick_bytes(q, w->data + (message - w->from), (uint32_t)(w->end - message));
+}
+
+/* WAIT: no match yet. */
 static enum answer check(struct rule_engine *e, struct view *v, const struct rule *r,
 			 const struct window *w, uint64_t from)
 {
 	uint64_t anchor = 0; /* what offsets count from: the last message's beginning */
 	if (((const struct plan *)r->plan)->starts) {
-		anchor = v->fr->side[v->dir].settled;
+		anchor = v->fr->side[v->dir].message;
 		from = from > anchor ? from : anchor;
 	}
-	enum answer a = eval_header(e, r, v);
-	if (a != YES)
-		return a;
+	enum answer a = WAIT;
 	if (from < w->from)
 		from = w->from;
 	if (from >= w->end)
@@ -87,7 +115,6 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	struct bytes b = {.data = w->data + (from - w->from),
 			  .len = (uint32_t)(w->end - from),
 			  .origin = from - anchor};
-	a = WAIT;
 	if (eval_tests(e, r, v) == YES && eval_payload(e, r, v, &b)) {
 		engine_match(e, v, r);
 		a = YES;
@@ -96,20 +123,24 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	return a;
 }
 
+static uint64_t cost_of(const struct stream_cand *c, const struct window *w)
+{
+	return w->end - (c->from > w->from ? c->from : w->from);
+}
+
 /* Is it this candidate's turn? */
-static bool due(const struct stream_cand *c, const struct rule *r, const struct window *w,
-		bool settle)
+static bool due(struct stream_cand *c, const struct rule *r, const struct window *w, bool settle)
 {
 	if (((const struct plan *)r->plan)->whole)
 		return settle;
-	if (w->fresh >= w->end && !settle)
-		return false;
-	if (c->gate != NULL) {
-		uint64_t back = c->gate->len - 1;
+	if (w->fresh < w->end) {
+		uint64_t credit = c->credit + (w->end - w->fresh) * CREDIT_BYTE;
+		c->credit = credit < CREDIT_MAX ? (uint32_t)credit : CREDIT_MAX;
+		uint64_t back = c->gate != NULL ? c->gate->len - 1 : 0;
 		uint64_t from = w->fresh > back ? w->fresh - back : 0;
-		return there(w, from > c->from ? from : c->from, c->gate);
+		c->pending |= c->gate == NULL || there(w, from > c->from ? from : c->from, c->gate);
 	}
-	return (settle && c->evals < EVALS_FREE) || c->next <= w->end;
+	return c->pending && (w->last || cost_of(c, w) <= c->credit);
 }
 
 /* false: it is no candidate any more. */
@@ -120,27 +151,22 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 	bool whole = ((const struct plan *)r->plan)->whole;
 	if (!due(c, r, w, settle))
 		return true;
-	uint64_t from = c->from;
+	enum answer a = eval_header(e, r, v);
+	if (a != YES)
+		return a != NO; /* the protocol, say, is not known yet */
+	uint64_t from = c->from, cost = cost_of(c, w);
 	if (whole && s->settled > from)
 		from = s->settled; /* settled before */
-	switch (check(e, v, r, w, from)) {
-	case NO:
-		return false;
-	case YES:
+	c->credit -= cost < c->credit ? (uint32_t)cost : c->credit;
+	c->pending = false;
+	if (check(e, v, r, w, from) == YES) {
 		c->from = w->end;
 		c->gate = NULL;
-		c->evals = 0;
 		return true;
-	case WAIT:
-		break;
 	}
 	if (whole)
 		return c->from > w->from;
 	c->gate = missing(r, w, c->from);
-	if (c->evals < EVALS_FREE)
-		c->evals++;
-	else
-		c->next = w->end + (w->end - w->from) / 8;
 	return true;
 }
 
@@ -165,22 +191,6 @@ uint64_t side_end_of(const struct stream_side *side, const struct pkt *p)
 	return end | (side->base & ~(uint64_t)UINT32_MAX);
 }
 
-void side_matched(struct rule_engine *e, const struct view *v, const struct rule *r)
-{
-	const struct stream_side *side = &v->flow->side[v->dir];
-	struct side_rules *s = &v->fr->side[v->dir];
-	uint64_t upto = side_end_of(side, v->p);
-	if (s->settled == 0)
-		return; /* a first message counts twice, as Suricata counts it */
-	for (uint16_t i = 0; i < s->n; i++)
-		if (s->cands[i].rule == r->index) {
-			s->cands[i].from = upto;
-			return;
-		}
-	if (room(e, s))
-		s->cands[s->n++] = (struct stream_cand){.rule = r->index, .from = upto};
-}
-
 static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 		    const struct window *w, bool settle)
 {
@@ -188,8 +198,12 @@ static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 	e->stats.candidates += e->n_cands;
 	for (uint32_t i = 0; i < e->n_cands; i++) {
 		uint32_t at = e->cands[i].mask; /* place + 1 among those kept; 0: new */
+		const struct quick *q = &e->c->quick[e->cands[i].rule];
 		if (at == 0) {
-			struct stream_cand fresh = {.rule = e->cands[i].rule};
+			if (!quick_ports(q, v) || !beginning_fits(q, w, s->message))
+				continue;
+			struct stream_cand fresh = {
+				.rule = e->cands[i].rule, .credit = CREDIT_FIRST, .pending = true};
 			if (!room(e, s)) {
 				e->stats.candidates_lost++;
 				fresh.from = w->fresh;
@@ -221,48 +235,89 @@ static void compact(struct rule_engine *e, struct side_rules *s, const struct wi
 	s->n = n;
 }
 
+/* Up to the window's end. */
+static void inspect_window(struct rule_engine *e, struct view *v, const struct group *const g[2],
+			   unsigned n, struct window *w, bool settle)
+{
+	struct side_rules *s = &v->fr->side[v->dir];
+	w->fresh = s->scanned > w->from ? s->scanned : w->from;
+	if (w->fresh < w->end || (s->n > 0 && settle)) {
+		cand_begin(e);
+		for (uint16_t i = 0; i < s->n; i++)
+			cand_add(e, s->cands[i].rule, i + 1u);
+		for (unsigned i = 0; i < n; i++) {
+			if (i + 1 == n || !g[1]->joined)
+				scan(e, g[i]->stream, w);
+			scan_beginning(e, &g[i]->fixed_stream, w, s->message);
+			if (w->fresh < w->end)
+				cand_refs(e, &g[i]->always_stream);
+		}
+		if (e->n_cands > 0)
+			try_all(e, v, s, w, settle);
+	}
+	s->scanned = w->end > s->scanned ? w->end : s->scanned;
+	if (settle)
+		s->settled = w->end;
+}
+
+/* Those that count from where a message begins begin anew with the next. */
+static void forget_message(struct rule_engine *e, struct side_rules *s)
+{
+	uint16_t n = 0;
+	for (uint16_t i = 0; i < s->n; i++)
+		if (!((const struct plan *)rule_at(e, s->cands[i].rule)->plan)->starts)
+			s->cands[n++] = s->cands[i];
+	s->n = n;
+}
+
+/* In a TLS conversation no match reaches over a turn: what one side sends until the other speaks is one
+ * flight of records, ciphertext of which has nothing to do with the flight before. (Contiguous bytes could not
+ * span records anyway: a record's header stands between.) */
+static bool flight_ends(const struct view *v)
+{
+	const struct app *a = v->app;
+	return a != NULL && a->proto == APP_TLS && !a->failed;
+}
+
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
-		  bool settle)
+		  bool turn, bool settle)
 {
 	struct stream_side *side = &v->flow->side[v->dir];
 	struct side_rules *s = &v->fr->side[v->dir];
 	uint64_t end = side->base + side->len;
 	bool any = g[0]->streams || (n > 1 && g[1]->streams) || e->c->payload_in_tx;
-	bool quiet = s->scanned >= end && (s->n == 0 || !settle);
-	if (!any || side->no_raw || quiet) {
-		if (!any || side->no_raw)
-			side->raw_done = end;
+	if (!any || side->no_raw) {
+		side->raw_done = end;
 		return;
 	}
-	struct window w = {.from = side->raw_done > side->base ? side->raw_done : side->base,
-			   .end = end};
-	if (w.from > w.end)
-		w.from = w.end;
-	w.data = side->data != NULL ? side->data + (w.from - side->base) : NULL;
-	w.fresh = s->scanned > w.from ? s->scanned : w.from;
-	bool slide = w.end - w.from > WINDOW_MAX;
-	settle = settle || slide;
+	static const uint8_t nothing[1];
 	v->where = WHERE_STREAM;
-	cand_begin(e);
-	for (uint16_t i = 0; i < s->n; i++)
-		cand_add(e, s->cands[i].rule, i + 1u);
-	for (unsigned i = 0; i < n; i++) {
-		scan(e, g[i]->stream, &w);
-		if (w.fresh < w.end)
-			cand_refs(e, &g[i]->always_stream);
+	struct window w = {.from = side->raw_done > side->base ? side->raw_done : side->base};
+	if (w.from > end)
+		w.from = end;
+	for (;;) {
+		bool full = end - w.from > WINDOW;
+		w.last = full || v->final;
+		w.end = full ? w.from + WINDOW : end;
+		w.data = w.from < end ? side->data + (w.from - side->base) : nothing;
+		inspect_window(e, v, g, n, &w, full || settle);
+		if (!full)
+			break;
+		w.from += WINDOW - WINDOW_KEEP;
+		w.data += WINDOW - WINDOW_KEEP;
+		compact(e, s, &w, true);
 	}
-	s->scanned = end;
-	if (e->n_cands > 0)
-		try_all(e, v, s, &w, settle);
-	if (settle)
-		s->settled = end;
-	if (slide) {
-		side->raw_done = end - WINDOW_KEEP;
-		w.data += side->raw_done - w.from;
-		w.from = side->raw_done;
-	}
+	side->raw_done = w.from;
 	if (s->n > 0)
-		compact(e, s, &w, slide);
+		compact(e, s, &w, false);
+	if (turn && s->message != end) {
+		s->message = s->settled = end;
+		forget_message(e, s);
+		if (flight_ends(v)) {
+			side->raw_done = end;
+			s->n = 0;
+		}
+	}
 	if (v->final) {
 		side->raw_done = end;
 		s->n = 0;
