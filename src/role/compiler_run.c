@@ -131,6 +131,7 @@ static int start(const struct compiler_job *j, const int fds[3], pid_t *ret_pid,
 			  .cgroup = -1,
 			  .die_with_parent = true,
 			  .no_dump = true,
+			  .max_files = 16,
 			  .fds = {null, null, null, fds[0], fds[1], fds[2]},
 			  .n_fds = 6};
 #ifdef SKEP_SANITIZE

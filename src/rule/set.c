@@ -292,8 +292,6 @@ int rule_set_finish(struct rule_set *s)
 	s->reading = NULL;
 	s->stats.rules = s->n;
 	s->stats.memory_bytes = s->pool->bytes + s->cap * sizeof(struct rule *);
-	if (s->conf.parse_only)
-		return 0;
 	int64_t start = clock_boot_ns();
 	r = rule_compile(s);
 	s->stats.compile_ns += clock_boot_ns() - start;

@@ -12,10 +12,10 @@ static int here(struct reading *r)
 	return r->list >= 0 ? r->list : read_list(r, BUF_PAYLOAD);
 }
 
-/* Behind a content that a modifier has moved to a buffer, what is relative to it is there too. */
-static int here_behind(struct reading *r)
+/* A relative match follows what it is relative to, into whatever buffer a modifier moved that. */
+static int behind(struct reading *r, bool relative)
 {
-	return r->list < 0 && r->n_m > 0 ? r->m[r->n_m - 1].list : here(r);
+	return relative && !r->sticky && r->n_m > 0 ? r->m[r->n_m - 1].list : here(r);
 }
 
 static int define_var(struct reading *r, struct slice name, uint8_t *ret)
@@ -162,7 +162,7 @@ static int modifiers(struct reading *r, struct match_byte *b, struct slice v, un
 
 static int add_byte(struct reading *r, const struct match_byte *b, enum match_kind kind)
 {
-	int list = b->relative ? here_behind(r) : here(r);
+	int list = behind(r, b->relative);
 	if (b->dce && list >= 0 && r->lists[list].buffer != BUF_DCE_STUB_DATA &&
 	    r->lists[list].buffer != BUF_PAYLOAD)
 		return read_fail(r, r->at, "%s: dce only in dce_stub_data", r->kw->name);
@@ -323,9 +323,7 @@ int kw_isdataat(struct reading *r, const struct keyword *k, struct slice v)
 				      "isdataat: '%.*s' is neither relative nor rawbytes",
 				      (int)(one.len < 40 ? one.len : 40), one.at);
 	}
-	struct match *m =
-		e < 0 ? NULL
-		      : read_match_add(r, d.relative ? here_behind(r) : here(r), MATCH_ISDATAAT);
+	struct match *m = e < 0 ? NULL : read_match_add(r, behind(r, d.relative), MATCH_ISDATAAT);
 	if (m == NULL)
 		return SKEP_EFORMAT;
 	m->u.isdataat = d;
@@ -353,7 +351,7 @@ int kw_base64_decode(struct reading *r, const struct keyword *k, struct slice v)
 				(int)(one.len < 40 ? one.len : 40), one.at);
 		}
 	}
-	struct match *m = read_match_add(r, here_behind(r), MATCH_BASE64_DECODE);
+	struct match *m = read_match_add(r, behind(r, b.relative), MATCH_BASE64_DECODE);
 	if (m == NULL)
 		return SKEP_EFORMAT;
 	m->u.base64 = b;

@@ -264,6 +264,7 @@ int kw_tag(struct reading *r, const struct keyword *k, struct slice v)
 		if (e < 0)
 			return e;
 	}
+	read_warn(r, r->at, "tag: packets that follow the alert are not recorded");
 	if (r->rule->tag_count + r->rule->tag_seconds + r->rule->tag_bytes == 0)
 		r->rule->tag_count = 256;
 	return 0;

@@ -311,6 +311,12 @@ static uint8_t test_dirs(const struct rule_test *t)
 	return DIR_TS | DIR_TC;
 }
 
+static uint8_t dirs_of(const struct rule_list *l)
+{
+	uint8_t f = app_buffer_row(l->buffer)->flags & (BUFFER_TS | BUFFER_TC);
+	return l->dirs != 0 ? f & l->dirs : f;
+}
+
 /* Directions in which the transaction is looked at, and that of each list. */
 static void plan_tx_dirs(struct rule *r, struct plan *p)
 {
@@ -318,7 +324,7 @@ static void plan_tx_dirs(struct rule *r, struct plan *p)
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		if (class_of(&r->lists[i]) != LIST_TX)
 			continue;
-		uint8_t f = app_buffer_row(r->lists[i].buffer)->flags & (BUFFER_TS | BUFFER_TC);
+		uint8_t f = dirs_of(&r->lists[i]);
 		all &= f;
 	}
 	for (uint32_t i = 0; i < r->n_tests; i++) {
@@ -334,7 +340,7 @@ static void plan_tx_dirs(struct rule *r, struct plan *p)
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		if (class_of(&r->lists[i]) != LIST_TX)
 			continue;
-		uint8_t f = app_buffer_row(r->lists[i].buffer)->flags & (BUFFER_TS | BUFFER_TC);
+		uint8_t f = dirs_of(&r->lists[i]);
 		p->lists[i].dir = f == BUFFER_TS ? TO_SERVER : TO_CLIENT;
 	}
 }
@@ -485,7 +491,7 @@ static bool number_transforms(struct compiled *c, const struct rule_list *l, uin
 }
 
 /* false: the rule can't be matched. */
-static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p)
+static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p, bool jit)
 {
 	for (uint32_t i = 0; i < r->n_lists; i++) {
 		struct plan_list *pl = &p->lists[i];
@@ -493,14 +499,14 @@ static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p)
 		pl->whole = needs_whole(&r->lists[i]);
 		pl->child = class_of(&r->lists[i]) == LIST_CHILD;
 		p->whole |= pl->whole;
-		if (!compile_list(&r->lists[i], !c->no_jit) ||
+		if (!compile_list(&r->lists[i], jit) ||
 		    !number_transforms(c, &r->lists[i], &pl->xform_id))
 			return false;
 	}
 	return r->n_lists <= PLAN_LISTS;
 }
 
-static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
+static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool, bool jit)
 {
 	struct plan *p = rule_pool_alloc(pool, sizeof(*p));
 	if (p == NULL)
@@ -516,7 +522,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool)
 	p->payload_len = least_payload(r);
 	p->starts = wants_start(r) || anchored(r);
 	r->need = 0;
-	if (!plan_lists(c, r, p))
+	if (!plan_lists(c, r, p, jit))
 		return SKEP_EUNSUPPORTED;
 	r->need = need_of(r, p, flow);
 	if ((r->need & NEED_TX) != 0) {
@@ -693,13 +699,12 @@ int rule_compile(struct rule_set *s)
 		return -ENOMEM;
 	s->compiled = c;
 	c->pool = s->pool;
-	c->no_jit = s->conf.no_jit;
 	c->quick = calloc(s->n + 1, sizeof(*c->quick));
-	int rc = c->quick == NULL ? -ENOMEM : order_rules(s);
+	int rc = c->quick == NULL ? -ENOMEM : s->conf.parse_only ? 0 : order_rules(s);
 	c->bytes += (s->n + 1) * sizeof(*c->quick);
 	for (uint32_t i = 0; rc == 0 && i < s->n; i++) {
 		struct rule *r = s->rules[i];
-		rc = plan(c, r, s->pool);
+		rc = plan(c, r, s->pool, !s->conf.parse_only && !s->conf.no_jit);
 		if (rc == SKEP_EUNSUPPORTED) {
 			r->need = 0;
 			s->stats.failed++;
@@ -714,9 +719,9 @@ int rule_compile(struct rule_set *s)
 		else
 			s->stats.without_prefilter++;
 	}
-	if (rc == 0)
+	if (rc == 0 && !s->conf.parse_only)
 		rc = group_build(s, c);
-	if (rc == 0)
+	if (rc == 0 && !s->conf.parse_only)
 		rc = prefilter_finish(c, s->conf.snapshot, &s->stats);
 	s->stats.groups = c->n_groups;
 	s->stats.memory_bytes += c->bytes;

@@ -124,13 +124,15 @@ static int make(struct rule_engine *e)
 		if (hs_alloc_scratch(e->c->databases[i].hs, &e->scratch) != HS_SUCCESS)
 			return -ENOMEM;
 	int rc = make_pcre(e);
+	if (rc == 0)
+		rc = inflate_create(e->slab, &e->inflate);
 	return rc < 0 ? rc : state_create(e->set, &e->state);
 }
 
 int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
 		       struct slab *slab, struct rule_engine **ret)
 {
-	if (set->compiled == NULL)
+	if (set->compiled == NULL || set->conf.parse_only)
 		return -EINVAL;
 	struct rule_engine *e = calloc(1, sizeof(*e));
 	if (e == NULL)
@@ -165,6 +167,7 @@ void rule_engine_free(struct rule_engine **e)
 	pcre2_match_context_free(x->pcre_mc);
 	pcre2_jit_stack_free(x->pcre_js);
 	pcre2_general_context_free(x->pcre_gc);
+	inflate_free(&x->inflate);
 	state_free(&x->state);
 	free(x);
 	*e = NULL;

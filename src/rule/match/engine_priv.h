@@ -48,6 +48,9 @@ struct xform_slot {
 	const uint8_t *data;
 };
 
+struct inflate_state; /* transform.c: what gunzip and zlib_deflate need */
+MUST_USE int inflate_create(struct slab *slab, struct inflate_state **ret);
+void inflate_free(struct inflate_state **s);
 struct tx_work;
 struct tx_work *tx_work_create(void);
 struct state; /* thresholds, host bits: state.c */
@@ -75,6 +78,7 @@ struct rule_engine {
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
+	struct inflate_state *inflate;
 	uint32_t base64_len;
 	uint32_t budget;
 	int64_t now_ns;

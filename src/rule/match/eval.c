@@ -113,9 +113,10 @@ static bool is_relative(const struct match *m)
 	case MATCH_BER_DATA:
 	case MATCH_BER_SKIP:
 		return true;
+	case MATCH_ASN1:
+		return (m->u.asn1.flags & ASN1_RELATIVE) != 0;
 	case MATCH_BSIZE:
 	case MATCH_ABSENT:
-	case MATCH_ASN1:
 	case MATCH_ENTROPY:
 		break;
 	}
@@ -322,7 +323,7 @@ static enum step step(struct eval *x, uint32_t i, int64_t last)
 		ok = eval_entropy(x, m);
 		break;
 	case MATCH_ASN1:
-		ok = false;
+		ok = eval_asn1(x, m, last);
 		break;
 	}
 	if (!ok || !spend(x, 0))

@@ -43,6 +43,7 @@ bool eval_byte(struct eval *x, const struct match *m, int64_t *cursor);
 int base64_digit(uint8_t c); /* -1: none */
 bool eval_bsize(const struct eval *x, const struct match_bsize *b);
 bool eval_base64(struct eval *x, const struct match_base64 *b, int64_t cursor);
+bool eval_asn1(const struct eval *x, const struct match *m, int64_t cursor);
 bool eval_ber(struct eval *x, const struct match *m, int64_t *cursor);
 bool eval_entropy(const struct eval *x, const struct match *m);
 /* Header, direction, protocol of a rule. */

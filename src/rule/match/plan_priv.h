@@ -154,7 +154,7 @@ struct compiled {
 	struct rule_refs flow_once, app_once, decode, stream_events, flow_events;
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
-	bool payload_in_tx, no_jit;
+	bool payload_in_tx;
 	struct quick *quick; /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;

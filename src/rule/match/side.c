@@ -290,6 +290,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 		side->raw_done = end;
 		return;
 	}
+	static const uint8_t nothing[1];
 	v->where = WHERE_STREAM;
 	struct window w = {.from = side->raw_done > side->base ? side->raw_done : side->base};
 	if (w.from > end)
@@ -298,7 +299,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 		bool full = end - w.from > WINDOW;
 		w.last = full || v->final;
 		w.end = full ? w.from + WINDOW : end;
-		w.data = side->data != NULL ? side->data + (w.from - side->base) : NULL;
+		w.data = w.from < end ? side->data + (w.from - side->base) : nothing;
 		inspect_window(e, v, g, n, &w, full || settle);
 		if (!full)
 			break;

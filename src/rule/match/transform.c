@@ -3,8 +3,13 @@
  * buffer that does not fit is cut, and the results of one rule_packet are kept until its end. */
 #include "rule/match/eval_priv.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+
+#define UNPACK_DEFAULT 1024u /* bytes, as in Suricata, if the rule says nothing */
 
 struct out {
 	uint8_t *d;
@@ -165,6 +170,72 @@ static void subslice(struct out *o, const struct rule_transform *t, const uint8_
 	put(o, d + from, (uint32_t)n);
 }
 
+/* ---- packed data ---------------------------------------------------------------------------------------- */
+
+struct inflate_state {
+	z_stream z;
+};
+
+static voidpf z_take(voidpf slab, uInt n, uInt size)
+{
+	return size != 0 && n > SIZE_MAX / size ? NULL : slab_alloc(slab, (size_t)n * size);
+}
+
+static void z_give(voidpf slab, voidpf p)
+{
+	slab_free(slab, p);
+}
+
+int inflate_create(struct slab *slab, struct inflate_state **ret)
+{
+	struct inflate_state *s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	s->z.zalloc = z_take;
+	s->z.zfree = z_give;
+	s->z.opaque = slab;
+	if (inflateInit2(&s->z, MAX_WBITS) != Z_OK) {
+		free(s);
+		return -ENOMEM;
+	}
+	/* The library takes its window with the first byte that it unpacks: now, not on the way. */
+	static const uint8_t one_byte[] = {0x78, 1, 0, 1, 0, 0xfe, 0xff, 'a'};
+	uint8_t byte;
+	s->z.next_in = (z_const Bytef *)(uintptr_t)one_byte;
+	s->z.avail_in = sizeof(one_byte);
+	s->z.next_out = &byte;
+	s->z.avail_out = 1;
+	(void)inflate(&s->z, Z_SYNC_FLUSH);
+	*ret = s;
+	return 0;
+}
+
+void inflate_free(struct inflate_state **s)
+{
+	if (*s != NULL)
+		(void)inflateEnd(&(*s)->z);
+	free(*s);
+	*s = NULL;
+}
+
+/* What was unpacked up to an error or the limit counts. */
+static bool unpack(struct inflate_state *s, struct out *o, const struct rule_transform *t,
+		   const uint8_t *d, uint32_t len)
+{
+	uint32_t most = t->a > 0 ? (uint32_t)t->a : UNPACK_DEFAULT;
+	bool gzip = t->kind == TRANSFORM_GUNZIP;
+	if (inflateReset2(&s->z, gzip ? MAX_WBITS + 16 : MAX_WBITS) != Z_OK)
+		return false;
+	s->z.next_in = (z_const Bytef *)(uintptr_t)d;
+	s->z.avail_in = len;
+	s->z.next_out = o->d + o->n;
+	s->z.avail_out = most < o->max - o->n ? most : o->max - o->n;
+	uint32_t room = s->z.avail_out;
+	(void)inflate(&s->z, Z_SYNC_FLUSH);
+	o->n += room - s->z.avail_out;
+	return s->z.avail_out != room;
+}
+
 static bool one(struct rule_engine *e, struct out *o, const struct rule_transform *t,
 		const uint8_t *d, uint32_t len)
 {
@@ -209,9 +280,10 @@ static bool one(struct rule_engine *e, struct out *o, const struct rule_transfor
 	case TRANSFORM_SUBSLICE:
 		subslice(o, t, d, len);
 		return true;
-	case TRANSFORM_LUA_UNSUPPORTED:
 	case TRANSFORM_GUNZIP:
 	case TRANSFORM_ZLIB_DEFLATE:
+		return unpack(e->inflate, o, t, d, len);
+	case TRANSFORM_LUA_UNSUPPORTED: /* the reader refuses it */
 		break;
 	}
 	return false;
