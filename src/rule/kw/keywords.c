@@ -523,7 +523,10 @@ const char *keyword_near(const char *name)
 	if (len / 2 + 1 < least)
 		least = (unsigned)(len / 2 + 1);
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		unsigned d = table[i].read != NULL ? text_distance(name, table[i].name) : 99;
+		size_t n = strlen(table[i].name);
+		if (table[i].read == NULL || (n > len ? n - len : len - n) >= least)
+			continue; /* too long or too short to be nearer */
+		unsigned d = text_distance(name, table[i].name);
 		if (d < least) {
 			least = d;
 			best = table[i].name;
