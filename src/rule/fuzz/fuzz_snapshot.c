@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char rules[] = "alert udp any any -> any any (content:\"needle\"; sid:1;)\n";
@@ -112,7 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char dir[] = "/tmp/fuzz_snapshot.XXXXXX", path[512];
 	if (size < 3)
 		return 0;
-	if (dir[sizeof(dir) - 2] == 'X' && mkdtemp(dir) == NULL)
+	/* The same name again, so that nothing stays behind; mkdtemp only chooses it. */
+	if (path[0] == '\0' ? mkdtemp(dir) == NULL : mkdir(dir, 0700) < 0)
 		abort();
 	const struct bed *b = ready(dir, path, sizeof(path));
 	spoil(b, path, data, size);
@@ -120,5 +122,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must_match(b, set);
 	rule_set_free(&set);
 	(void)unlink(path);
+	(void)rmdir(dir);
 	return 0;
 }
