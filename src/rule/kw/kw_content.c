@@ -358,6 +358,7 @@ int kw_replace(struct reading *r, const struct keyword *k, struct slice v)
 		return read_fail(r, v.at,
 				 "replace has %u bytes, its content %u: they must be equal", len,
 				 c->len);
+	read_warn(r, r->at, "replace: the alert is told, the bytes stay as they are");
 	c->replace = (uint8_t *)rule_pool_text(r->set->pool, (const char *)r->bytes, len);
 	c->replace_len = len;
 	c->has_replace = true;
