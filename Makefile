@@ -60,15 +60,10 @@ build-all:
 	$(call compile,$(BUILD))
 	$(call setup,$(ASAN),-Db_sanitize=address$(comma)undefined)
 	$(call compile,$(ASAN))
-<<<<<<< HEAD
-	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang build-fuzz; \
-	else echo "clang-14 is missing: the second compiler and fuzzing are skipped"; fi
-=======
 	$(call setup,$(BENCH),--buildtype=release)
 	$(call compile,$(BENCH))
-	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang; \
-	else echo "clang-14 is missing: the second compiler is skipped"; fi
->>>>>>> main
+	@if command -v clang-14 >/dev/null; then $(MAKE) --no-print-directory build-clang build-fuzz; \
+	else echo "clang-14 is missing: the second compiler and fuzzing are skipped"; fi
 
 .PHONY: build-clang build-fuzz
 build-clang:

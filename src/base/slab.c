@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct unit) * GROUP_UNITS == UNIT, "the table fills one u
 
 struct slab {
 	uint8_t *mem;                  /* aligned to GROUP */
-	size_t mapped, touched;        /* touched: up to here blocks may be */
+	size_t mapped, touched;        /* touched: so far blocks have ever been */
 	struct unit *runs[ORDERS];     /* free runs, by first unit */
 	struct unit *partial[CLASSES]; /* units with room */
 	uint32_t class_size[CLASSES];
@@ -53,18 +53,26 @@ static void poison(void *p, size_t n)
 {
 	__asan_poison_memory_region(p, n);
 }
-static void unpoison(void *p, size_t n)
+static void unpoison(const void *p, size_t n)
 {
 	__asan_unpoison_memory_region(p, n);
+}
+static void touch(const void *p)
+{
+	(void)*(const volatile uint8_t *)p;
 }
 #else
 static void poison(void *p, size_t n)
 {
 	(void)p, (void)n;
 }
-static void unpoison(void *p, size_t n)
+static void unpoison(const void *p, size_t n)
 {
 	(void)p, (void)n;
+}
+static void touch(const void *p)
+{
+	(void)p;
 }
 #endif
 
@@ -182,13 +190,18 @@ static void give_back_empty(struct slab *s)
 static struct unit *run_need(struct slab *s, uint32_t order)
 {
 	struct unit *u = run_take(s, order);
+	size_t end;
 
-	if (u)
-		return u;
-	give_back_empty(s);
-	u = run_take(s, order);
-	if (!u)
+	if (!u) {
+		give_back_empty(s);
+		u = run_take(s, order);
+	}
+	if (!u) {
 		s->stats.refused++;
+		return NULL;
+	}
+	end = (size_t)(unit_mem(u) - s->mem) + (UNIT << order);
+	s->touched = end > s->touched ? end : s->touched;
 	return u;
 }
 
@@ -199,8 +212,9 @@ static void count_used(struct slab *s, size_t n)
 		s->stats.peak = s->stats.used;
 }
 
-static void *small_alloc(struct slab *s, uint32_t c)
+static void *small_alloc(struct slab *s, size_t size)
 {
+	uint32_t c = size_class(size);
 	struct unit *u = s->partial[c];
 	size_t n = s->class_size[c];
 	void *p;
@@ -213,16 +227,18 @@ static void *small_alloc(struct slab *s, uint32_t c)
 		u->class = (uint8_t)c;
 		u->used = u->fresh = 0;
 		u->free = NULL;
+		poison(unit_mem(u), UNIT);
 		list_push(&s->partial[c], u);
 	}
 	if (u->free) {
 		p = u->free;
-		unpoison(p, n);
+		unpoison(p, sizeof(u->free));
 		memcpy(&u->free, p, sizeof(u->free));
+		poison(p, sizeof(u->free));
 	} else {
 		p = unit_mem(u) + (size_t)u->fresh++ * n;
-		unpoison(p, n);
 	}
+	unpoison(p, size ? size : 1); /* what was asked for, not what there is */
 	u->used++;
 	if (!u->free && (u->fresh + 1u) * n > UNIT)
 		list_remove(&s->partial[c], u);
@@ -236,7 +252,7 @@ void *slab_alloc(struct slab *s, size_t size)
 	struct unit *u;
 
 	if (size <= SMALL_MAX)
-		return small_alloc(s, size_class(size));
+		return small_alloc(s, size);
 	if (size > SLAB_MAX) {
 		s->stats.refused++;
 		return NULL;
@@ -247,7 +263,8 @@ void *slab_alloc(struct slab *s, size_t size)
 	if (!u)
 		return NULL;
 	count_used(s, UNIT << order);
-	unpoison(unit_mem(u), UNIT << order);
+	unpoison(unit_mem(u), size);
+	poison(unit_mem(u) + size, (UNIT << order) - size);
 	return unit_mem(u);
 }
 
@@ -260,11 +277,20 @@ void *slab_zalloc(struct slab *s, size_t size)
 	return p;
 }
 
-size_t slab_size(const void *p)
+static size_t block_size(const void *p)
 {
 	const struct unit *u = unit_of(p);
 
 	return u->kind == UNIT_SMALL ? class_bytes(u->class) : UNIT << u->order;
+}
+
+/* Who asks means to use it all. */
+size_t slab_size(const void *p)
+{
+	size_t n = block_size(p);
+
+	unpoison(p, n);
+	return n;
 }
 
 void slab_free(struct slab *s, void *p)
@@ -275,6 +301,7 @@ void slab_free(struct slab *s, void *p)
 
 	if (!p)
 		return;
+	touch(p);
 	u = unit_of(p);
 	if (u->kind != UNIT_SMALL) {
 		s->stats.used -= UNIT << u->order;
@@ -284,6 +311,7 @@ void slab_free(struct slab *s, void *p)
 	}
 	n = s->class_size[u->class];
 	was_full = !u->free && (u->fresh + 1u) * n > UNIT;
+	unpoison(p, sizeof(u->free));
 	memcpy(p, &u->free, sizeof(u->free));
 	poison(p, n);
 	u->free = p;
@@ -304,12 +332,15 @@ void *slab_grow(struct slab *s, void *p, size_t size)
 
 	if (!p)
 		return slab_alloc(s, size);
-	old = slab_size(p);
-	if (size <= old)
+	old = block_size(p);
+	if (size <= old) {
+		unpoison(p, size);
 		return p;
+	}
 	q = slab_alloc(s, size);
 	if (!q)
 		return NULL;
+	unpoison(p, old);
 	memcpy(q, p, old);
 	slab_free(s, p);
 	return q;
@@ -360,7 +391,6 @@ int slab_create(size_t limit_bytes, struct slab **ret)
 	if (lead)
 		munmap(map, lead);
 	munmap(s->mem + s->mapped, GROUP - lead);
-	s->touched = groups > 1 ? s->mapped : (units + 1) << UNIT_SHIFT;
 	s->stats.reserved = (uint64_t)units << UNIT_SHIFT;
 	for (uint32_t c = 0; c < CLASSES; c++)
 		s->class_size[c] = class_bytes(c);

@@ -361,12 +361,13 @@ static int next_classic(struct capture_reader *r, struct capture_frame *ret)
 	return 0;
 }
 
-/* Simple packet blocks: of the section's first interface, without a time of their own. */
-static int simple_packet(const struct capture_reader *r, const struct block *b,
-			 struct capture_packet *ret)
+/* Simple packet blocks: of the section's first interface, without a time of their own. False: of no
+ * interface, or without a length; such a one is stepped over, the blocks behind it are whole. */
+static bool simple_packet(const struct capture_reader *r, const struct block *b,
+			  struct capture_packet *ret)
 {
 	if (b->len < 4 || r->section_first >= r->n_interfaces)
-		return SKEP_EFORMAT;
+		return false;
 	uint32_t wire = get32(r, b->body);
 	*ret = (struct capture_packet){
 		.interface = r->section_first,
@@ -375,7 +376,7 @@ static int simple_packet(const struct capture_reader *r, const struct block *b,
 		.len = wire < b->len - 4 ? wire : b->len - 4,
 		.orig_len = wire,
 	};
-	return 0;
+	return true;
 }
 
 int capture_next_any(struct capture_reader *r, struct capture_frame *ret)
@@ -390,8 +391,8 @@ int capture_next_any(struct capture_reader *r, struct capture_frame *ret)
 			err = add_interface(r, &b);
 		else if (b.type == BLOCK_PACKET)
 			err = packet_of(r, &b, &p);
-		else if (b.type == BLOCK_SIMPLE)
-			err = simple_packet(r, &b, &p);
+		else if (b.type == BLOCK_SIMPLE && !simple_packet(r, &b, &p))
+			continue;
 		if (err != 0)
 			return err;
 		if (b.type != BLOCK_PACKET && b.type != BLOCK_SIMPLE)

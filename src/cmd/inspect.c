@@ -22,6 +22,8 @@
 #define PROGRESS_NS (NS_PER_SEC / 4)
 #define LOOK_EVERY 4096u /* frames between looks at the clock */
 #define PROBLEMS_SHOWN 20
+#define MEMORY_LEAST (UINT64_C(8) << 20)
+#define MEMORY_MOST (UINT64_C(1) << 40)
 #define TOP_RULES 10u
 #define TOP_PROFILE 40u
 
@@ -35,7 +37,8 @@ enum {
 	OPT_HASHES,
 	OPT_ANOMALIES,
 	OPT_ALERTS_ONLY,
-	OPT_JSON
+	OPT_JSON,
+	OPT_MEMORY
 };
 
 static const char help[] =
@@ -59,6 +62,8 @@ static const char help[] =
 	"      --hashes           SHA-256 of files\n"
 	"      --anomalies        events for malformed packets and streams as well\n"
 	"      --alerts-only      no events but alerts\n"
+	"      --memory SIZE      for all conversations together, such as 64M or 2G (default "
+	"512M)\n"
 	"      --profile          print what each rule cost\n"
 	"      --no-cache         compile the rules anew\n"
 	"      --json             print the summary as JSON\n\n"
@@ -73,10 +78,11 @@ struct job {
 		alerts_only, json;
 
 	struct ruleset loaded;
-	struct rule_vars *vars;
+	struct ruleset_vars vars;
 	struct inspect *inspect;
 	struct eve *eve;
 	uint64_t *hits; /* alerts by rule */
+	size_t memory;  /* 0: the default */
 	char path[PATH_MAX];
 	int fd, signals;
 	bool progress, stopped;
@@ -102,20 +108,18 @@ static void unshow(struct job *j)
 static int load_rules(struct job *j)
 {
 	char cache[PATH_MAX];
-	int code = ruleset_vars("inspect", j->conf, &j->vars);
+	int code = ruleset_vars_read("inspect", j->conf, &j->vars);
 	if (code != 0 || j->rules.n == 0)
 		return code;
 	int64_t begin = clock_boot_ns();
 	show(j, "reading the rules");
 	j->shown_ns = begin;
-	struct rule_set_conf conf = {.vars = j->vars};
-	if (!j->no_cache && ruleset_cache_dir(cache, sizeof(cache)))
-		conf.cache_dir = cache;
+	bool cached = !j->no_cache && ruleset_cache_dir(cache, sizeof(cache));
 	j->loaded.most = PROBLEMS_SHOWN;
-	int err = ruleset_load(&j->loaded, &j->rules, &conf);
+	code = ruleset_load(&j->loaded, "inspect", &j->rules, &j->vars, cached ? cache : NULL);
 	unshow(j);
-	if (err != 0)
-		return cmd_fail(1, "inspect: the rules: %s", err_text(err));
+	if (code != 0)
+		return code;
 	j->load_ns = clock_boot_ns() - begin;
 	uint32_t n = rule_set_count(j->loaded.set);
 	j->hits = calloc((size_t)n + 1, sizeof(*j->hits));
@@ -158,6 +162,7 @@ static int make_inspect(struct job *j)
 			   .profile = j->profile,
 			   .midstream = j->midstream},
 		.rules = j->loaded.set,
+		.memory_bytes = j->memory,
 		.sink = eve_sink(j->eve),
 	};
 	int err = inspect_create(&conf, &j->inspect);
@@ -454,6 +459,7 @@ static const struct option options[] = {
 	{"anomalies", no_argument, NULL, OPT_ANOMALIES},
 	{"alerts-only", no_argument, NULL, OPT_ALERTS_ONLY},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -515,6 +521,26 @@ static int add_rules(struct job *j, const char *path)
 	return 0;
 }
 
+/* "64M"; false: no size, or one that no machine has or nothing can be done with. */
+static bool parse_size(const char *text, size_t *ret)
+{
+	uint64_t n = 0, unit = 1;
+	const char *p = text;
+	for (; *p >= '0' && *p <= '9' && n < MEMORY_MOST; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	if (*p == 'K' || *p == 'k')
+		unit = 1024;
+	else if (*p == 'M' || *p == 'm')
+		unit = 1024 * 1024;
+	else if (*p == 'G' || *p == 'g')
+		unit = 1024 * 1024 * 1024;
+	p += unit > 1;
+	if (p == text || *p != '\0' || n > MEMORY_MOST / unit || n * unit < MEMORY_LEAST)
+		return false;
+	*ret = (size_t)(n * unit);
+	return true;
+}
+
 /* -1: go on; else the exit code. Words without an option belong to the -r or -S before them. */
 static int parse(struct job *j, int argc, char **argv)
 {
@@ -532,6 +558,12 @@ static int parse(struct job *j, int argc, char **argv)
 			break;
 		case 'o':
 			j->dir = optarg;
+			break;
+		case OPT_MEMORY:
+			if (!parse_size(optarg, &j->memory))
+				return cmd_fail(
+					2, "inspect: --memory: '%s' is no size from 8M to 1024G",
+					optarg);
 			break;
 		case 'r':
 		case 'S':
@@ -599,8 +631,8 @@ int cmd_inspect(int argc, char **argv)
 	inspect_free(&j->inspect);
 	if (j->eve != NULL && eve_close(&j->eve) != 0)
 		code = 1;
-	rule_set_free(&j->loaded.set);
-	rule_vars_free(&j->vars);
+	ruleset_free(&j->loaded);
+	ruleset_vars_free(&j->vars);
 	ruleset_paths_free(&j->captures);
 	ruleset_paths_free(&j->rules);
 	fd_close(&j->fd);

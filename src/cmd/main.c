@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main: one binary; `skep VERB` for people, `skep --role NAME` for super. */
 #include "cmd/cmd.h"
+#include "role/compiler.h"
 #include "role/role.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static const struct {
 	int (*run)(void);
 } roles[] = {
 	{"wall", role_wall}, {"recorder", role_recorder}, {"keeper", role_keeper},
-	{"hub", role_hub},   {"ledger", role_ledger},
+	{"hub", role_hub},   {"ledger", role_ledger},     {"compiler", role_compiler},
 };
 
 static void usage(FILE *out)

@@ -34,18 +34,14 @@ struct job {
 	bool json, insecure;
 	struct ruleset_paths paths;
 	struct ruleset loaded;
-	struct rule_vars *vars;
+	struct ruleset_vars vars;
 };
 
-static int load(struct job *j)
+static int load(struct job *j, bool list)
 {
-	int code = ruleset_vars("rules", j->conf, &j->vars);
-	if (code != 0)
-		return code;
-	struct rule_set_conf conf = {.vars = j->vars, .parse_only = true};
+	int code = ruleset_vars_read("rules", j->conf, &j->vars);
 	j->loaded.most = UINT64_MAX;
-	int err = ruleset_load(&j->loaded, &j->paths, &conf);
-	return err != 0 ? cmd_fail(1, "rules: %s", err_text(err)) : 0;
+	return code != 0 ? code : ruleset_read(&j->loaded, "rules", &j->paths, &j->vars, list);
 }
 
 static int verdict(const struct job *j)
@@ -65,13 +61,11 @@ static int print_json(json_t *o)
 
 static int check(struct job *j)
 {
-	struct rule_set_stats s;
 	j->loaded.list = j->json ? json_array() : NULL;
-	int code = load(j);
+	int code = load(j, false);
 	if (code != 0)
 		return code;
-	rule_set_read_stats(j->loaded.set, &s);
-	uint32_t n = rule_set_count(j->loaded.set);
+	unsigned long long n = j->loaded.report.stats.rules;
 	if (j->json) {
 		json_t *list = j->loaded.list;
 		j->loaded.list = NULL;
@@ -81,8 +75,8 @@ static int check(struct job *j)
 					    (json_int_t)j->loaded.warnings, "problems", list));
 		return code != 0 ? code : verdict(j);
 	}
-	printf("%u rules of %llu file%s are good", n, (unsigned long long)j->loaded.files,
-	       j->loaded.files == 1 ? "" : "s");
+	printf("%llu rules of %zu file%s are good", n, j->loaded.n_files,
+	       j->loaded.n_files == 1 ? "" : "s");
 	if (j->loaded.errors > 0)
 		printf(", %llu are not", (unsigned long long)j->loaded.errors);
 	if (j->loaded.warnings > 0)
@@ -94,20 +88,15 @@ static int check(struct job *j)
 
 static int stats(struct job *j)
 {
-	struct rule_set_stats s;
 	uint64_t by_action[ACTIONS] = {0};
-	int code = load(j);
+	int code = load(j, true);
 	if (code != 0)
 		return code;
-	rule_set_read_stats(j->loaded.set, &s);
-	uint32_t n = rule_set_count(j->loaded.set);
+	const struct rule_set_stats s = j->loaded.report.stats;
+	uint32_t n = j->loaded.report.n_rules;
 	json_t *actions = json_object();
-	for (uint32_t i = 0; i < n; i++) {
-		struct rule_info r;
-		rule_set_info(j->loaded.set, i, &r);
-		if (r.action < ACTIONS)
-			by_action[r.action]++;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		by_action[j->loaded.report.rules[i].action]++;
 	for (unsigned a = 0; a < ACTIONS; a++)
 		if (by_action[a] > 0)
 			json_object_set_new(actions, rule_action_text((enum rule_action)a),
@@ -116,13 +105,13 @@ static int stats(struct job *j)
 		code = print_json(json_pack(
 			"{s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:o}", "loaded", (json_int_t)n, "failed",
 			(json_int_t)j->loaded.errors, "disabled", (json_int_t)s.disabled, "files",
-			(json_int_t)j->loaded.files, "warnings", (json_int_t)j->loaded.warnings,
+			(json_int_t)j->loaded.n_files, "warnings", (json_int_t)j->loaded.warnings,
 			"memory_bytes", (json_int_t)s.memory_bytes, "parse_seconds",
 			(double)s.parse_ns / 1e9, "actions", actions));
 		return code != 0 ? code : verdict(j);
 	}
 	printf("%8u rules loaded, of %llu files, in %.2f s\n", n,
-	       (unsigned long long)j->loaded.files, (double)s.parse_ns / 1e9);
+	       (unsigned long long)j->loaded.n_files, (double)s.parse_ns / 1e9);
 	printf("%8llu refused, %llu switched off, %llu warnings\n",
 	       (unsigned long long)j->loaded.errors, (unsigned long long)s.disabled,
 	       (unsigned long long)j->loaded.warnings);
@@ -134,38 +123,31 @@ static int stats(struct job *j)
 	return verdict(j);
 }
 
-static json_t *rule_json(const struct rule_info *r)
+static json_t *rule_json(const struct compiler_rule *r, const char *msg)
 {
-	char msg[1024];
-	struct writer w = writer_of(msg, sizeof(msg));
-	write_escaped(&w, r->msg != NULL ? r->msg : "", r->msg != NULL ? strlen(r->msg) : 0);
 	return json_pack("{s:I,s:I,s:I,s:s,s:s,s:s,s:I,s:s,s:I}", "gid", (json_int_t)r->gid, "sid",
 			 (json_int_t)r->sid, "rev", (json_int_t)r->rev, "action",
-			 rule_action_text(r->action), "msg", msg, "classtype",
-			 r->classtype != NULL ? r->classtype : "", "severity",
-			 (json_int_t)r->severity, "file", r->file != NULL ? r->file : "", "line",
+			 rule_action_text(r->action), "msg", msg, "classtype", r->classtype,
+			 "severity", (json_int_t)r->severity, "file", r->file, "line",
 			 (json_int_t)r->line);
 }
 
 static int list(struct job *j)
 {
-	int code = load(j);
+	int code = load(j, true);
 	if (code != 0)
 		return code;
-	uint32_t n = rule_set_count(j->loaded.set);
 	json_t *all = j->json ? json_array() : NULL;
-	for (uint32_t i = 0; i < n; i++) {
-		struct rule_info r;
+	for (uint32_t i = 0; i < j->loaded.report.n_rules; i++) {
+		const struct compiler_rule *r = &j->loaded.report.rules[i];
 		char msg[1024];
 		struct writer w = writer_of(msg, sizeof(msg));
-		rule_set_info(j->loaded.set, i, &r);
-		if (all != NULL) {
-			json_array_append_new(all, rule_json(&r));
-			continue;
-		}
-		write_escaped(&w, r.msg != NULL ? r.msg : "", r.msg != NULL ? strlen(r.msg) : 0);
-		printf("%u:%u:%u %s %s (%s:%u)\n", r.gid, r.sid, r.rev, rule_action_text(r.action),
-		       msg, r.file != NULL ? r.file : "?", r.line);
+		write_escaped(&w, r->msg, strlen(r->msg));
+		if (all != NULL)
+			json_array_append_new(all, rule_json(r, msg));
+		else
+			printf("%u:%u:%u %s %s (%s:%u)\n", r->gid, r->sid, r->rev,
+			       rule_action_text(r->action), msg, r->file, r->line);
 	}
 	if (all != NULL)
 		code = print_json(all);
@@ -248,9 +230,8 @@ int cmd_rules(int argc, char **argv)
 	int code = parse(&j, argc, argv);
 	if (code < 0)
 		code = run(&j, argc - optind, argv + optind);
-	rule_set_free(&j.loaded.set);
-	rule_vars_free(&j.vars);
+	ruleset_free(&j.loaded);
+	ruleset_vars_free(&j.vars);
 	ruleset_paths_free(&j.paths);
-	json_decref(j.loaded.list);
 	return code;
 }

@@ -35,7 +35,7 @@ struct update {
 	bool insecure, json;
 	char new[PATH_MAX], now[PATH_MAX], old[PATH_MAX], fetched[PATH_MAX];
 	struct text text;
-	struct rule_vars *vars;
+	struct ruleset_vars vars;
 	struct ruleset incoming, present;
 };
 
@@ -179,34 +179,20 @@ static int collect(struct update *u)
 
 /* ---- what changed ------------------------------------------------------------------------------- */
 
-struct entry {
-	uint32_t gid, sid, rev, index;
-	const char *text;
-};
-
 static int by_sid(const void *a, const void *b)
 {
-	const struct entry *x = a, *y = b;
+	const struct compiler_rule *x = a, *y = b;
 	if (x->gid != y->gid)
 		return x->gid < y->gid ? -1 : 1;
 	if (x->sid != y->sid)
 		return x->sid < y->sid ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
+	return x->line < y->line ? -1 : x->line > y->line;
 }
 
-static struct entry *entries(const struct rule_set *set, uint32_t *ret_n)
+static void sort(struct compiler_report *r)
 {
-	uint32_t n = set != NULL ? rule_set_count(set) : 0;
-	struct entry *e = calloc((size_t)n + 1, sizeof(*e));
-	for (uint32_t i = 0; e != NULL && i < n; i++) {
-		struct rule_info r;
-		rule_set_info(set, i, &r);
-		e[i] = (struct entry){r.gid, r.sid, r.rev, i, r.text != NULL ? r.text : ""};
-	}
-	if (e != NULL && n > 1)
-		qsort(e, n, sizeof(*e), by_sid);
-	*ret_n = n;
-	return e;
+	if (r->n_rules > 1)
+		qsort(r->rules, r->n_rules, sizeof(*r->rules), by_sid);
 }
 
 struct change {
@@ -214,11 +200,10 @@ struct change {
 	json_t *lists[3]; /* added, removed, changed: sids; NULL: text is wanted */
 };
 
-static void note(struct change *c, unsigned kind, const struct rule_set *set, const struct entry *e)
+static void note(struct change *c, unsigned kind, const struct compiler_rule *e)
 {
 	static const char *const signs[] = {"+", "-", "~"};
 	uint64_t *counts[] = {&c->added, &c->removed, &c->changed};
-	struct rule_info r;
 	char msg[512];
 	(*counts[kind])++;
 	if (c->lists[kind] != NULL) {
@@ -229,41 +214,36 @@ static void note(struct change *c, unsigned kind, const struct rule_set *set, co
 		printf("%s ... and more\n", signs[kind]);
 	if (*counts[kind] > SHOWN)
 		return;
-	rule_set_info(set, e->index, &r);
 	struct writer w = writer_of(msg, sizeof(msg));
-	write_escaped(&w, r.msg != NULL ? r.msg : "", r.msg != NULL ? strlen(r.msg) : 0);
+	write_escaped(&w, e->msg, strlen(e->msg));
 	printf("%s %u (rev %u) %s\n", signs[kind], e->sid, e->rev, msg);
 }
 
-static int compare(struct update *u, struct change *c)
+static void compare(struct update *u, struct change *c)
 {
-	uint32_t n_new, n_old, i = 0, k = 0;
-	struct entry *fresh = entries(u->incoming.set, &n_new);
-	struct entry *past = entries(u->present.set, &n_old);
-	if (fresh == NULL || past == NULL) {
-		free(fresh);
-		free(past);
-		return -ENOMEM;
-	}
-	while (i < n_new || k < n_old) {
-		const struct entry *a = &fresh[i], *b = &past[k];
-		bool only_new = k >= n_old, only_old = i >= n_new;
+	struct compiler_report *new = &u->incoming.report, *old = &u->present.report;
+	uint32_t i = 0, k = 0;
+	sort(new);
+	sort(old);
+	while (i < new->n_rules || k < old->n_rules) {
+		/* One behind the last is there, and not looked at. */
+		const struct compiler_rule *a = &new->rules[i];
+		const struct compiler_rule *b = old->n_rules > 0 ? &old->rules[k] : a;
+		bool only_new = k >= old->n_rules, only_old = i >= new->n_rules;
 		if (!only_new && !only_old && (a->gid != b->gid || a->sid != b->sid)) {
 			only_new = a->gid != b->gid ? a->gid < b->gid : a->sid < b->sid;
 			only_old = !only_new;
 		}
 		if (only_new)
-			note(c, 0, u->incoming.set, a);
+			note(c, 0, a);
 		else if (only_old)
-			note(c, 1, u->present.set, b);
-		else if (a->rev != b->rev || strcmp(a->text, b->text) != 0)
-			note(c, 2, u->incoming.set, a);
+			note(c, 1, b);
+		else if (a->rev != b->rev ||
+			 memcmp(a->text_sum, b->text_sum, sizeof(a->text_sum)) != 0)
+			note(c, 2, a);
 		i += !only_old;
 		k += !only_new;
 	}
-	free(fresh);
-	free(past);
-	return 0;
 }
 
 /* ---- putting it in its place -------------------------------------------------------------------- */
@@ -300,12 +280,11 @@ static int take_place(const struct update *u)
 static int load(struct update *u, struct ruleset *r, const char *path)
 {
 	struct ruleset_paths paths = {.path = NULL};
-	struct rule_set_conf conf = {.vars = u->vars, .parse_only = true};
-	int err = ruleset_add_file(&paths, path);
-	if (err == 0)
-		err = ruleset_load(r, &paths, &conf);
+	if (ruleset_add_file(&paths, path) != 0)
+		return cmd_fail(1, "rules: out of memory");
+	int code = ruleset_read(r, "rules", &paths, &u->vars, true);
 	ruleset_paths_free(&paths);
-	return err;
+	return code;
 }
 
 static int make_dir(struct update *u)
@@ -329,7 +308,7 @@ static int make_dir(struct update *u)
 
 static void print_result(const struct update *u, const struct change *c)
 {
-	uint32_t n = rule_set_count(u->incoming.set);
+	uint32_t n = u->incoming.report.n_rules;
 	if (u->json) {
 		json_t *o =
 			json_pack("{s:s,s:I,s:I,s:O,s:O,s:O}", "file", u->now, "loaded",
@@ -363,12 +342,12 @@ static int update(struct update *u)
 	u->incoming.most = SHOWN;
 	u->present.most = 0;
 	u->present.list = json_array(); /* what was wrong with the old set is old news */
-	err = load(u, &u->incoming, u->new);
-	if (err == 0 && access(u->now, F_OK) == 0)
-		err = load(u, &u->present, u->now);
-	if (err != 0)
-		return cmd_fail(1, "rules: %s", err_text(err));
-	uint64_t n = rule_set_count(u->incoming.set);
+	code = load(u, &u->incoming, u->new);
+	if (code == 0 && access(u->now, F_OK) == 0)
+		code = load(u, &u->present, u->now);
+	if (code != 0)
+		return code;
+	uint64_t n = u->incoming.report.n_rules;
 	if (n == 0 || u->incoming.errors * FAILED_SHARE > n + u->incoming.errors)
 		return cmd_fail(
 			1,
@@ -378,9 +357,8 @@ static int update(struct update *u)
 			u->new);
 	for (unsigned i = 0; i < 3 && u->json; i++)
 		c.lists[i] = json_array();
-	err = compare(u, &c);
-	if (err == 0)
-		err = take_place(u);
+	compare(u, &c);
+	err = take_place(u);
 	if (err == 0)
 		print_result(u, &c);
 	for (unsigned i = 0; i < 3; i++)
@@ -405,13 +383,12 @@ int rules_update(const char *source, const char *dir, const char *conf, bool ins
 	if (strstr(source, "://") != NULL)
 		snprintf(u->fetched, sizeof(u->fetched), "%s/skep.rules.fetched", u->dir);
 	if (code == 0)
-		code = ruleset_vars("rules", conf, &u->vars);
+		code = ruleset_vars_read("rules", conf, &u->vars);
 	if (code == 0)
 		code = update(u);
-	rule_set_free(&u->incoming.set);
-	rule_set_free(&u->present.set);
-	json_decref(u->present.list);
-	rule_vars_free(&u->vars);
+	ruleset_free(&u->incoming);
+	ruleset_free(&u->present);
+	ruleset_vars_free(&u->vars);
 	free(u->text.data);
 	free(u);
 	return code;

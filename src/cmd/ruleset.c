@@ -16,6 +16,7 @@
 
 #define FILE_MOST ((size_t)256 << 20)
 #define VARS_MOST ((size_t)1 << 20)
+#define WHY 256u
 
 /* ---- files -------------------------------------------------------------------------------------- */
 
@@ -137,6 +138,8 @@ static void on_problem(void *ctx, const struct rule_problem *p)
 	struct ruleset *r = ctx;
 	r->warnings += p->warning;
 	r->errors += !p->warning;
+	if (r->quiet)
+		return;
 	if (r->list != NULL) {
 		json_t *o = json_object();
 		json_object_set_new(o, "file", json_string(p->file));
@@ -163,47 +166,148 @@ static void on_problem(void *ctx, const struct rule_problem *p)
 	fprintf(stderr, "%s\n", text);
 }
 
-static int load_one(struct ruleset *r, const char *path, bool config)
-{
-	char *text;
-	size_t len;
-	int err = ruleset_read_file(path, &text, &len);
-	if (err != 0) {
-		r->unreadable++;
-		cmd_fail(1, "%s: %s", path,
-			 err == SKEP_ERANGE ? "too long: rule files have at most 256 MiB"
-					    : err_text(err));
-		return err == -ENOMEM ? err : 0;
-	}
-	r->files++;
-	err = config ? rule_set_read_config(r->set, path, text, len)
-		     : rule_set_read(r->set, path, text, len);
-	free(text);
-	return err;
-}
-
 static bool is_config(const char *path)
 {
 	size_t len = strlen(path);
 	return len > 7 && strcmp(path + len - 7, ".config") == 0;
 }
 
-int ruleset_load(struct ruleset *r, const struct ruleset_paths *p, const struct rule_set_conf *conf)
+static int take_file(struct ruleset *r, const char *path, bool config)
 {
-	struct rule_set_conf c = *conf;
-	c.problem = on_problem;
-	c.ctx = r;
-	int err = rule_set_create(&c, &r->set);
+	char *text, *name = strdup(path);
+	size_t len;
+	int err = name != NULL ? ruleset_read_file(path, &text, &len) : -ENOMEM;
+	if (err != 0) {
+		free(name);
+		r->unreadable++;
+		cmd_fail(1, "%s: %s", path,
+			 err == SKEP_ERANGE ? "too long: rule files have at most 256 MiB"
+					    : err_text(err));
+		return err == -ENOMEM ? err : 0;
+	}
+	r->files[r->n_files++] =
+		(struct compiler_file){.name = name, .text = text, .len = len, .config = config};
+	return 0;
+}
+
+static int take_files(struct ruleset *r, const struct ruleset_paths *p)
+{
+	r->files = calloc(p->n + 1, sizeof(*r->files));
+	int err = r->files != NULL ? 0 : -ENOMEM;
 	for (unsigned round = 0; round < 2; round++)
 		for (size_t i = 0; i < p->n && err == 0; i++)
 			if (is_config(p->path[i]) == (round == 0))
-				err = load_one(r, p->path[i], round == 0);
-	if (err == 0)
-		err = rule_set_finish(r->set);
+				err = take_file(r, p->path[i], round == 0);
+	return err;
+}
+
+static void say_more(const struct ruleset *r)
+{
 	if (r->list == NULL && r->errors + r->warnings > r->most)
 		fprintf(stderr, "... and %llu more; `skep rules check` lists them all\n",
 			(unsigned long long)(r->errors + r->warnings - r->most));
+}
+
+static struct compiler_job job_of(const struct ruleset *r, const struct ruleset_vars *v)
+{
+	return (struct compiler_job){
+		.files = r->files, .n_files = r->n_files, .vars = v->list, .n_vars = v->n};
+}
+
+int ruleset_read(struct ruleset *r, const char *verb, const struct ruleset_paths *p,
+		 const struct ruleset_vars *v, bool list)
+{
+	char why[WHY];
+	int snapshot = -1, err = take_files(r, p);
+	if (err != 0)
+		return cmd_fail(1, "%s: %s", verb, err_text(err));
+	struct compiler_job job = job_of(r, v);
+	job.parse_only = true;
+	job.list = list;
+	if (compiler_run(&job, &snapshot, &r->report, why, sizeof(why)) != 0)
+		return cmd_fail(1, "%s: %s", verb, why);
+	for (uint32_t i = 0; i < r->report.n_problems; i++)
+		on_problem(r, &r->report.problems[i]);
+	r->errors = r->report.errors; /* those it had no room for as well */
+	r->warnings = r->report.warnings;
+	say_more(r);
+	return 0;
+}
+
+/* With the databases of snapshot. -ENOMEM, or what is wrong with the snapshot. */
+static int read_here(struct ruleset *r, const struct ruleset_vars *v, int snapshot)
+{
+	const struct rule_set_conf conf = {
+		.vars = v->vars, .snapshot = snapshot, .problem = on_problem, .ctx = r};
+	r->errors = r->warnings = 0;
+	int err = rule_set_create(&conf, &r->set);
+	for (size_t i = 0; i < r->n_files && err == 0; i++) {
+		const struct compiler_file *f = &r->files[i];
+		err = f->config ? rule_set_read_config(r->set, f->name, f->text, f->len)
+				: rule_set_read(r->set, f->name, f->text, f->len);
+	}
+	if (err == 0)
+		err = rule_set_finish(r->set);
+	if (err != 0)
+		rule_set_free(&r->set);
 	return err;
+}
+
+/* false: there is none that can be used. */
+static bool load_cached(struct ruleset *r, const struct ruleset_vars *v, const char *cache,
+			const uint8_t key[COMPILER_KEY])
+{
+	char why[PATH_MAX + WHY];
+	CLEANUP(fd_close) int fd = -1;
+	int err = compiler_cache_open(cache, key, &fd, why, sizeof(why));
+	if (err == -EPERM)
+		fprintf(stderr, "skep: %s\n", why);
+	if (err == 0 && read_here(r, v, fd) == 0)
+		return true;
+	r->quiet = err == 0; /* what is wrong with the rules was told */
+	return false;
+}
+
+int ruleset_load(struct ruleset *r, const char *verb, const struct ruleset_paths *p,
+		 const struct ruleset_vars *v, const char *cache)
+{
+	char why[WHY];
+	uint8_t key[COMPILER_KEY];
+	CLEANUP(fd_close) int snapshot = -1;
+	int err = take_files(r, p);
+	if (err != 0)
+		return cmd_fail(1, "%s: %s", verb, err_text(err));
+	struct compiler_job job = job_of(r, v);
+	if (cache != NULL && compiler_key(&job, key) != 0)
+		cache = NULL;
+	if (cache == NULL || !load_cached(r, v, cache, key)) {
+		if (compiler_run(&job, &snapshot, &r->report, why, sizeof(why)) != 0)
+			return cmd_fail(1, "%s: %s", verb, why);
+		err = read_here(r, v, snapshot);
+		if (err != 0)
+			return cmd_fail(1, "%s: what the rule compiler made can't be used: %s",
+					verb, err_text(err));
+		/* Only what was good goes to disk; without, the next start takes longer. */
+		if (cache != NULL)
+			(void)compiler_cache_keep(cache, key, snapshot);
+	}
+	say_more(r);
+	return 0;
+}
+
+void ruleset_free(struct ruleset *r)
+{
+	rule_set_free(&r->set);
+	compiler_report_free(&r->report);
+	for (size_t i = 0; i < r->n_files; i++) {
+		free((char *)(uintptr_t)r->files[i].name);
+		free((char *)(uintptr_t)r->files[i].text);
+	}
+	free(r->files);
+	r->files = NULL;
+	r->n_files = 0;
+	json_decref(r->list);
+	r->list = NULL;
 }
 
 bool ruleset_cache_dir(char *ret, size_t size)
@@ -230,14 +334,42 @@ bool ruleset_cache_dir(char *ret, size_t size)
 
 struct vars_file {
 	const char *verb, *path;
-	struct rule_vars *vars;
+	struct ruleset_vars *to;
 	uint64_t set;
 };
+
+static int keep_var(struct ruleset_vars *v, bool ports, const char *name, const char *value)
+{
+	if (v->n == v->cap) {
+		size_t cap = v->cap > 0 ? v->cap * 2 : 16;
+		struct compiler_var *more = realloc(v->list, cap * sizeof(*more));
+		if (more == NULL)
+			return -ENOMEM;
+		v->list = more;
+		v->cap = cap;
+	}
+	struct compiler_var one = {strdup(name), strdup(value), ports};
+	v->list[v->n++] = one;
+	return one.name != NULL && one.value != NULL ? 0 : -ENOMEM;
+}
+
+void ruleset_vars_free(struct ruleset_vars *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		free((char *)(uintptr_t)v->list[i].name);
+		free((char *)(uintptr_t)v->list[i].value);
+	}
+	free(v->list);
+	rule_vars_free(&v->vars);
+	*v = (struct ruleset_vars){.vars = NULL};
+}
 
 static int set_var(struct vars_file *v, size_t line, bool ports, const char *name,
 		   const char *value)
 {
-	int err = rule_vars_set(v->vars, ports, name, value);
+	int err = rule_vars_set(v->to->vars, ports, name, value);
+	if (err == 0)
+		err = keep_var(v->to, ports, name, value);
 	v->set++;
 	if (err == 0)
 		return 0;
@@ -371,29 +503,23 @@ static bool is_plain(const char *text)
 	return text[word] == '=';
 }
 
-int ruleset_vars(const char *verb, const char *path, struct rule_vars **ret)
+int ruleset_vars_read(const char *verb, const char *path, struct ruleset_vars *ret)
 {
-	struct vars_file v = {.verb = verb, .path = path};
+	struct vars_file v = {.verb = verb, .path = path, .to = ret};
 	char *text;
 	size_t len;
-	if (rule_vars_create(&v.vars) != 0)
+	if (rule_vars_create(&ret->vars) != 0)
 		return cmd_fail(1, "%s: out of memory", verb);
+	if (path == NULL)
+		return 0;
+	int err = ruleset_read_file(path, &text, &len);
+	if (err != 0)
+		return cmd_fail(2, "%s: %s: %s", verb, path, err_text(err));
 	int code = 0;
-	if (path != NULL) {
-		int err = ruleset_read_file(path, &text, &len);
-		if (err != 0) {
-			code = cmd_fail(2, "%s: %s: %s", verb, path, err_text(err));
-		} else if (len > VARS_MOST) {
-			code = cmd_fail(2, "%s: %s: too long for a configuration", verb, path);
-			free(text);
-		} else {
-			code = is_plain(text) ? plain_vars(&v, text) : yaml_vars(&v, text, len);
-			free(text);
-		}
-	}
-	if (code != 0)
-		rule_vars_free(&v.vars);
+	if (len > VARS_MOST)
+		code = cmd_fail(2, "%s: %s: too long for a configuration", verb, path);
 	else
-		*ret = v.vars;
+		code = is_plain(text) ? plain_vars(&v, text) : yaml_vars(&v, text, len);
+	free(text);
 	return code;
 }

@@ -127,11 +127,9 @@ static bool put_tx(struct eve *e, const struct app *a, const struct app_tx *tx, 
 	json_t *o = key != NULL ? json_object() : NULL;
 	bool told = o != NULL && app_eve(a, tx, dir, o);
 	if (told) {
-		json_t *email = json_incref(json_object_get(o, "email"));
-		if (tx->proto == APP_SMTP && email != NULL)
-			json_object_del(o, "email");
+		json_t *email = tx->proto == APP_SMTP ? json_object() : NULL;
 		eve_json(e, key, o);
-		if (tx->proto == APP_SMTP && email != NULL)
+		if (email != NULL && app_eve_email(tx, email))
 			eve_json(e, "email", email);
 		json_decref(email);
 	}

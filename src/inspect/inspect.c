@@ -40,8 +40,8 @@ static void feed_side(struct inspect *i, struct stream_flow *f, unsigned dir, bo
 		uint32_t len = (uint32_t)(end - s->app_done);
 		if (len == 0 && (!last || (f->pseudo & eof) != 0))
 			break;
-		uint32_t took = app_feed(a, dir, s->data + (s->app_done - s->base), len,
-					 last ? APP_EOF : 0, i->now_ns);
+		const uint8_t *at = len != 0 ? s->data + (s->app_done - s->base) : NULL;
+		uint32_t took = app_feed(a, dir, at, len, last ? APP_EOF : 0, i->now_ns);
 		s->app_done += took < len ? took : len;
 		if (last) {
 			f->pseudo |= eof;
@@ -82,7 +82,9 @@ static bool feed(struct inspect *i, const struct pkt *p, const struct stream_res
 static const struct app_tx *tx_of(const struct stream_flow *f, const struct rule_hit *h)
 {
 	const struct app *a = f != NULL ? f->app : NULL;
-	const struct app_tx *tx = a != NULL && h->has_tx ? a->tx_first : NULL;
+	if (a != NULL && !h->has_tx)
+		return app_last(a);
+	const struct app_tx *tx = a != NULL ? a->tx_first : NULL;
 	while (tx != NULL && tx->id != h->tx_id)
 		tx = tx->next;
 	return tx;
@@ -158,6 +160,9 @@ enum rule_action inspect_frame(struct inspect *i, uint16_t link, const uint8_t *
 			       uint32_t wire_len, int64_t stamp_ns)
 {
 	enum rule_action action = ACTION_ALERT;
+	/* A file may say any time. Before this one (2116) time-outs can be added without a thought. */
+	if (stamp_ns > INT64_MAX / 2)
+		stamp_ns = INT64_MAX / 2;
 	i->frames++;
 	i->bytes += wire_len;
 	i->now_ns = stamp_ns;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define FILES_MAX 256u /* of one transaction: every packet walks them */
+
 /* A file and what only this file needs of it. Protocols see the first member. */
 struct file_own {
 	struct app_file f; /* first: the two are one block */
@@ -83,6 +85,12 @@ void app_body_free(struct app *a, struct app_body *b)
 struct app_file *app_file_open(struct app *a, struct app_tx *tx, unsigned dir, const uint8_t *name,
 			       uint32_t name_len)
 {
+	struct app_file **at = &tx->files;
+	uint32_t before = 0;
+	for (; *at != NULL; at = &(*at)->next)
+		before++;
+	if (before == FILES_MAX)
+		return NULL;
 	struct file_own *o = slab_alloc(a->ctx->slab, sizeof(*o) + sizeof(struct app_body));
 	if (o == NULL)
 		return NULL;
@@ -96,9 +104,6 @@ struct app_file *app_file_open(struct app *a, struct app_tx *tx, unsigned dir, c
 	f->file_id = ++a->files_made;
 	if (a->ctx->conf.hash_files)
 		sha256_begin(&o->sha);
-	struct app_file **at = &tx->files;
-	while (*at != NULL)
-		at = &(*at)->next;
 	*at = f;
 	return f;
 }

@@ -8,7 +8,7 @@ static const struct app_ops *const parsers[APP_PROTOS] = {
 	[APP_HTTP] = &app_http,         [APP_DNS] = &app_dns,   [APP_TLS] = &app_tls,
 	[APP_SSH] = &app_ssh,           [APP_SMTP] = &app_smtp, [APP_FTP] = &app_ftp,
 	[APP_FTP_DATA] = &app_ftp_data, [APP_SMB] = &app_smb,   [APP_DCERPC] = &app_dcerpc,
-	[APP_SIP] = &app_sip,
+	[APP_SIP] = &app_sip,           [APP_POP3] = &app_pop3, [APP_IMAP] = &app_imap,
 };
 
 const struct app_ops *app_ops_of(unsigned proto)

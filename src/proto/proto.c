@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define MAX_TX 512u
+#define TX_MOST \
+	64u /* max_tx so many times: complete ones that came at once, and nobody has seen yet */
 #define DETECT_BYTES \
 	(100u * 1024) /* so much of one side waits for the other side to say something */
 #define DETECT_DATAGRAMS 3u
@@ -67,9 +69,33 @@ struct app *app_open(struct app_ctx *c, struct stream_flow *f)
 
 /* ---- transactions ------------------------------------------------------------------------------- */
 
+/* Nothing was said in this direction, or all. */
+static bool at_rest(const struct app_tx *tx, unsigned dir)
+{
+	return tx->progress[dir] == 0 || tx->progress[dir] == APP_DONE;
+}
+
+/* A flow that asks and asks: the oldest question that still waits for its answer waits no longer. Was
+ * the new one refused instead, five hundred idle ones would hide it. Each is asked once. */
+static void give_way(struct app *a)
+{
+	struct app_tx *tx = a->tx_gave != NULL ? a->tx_gave->next : a->tx_first;
+	for (; tx != NULL && tx != a->tx_last; tx = tx->next) {
+		bool over = tx->progress[0] == APP_DONE && tx->progress[1] == APP_DONE;
+		a->tx_gave = tx;
+		if (over || !at_rest(tx, 0) || !at_rest(tx, 1))
+			continue; /* or being said right now */
+		tx->progress[0] = tx->progress[1] = APP_DONE;
+		return;
+	}
+}
+
 struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns)
 {
-	if (a->tx_open >= a->ctx->conf.max_tx)
+	uint32_t most = a->ctx->conf.max_tx;
+	if (a->tx_open >= most)
+		give_way(a);
+	if (a->tx_open / TX_MOST >= most)
 		return NULL;
 	struct app_tx *tx = slab_zalloc(a->ctx->slab, size);
 	if (tx == NULL)
@@ -97,21 +123,54 @@ void app_flow_event(struct app *a, enum app_flow_event e)
 	a->events[0] |= UINT64_C(1) << e;
 }
 
-static void tx_free(struct app *a, struct app_tx *tx, app_free_fn *free_rules, void *ctx)
+static void rules_free(struct app_tx *tx, app_free_fn *free_rules, void *ctx)
+{
+	for (unsigned d = 0; d < 2; d++) {
+		if (tx->rules[d] != NULL && free_rules != NULL)
+			free_rules(ctx, tx->rules[d]);
+		tx->rules[d] = NULL;
+	}
+}
+
+static void tx_free(struct app *a, struct app_tx *tx)
 {
 	const struct app_ops *ops = app_ops_of(tx->proto);
 	if (ops != NULL && ops->tx_free != NULL)
 		ops->tx_free(a, tx);
-	for (unsigned d = 0; d < 2; d++)
-		if (tx->rules[d] != NULL && free_rules != NULL)
-			free_rules(ctx, tx->rules[d]);
 	for (struct app_file *f = tx->files, *next; f != NULL; f = next) {
 		next = f->next;
 		app_body_free(a, f->body);
 		slab_free(a->ctx->slab, f);
 	}
 	slab_free(a->ctx->slab, tx);
+}
+
+/* A transaction that was taken out of the list. */
+static void tx_gone(struct app *a, struct app_tx *tx, bool all)
+{
+	const struct app_ops *ops = app_ops_of(tx->proto);
 	a->tx_open--;
+	if (all || ops == NULL || ops->keep == NULL || !ops->keep(a, tx)) {
+		tx_free(a, tx);
+		return;
+	}
+	if (a->kept != NULL)
+		tx_free(a, a->kept);
+	tx->next = NULL;
+	a->kept = tx;
+}
+
+const struct app_tx *app_last(const struct app *a)
+{
+	const struct app_ops *ops = app_ops_of(a->proto);
+	if (ops == NULL || ops->keep == NULL)
+		return NULL;
+	if (a->kept != NULL && a->kept->proto == a->proto)
+		return a->kept;
+	const struct app_tx *tx = a->tx_first;
+	while (tx != NULL && tx->proto != a->proto)
+		tx = tx->next;
+	return tx;
 }
 
 static bool tx_over(const struct app_tx *tx)
@@ -138,7 +197,10 @@ void app_sweep(struct app *a, app_free_fn *free_rules, void *ctx, bool all)
 		*at = tx->next;
 		if (a->tx_last == tx)
 			a->tx_last = before;
-		tx_free(a, tx, free_rules, ctx);
+		if (a->tx_gave == tx)
+			a->tx_gave = before;
+		rules_free(tx, free_rules, ctx);
+		tx_gone(a, tx, all);
 	}
 }
 
@@ -156,6 +218,8 @@ void app_close(struct stream_flow *f, app_free_fn *free_rules, void *ctx)
 	if (a == NULL)
 		return;
 	app_sweep(a, free_rules, ctx, true);
+	if (a->kept != NULL)
+		tx_free(a, a->kept);
 	state_close(a);
 	slab_free(a->ctx->slab, a->parent_name);
 	slab_free(a->ctx->slab, a);
@@ -200,25 +264,27 @@ static void settle_on(struct app *a, enum app_proto proto)
 		give_up(a);
 }
 
-/* One direction has told what it is, or that it is nothing we know. */
+/* One direction has told what it is (APP_FAILED: nothing we know; APP_UNKNOWN: it said nothing). */
 static void direction_is(struct app *a, unsigned dir, enum app_proto p)
 {
 	unsigned other = dir ^ 1;
 	a->detected[dir] = true;
 	a->proto_dir[dir] = (uint8_t)p;
 	unsigned o = a->detected[other] ? a->proto_dir[other] : APP_UNKNOWN;
+	if (a->proto == APP_POP3 || a->proto == APP_IMAP)
+		return; /* their greeting told; commands look like those of FTP, SMTP */
 	if (a->proto != APP_UNKNOWN) { /* decided by the other side already */
 		if (p == APP_FAILED)
 			app_flow_event(a, FLOW_EVENT_ONE_DIRECTION);
-		else if (p != a->proto)
+		else if (p != APP_UNKNOWN && p != a->proto)
 			app_flow_event(a, FLOW_EVENT_MISMATCH_BOTH);
 		return;
 	}
-	if (p != APP_FAILED) {
+	if (p != APP_FAILED && p != APP_UNKNOWN) {
 		if (o == APP_FAILED)
 			app_flow_event(a, FLOW_EVENT_ONE_DIRECTION);
 		settle_on(a, p);
-	} else if (o == APP_FAILED) {
+	} else if (a->detected[other]) {
 		if (a->expect == APP_TLS)
 			app_flow_event(a, FLOW_EVENT_NO_TLS_AFTER_STARTTLS);
 		give_up(a);
@@ -241,7 +307,7 @@ static bool detect_side(struct app *a, unsigned dir, const uint8_t *data, uint32
 	}
 	if (r == PROBE_MORE && (flags & APP_EOF) == 0)
 		return false;
-	direction_is(a, dir, r == PROBE_YES ? p : APP_FAILED);
+	direction_is(a, dir, r == PROBE_YES ? p : len == 0 ? APP_UNKNOWN : APP_FAILED);
 	return true;
 }
 

@@ -111,7 +111,7 @@ struct app_ctx; /* what all flows share: limits, scratch, decompressors; made on
 struct app_conf {
 	uint32_t request_body, response_body; /* bytes of a body kept and inspected; 0: 100 KiB */
 	bool hash_files;
-	uint32_t max_tx; /* open transactions per flow; 0: 512 */
+	uint32_t max_tx; /* transactions of a flow that wait for something; 0: 512 */
 };
 /* Makes the shared part; takes its scratch from the heap, all else from slab (kept by reference). */
 MUST_USE int app_ctx_create(const struct app_conf *conf, struct slab *slab, struct app_ctx **ret);
@@ -132,6 +132,8 @@ struct app { /* one flow; in stream_flow.app */
 	bool reversed;
 	void *state; /* the protocol's own */
 	struct app_tx *tx_first, *tx_last;
+	struct app_tx *kept; /* what a connection began with, when it is over: app_last */
+	struct app_tx *tx_gave; /* up to here the oldest have made room for others */
 	uint64_t tx_next_id;
 	uint32_t tx_open;
 	uint64_t events[2]; /* flow-level app-layer events (APP_EVENT_ names), by bit */
@@ -178,6 +180,9 @@ bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n,
 bool app_eve(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *ret_object);
 /* Fills the object "email" that stands beside "smtp"; false: there is none. */
 bool app_eve_email(const struct app_tx *tx, json_t *ret_object);
+/* The transaction that stands for all of a connection's talk, as the handshake of TLS or SSH does for
+ * what is encrypted with it, even when it has been swept; NULL: none. For alerts that have none. */
+const struct app_tx *app_last(const struct app *a);
 /* Name of the protocol's event type and key in EVE: "http", "ftp", ...; NULL: none. */
 const char *app_eve_key(enum app_proto p);
 

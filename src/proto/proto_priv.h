@@ -28,6 +28,9 @@ struct app_ops {
 	uint32_t (*feed)(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 			 unsigned flags, int64_t now_ns);
 	void (*tx_free)(struct app *a, struct app_tx *tx); /* its own parts, not tx itself */
+	/* It is swept, but may stay for app_last, without what events don't tell; false: it goes. Unlike
+	 * tx_free. NULL: no transaction of this protocol stands for the connection. */
+	bool (*keep)(struct app *a, struct app_tx *tx);
 	int (*buffer)(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		      uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete);
 	bool (*number)(const struct app *a, const struct app_tx *tx, enum app_number n,
@@ -64,10 +67,10 @@ enum probe dns_looks(const uint8_t *d, uint32_t len, uint32_t size, bool strict,
 		     bool *ret_response);
 
 extern const struct app_ops app_http, app_dns, app_tls, app_ssh, app_smtp, app_ftp, app_ftp_data,
-	app_smb, app_dcerpc, app_sip;
+	app_smb, app_dcerpc, app_sip, app_pop3, app_imap;
 
 /* Appends a zeroed transaction of size bytes (a struct that begins with struct app_tx) to a; NULL: no
- * memory, or conf.max_tx are open. */
+ * memory, or too many are open. Where conf.max_tx wait, the oldest that nothing came for is over. */
 struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns);
 void app_tx_event(struct app_tx *tx, unsigned event);
 /* Flow-level events: index into the list in proto.c (enum app_flow_event). */

@@ -40,6 +40,9 @@ struct sip_tx {
 
 struct sip {
 	bool dead[2]; /* lost in a TCP stream */
+	uint32_t seen
+		[2]; /* of the message that is waited for: lines up to here don't end its head */
+	uint32_t head[2], all[2]; /* its lengths, once known */
 };
 
 static int sip_open(struct app *a)
@@ -69,12 +72,14 @@ static int field_of(struct span name)
 	return -1;
 }
 
-/* Where the head ends: behind the empty line; 0: it does not (yet). */
-static uint32_t head_length(const uint8_t *data, uint32_t len)
+/* Where the head ends: behind the empty line; 0: it does not (yet). *from: where a line begins before
+ * which there is no end. */
+static uint32_t head_length(const uint8_t *data, uint32_t len, uint32_t *from)
 {
-	uint32_t at = 0;
+	uint32_t at = *from;
 	while (at < len) {
 		const uint8_t *nl = memchr(data + at, '\n', len - at);
+		*from = at;
 		if (nl == NULL)
 			return 0;
 		uint32_t n = (uint32_t)(nl - data);
@@ -207,7 +212,9 @@ static uint32_t feed_stream(struct app *a, unsigned dir, const uint8_t *data, ui
 			continue;
 		}
 		uint32_t left = len - at, seen = left > HEAD_MAX ? HEAD_MAX : left;
-		uint32_t head = head_length(data + at, seen);
+		if (s->head[dir] == 0)
+			s->head[dir] = head_length(data + at, seen, &s->seen[dir]);
+		uint32_t head = s->head[dir];
 		if (head == 0 && left < HEAD_MAX && !eof)
 			break;
 		if (head == 0) { /* no end of it: told as it is, and the rest is not followed */
@@ -217,9 +224,12 @@ static uint32_t feed_stream(struct app *a, unsigned dir, const uint8_t *data, ui
 			s->dead[dir] = true;
 			break;
 		}
-		uint32_t all = head + body_length(data + at, head);
+		if (s->all[dir] == 0)
+			s->all[dir] = head + body_length(data + at, head);
+		uint32_t all = s->all[dir];
 		if (all > left && !eof)
 			break;
+		s->seen[dir] = s->head[dir] = s->all[dir] = 0;
 		message(a, dir, data + at, all > left ? left : all, head, now_ns);
 		at += all > left ? left : all;
 	}
@@ -238,12 +248,12 @@ static uint32_t sip_feed(struct app *a, unsigned dir, const uint8_t *data, uint3
 		return 0;
 	if (a->flow == NULL || a->flow->tcp)
 		return feed_stream(a, dir, data, len, (flags & APP_EOF) != 0, now_ns);
-	uint32_t skip = 0;
+	uint32_t skip = 0, from = 0;
 	while (skip < len && (data[skip] == '\r' || data[skip] == '\n'))
 		skip++;
 	if (skip == len || (len - skip <= 4 && data[skip] == 0))
 		return len; /* keep-alive */
-	uint32_t head = head_length(data + skip, len - skip);
+	uint32_t head = head_length(data + skip, len - skip, &from);
 	message(a, dir, data + skip, len - skip, head == 0 ? len - skip : head, now_ns);
 	if (head == 0 && a->tx_last != NULL)
 		app_tx_event(a->tx_last, SIP_INCOMPLETE);

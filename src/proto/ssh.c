@@ -258,6 +258,17 @@ static void ssh_tx_free(struct app *a, struct app_tx *tx)
 		s->tx = NULL;
 }
 
+static bool ssh_tx_keep(struct app *a, struct app_tx *tx)
+{
+	struct ssh_state *s = a->proto == APP_SSH ? a->state : NULL;
+	const struct ssh_tx *t = (const struct ssh_tx *)tx;
+	if (t->side[0].banner == NULL && t->side[1].banner == NULL)
+		return false; /* an oddity behind the handshake */
+	if (s != NULL && s->tx == t)
+		s->tx = NULL;
+	return true;
+}
+
 static int ssh_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		      uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete)
 {
@@ -321,6 +332,7 @@ const struct app_ops app_ssh = {
 	.close = ssh_close,
 	.feed = ssh_feed,
 	.tx_free = ssh_tx_free,
+	.keep = ssh_tx_keep,
 	.buffer = ssh_buffer,
 	.eve = ssh_eve,
 };

@@ -44,7 +44,9 @@ void rule_vars_free(struct rule_vars **v);
 
 struct rule_set_conf {
 	const struct rule_vars *vars;
-	const char *cache_dir;    /* compiled databases are kept there; NULL: nowhere */
+	int snapshot; /* descriptor of what rule_set_write_snapshot wrote of a set of the same rules:
+			 its databases are used and none is compiled; 0: compiled here */
+	bool no_jit;  /* no machine code is made of expressions: the set will not be matched */
 	rule_problem_fn *problem; /* may be NULL */
 	void *ctx;
 	bool parse_only; /* nothing compiled: for check, list, stats */
@@ -62,8 +64,11 @@ MUST_USE int rule_set_read(struct rule_set *s, const char *name, const char *tex
  * their lines. */
 MUST_USE int rule_set_read_config(struct rule_set *s, const char *name, const char *text,
 				  size_t len);
-/* No more rules: order, group, compile. Afterwards the set never changes. */
+/* No more rules: order, group, compile. Afterwards the set never changes. SKEP_EFORMAT, SKEP_ETRUNC:
+ * conf.snapshot is damaged, of another version or CPU, or of other rules. */
 MUST_USE int rule_set_finish(struct rule_set *s);
+/* Writes the compiled databases of a finished set, from the beginning of fd. */
+MUST_USE int rule_set_write_snapshot(const struct rule_set *s, int fd);
 void rule_set_free(struct rule_set **s);
 
 struct rule_set_stats {

@@ -102,7 +102,6 @@ def main():
                 row(f"  {what}", r, layer)
         for rules, files in rule_sets(folder):
             cache = f"{folder}/cache-{rules}"
-            os.mkdir(cache, 0o700)
             for n, (name, path) in enumerate(captures):
                 r = load(path, files, cache)
                 if n == 0:

@@ -147,6 +147,11 @@ def shape(t, b):
     flow = next(e for e in of(events, "flow") if e.get("dest_port") == 80)
     t.equal((flow["flow"]["state"], flow["app_proto"], flow["tcp"]["syn"], flow["flow"]["alerted"]),
             ("closed", "http", True, True), "the flow is told at its end")
+    mail = of(events, "smtp")[0]
+    t.equal((mail["smtp"].get("mail_from"), mail.get("email", {}).get("from"),
+             mail.get("email", {}).get("to"), mail.get("email", {}).get("status")),
+            ("<a@example.org>", "a@example.org", ["b@example.org"], "PARSE_DONE"),
+            "the mail stands beside its envelope")
     t.equal(len([e for e in of(events, "http")]), 2, "one event per transaction")
     page = next(e for e in of(events, "fileinfo"))["fileinfo"]
     t.equal((page["size"], page["state"], page["gaps"]), (len(PAGE), "CLOSED", False), "the page is a file")
@@ -266,6 +271,8 @@ def damage(t, b):
     plain.write(f"{b.folder}/good.pcap")
     good = open(f"{b.folder}/good.pcap", "rb").read()
     huge = good[:24] + struct.pack("<IIII", 1, 0, 0x7FFFFFFF, 0x7FFFFFFF)
+    section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    interface = struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
     os.makedirs(f"{b.folder}/void")
     for what, path, word in (
             ("missing", f"{b.folder}/none.pcap", b"No such file"),
@@ -279,15 +286,71 @@ def damage(t, b):
             ("a folder without captures", f"{b.folder}/void", b"in this folder"),
             ("pcapng with a broken block", b.write(
                 "ng", struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
-                + struct.pack("<II", 6, 13) + b"\0" * 40), b"damaged at byte")):
+                + struct.pack("<II", 6, 13) + b"\0" * 40), b"damaged at byte"),
+            ("a device", "/dev/zero", b"is no capture"),
+            ("pcapng, a block of 4 GB", b.write("ng4", section + struct.pack("<II", 6, 0xFFFFFFFC)),
+             b"damaged at byte"),
+            ("pcapng, more in a packet than in its block", b.write(
+                "ng5", section + interface + struct.pack("<IIIIIIII", 6, 32, 0, 0, 0, 1000, 1000, 32)),
+             b"damaged at byte"),
+            ("pcapng, a packet of no interface", b.write(
+                "ng6", section + struct.pack("<IIIIIIII", 6, 32, 0, 0, 0, 0, 0, 32)), b"damaged at byte"),
+            ("pcapng, interfaces without end", b.write("ng7", section + interface * 10_000), b"ng7")):
         p, events = b.run("-r", path, f"{b.folder}/good.pcap", "-S", b.rules)
         t.check(p.returncode == 1 and word in p.stderr and os.path.basename(path).encode() in p.stderr,
                 f"{what}: exit code 1, and why", (p.returncode, p.stderr))
         t.check(1 in sids(events), f"{what}: ... the other capture is read", sids(events))
     p, events = b.run("-r", b.write("nothing", good[:24]), "-S", b.rules)
     t.equal([e["event_type"] for e in events], ["stats"], "a capture without packets is fine")
+    for what, content in (
+            ("a link nobody knows", good[:20] + struct.pack("<I", 9999) + good[24:]),
+            ("packets longer than they were", good[:24] + struct.pack("<IIII", 1, 0, 60, 0) + b"\xff" * 60),
+            ("a packet of no bytes", good[:24] + struct.pack("<IIII", 1, 0, 0, 4_000_000_000))):
+        p, events = b.run("-r", b.write("odd", content), "-S", b.rules, "--anomalies", "--payload")
+        t.check(p.returncode == 1 and b"odd" not in p.stderr and events[-1]["event_type"] == "stats",
+                f"{what}: read", (p.returncode, p.stderr))
     p, _ = b.run("-r", f"{b.folder}/none.pcap")
     t.equal(p.returncode, 1, "nothing to read at all: exit code 1")
+
+
+def bad_rules(t, b):
+    plain = Talk()
+    plain.tcp(HTTP)
+    plain.write(f"{b.folder}/good.pcap")
+    os.makedirs(f"{b.folder}/void")
+    program = open(SKEP, "rb").read(100_000)
+    rule = b'alert http any any -> any any (msg:"a"; sid:1;)\n'
+    for what, path, word in (
+            ("missing", f"{b.folder}/none.rules", b"No such file"),
+            ("a folder without rules", f"{b.folder}/void", b"no *.rules"),
+            ("a program", b.write("program.rules", program), b"program.rules:1:1: unknown action"),
+            ("a program as configuration", b.write("program.config", program), b"program.config:1:1: "),
+            ("NUL bytes", b.write("nul.rules", b"\0\0\0\n" + rule[:-4].replace(b"a", b"\0", 1)), b"nul.rules:1:1: "),
+            ("two bytes a letter", b.write("wide.rules", rule.decode().encode("utf-16")), b"wide.rules:1:1: "),
+            ("brackets", b.write("deep.rules", rule.replace(b"any", b"[" * 50_000 + b"any" + b"]" * 50_000)),
+             b"deep.rules:1:"),
+            ("options without end", b.write("long.rules", rule.replace(b"sid", b'content:"a"; ' * 50_000 + b"sid")),
+             b"long.rules:1:"),
+            ("cut", b.write("cut.rules", rule[:-9]), b"cut.rules:1:"),
+            ("a device without end", "/dev/zero", b"too long")):
+        p, events = b.run("-r", f"{b.folder}/good.pcap", "-S", path, b.write("good.rules", rule))
+        t.check(p.returncode == 1 and word in p.stderr, f"rules: {what}: exit code 1, and why",
+                (p.returncode, p.stderr[:2000]))
+        t.check(all(c < 0x80 and (c >= 32 or c == 10) for c in p.stderr), f"rules: {what}: ... in plain text",
+                p.stderr[:2000])
+        t.check(1 in sids(events), f"rules: {what}: ... the others are used", sids(events))
+    for what, path in (("a folder", f"{b.folder}/void"), ("missing", f"{b.folder}/none"),
+                       ("a program", f"{b.folder}/program.rules"), ("NUL bytes", f"{b.folder}/nul.rules")):
+        p, _ = b.run("-r", f"{b.folder}/good.pcap", "-c", path)
+        t.check(p.returncode == 2 and os.path.basename(path).encode() in p.stderr,
+                f"-c: {what}: exit code 2, and why", (p.returncode, p.stderr[:2000]))
+    for text in ("", "0", "64", "7M", "M", "-1", "1e9", "9999999G", "99999999999999999999999", "64MB"):
+        p, _ = b.run("-r", f"{b.folder}/good.pcap", "--memory", text)
+        t.check(p.returncode == 2 and b"--memory" in p.stderr, f"--memory {text!r}: exit code 2",
+                (p.returncode, p.stderr))
+    for text in ("8M", "8192k", "8388608", "1G"):
+        p, _ = b.run("-r", f"{b.folder}/good.pcap", "--memory", text)
+        t.equal((p.returncode, p.stderr), (0, b""), f"--memory {text} is fine")
 
 
 def usage(t, b):
@@ -336,7 +399,7 @@ def usage(t, b):
 
 
 def main(t):
-    for part in (shape, acting, variables, forms, damage, usage):
+    for part in (shape, acting, variables, forms, damage, bad_rules, usage):
         with tempfile.TemporaryDirectory(prefix="skt-i-") as folder:
             part(t, Bench(folder))
 

@@ -28,6 +28,9 @@ EXAMPLES = {
         "good": [{"src/base/base.h": "/* Says. */\nint f(int a);\nint g(int a,\n      int b);\n"},
                  {"src/base/base.h": "/* x */\nstruct a {\n\tint b;\n};\n"},
                  {"src/base/base_priv.h": "int f(void);\n"}]},
+    "merged": {"bad": [{"Makefile": "all:\n" + "<" * 7 + " HEAD\n"},
+                       {"docs/a.md": ">" * 7 + " main\n"}],
+               "good": [{"Makefile": "all:\n\tcat <<E\n"}]},
     "function_sizes": {"bad": [{"src/base/a.c": LONG}],
                        "good": [{"src/base/a.c": LONG.replace("\tg();\n" * 20, "")}]},
     "file_sizes": {

@@ -270,6 +270,14 @@ def whitespace(root, files):
     return problems
 
 
+def merged(root, files):
+    """No mark of an unfinished merge in any text."""
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    return [f"{f}:{n}: an unfinished merge" for f in files
+            if f.endswith(TEXT_ENDINGS + (".dict", ".svg", ".html"))
+            for n, line in enumerate(read(root, f).split("\n"), 1) if line.startswith(marks)]
+
+
 def folder_readmes(root, files):
     problems = []
     for module in sorted({module_of(f) for f in files if module_of(f)}):
@@ -386,5 +394,5 @@ def compile_archive(sources):
 
 
 RULES = [tiers, header_alone, header_docs, function_sizes, file_sizes, banned_calls, no_goto,
-         no_struct_typedef, one_of_each, spdx, whitespace, folder_readmes, docs_not_empty,
+         no_struct_typedef, one_of_each, spdx, whitespace, merged, folder_readmes, docs_not_empty,
          no_private_names, clang_format, every_source_is_built]

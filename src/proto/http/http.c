@@ -169,7 +169,7 @@ static void http_tx_free(struct app *a, struct app_tx *x)
 		if (c != NULL && c->side[dir].tx == t) {
 			c->side[dir].tx = NULL;
 			http_body_end(c, dir, false);
-			side_clear(&c->side[dir], ST_DEAD);
+			side_clear(&c->side[dir], ST_RESYNC); /* made room for another */
 		}
 	}
 	if (t->body != NULL) {

@@ -83,6 +83,7 @@ void http_body_data(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 	struct http_side *s = &c->side[dir];
 	s->tx->msg[dir].wire_len += len;
 	s->in += len;
+	c->in += len;
 	if (s->stop)
 		return;
 	if (s->n_layers != 0)

@@ -15,6 +15,8 @@
 #define OUT_MAX 4096u
 #define BOMB_LEAST (1024u * 1024u)
 #define BOMB_RATIO 2048u
+#define FLOW_LEAST (8u * 1024u * 1024u) /* a thousandfold is easy: not for long, though */
+#define FLOW_RATIO 64u
 #define LAYERS_USUAL 2u /* more are an event */
 
 enum layer_state { LAYER_TRY, LAYER_RUN, LAYER_TAIL, LAYER_PASS };
@@ -49,15 +51,26 @@ static void *br_alloc(void *slab, size_t size)
 
 /* ---- one layer's output -------------------------------------------------------------------------- */
 
+/* What is left of this body is not decoded. */
+static void stop(struct http_conn *c, unsigned dir)
+{
+	struct http_side *s = &c->side[dir];
+	s->stop = true;
+	app_tx_event(&s->tx->tx, EV_BOMB);
+	if (s->tx->body_file[dir] != NULL)
+		s->tx->body_file[dir]->gaps = true;
+}
+
 static void emit(struct http_conn *c, unsigned dir, unsigned layer, const uint8_t *p, uint32_t n)
 {
 	struct http_side *s = &c->side[dir];
 	if (n == 0 || s->stop)
 		return;
 	s->out += n;
-	if (s->out > BOMB_LEAST && s->out / BOMB_RATIO > s->in) {
-		s->stop = true;
-		app_tx_event(&s->tx->tx, EV_BOMB);
+	c->out += n;
+	if ((s->out > BOMB_LEAST && s->out / BOMB_RATIO > s->in) ||
+	    (c->out > FLOW_LEAST && c->out / FLOW_RATIO > c->in)) {
+		stop(c, dir);
 		return;
 	}
 	if (layer + 1 < s->n_layers)

@@ -18,7 +18,7 @@ struct http_parts {
 	uint16_t delim_len;
 	uint8_t delim[BOUNDARY_MAX + 3]; /* LF, two dashes, boundary */
 	struct app_file *file;           /* part in hand; NULL: no file */
-	uint32_t len;
+	uint32_t from, len;              /* what is in hand: buf[from] .. buf[from + len] */
 	uint8_t buf[BUF_SIZE];
 };
 
@@ -78,7 +78,7 @@ static void part_data(struct http_conn *c, struct http_parts *m, uint32_t n)
 	if (n != 0)
 		m->lead = false;
 	if (n > from && m->file != NULL)
-		app_file_add(c->app, m->file, m->buf + from, n - from,
+		app_file_add(c->app, m->file, m->buf + m->from + from, n - from,
 			     http_body_max(c->app, TO_SERVER));
 }
 
@@ -111,17 +111,17 @@ static void part_header(struct http_conn *c, struct http_parts *m, const uint8_t
 
 static void drop(struct http_parts *m, uint32_t n)
 {
-	memmove(m->buf, m->buf + n, m->len - n);
+	m->from += n;
 	m->len -= n;
 }
 
 /* Content up to the delimiter. True: there is more to do with what buf holds. */
 static bool in_data(struct http_conn *c, struct http_parts *m)
 {
-	const uint8_t *d = memmem(m->buf, m->len, m->delim, m->delim_len);
+	const uint8_t *d = memmem(m->buf + m->from, m->len, m->delim, m->delim_len);
 	if (d != NULL) {
-		uint32_t n = (uint32_t)(d - m->buf), keep = n;
-		if (n != 0 && m->buf[n - 1] == '\r')
+		uint32_t n = (uint32_t)(d - m->buf) - m->from, keep = n;
+		if (n != 0 && m->buf[m->from + n - 1] == '\r')
 			keep--;
 		part_data(c, m, keep);
 		part_ends(c, m, true);
@@ -143,11 +143,12 @@ static bool in_data(struct http_conn *c, struct http_parts *m)
 static bool in_lines(struct http_conn *c, struct http_parts *m)
 {
 	struct http_tx *t = c->side[TO_SERVER].tx;
-	if (m->state == PARTS_DELIM && m->len >= 2 && m->buf[0] == '-' && m->buf[1] == '-') {
+	if (m->state == PARTS_DELIM && m->len >= 2 && m->buf[m->from] == '-' &&
+	    m->buf[m->from + 1] == '-') {
 		m->state = PARTS_OVER;
 		return false;
 	}
-	const uint8_t *lf = memchr(m->buf, '\n', m->len);
+	const uint8_t *lf = memchr(m->buf + m->from, '\n', m->len);
 	if (lf == NULL) {
 		if (m->len == BUF_SIZE) {
 			app_tx_event(&t->tx, EV_MULTIPART_ERROR);
@@ -155,8 +156,8 @@ static bool in_lines(struct http_conn *c, struct http_parts *m)
 		}
 		return false;
 	}
-	uint32_t n = (uint32_t)(lf - m->buf), line = n;
-	if (line != 0 && m->buf[line - 1] == '\r')
+	uint32_t n = (uint32_t)(lf - m->buf) - m->from, line = n;
+	if (line != 0 && m->buf[m->from + line - 1] == '\r')
 		line--;
 	if (m->state == PARTS_DELIM) {
 		m->state = PARTS_HEAD;
@@ -166,7 +167,7 @@ static bool in_lines(struct http_conn *c, struct http_parts *m)
 		m->lead = true;
 		drop(m, n);
 	} else {
-		part_header(c, m, m->buf, line);
+		part_header(c, m, m->buf + m->from, line);
 		drop(m, n + 1);
 	}
 	return true;
@@ -176,6 +177,10 @@ void http_parts_data(struct http_conn *c, const uint8_t *data, uint32_t len)
 {
 	struct http_parts *m = c->side[TO_SERVER].parts;
 	while (len != 0 && m->state != PARTS_OVER) {
+		/* Moved once for a buffer's worth, not for every line in it. */
+		if (m->from != 0)
+			memmove(m->buf, m->buf + m->from, m->len);
+		m->from = 0;
 		uint32_t n = BUF_SIZE - m->len < len ? BUF_SIZE - m->len : len;
 		memcpy(m->buf + m->len, data, n);
 		m->len += n;

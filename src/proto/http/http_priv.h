@@ -15,6 +15,9 @@ bool http_istarts(const uint8_t *a, uint32_t len, const char *word);
 /* Where word (lower case) stands in a, any case, NULs skipped; -1: nowhere. */
 int64_t http_ifind(const uint8_t *a, uint32_t len, const char *word);
 int http_hex(uint8_t c); /* -1: none */
+/* How many bytes of blank lines stand at p that are as little a message's beginning as the first of
+ * them, which is none: what decides that is the same for all, so it need not be asked line by line. */
+uint32_t http_blank_lines(const uint8_t *p, uint32_t len, bool nul);
 /* Appends to the text, or to what was rewritten (data NULL: room of zeroes); false: no room. */
 bool http_text_add(struct app *a, struct http_text *t, const void *data, uint32_t len);
 uint8_t *http_at(const struct http_msg *m, struct http_str s);

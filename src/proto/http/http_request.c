@@ -38,15 +38,13 @@ static const struct {
 	{"INVALID", METHOD_OTHER},
 };
 
-#define LEADING_MAX 256u /* blanks that may stand before a method */
-
 /* Does a known method stand here, after blanks? *ret_more: too little is there to tell. */
 bool http_looks_request(const uint8_t *p, uint32_t len, bool *ret_more)
 {
 	uint32_t skip = 0;
 	*ret_more = false;
 	while (skip < len && http_is_space(p[skip]))
-		if (++skip > LEADING_MAX)
+		if (++skip > HTTP_BLANKS_MAX)
 			return false;
 	p += skip;
 	len -= skip;
@@ -301,10 +299,10 @@ void http_request_settle(struct http_conn *c, const struct http_tx *t)
 static enum step after(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_SERVER];
-	bool more;
+	bool more, begins = !s->mid_line;
 	if (in->at == in->end)
 		return STEP_MORE;
-	if (!s->mid_line) {
+	if (begins) {
 		bool next = http_looks_request(in->at, (uint32_t)(in->end - in->at), &more);
 		if (more && !in->eof)
 			return STEP_MORE;
@@ -318,6 +316,10 @@ static enum step after(struct http_conn *c, struct http_in *in)
 	const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
 	uint32_t n = (uint32_t)((lf != NULL ? lf + 1 : in->end) - in->at);
 	s->mid_line = lf == NULL;
+	if (lf != NULL && begins && http_is_space(*in->at)) {
+		uint32_t blank = http_blank_lines(in->at, (uint32_t)(in->end - in->at), false);
+		n = blank > n ? blank : n;
+	}
 	http_body_data(c, TO_SERVER, in->at, n);
 	in->at += n;
 	return STEP_ON;

@@ -13,7 +13,7 @@ static void event(struct http_conn *c, enum http_event e)
 static bool looks_response(const uint8_t *p, uint32_t len, bool *ret_more)
 {
 	uint32_t i = 0;
-	while (i < len && i < 256 && (http_is_space(p[i]) || p[i] == 0))
+	while (i < len && i < HTTP_BLANKS_MAX && (http_is_space(p[i]) || p[i] == 0))
 		i++;
 	uint32_t n = len - i < 4 ? len - i : 4;
 	*ret_more = false;
@@ -304,10 +304,10 @@ static void headers_end(struct http_conn *c)
 static enum step after(struct http_conn *c, struct http_in *in)
 {
 	struct http_side *s = &c->side[TO_CLIENT];
-	bool more;
+	bool more, begins = !s->mid_line;
 	if (in->at == in->end)
 		return STEP_MORE;
-	if (!s->mid_line) {
+	if (begins) {
 		bool next = looks_response(in->at, (uint32_t)(in->end - in->at), &more);
 		if (more && !in->eof)
 			return STEP_MORE;
@@ -321,6 +321,10 @@ static enum step after(struct http_conn *c, struct http_in *in)
 	const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
 	uint32_t n = (uint32_t)((lf != NULL ? lf + 1 : in->end) - in->at);
 	s->mid_line = lf == NULL;
+	if (lf != NULL && begins && http_is_space(*in->at)) {
+		uint32_t blank = http_blank_lines(in->at, (uint32_t)(in->end - in->at), true);
+		n = blank > n ? blank : n;
+	}
 	http_body_data(c, TO_CLIENT, in->at, n);
 	in->at += n;
 	return STEP_ON;

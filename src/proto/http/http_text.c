@@ -27,6 +27,17 @@ int http_hex(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+uint32_t http_blank_lines(const uint8_t *p, uint32_t len, bool nul)
+{
+	uint32_t r = 0;
+	while (r < len && (http_is_space(p[r]) || (nul && p[r] == 0)))
+		r++;
+	/* Before too many blanks no line begins anything, whatever stands behind them. */
+	uint32_t upto = r > HTTP_BLANKS_MAX ? r - HTTP_BLANKS_MAX : r;
+	const uint8_t *lf = upto != 0 ? memrchr(p, '\n', upto) : NULL;
+	return lf != NULL ? (uint32_t)(lf + 1 - p) : 0;
+}
+
 bool http_istarts(const uint8_t *a, uint32_t len, const char *word)
 {
 	uint32_t i = 0;

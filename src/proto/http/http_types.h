@@ -12,6 +12,7 @@
 #define HTTP_HEADERS_MAX 1024u /* headers of a message */
 #define HTTP_MERGE_MAX 64u     /* unknown names are looked for among so many; repetitions joined */
 #define HTTP_LAYERS_MAX 4u     /* encodings upon encodings */
+#define HTTP_BLANKS_MAX 256u   /* blanks that may stand before a first line */
 #define HTTP_CHUNK_LINE_MAX 8192u
 
 #define HTTP_MADE 0x80000000u
@@ -145,7 +146,8 @@ struct http_side {
 struct http_conn {
 	struct app *app;
 	struct http_side side[2];
-	bool switched; /* CONNECT or Upgrade took place: hands over from here */
+	uint64_t in, out; /* of all decoders: a flow has one allowance, however many messages */
+	bool switched;    /* CONNECT or Upgrade took place: hands over from here */
 	int64_t now_ns;
 };
 

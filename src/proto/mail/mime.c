@@ -6,6 +6,7 @@
 #define ENC_LIMIT 76u   /* RFC 2045 */
 #define NAME_LIMIT 75u
 #define VALUE_LIMIT 2000u
+#define NAME_PIECES 16u
 
 static void event(struct mime *m, enum mime_event e)
 {
@@ -318,12 +319,35 @@ bool mime_param(struct span v, const char *name, struct span *ret)
 	return false;
 }
 
-static void set_name(struct mime *m, struct span s)
+static void add_name(struct mime *m, struct span s)
 {
-	if (s.len > sizeof(m->part.name) - 1)
+	uint32_t room = (uint32_t)sizeof(m->part.name) - 1 - m->part.name_len;
+	if (s.len > room)
 		event(m, MIME_LONG_FILENAME);
-	m->part.name_len = s.len < sizeof(m->part.name) ? s.len : sizeof(m->part.name) - 1;
-	memcpy(m->part.name, s.data, m->part.name_len);
+	s.len = s.len < room ? s.len : room;
+	memcpy(m->part.name + m->part.name_len, s.data, s.len);
+	m->part.name_len += s.len;
+}
+
+/* A name in one parameter, or in pieces: filename*0=..; filename*1=.. (RFC 2231). */
+static void part_name(struct mime *m, struct span v, const char *param)
+{
+	struct span s;
+	if (mime_param(v, param, &s)) {
+		m->part.name_len = 0;
+		add_name(m, s);
+		return;
+	}
+	for (unsigned i = 0; i < NAME_PIECES; i++) {
+		char piece[24];
+		struct writer w = writer_of(piece, sizeof(piece));
+		write_fmt(&w, "%s*%u", param, i);
+		if (!mime_param(v, piece, &s))
+			return;
+		if (i == 0)
+			m->part.name_len = 0;
+		add_name(m, s);
+	}
 }
 
 static void content_type(struct mime *m, struct span v)
@@ -338,8 +362,8 @@ static void content_type(struct mime *m, struct span v)
 		m->part.boundary_len = s.len > MIME_BOUNDARY ? MIME_BOUNDARY : s.len;
 		memcpy(m->part.boundary, s.data, m->part.boundary_len);
 	}
-	if (m->part.name_len == 0 && mime_param(v, "name", &s))
-		set_name(m, s);
+	if (m->part.name_len == 0)
+		part_name(m, v, "name");
 }
 
 static void top_header(struct app *a, struct mime *m, struct span name, struct span v)
@@ -366,7 +390,7 @@ static void top_header(struct app *a, struct mime *m, struct span name, struct s
 
 static void header_done(struct app *a, struct mime *m)
 {
-	struct span all = {m->line.p, m->line.n}, s;
+	struct span all = {m->line.p, m->line.n};
 	const uint8_t *colon = all.len == 0 ? NULL : memchr(all.data, ':', all.len);
 	if (colon == NULL) {
 		if (all.len > 0)
@@ -386,8 +410,7 @@ static void header_done(struct app *a, struct mime *m)
 	if (name.len == 12 && begins(name.data, 12, "content-type")) {
 		content_type(m, v);
 	} else if (name.len == 19 && begins(name.data, 19, "content-disposition")) {
-		if (mime_param(v, "filename", &s))
-			set_name(m, s);
+		part_name(m, v, "filename");
 	} else if (name.len == 25 && begins(name.data, 25, "content-transfer-encoding")) {
 		m->part.encoding = begins(v.data, v.len, "base64")             ? MIME_BASE64
 				   : begins(v.data, v.len, "quoted-printable") ? MIME_QP
@@ -443,7 +466,7 @@ static void header_line(struct app *a, struct mime *m, struct span s, bool start
 		headers_end(a, m);
 		return;
 	}
-	if (m->line.n > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+	if (m->line.n > 0 && s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
 		bytes_add(a, &m->line, s.data, s.len, MIME_VALUE);
 		return;
 	}

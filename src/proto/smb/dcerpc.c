@@ -14,6 +14,7 @@ struct dce_tx {
 struct dce {
 	struct dce_state is;
 	bool dead[2];
+	bool lost[2];                    /* a gap: where the next fragment begins is to be found */
 	struct dce_tx *open[OPEN_CALLS]; /* calls that may go on, by call id */
 };
 
@@ -236,15 +237,44 @@ static void whole_fragment(struct app *a, unsigned dir, const struct dce_head *h
 		s->open[h->call_id % OPEN_CALLS] = NULL;
 }
 
+/* A gap: calls under way in this direction have no more to say. */
+static void lose(struct dce *s, unsigned dir)
+{
+	s->lost[dir] = true;
+	for (unsigned i = 0; i < OPEN_CALLS; i++) {
+		struct dce_tx *t = s->open[i];
+		if (t == NULL || t->call.frags[dir] == 0)
+			continue;
+		t->call.done[dir] = true;
+		t->tx.progress[dir] = APP_DONE;
+	}
+}
+
+/* Behind a gap: do these DCE_HEAD bytes begin a fragment of this direction? */
+static bool head_likely(const uint8_t *d, unsigned dir)
+{
+	struct dce_head h;
+	return d[0] == 5 && d[1] == 0 && (d[4] & 0xef) == 0 && d[5] == 0 &&
+	       dce_head_read(d, DCE_HEAD, &h) && h.type != 1 &&
+	       (h.type >= 17 || dce_is_request(h.type) == (dir == TO_SERVER));
+}
+
 static uint32_t dce_feed(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 			 unsigned flags, int64_t now_ns)
 {
 	struct dce *s = a->state;
 	uint32_t at = 0;
 	struct dce_head h;
-	if ((flags & APP_GAP) != 0)
-		s->dead[dir] = true;
+	if ((flags & APP_GAP) != 0) {
+		lose(s, dir);
+		return len;
+	}
 	while (!s->dead[dir] && len - at >= DCE_HEAD) {
+		if (s->lost[dir] && !head_likely(data + at, dir)) {
+			at++;
+			continue;
+		}
+		s->lost[dir] = false;
 		if (!dce_head_read(data + at, len - at, &h)) {
 			s->dead[dir] = true;
 			break;

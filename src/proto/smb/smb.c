@@ -455,14 +455,34 @@ static void all_over(struct app *a)
 	}
 }
 
+/* Behind a gap: bytes before the next thing that looks like a record with a message. */
+static uint32_t to_record(struct smb *s, unsigned dir, const uint8_t *d, uint32_t len)
+{
+	for (uint32_t at = 4; len >= 8 && at <= len - 4; at++) {
+		const uint8_t *p = memmem(d + at, len - at, "SMB", 3);
+		if (p == NULL || p - d < 5) {
+			if (p == NULL)
+				break;
+			continue;
+		}
+		at = (uint32_t)(p - d);
+		uint32_t n = load_be32(p - 5);
+		if ((p[-1] == 0xff && n >= 32 && n <= 0xffffff) ||
+		    (p[-1] >= 0xfc && p[-1] <= 0xfe && n >= 48 && n <= 0xffffff)) {
+			s->lost[dir] = false;
+			return at - 5;
+		}
+	}
+	return len < 7 ? 0 : len - 7;
+}
+
 static uint32_t smb_feed(struct app *a, unsigned dir, const uint8_t *data, uint32_t len,
 			 unsigned flags, int64_t now_ns)
 {
 	struct smb *s = a->state;
 	uint32_t at = 0;
 	if ((flags & APP_GAP) != 0) {
-		at = bulk(a, dir, NULL, len);
-		s->dead[dir] |= at < len;
+		s->lost[dir] |= bulk(a, dir, NULL, len) < len;
 		return len;
 	}
 	while (at < len && !s->dead[dir]) {
@@ -470,6 +490,12 @@ static uint32_t smb_feed(struct app *a, unsigned dir, const uint8_t *data, uint3
 		uint32_t left = len - at;
 		if (s->skip[dir] > 0) {
 			at += bulk(a, dir, d, left);
+			continue;
+		}
+		if (s->lost[dir]) {
+			at += to_record(s, dir, d, left);
+			if (s->lost[dir])
+				break;
 			continue;
 		}
 		if (left < 4)

@@ -77,6 +77,7 @@ struct smb_wait {
 
 struct smb {
 	bool dead[2], negotiated, bulk_on[2];
+	bool lost[2];     /* a gap: where the next record begins is to be found */
 	uint32_t skip[2]; /* bytes of a record that is not looked at */
 	uint32_t bulk[2]; /* of which so many are a file's */
 	uint8_t bulk_fid[2][16];

@@ -20,6 +20,7 @@ struct talk {
 void talk_open(struct talk *t, enum app_proto proto, bool tcp);
 /* Says len bytes in pieces of cut bytes (0: at once). */
 void talk_say(struct talk *t, unsigned dir, const void *data, uint32_t len, uint32_t cut);
+/* len bytes are missing, and with them those that the parser had not taken. */
 void talk_gap(struct talk *t, unsigned dir, uint32_t len);
 /* Both directions are over. */
 void talk_end(struct talk *t);

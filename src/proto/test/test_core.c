@@ -180,6 +180,13 @@ static void test_flow_events(void **state)
 	assert_true(flow_event(&t, "applayer_detect_protocol_only_one_direction"));
 	talk_close(&t);
 
+	talk_open(&t, APP_UNKNOWN, true); /* who says nothing is no one else */
+	say(&t, 0, "SSH-2.0-x\r\n");
+	talk_end(&t);
+	assert_int_equal(t.app->proto, APP_SSH);
+	assert_false(flow_event(&t, "applayer_detect_protocol_only_one_direction"));
+	talk_close(&t);
+
 	talk_open(&t, APP_UNKNOWN, true);
 	say(&t, 0, "SSH-2.0-x\r\n");
 	say(&t, 1, "HTTP/1.1 200 OK\r\n");
@@ -256,10 +263,11 @@ static void test_tx_limit(void **state)
 	t.app->proto = APP_SIP; /* any whose tx_free does nothing to a bare one */
 	uint32_t n = 0;
 	t.app->proto = APP_UNKNOWN;
-	while (n < 10000 && app_tx_new(t.app, sizeof(struct app_tx), 1) != NULL)
+	while (n < t.ctx->conf.max_tx) {
+		assert_non_null(app_tx_new(t.app, sizeof(struct app_tx), 1));
 		n++;
-	assert_int_equal(n, t.ctx->conf.max_tx);
-	struct app_tx *second = t.app->tx_first->next;
+	}
+	struct app_tx *first = t.app->tx_first, *second = first->next, *third = second->next;
 	second->progress[0] = second->progress[1] = APP_DONE;
 	second->inspected[0] = second->inspected[1] = true;
 	app_sweep(t.app, NULL, NULL, false);
@@ -268,6 +276,22 @@ static void test_tx_limit(void **state)
 	t.app->tx_last->toserver_only = true;
 	assert_non_null(app_tx_new(t.app, sizeof(struct app_tx), 1));
 	assert_int_equal(t.app->tx_last->id, n);
+	assert_int_equal(first->progress[0], 0);
+	/* One more than may wait: the oldest of which nothing is being said is over. */
+	first->progress[1] = 1;
+	assert_non_null(app_tx_new(t.app, sizeof(struct app_tx), 1));
+	assert_int_equal(first->progress[0], 0);
+	assert_int_equal(third->progress[0], APP_DONE);
+	assert_int_equal(third->progress[1], APP_DONE);
+	third->inspected[0] = third->inspected[1] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_ptr_equal(t.app->tx_gave, first);
+	assert_non_null(app_tx_new(t.app, sizeof(struct app_tx), 1));
+	assert_int_equal(first->next->progress[0], APP_DONE);
+	/* Complete ones that nobody could look at yet don't keep others out, up to a point. */
+	while (app_tx_new(t.app, sizeof(struct app_tx), 1) != NULL)
+		n++;
+	assert_int_equal(t.app->tx_open, t.ctx->conf.max_tx * 64);
 	talk_close(&t);
 }
 

@@ -436,6 +436,85 @@ static void test_rpc_pipe(void **state)
 	free(t);
 }
 
+static void say_range(struct talk *t, const struct build *b, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++)
+		talk_say(t, b->said[i].dir, b->said[i].data, b->said[i].len, 7);
+}
+
+/* A hole, and then the second half of a message: the next record is found, and RPC in it. */
+static void test_gap_pipe(void **state)
+{
+	struct build *b = fresh();
+	struct talk t;
+	tree2(b, 1, "\\\\srv\\IPC$", 2);
+	uint32_t before = b->n_said;
+	create2(b, 2, "lost");
+	uint32_t after = b->n_said;
+	create2(b, 3, "samr");
+	pipe_write(b, 4, rpc_bind);
+	pipe_read(b, 5, rpc_ack);
+	pipe_write(b, 6, both_requests);
+	pipe_read(b, 7, answer_head);
+	pipe_read(b, 8, answer_tail);
+	talk_open(&t, APP_SMB, true);
+	say_range(&t, b, 0, before);
+	talk_say(&t, C, b->said[before].data, 10, 0); /* waits for the rest, which is lost */
+	talk_gap(&t, C, 40);
+	talk_say(&t, C, "SMB SMB\xffSMB\0\0\0\0\xfeSM", 18, 1);
+	talk_gap(&t, S, 1000);
+	say_range(&t, b, after, b->n_said);
+	char *text = talk_tell(&t);
+	has(text, "smb.named_pipe[0]+0: \\\\srv\\IPC$\n");
+	lacks(text, "lost");
+	rpc_check(text);
+	free(text);
+	talk_end(&t);
+	talk_close(&t);
+	free(b);
+}
+
+/* Nothing behind the gap is a record: nothing is made of it, nothing is kept waiting. */
+static void test_gap_noise(void **state)
+{
+	struct talk t;
+	talk_open(&t, APP_SMB, true);
+	talk_gap(&t, C, 1);
+	for (unsigned i = 0; i < 1000; i++)
+		talk_say(&t, C, "SMB\xffSMB\0\0\0\x1f\xffSMB", 15, 0); /* too short for a message */
+	assert_true(t.n_held[C] < 8);
+	assert_null(t.app->tx_first);
+	talk_end(&t);
+	talk_close(&t);
+}
+
+static void test_gap_tcp(void **state)
+{
+	struct build *b = fresh();
+	struct talk t;
+	rpc_bind(b), raw(b, C, 0);
+	uint32_t from = b->n;
+	rpc_ack(b), raw(b, S, from), from = b->n;
+	rpc_request(b, 1, "one "), raw(b, C, from), from = b->n;
+	rpc_request(b, 3, "after"), raw(b, C, from), from = b->n;
+	rpc_response(b, "answer"), raw(b, S, from);
+	talk_open(&t, APP_DCERPC, true);
+	say_range(&t, b, 0, 3);
+	talk_gap(&t, C, 100);
+	talk_say(&t, C, "\x05\0\x0c\xff\x10\0\x01\0\x05\0\x05", 11, 0);
+	say_range(&t, b, 3, 5);
+	char *text = talk_tell(&t);
+	has(text, "dcerpc.stub_data[0]+0: one \n");
+	has(text, "dcerpc.stub_data[0]+0: after\n");
+	has(text, "dcerpc.stub_data[0]+0: answer\n");
+	has(text, "tx 2");
+	lacks(text, "tx 3");
+	free(text);
+	talk_end(&t);
+	talk_close(&t);
+	free(b);
+}
+
 /* ---- SMB1 -------------------------------------------------------------------------------------- */
 
 static void smb1(struct build *b, unsigned dir, uint8_t command)
@@ -550,7 +629,9 @@ int main(void)
 		cmocka_unit_test(test_wrong_way),  cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_rpc_tcp),    cmocka_unit_test(test_rpc_broken),
 		cmocka_unit_test(test_rpc_pipe),   cmocka_unit_test(test_smb1),
-		cmocka_unit_test(test_hostile1),   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_gap_pipe),   cmocka_unit_test(test_gap_noise),
+		cmocka_unit_test(test_gap_tcp),    cmocka_unit_test(test_hostile1),
+		cmocka_unit_test(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,19 @@ static void test_parts(void **state)
 	free(t);
 }
 
+/* A name in pieces; padding where a line ends, and after it. */
+static void test_pieces(void **state)
+{
+	char *t = mail(
+		"Content-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n"
+		"Content-Disposition: attachment; filename*0=\"long \";\r\n filename*1=name;\r\n"
+		" filename*3=no\r\n\r\nNA=\r\n=Mg\r\n==\r\n.\r\n");
+	has(t, ">file.name[0]+0: long name\n");
+	has(t, ">file.data[0]+0: 42\n");
+	lacks(t, "event");
+	free(t);
+}
+
 static void test_mail_in_mail(void **state)
 {
 	char *t = mail("Subject: outer\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n"
@@ -273,13 +286,13 @@ static void test_swept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_envelope),        cmocka_unit_test(test_body_md5),
-		cmocka_unit_test(test_parts),           cmocka_unit_test(test_mail_in_mail),
-		cmocka_unit_test(test_encodings_wrong), cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_long_lines),      cmocka_unit_test(test_events),
-		cmocka_unit_test(test_long_command),    cmocka_unit_test(test_two_mails),
-		cmocka_unit_test(test_starttls),        cmocka_unit_test(test_gap),
-		cmocka_unit_test(test_swept),
+		cmocka_unit_test(test_envelope),     cmocka_unit_test(test_body_md5),
+		cmocka_unit_test(test_parts),        cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_mail_in_mail), cmocka_unit_test(test_encodings_wrong),
+		cmocka_unit_test(test_deep),         cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_events),       cmocka_unit_test(test_long_command),
+		cmocka_unit_test(test_two_mails),    cmocka_unit_test(test_starttls),
+		cmocka_unit_test(test_gap),          cmocka_unit_test(test_swept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

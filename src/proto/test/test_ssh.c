@@ -161,12 +161,31 @@ static void test_no_banner(void **state)
 	talk_close(&t);
 }
 
+static void test_kept(void **state)
+{
+	struct talk t;
+	talk_open(&t, APP_SSH, true);
+	for (unsigned round = 0; round < 2; round++) {
+		talk_say(&t, 0, round == 0 ? "SSH-2.0-x\r\n" : "\0\0\0\1\0\x14",
+			 round == 0 ? 11 : 6, 0); /* the second is no packet: an event of its own */
+		struct app_tx *tx = t.app->tx_first;
+		assert_non_null(tx);
+		tx->progress[0] = tx->progress[1] = APP_DONE;
+		tx->inspected[0] = tx->inspected[1] = true;
+		app_sweep(t.app, NULL, NULL, false);
+		assert_null(t.app->tx_first);
+		assert_non_null(app_last(t.app));
+		assert_int_equal(app_last(t.app)->id, 0);
+	}
+	talk_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),     cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_events),    cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_no_banner),
+		cmocka_unit_test(test_no_banner), cmocka_unit_test(test_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

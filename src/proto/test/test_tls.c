@@ -42,8 +42,8 @@ static void test_handshake(void **state)
 		"<tls.subjectaltname[1]+0: www.hive.example\n",
 		">tls.alpn[1]+0: http/1.1\n",
 		"<tls.alpn[0]+0: h2\n",
-		">ja3.string[0]+0: "
-		"771,49199-47-255,0-11-10-35-16-22-23-13,29-23-30-25-24,0-1-2\n",
+		(">ja3.string[0]+0: "
+		 "771,49199-47-255,0-11-10-35-16-22-23-13,29-23-30-25-24,0-1-2\n"),
 		">ja3.hash[0]+0: 10f7af7683059d600e98433226d21113\n",
 		">ja4.hash[0]+0: t12d0308h2_78ff622567f0_3c5a66c06c35\n",
 		"\"version\":\"TLS 1.2\"",
@@ -217,6 +217,79 @@ static void test_late_event(void **state)
 	talk_close(&t);
 }
 
+/* The server's flight with its certificate twice in the chain. */
+static uint32_t two_certificates(uint8_t *out)
+{
+	uint32_t n = 0;
+	for (uint32_t at = 0; at < sizeof(server_flight);) {
+		const uint8_t *r = server_flight + at, *d = r + 5, *end = d + load_be16(r + 3);
+		at += 5 + load_be16(r + 3);
+		while (d < end) {
+			uint32_t len = 4 + (load_be32(d) & 0xffffff), all = len;
+			uint8_t *to = out + n + 5;
+			memcpy(to, d, len);
+			if (d[0] == 11) {
+				memcpy(to + len, d + 7, len - 7);
+				all += len - 7;
+				store_be32(to, 11u << 24 | (all - 4));
+				to[4] = 0;
+				store_be16(to + 5, (uint16_t)(all - 7));
+			}
+			memcpy(out + n, r, 3);
+			store_be16(out + n + 3, (uint16_t)all);
+			n += 5 + all;
+			d += len;
+		}
+	}
+	return n;
+}
+
+static char *eve_of(const struct app *a, const struct app_tx *tx)
+{
+	json_t *o = json_object();
+	assert_true(app_eve(a, tx, 0, o));
+	char *text = json_dumps(o, JSON_SORT_KEYS);
+	json_decref(o);
+	return text;
+}
+
+/* The handshake is swept but stays for whom asks about the connection, and tells the same. */
+static void test_kept(void **state)
+{
+	struct talk t;
+	uint8_t flight[4096];
+	uint32_t n = two_certificates(flight);
+	talk_open(&t, APP_UNKNOWN, true);
+	assert_null(app_last(t.app));
+	talk_say(&t, 0, client_hello, sizeof(client_hello), 0);
+	talk_say(&t, 1, flight, n, 0);
+	struct app_tx *tx = t.app->tx_first;
+	assert_int_equal(((struct tls_tx *)tx)->chain[1]->n, 2);
+	assert_ptr_equal(app_last(t.app), tx);
+	char *before = eve_of(t.app, tx);
+	tx->progress[0] = tx->progress[1] = APP_DONE;
+	tx->inspected[0] = tx->inspected[1] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_null(t.app->tx_first);
+	assert_int_equal(t.app->tx_open, 0);
+	assert_non_null(app_last(t.app));
+	assert_int_equal(((const struct tls_tx *)app_last(t.app))->chain[1]->n, 1);
+	char *after = eve_of(t.app, app_last(t.app));
+	assert_true(has(before, "hive.example"));
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	talk_say(&t, 0, "\x13\x03\x03\x00\x01\x00", 6, 0); /* an event later */
+	tx = t.app->tx_first;
+	assert_non_null(tx);
+	tx->progress[0] = tx->progress[1] = APP_DONE;
+	tx->inspected[0] = tx->inspected[1] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_non_null(app_last(t.app));
+	assert_int_equal(app_last(t.app)->id, 0);
+	talk_close(&t);
+}
+
 static void test_sslv2(void **state)
 {
 	static const uint8_t v2[] = {0x80, 0x1c, 1, 0, 2, 0, 3, 0, 0,  0,  16, 1,  0,  0x80, 1,
@@ -272,7 +345,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_events),     cmocka_unit_test(test_heartbleed),
 		cmocka_unit_test(test_late_event), cmocka_unit_test(test_sslv2),
-		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_times),      cmocka_unit_test(test_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

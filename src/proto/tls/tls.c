@@ -156,6 +156,39 @@ static void tls_tx_free(struct app *a, struct app_tx *tx)
 		s->tx = NULL;
 }
 
+/* Of a chain that is kept, events tell the first certificate only. */
+static void chain_trim(struct app *a, struct tls_chain *c)
+{
+	struct span first;
+	if (c == NULL || c->n < 2 || tls_cert(c, 0, &first) != 0)
+		return;
+	uint32_t len = (uint32_t)(first.data - c->raw) + first.len;
+	uint8_t *raw = app_copy(a, c->raw, len);
+	if (raw == NULL)
+		return;
+	struct span *all[] = {&c->x.serial, &c->x.issuer, &c->x.subject, &c->x.san};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i]->data != NULL)
+			all[i]->data = raw + (all[i]->data - c->raw);
+	slab_free(a->ctx->slab, c->raw);
+	c->raw = raw;
+	c->len = len;
+	c->n = 1;
+}
+
+static bool tls_tx_keep(struct app *a, struct app_tx *tx)
+{
+	struct tls_tx *t = (struct tls_tx *)tx;
+	struct tls_state *s = a->proto == APP_TLS ? a->state : NULL;
+	if (t->bare || t->saw == 0)
+		return false;
+	for (unsigned d = 0; d < 2; d++)
+		chain_trim(a, t->chain[d]);
+	if (s != NULL && s->tx == t)
+		s->tx = NULL;
+	return true;
+}
+
 /* ---- handshake messages ---------------------------------------------------------------------------------- */
 
 static void take_hello(struct app *a, unsigned dir, const uint8_t *d, uint32_t len, int64_t now_ns)
@@ -668,6 +701,7 @@ const struct app_ops app_tls = {
 	.close = tls_close,
 	.feed = tls_feed,
 	.tx_free = tls_tx_free,
+	.keep = tls_tx_keep,
 	.buffer = tls_buffer,
 	.number = tls_number,
 	.eve = tls_eve,

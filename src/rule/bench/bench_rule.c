@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rule engine alone: how long a rule set takes to load, cold and from its cache, how much memory it
+ * The rule engine alone: how long a rule set takes to load, cold and from a snapshot, how much memory it
  * holds, and packets per CPU-second for payloads made here, beside a bare Hyperscan scan of the same
- * bytes with as many literals. bench_rule [RULES [CACHE_DIR]]; without: rules made here.
+ * bytes with as many literals. bench_rule [RULES]; without: rules made here.
  */
 #include "rule/rule.h"
 
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,13 +88,13 @@ static void problem(void *ctx, const struct rule_problem *p)
 		(void)printf("%s:%u: %s\n", p->file, p->line, p->text);
 }
 
-static struct rule_set *load(const char *text, size_t len, const char *cache, const char *what)
+static struct rule_set *load(const char *text, size_t len, int snapshot, const char *what)
 {
 	struct rule_vars *vars = NULL;
 	struct rule_set *set = NULL;
 	if (rule_vars_create(&vars) < 0)
 		return NULL;
-	struct rule_set_conf conf = {.vars = vars, .cache_dir = cache, .problem = problem};
+	struct rule_set_conf conf = {.vars = vars, .snapshot = snapshot, .problem = problem};
 	int64_t begin = cpu_ns();
 	int rc = rule_set_create(&conf, &set);
 	if (rc == 0)
@@ -197,23 +198,25 @@ int main(int argc, char **argv)
 {
 	size_t len = 0;
 	char *text = argc > 1 ? read_file(argv[1], &len) : make_rules(&len);
-	char dir[] = "/tmp/bench_rule.XXXXXX";
-	const char *cache = argc > 2 ? argv[2] : mkdtemp(dir);
-	if (text == NULL || cache == NULL)
+	int snapshot = memfd_create("snapshot", MFD_CLOEXEC);
+	if (text == NULL || snapshot <= 0)
 		return 1;
 	uint32_t x = 99;
 	for (unsigned i = 0; i < PACKETS; i++)
 		for (unsigned k = 0; k < PAYLOAD; k++)
 			payloads[i][k] =
 				(uint8_t)(step(&x) % 8 == 0 ? step(&x) : 'a' + step(&x) % 26);
-	struct rule_set *set = load(text, len, cache, "cold");
+	struct rule_set *set = load(text, len, 0, "cold");
+	if (set == NULL || rule_set_write_snapshot(set, snapshot) < 0)
+		return 1;
 	rule_set_free(&set);
-	set = load(text, len, cache, "cached");
+	set = load(text, len, snapshot, "cached");
 	if (set != NULL) {
 		run(set);
 		bare();
 	}
 	rule_set_free(&set);
+	(void)close(snapshot);
 	free(text);
 	return 0;
 }

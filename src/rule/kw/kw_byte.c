@@ -162,7 +162,7 @@ static int modifiers(struct reading *r, struct match_byte *b, struct slice v, un
 
 static int add_byte(struct reading *r, const struct match_byte *b, enum match_kind kind)
 {
-	int list = here(r);
+	int list = behind(r, b->relative);
 	if (b->dce && list >= 0 && r->lists[list].buffer != BUF_DCE_STUB_DATA &&
 	    r->lists[list].buffer != BUF_PAYLOAD)
 		return read_fail(r, r->at, "%s: dce only in dce_stub_data", r->kw->name);

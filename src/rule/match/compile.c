@@ -704,7 +704,7 @@ int rule_compile(struct rule_set *s)
 	c->bytes += (s->n + 1) * sizeof(*c->quick);
 	for (uint32_t i = 0; rc == 0 && i < s->n; i++) {
 		struct rule *r = s->rules[i];
-		rc = plan(c, r, s->pool, !s->conf.parse_only);
+		rc = plan(c, r, s->pool, !s->conf.parse_only && !s->conf.no_jit);
 		if (rc == SKEP_EUNSUPPORTED) {
 			r->need = 0;
 			s->stats.failed++;
@@ -722,7 +722,7 @@ int rule_compile(struct rule_set *s)
 	if (rc == 0 && !s->conf.parse_only)
 		rc = group_build(s, c);
 	if (rc == 0 && !s->conf.parse_only)
-		rc = prefilter_finish(c, s->conf.cache_dir, &s->stats);
+		rc = prefilter_finish(c, s->conf.snapshot, &s->stats);
 	s->stats.groups = c->n_groups;
 	s->stats.memory_bytes += c->bytes;
 	s->stats.compile_ns = cpu_ns() - begin;

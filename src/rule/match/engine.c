@@ -207,6 +207,21 @@ void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin)
 
 /* ---- matches ----------------------------------------------------------------------------------------- */
 
+/* The queue is full: a rule that is not in it takes the place of one that is there more than once, lest
+ * what is said often hide what is said once. NULL: none is. */
+static struct queued *place_of_another(struct rule_engine *e, uint32_t rule)
+{
+	uint32_t last = QUEUE;
+	for (uint32_t i = 0; i < QUEUE; i++)
+		if (e->queue[i].rule == rule)
+			return NULL;
+	for (uint32_t i = QUEUE; i-- > 1 && last == QUEUE;)
+		for (uint32_t k = 0; k < i && last == QUEUE; k++)
+			if (e->queue[k].rule == e->queue[i].rule)
+				last = i;
+	return last < QUEUE ? &e->queue[last] : NULL;
+}
+
 void engine_match(struct rule_engine *e, const struct view *v, const struct rule *r)
 {
 	e->stats.matches++;
@@ -221,15 +236,17 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id)
 			return;
 	}
-	if (e->n_queued == QUEUE) {
+	struct queued *to = e->n_queued < QUEUE ? &e->queue[e->n_queued++] : NULL;
+	if (to == NULL) {
 		e->stats.alerts_lost++;
-		return;
+		to = place_of_another(e, r->index);
 	}
-	e->queue[e->n_queued++] = (struct queued){.rule = r->index,
-						  .where = v->where,
-						  .dir = v->dir,
-						  .has_tx = v->tx != NULL,
-						  .tx_id = id};
+	if (to != NULL)
+		*to = (struct queued){.rule = r->index,
+				      .where = v->where,
+				      .dir = v->dir,
+				      .has_tx = v->tx != NULL,
+				      .tx_id = id};
 }
 
 void view_turn(struct view *v, unsigned dir)
@@ -276,17 +293,27 @@ static struct rule_hit hit_of(const struct queued *q, uint8_t action, bool alert
 				 .has_tx = q->has_tx};
 }
 
-/* From what matched to what is said and done. */
+/* Of the sorted queue: the first match of its rule. */
+static bool is_first(const struct rule_engine *e, uint32_t i)
+{
+	return i == 0 || e->queue[i - 1].rule != e->queue[i].rule;
+}
+
+/* From what matched to what is said and done. A rule that matched often leaves room for each other. */
 static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit ret[RULE_HITS])
 {
-	uint32_t n = 0;
+	uint32_t n = 0, rules = 0; /* rules: that are still to come */
 	if (e->n_queued > 1)
 		sort_queue(e);
+	for (uint32_t i = 0; i < e->n_queued; i++)
+		rules += is_first(e, i);
 	for (uint32_t i = 0; i < e->n_queued; i++) {
 		const struct queued *q = &e->queue[i];
 		const struct rule *r = rule_at(e, q->rule);
 		const struct plan *pl = r->plan;
 		uint8_t action = r->action;
+		bool first = is_first(e, i);
+		rules -= first;
 		bool flow_wide = pl->passes_flow &&
 				 (q->where != WHERE_PACKET || (r->need & NEED_STREAM) == 0);
 		if (action == ACTION_PASS) {
@@ -303,7 +330,7 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 			v->flow->dead = true;
 		if (!alert && !acts(action))
 			continue;
-		if (n == RULE_HITS) {
+		if (n == RULE_HITS || (!first && RULE_HITS - n <= rules)) {
 			e->stats.alerts_lost++;
 			continue;
 		}
@@ -471,7 +498,8 @@ static void flow_once(struct rule_engine *e, struct view *v)
 		check_refs(e, v, &e->c->flow_once);
 	}
 	const struct app *a = v->app;
-	bool seen = a != NULL && a->detected[a->reversed ? 1 - v->dir : v->dir];
+	unsigned dir = a != NULL && a->reversed ? 1 - v->dir : v->dir;
+	bool seen = a != NULL && a->detected[dir] && a->proto_dir[dir] != APP_UNKNOWN;
 	uint8_t known = a == NULL   ? APP_UNKNOWN
 			: a->failed ? APP_FAILED
 			: seen      ? a->proto

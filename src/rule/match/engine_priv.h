@@ -107,9 +107,9 @@ static inline const struct rule *rule_at(const struct rule_engine *e, uint32_t i
 #define STREAM_CANDS 256u
 struct stream_cand {
 	uint32_t rule;
-	uint8_t evals;                    /* full evaluations that found nothing */
+	uint32_t credit;                  /* bytes it may still be made to look at */
+	bool pending;                     /* there are bytes it has not been asked about */
 	uint64_t from;                    /* bytes before were matched already */
-	uint64_t next;                    /* not before the stream reaches this */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
 struct side_rules {

@@ -13,6 +13,7 @@
 
 #define BYTES_PER_STEP 1024u
 #define PCRE_TRIES 64u
+#define FAR (INT64_C(1) << 48)
 
 enum step { STEP_NO, STEP_YES, STEP_NEVER }; /* NEVER: no earlier choice could help */
 
@@ -78,6 +79,13 @@ int64_t eval_value(const struct eval *x, const struct rule_value *v)
 	return v->is_var ? x->vars[v->var % RULE_BYTE_VARS] : v->value;
 }
 
+/* A value as a distance: beyond any buffer is beyond any buffer, and sums of a few don't overflow. */
+static int64_t far(const struct eval *x, const struct rule_value *v)
+{
+	int64_t n = eval_value(x, v);
+	return n > FAR ? FAR : n < -FAR ? -FAR : n;
+}
+
 static bool spend(struct eval *x, uint64_t bytes)
 {
 	x->budget -= 1 + (int64_t)(bytes / BYTES_PER_STEP);
@@ -139,20 +147,20 @@ static void content_range(const struct eval *x, const struct match_content *c, i
 {
 	int64_t len = x->b.len, lo = 0, hi = len, origin = (int64_t)x->b.origin;
 	if (c->has_distance || c->has_within) {
-		int64_t d = c->has_distance ? eval_value(x, &c->distance) : 0;
+		int64_t d = c->has_distance ? far(x, &c->distance) : 0;
 		lo = last + d;
 		if (c->has_within) {
-			int64_t w = last + d + eval_value(x, &c->within);
+			int64_t w = last + d + far(x, &c->within);
 			hi = w < hi ? w : hi;
 		}
 	}
 	if (c->has_offset || c->has_depth || c->starts) {
-		int64_t o = c->has_offset ? eval_value(x, &c->offset) : 0;
+		int64_t o = c->has_offset ? far(x, &c->offset) : 0;
 		int64_t a = o - origin;
 		lo = a > lo ? a : lo;
 		int64_t d = c->starts ? (int64_t)c->len : len + origin;
 		if (c->has_depth)
-			d = eval_value(x, &c->depth);
+			d = far(x, &c->depth);
 		if ((c->has_depth || c->starts) && a + d < hi)
 			hi = a + d;
 	}
@@ -162,14 +170,34 @@ static void content_range(const struct eval *x, const struct match_content *c, i
 	*ret_hi = hi;
 }
 
+/* Does a later start of the search only make its range shorter? */
+static bool shrinks(const struct match *m, uint32_t i)
+{
+	return i < EVAL_MISSED && m->u.content.has_distance && !m->u.content.has_within &&
+	       !m->u.content.negated && !uses_vars(m);
+}
+
+static void note_missed(struct eval *x, uint32_t i, int64_t last)
+{
+	x->missed_from[i] = last;
+	x->missed |= UINT64_C(1) << i;
+}
+
+static bool is_missed(const struct eval *x, uint32_t i, int64_t last)
+{
+	return (x->missed >> i & 1) != 0 && last >= x->missed_from[i];
+}
+
 static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 {
 	const struct match *m = &x->list->m[i];
 	const struct match_content *c = &m->u.content;
-	int64_t lo, hi;
-	content_range(x, c, last, &lo, &hi);
 	bool alone = !is_relative(m) && !uses_vars(m);
-	bool found = false;
+	bool found = false, memory = shrinks(m, i);
+	int64_t lo, hi;
+	if (memory && is_missed(x, i, last))
+		return STEP_NO;
+	content_range(x, c, last, &lo, &hi);
 	while (lo + (int64_t)c->len <= hi) {
 		const uint8_t *at =
 			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);
@@ -194,6 +222,8 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 	}
 	if (c->negated)
 		return step(x, i + 1, last);
+	if (memory && !found)
+		note_missed(x, i, last);
 	return alone && !found ? STEP_NEVER : STEP_NO;
 }
 
@@ -246,7 +276,7 @@ static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
 
 static bool isdataat(const struct eval *x, const struct match_isdataat *d, int64_t last)
 {
-	int64_t at = eval_value(x, &d->at);
+	int64_t at = far(x, &d->at);
 	bool there = d->relative ? last + at <= (int64_t)x->b.len
 				 : at < (int64_t)x->b.len + (int64_t)x->b.origin;
 	if (d->relative && last + at < 0)
@@ -312,6 +342,7 @@ bool eval_list(struct eval *x, const struct rule_list *l, const struct bytes *b)
 	}
 	x->budget = x->e->budget;
 	x->spent = false;
+	x->missed = 0;
 	bool yes = step(x, 0, 0) == STEP_YES;
 	if (x->spent) {
 		x->e->stats.budget_exceeded++;

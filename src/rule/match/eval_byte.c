@@ -168,7 +168,7 @@ bool eval_byte(struct eval *x, const struct match *m, int64_t *cursor)
 			result = (int64_t)((uint64_t)result * b->multiplier);
 		uint32_t to = b->align_to;
 		if (to != 0 && (uint64_t)result % to != 0)
-			result += (int64_t)(to - (uint64_t)result % to);
+			result = (int64_t)((uint64_t)result + to - (uint64_t)result % to);
 	}
 	x->vars[b->result % RULE_BYTE_VARS] = result;
 	*cursor = at + n;

@@ -17,6 +17,7 @@ struct bytes {
 	uint64_t origin;
 	bool whole;
 };
+#define EVAL_MISSED 16u
 struct eval {
 	struct rule_engine *e;
 	const struct view *v;
@@ -25,6 +26,10 @@ struct eval {
 	struct bytes b;
 	int64_t vars[RULE_BYTE_VARS];
 	int64_t budget;
+	/* Contents that are looked for from some place to the buffer's end, and from which on they were
+	 * not found: other choices before them need not search there again. */
+	uint64_t missed; /* bits by place in the list */
+	int64_t missed_from[EVAL_MISSED];
 	bool spent, base64_skips; /* base64_skips: other characters than its digits */
 };
 /* Does the buffer satisfy the list? */

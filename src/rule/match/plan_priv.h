@@ -81,7 +81,7 @@ struct compiled;
 /* Adds the literals as one prefilter (sorting l); 0 and *ret NULL if n is 0. */
 MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct mpm **ret);
 /* Compiles, or takes from the cache in dir (NULL: none), all databases. */
-MUST_USE int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats *stats);
+MUST_USE int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats);
 void mpm_free(struct mpm *m);
 
 /* ---- groups -------------------------------------------------------------------------------------- */

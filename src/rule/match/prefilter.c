@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Many literals at once: one Hyperscan database for each distinct set of literals. Compiling is what
- * costs, so the databases of a rule set are kept in one file, named by a hash of all literals, flags,
- * the library's version and the kind of CPU. A file that is not exactly what we wrote is not used.
+ * costs and what is done in a confined process, so the databases of a rule set can be written to a
+ * descriptor and taken from there. A snapshot that is not exactly of these literals, flags, version of
+ * the library and kind of CPU is not used.
  */
 #include "rule/match/engine_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CACHE_MAGIC "skepHSdb"
-#define CACHE_VERSION 1u
-#define CACHE_MAX (UINT64_C(1) << 30)
+#define SNAPSHOT_MAGIC "skepHSdb"
+#define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_MAX (UINT64_C(1) << 30)
 
 /* ---- literals ----------------------------------------------------------------------------------------- */
 
@@ -182,8 +182,11 @@ static int compile_with(struct database *d, const char **text, unsigned *flags, 
 		h = hs_compile_lit_multi(text, flags, ids, lens, d->n, HS_MODE_BLOCK, NULL, &d->hs,
 					 &err);
 	}
+	/* Its compiler says want of memory in words only. */
+	bool memory = h == HS_NOMEM || (err != NULL && err->message != NULL &&
+					strstr(err->message, "memory") != NULL);
 	hs_free_compile_error(err);
-	return h == HS_SUCCESS ? 0 : h == HS_NOMEM ? -ENOMEM : SKEP_EFORMAT;
+	return h == HS_SUCCESS ? 0 : memory ? -ENOMEM : SKEP_EFORMAT;
 }
 
 static int compile_one(struct database *d)
@@ -201,55 +204,42 @@ static int compile_one(struct database *d)
 	return rc;
 }
 
-/* ---- the cache file ------------------------------------------------------------------------------------ */
+/* ---- the snapshot -------------------------------------------------------------------------------------- */
 
-struct cache_head {
+struct snapshot_head {
 	char magic[8];
 	uint32_t version, n;
-	uint64_t len; /* of what follows the head */
-	uint8_t sum[32];
+	uint64_t len;      /* of what follows the head */
+	uint8_t about[32]; /* the library and the CPU that it is for */
+	uint8_t sum[32]; /* of what follows the head: against accidents, it proves nobody's hand */
 };
-struct cache_entry {
+struct snapshot_entry {
 	uint8_t key[32];
 	uint64_t len;
 };
 
-static int cache_name(const struct compiled *c, const char *dir, char *ret, size_t size)
+static int about_here(uint8_t ret[32])
 {
 	hs_platform_info_t cpu = {0};
 	if (hs_populate_platform(&cpu) != HS_SUCCESS)
 		return SKEP_EUNSUPPORTED;
 	char about[160];
 	struct writer w = writer_of(about, sizeof(about));
-	write_fmt(&w, "%u %s %u %llu %zu", CACHE_VERSION, hs_version(), cpu.tune,
+	write_fmt(&w, "%u %s %u %llu %zu", SNAPSHOT_VERSION, hs_version(), cpu.tune,
 		  (unsigned long long)cpu.cpu_features, sizeof(void *));
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	uint8_t sum[32];
-	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-		  EVP_DigestUpdate(md, about, w.len) == 1;
-	for (uint32_t i = 0; ok && i < c->n_databases; i++)
-		ok = EVP_DigestUpdate(md, c->databases[i].key, 32) == 1;
-	ok = ok && EVP_DigestFinal_ex(md, sum, NULL) == 1;
-	EVP_MD_CTX_free(md);
-	if (!ok)
-		return -ENOMEM;
-	struct writer p = writer_of(ret, size);
-	write_fmt(&p, "%s/rules-", dir);
-	for (unsigned i = 0; i < 16; i++)
-		write_fmt(&p, "%02x", sum[i]);
-	write_str(&p, ".hs");
-	return p.full ? -ENAMETOOLONG : 0;
+	return EVP_Digest(about, w.len, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 }
 
-static int read_all(int fd, uint8_t *d, size_t len)
+static int read_all(int fd, uint8_t *d, size_t len, off_t at)
 {
 	while (len > 0) {
-		ssize_t n = read(fd, d, len);
+		ssize_t n = pread(fd, d, len, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : SKEP_ETRUNC;
 		d += n;
+		at += n;
 		len -= (size_t)n;
 	}
 	return 0;
@@ -263,7 +253,7 @@ static int write_all(int fd, const void *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -errno;
+			return n < 0 ? -errno : -EIO;
 		d += n;
 		len -= (size_t)n;
 	}
@@ -271,11 +261,11 @@ static int write_all(int fd, const void *data, size_t len)
 }
 
 /* Takes the databases out of a checked body. All or none. */
-static int cache_take(struct compiled *c, const uint8_t *body, uint64_t len)
+static int snapshot_take(struct compiled *c, const uint8_t *body, uint64_t len)
 {
 	struct reader r = reader_of(body, len);
 	for (uint32_t i = 0; i < c->n_databases; i++) {
-		struct cache_entry h;
+		struct snapshot_entry h;
 		const uint8_t *p = read_bytes(&r, sizeof(h));
 		if (p == NULL)
 			return SKEP_ETRUNC;
@@ -290,44 +280,43 @@ static int cache_take(struct compiled *c, const uint8_t *body, uint64_t len)
 	return reader_left(&r) == 0 ? 0 : SKEP_EFORMAT;
 }
 
-static int cache_read(struct compiled *c, const char *path)
+static int snapshot_read(struct compiled *c, int fd)
 {
-	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct snapshot_head h;
 	struct stat st;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
-		return -EPERM;
-	struct cache_head h;
-	int rc = read_all(fd, (uint8_t *)&h, sizeof(h));
+	uint8_t about[32], sum[32];
+	int rc = about_here(about);
+	if (rc == 0 && fstat(fd, &st) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = read_all(fd, (uint8_t *)&h, sizeof(h), 0);
 	if (rc < 0)
 		return rc;
-	if (memcmp(h.magic, CACHE_MAGIC, 8) != 0 || h.version != CACHE_VERSION ||
-	    h.n != c->n_databases || h.len > CACHE_MAX || h.len + sizeof(h) != (uint64_t)st.st_size)
+	if (!S_ISREG(st.st_mode) || memcmp(h.magic, SNAPSHOT_MAGIC, 8) != 0 ||
+	    h.version != SNAPSHOT_VERSION || memcmp(h.about, about, sizeof(about)) != 0 ||
+	    h.n != c->n_databases || h.len > SNAPSHOT_MAX ||
+	    h.len + sizeof(h) != (uint64_t)st.st_size)
 		return SKEP_EFORMAT;
-	uint8_t *body = malloc(h.len + 1), sum[32];
+	/* A copy, so that nobody changes what was checked. */
+	uint8_t *body = malloc(h.len + 1);
 	if (body == NULL)
 		return -ENOMEM;
-	rc = read_all(fd, body, h.len);
+	rc = read_all(fd, body, h.len, sizeof(h));
 	if (rc == 0 && (EVP_Digest(body, h.len, sum, NULL, EVP_sha256(), NULL) != 1 ||
 			memcmp(sum, h.sum, 32) != 0))
 		rc = SKEP_EFORMAT;
 	if (rc == 0)
-		rc = cache_take(c, body, h.len);
+		rc = snapshot_take(c, body, h.len);
 	free(body);
-	for (uint32_t i = 0; rc < 0 && i < c->n_databases; i++) {
-		hs_free_database(c->databases[i].hs);
-		c->databases[i].hs = NULL;
-	}
 	return rc;
 }
 
-static int cache_body(const struct compiled *c, int fd, struct cache_head *h)
+static int snapshot_body(const struct compiled *c, int fd, struct snapshot_head *h)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	int rc = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 	for (uint32_t i = 0; rc == 0 && i < c->n_databases; i++) {
-		struct cache_entry entry = {0};
+		struct snapshot_entry entry = {0};
 		char *d = NULL;
 		size_t len = 0;
 		if (hs_serialize_database(c->databases[i].hs, &d, &len) != HS_SUCCESS) {
@@ -351,43 +340,37 @@ static int cache_body(const struct compiled *c, int fd, struct cache_head *h)
 	return rc;
 }
 
-/* Beside the file, then renamed: a reader never sees half of it. */
-static int cache_write(const struct compiled *c, const char *path)
+/* The head comes last: what was not written to the end has none. */
+int rule_set_write_snapshot(const struct rule_set *s, int fd)
 {
-	char tmp[4200];
-	struct writer w = writer_of(tmp, sizeof(tmp));
-	write_fmt(&w, "%s.XXXXXX", path);
-	if (w.full)
-		return -ENAMETOOLONG;
-	CLEANUP(fd_close) int fd = mkostemp(tmp, O_CLOEXEC); /* mode 0600 */
-	if (fd < 0)
+	const struct compiled *c = s->compiled;
+	struct snapshot_head h = {.version = 0};
+	if (c == NULL)
+		return -EINVAL;
+	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
-	struct cache_head h = {.version = CACHE_VERSION, .n = c->n_databases};
-	memcpy(h.magic, CACHE_MAGIC, 8);
 	int rc = write_all(fd, &h, sizeof(h));
 	if (rc == 0)
-		rc = cache_body(c, fd, &h);
+		rc = snapshot_body(c, fd, &h);
+	if (rc == 0)
+		rc = about_here(h.about);
+	memcpy(h.magic, SNAPSHOT_MAGIC, 8);
+	h.version = SNAPSHOT_VERSION;
+	h.n = c->n_databases;
 	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		rc = -errno;
-	if (rc == 0)
-		rc = write_all(fd, &h, sizeof(h));
-	if (rc == 0 && rename(tmp, path) < 0)
-		rc = -errno;
-	if (rc < 0)
-		(void)unlink(tmp);
-	return rc;
+	return rc == 0 ? write_all(fd, &h, sizeof(h)) : rc;
 }
 
-int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats *stats)
+int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats)
 {
-	char path[4096] = "";
 	stats->databases = c->n_databases;
-	bool cache =
-		dir != NULL && c->n_databases > 0 && cache_name(c, dir, path, sizeof(path)) == 0;
-	bool hit = cache && cache_read(c, path) == 0;
+	int rc = snapshot != 0 ? snapshot_read(c, snapshot) : 0;
+	if (rc < 0)
+		return rc;
 	for (uint32_t i = 0; i < c->n_databases; i++) {
 		struct database *d = &c->databases[i];
-		int rc = d->hs == NULL ? compile_one(d) : 0;
+		rc = d->hs == NULL ? compile_one(d) : 0;
 		if (rc < 0)
 			return rc;
 		size_t size = 0;
@@ -397,10 +380,8 @@ int prefilter_finish(struct compiled *c, const char *dir, struct rule_set_stats 
 		free(d->literals);
 		d->literals = NULL;
 	}
-	if (hit)
+	if (snapshot != 0)
 		stats->databases_cached = c->n_databases;
-	else if (cache)
-		(void)cache_write(c, path); /* only costs the next start its time */
 	return 0;
 }
 

@@ -6,8 +6,10 @@
  * contents, ends) wait until the window is settled: the other side speaks, the window slides, the
  * stream ends.
  *
- * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes;
- * one that fails again and again is tried anew only when the window has grown by an eighth.
+ * Work is bounded: a candidate that failed for want of a content waits for that content in new bytes.
+ * Each try costs the bytes it looks at, out of a credit that grows with the stream; who sends one byte a
+ * time can't have the whole window looked at for each. When the credit is used up the candidate waits,
+ * at the latest until the window slides or the stream ends: what is found then is late, not lost.
  */
 #include "rule/match/eval_priv.h"
 
@@ -18,11 +20,14 @@
  * than half is always found. */
 #define WINDOW 16384u
 #define WINDOW_KEEP 8192u
-#define EVALS_FREE 8u
+#define CREDIT_FIRST (16u * WINDOW)
+#define CREDIT_MAX (64u * WINDOW)
+#define CREDIT_BYTE 64u /* for each new byte */
 
 struct window {
 	const uint8_t *data;
 	uint64_t from, end, fresh; /* absolute; fresh: first byte not seen before */
+	bool last;                 /* it slides after this, or the stream ends */
 };
 
 static uint32_t overlap(const struct mpm *m)
@@ -92,7 +97,7 @@ static bool beginning_fits(const struct quick *q, const struct window *w, uint64
 	       quick_bytes(q, w->data + (message - w->from), (uint32_t)(w->end - message));
 }
 
-/* WAIT: no match yet. NO: never with this flow. */
+/* WAIT: no match yet. */
 static enum answer check(struct rule_engine *e, struct view *v, const struct rule *r,
 			 const struct window *w, uint64_t from)
 {
@@ -101,9 +106,7 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 		anchor = v->fr->side[v->dir].message;
 		from = from > anchor ? from : anchor;
 	}
-	enum answer a = eval_header(e, r, v);
-	if (a != YES)
-		return a;
+	enum answer a = WAIT;
 	if (from < w->from)
 		from = w->from;
 	if (from >= w->end)
@@ -112,7 +115,6 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	struct bytes b = {.data = w->data + (from - w->from),
 			  .len = (uint32_t)(w->end - from),
 			  .origin = from - anchor};
-	a = WAIT;
 	if (eval_tests(e, r, v) == YES && eval_payload(e, r, v, &b)) {
 		engine_match(e, v, r);
 		a = YES;
@@ -121,20 +123,24 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	return a;
 }
 
+static uint64_t cost_of(const struct stream_cand *c, const struct window *w)
+{
+	return w->end - (c->from > w->from ? c->from : w->from);
+}
+
 /* Is it this candidate's turn? */
-static bool due(const struct stream_cand *c, const struct rule *r, const struct window *w,
-		bool settle)
+static bool due(struct stream_cand *c, const struct rule *r, const struct window *w, bool settle)
 {
 	if (((const struct plan *)r->plan)->whole)
 		return settle;
-	if (w->fresh >= w->end && !settle)
-		return false;
-	if (c->gate != NULL) {
-		uint64_t back = c->gate->len - 1;
+	if (w->fresh < w->end) {
+		uint64_t credit = c->credit + (w->end - w->fresh) * CREDIT_BYTE;
+		c->credit = credit < CREDIT_MAX ? (uint32_t)credit : CREDIT_MAX;
+		uint64_t back = c->gate != NULL ? c->gate->len - 1 : 0;
 		uint64_t from = w->fresh > back ? w->fresh - back : 0;
-		return there(w, from > c->from ? from : c->from, c->gate);
+		c->pending |= c->gate == NULL || there(w, from > c->from ? from : c->from, c->gate);
 	}
-	return settle || c->next <= w->end;
+	return c->pending && (w->last || cost_of(c, w) <= c->credit);
 }
 
 /* false: it is no candidate any more. */
@@ -145,27 +151,22 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 	bool whole = ((const struct plan *)r->plan)->whole;
 	if (!due(c, r, w, settle))
 		return true;
-	uint64_t from = c->from;
+	enum answer a = eval_header(e, r, v);
+	if (a != YES)
+		return a != NO; /* the protocol, say, is not known yet */
+	uint64_t from = c->from, cost = cost_of(c, w);
 	if (whole && s->settled > from)
 		from = s->settled; /* settled before */
-	switch (check(e, v, r, w, from)) {
-	case NO:
-		return false;
-	case YES:
+	c->credit -= cost < c->credit ? (uint32_t)cost : c->credit;
+	c->pending = false;
+	if (check(e, v, r, w, from) == YES) {
 		c->from = w->end;
 		c->gate = NULL;
-		c->evals = 0;
 		return true;
-	case WAIT:
-		break;
 	}
 	if (whole)
 		return c->from > w->from;
 	c->gate = missing(r, w, c->from);
-	if (c->evals < EVALS_FREE)
-		c->evals++;
-	else
-		c->next = w->end + (w->end - w->from) / 8;
 	return true;
 }
 
@@ -201,7 +202,8 @@ static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 		if (at == 0) {
 			if (!quick_ports(q, v) || !beginning_fits(q, w, s->message))
 				continue;
-			struct stream_cand fresh = {.rule = e->cands[i].rule};
+			struct stream_cand fresh = {
+				.rule = e->cands[i].rule, .credit = CREDIT_FIRST, .pending = true};
 			if (!room(e, s)) {
 				e->stats.candidates_lost++;
 				fresh.from = w->fresh;
@@ -268,6 +270,15 @@ static void forget_message(struct rule_engine *e, struct side_rules *s)
 	s->n = n;
 }
 
+/* In a TLS conversation no match reaches over a turn: what one side sends until the other speaks is one
+ * flight of records, ciphertext of which has nothing to do with the flight before. (Contiguous bytes could not
+ * span records anyway: a record's header stands between.) */
+static bool flight_ends(const struct view *v)
+{
+	const struct app *a = v->app;
+	return a != NULL && a->proto == APP_TLS && !a->failed;
+}
+
 void side_inspect(struct rule_engine *e, struct view *v, const struct group *const g[2], unsigned n,
 		  bool turn, bool settle)
 {
@@ -286,6 +297,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 		w.from = end;
 	for (;;) {
 		bool full = end - w.from > WINDOW;
+		w.last = full || v->final;
 		w.end = full ? w.from + WINDOW : end;
 		w.data = w.from < end ? side->data + (w.from - side->base) : nothing;
 		inspect_window(e, v, g, n, &w, full || settle);
@@ -301,6 +313,10 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 	if (turn && s->message != end) {
 		s->message = s->settled = end;
 		forget_message(e, s);
+		if (flight_ends(v)) {
+			side->raw_done = end;
+			s->n = 0;
+		}
 	}
 	if (v->final) {
 		side->raw_done = end;

@@ -29,6 +29,7 @@ struct state_entry {
 };
 struct state {
 	uint64_t secret[2];
+	struct arena arena; /* mapped: only what is used is ever touched */
 	struct state_entry *entries;
 };
 
@@ -37,11 +38,12 @@ int state_create(const struct rule_set *set, struct state **ret)
 	struct state *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	s->entries = calloc((size_t)STATE_SETS * STATE_WAYS, sizeof(*s->entries));
-	if (s->entries == NULL) {
+	int rc = arena_create((size_t)STATE_SETS * STATE_WAYS * sizeof(*s->entries), &s->arena);
+	if (rc < 0) {
 		free(s);
-		return -ENOMEM;
+		return rc;
 	}
+	s->entries = arena_alloc(&s->arena, (size_t)STATE_SETS * STATE_WAYS, sizeof(*s->entries));
 	random_fill(s->secret, sizeof(s->secret));
 	*ret = s;
 	return 0;
@@ -50,7 +52,7 @@ int state_create(const struct rule_set *set, struct state **ret)
 void state_free(struct state **s)
 {
 	if (*s != NULL)
-		free((*s)->entries);
+		arena_destroy(&(*s)->arena);
 	free(*s);
 	*s = NULL;
 }

@@ -104,10 +104,12 @@ static void strip_pseudo(struct out *o, const uint8_t *d, uint32_t len)
 static bool regex(struct rule_engine *e, struct out *o, const struct rule_transform *t,
 		  const uint8_t *d, uint32_t len)
 {
-	if (t->code == NULL || pcre2_match(t->code, d, len, 0, 0, e->pcre_md, e->pcre_mc) < 0)
+	int groups =
+		t->code == NULL ? -1 : pcre2_match(t->code, d, len, 0, 0, e->pcre_md, e->pcre_mc);
+	if (groups < 0)
 		return false;
 	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(e->pcre_md);
-	unsigned k = pcre2_get_ovector_count(e->pcre_md) > 1 && v[2] != PCRE2_UNSET ? 1 : 0;
+	unsigned k = groups != 1 && v[2] != PCRE2_UNSET ? 1 : 0;
 	if (v[2 * k] > len || v[2 * k + 1] > len || v[2 * k] > v[2 * k + 1])
 		return false;
 	put(o, d + v[2 * k], (uint32_t)(v[2 * k + 1] - v[2 * k]));

@@ -27,7 +27,15 @@ struct tx_rules { /* in tx->rules[dir]; then sets, then candidates */
 	bool begun;
 	uint64_t grown, look_at; /* bytes of growing buffers; when to look again */
 };
+/* Where the last header of a name was found: the next one stands behind it. */
+struct header_cursor {
+	const struct app_tx *tx;
+	const char *name;
+	unsigned dir;
+	uint32_t index, at;
+};
 struct tx_work {
+	struct header_cursor cursor;
 	struct tx_rules head;
 	struct set_state sets[TX_SETS];
 	bool look, grew;
@@ -44,18 +52,25 @@ struct piece {
 };
 
 /* The index-th header field called name, its value. */
-static int header_piece(const struct view *v, const struct rule_list *l, unsigned dir,
-			uint32_t index, struct piece *ret)
+static int header_piece(struct rule_engine *e, const struct view *v, const struct rule_list *l,
+			unsigned dir, uint32_t index, struct piece *ret)
 {
 	enum app_buffer b = dir == TO_SERVER ? BUF_HTTP_REQUEST_HEADER : BUF_HTTP_RESPONSE_HEADER;
+	struct header_cursor *k = &e->work->cursor;
 	size_t n = strlen(l->header);
-	for (uint32_t i = 0; i < INSTANCES; i++) {
+	uint32_t i = 0, skip = index;
+	if (k->tx == v->tx && k->name == l->header && k->dir == dir && k->index < index) {
+		i = k->at + 1;
+		skip = index - k->index - 1;
+	}
+	for (; i < INSTANCES; i++) {
 		struct span s;
 		if (app_buffer(v->app, v->tx, b, dir, i, &s, NULL, NULL) != 0)
 			return 1;
 		if (s.len < n + 1 || s.data[n] != ':' ||
-		    strncasecmp((const char *)s.data, l->header, n) != 0 || index-- > 0)
+		    strncasecmp((const char *)s.data, l->header, n) != 0 || skip-- > 0)
 			continue;
+		*k = (struct header_cursor){v->tx, l->header, dir, index, i};
 		uint32_t at = (uint32_t)n + 1;
 		while (at < s.len && (s.data[at] == ' ' || s.data[at] == '\t'))
 			at++;
@@ -66,11 +81,21 @@ static int header_piece(const struct view *v, const struct rule_list *l, unsigne
 	return 1;
 }
 
-static int piece_of(const struct view *v, const struct rule_list *l, unsigned dir, uint32_t index,
-		    struct piece *ret)
+/* Instances that are all made in the same place: what was transformed from there is another's. */
+static bool made_in_place(const struct rule_list *l)
 {
+	return l->header != NULL || l->buffer == BUF_HTTP_REQUEST_HEADER ||
+	       l->buffer == BUF_HTTP_RESPONSE_HEADER || l->buffer == BUF_HTTP_HEADER_ONE ||
+	       l->buffer == BUF_DNS_RESPONSE_RRNAME;
+}
+
+static int piece_of(struct rule_engine *e, const struct view *v, const struct rule_list *l,
+		    unsigned dir, uint32_t index, struct piece *ret)
+{
+	if (made_in_place(l))
+		e->n_xforms = e->xform_used = 0;
 	if (l->header != NULL)
-		return header_piece(v, l, dir, index, ret);
+		return header_piece(e, v, l, dir, index, ret);
 	struct span s = {0};
 	uint64_t base = 0;
 	bool complete = true;
@@ -140,7 +165,7 @@ static enum answer tx_list(struct rule_engine *e, const struct view *v, const st
 	bool waiting = false;
 	struct piece c;
 	uint32_t n = 0;
-	for (; n < INSTANCES && piece_of(v, l, dir, n, &c) == 0; n++) {
+	for (; n < INSTANCES && piece_of(e, v, l, dir, n, &c) == 0; n++) {
 		bool complete = c.complete || over;
 		waiting |= !complete;
 		if (!complete && p->lists[i].whole)
@@ -235,7 +260,7 @@ static void scan_set(struct rule_engine *e, const struct view *v, const struct t
 		return;
 	struct piece c;
 	while (s->index < (many ? INSTANCES : 1u) &&
-	       piece_of(v, t->list, v->dir, s->index, &c) == 0) {
+	       piece_of(e, v, t->list, v->dir, s->index, &c) == 0) {
 		if (grows) {
 			if (!scan_growing(e, t, &c, s, over))
 				return;
@@ -335,6 +360,7 @@ static void inspect_dir(struct rule_engine *e, struct view *v, struct app_tx *tx
 	for (uint32_t i = 0; i < n_old; i++)
 		e->slot[e->cands[i].rule] = e->gen; /* not new */
 	w->grew = false;
+	w->cursor.tx = NULL; /* a new one may lie where another did */
 	e->n_xforms = e->xform_used = 0;
 	for (uint16_t i = 0; i < ap->n_sets; i++)
 		scan_set(e, v, &e->c->tx_sets[ap->sets[i]], &w->sets[i]);

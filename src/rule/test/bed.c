@@ -15,13 +15,15 @@ static void problem(void *ctx, const struct rule_problem *p)
 		print_message("%s:%u:%u: %s\n", p->file, p->line, p->column, p->text);
 }
 
-void bed_open(struct bed *b, const char *rules, const char *cache, uint32_t budget)
+void bed_open(struct bed *b, const char *rules, const int *snapshot, uint32_t budget)
 {
 	memset(b, 0, sizeof(*b));
 	struct rule_vars *vars = NULL;
 	assert_int_equal(rule_vars_create(&vars), 0);
-	struct rule_set_conf conf = {
-		.vars = vars, .cache_dir = cache, .budget = budget, .problem = problem};
+	struct rule_set_conf conf = {.vars = vars,
+				     .snapshot = snapshot != NULL ? *snapshot : 0,
+				     .budget = budget,
+				     .problem = problem};
 	assert_int_equal(rule_set_create(&conf, &b->set), 0);
 	assert_int_equal(rule_set_read(b->set, "test", rules, strlen(rules)), 0);
 	assert_int_equal(rule_set_finish(b->set), 0);

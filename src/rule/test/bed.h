@@ -21,8 +21,8 @@ struct bed {
 	uint32_t fired[64]; /* by sid, over all packets */
 };
 
-/* Rules from text, one a line; all must load. cache: folder or NULL; budget 0: the default. */
-void bed_open(struct bed *b, const char *rules, const char *cache, uint32_t budget);
+/* Rules from text, one a line; all must load. snapshot: descriptor or NULL; budget 0: the default. */
+void bed_open(struct bed *b, const char *rules, const int *snapshot, uint32_t budget);
 void bed_close(struct bed *b);
 /* A new conversation (the old one ends first): tcp or udp, established. */
 void bed_flow(struct bed *b, bool tcp, uint16_t client_port, uint16_t server_port);

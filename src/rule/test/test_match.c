@@ -329,6 +329,33 @@ static void http(void **state)
 	bed_close(&b);
 }
 
+/* What stands behind a content that a modifier moved, and is relative to it, moves with it. */
+static void moved(void **state)
+{
+	static const char said[] = "GET /?arg=aGVsbG8= HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct bed b;
+	bed_open(&b,
+		 "alert http any any -> any any (content:\"arg\"; http_uri; base64_decode:bytes 8, "
+		 "offset 1, relative; base64_data; content:\"hello\"; sid:1;)\n"
+		 "alert http any any -> any any (content:\"arg\"; http_uri; isdataat:8,relative; "
+		 "sid:2;)\n"
+		 "alert http any any -> any any (content:\"arg\"; http_uri; isdataat:!10,relative; "
+		 "sid:3;)\n"
+		 "alert http any any -> any any (content:\"arg\"; http_uri; "
+		 "byte_test:1,=,0x61,1,relative; sid:4;)\n"
+		 "alert http any any -> any any (content:\"arg\"; http_uri; isdataat:10,relative; "
+		 "sid:5;)\n",
+		 NULL, 0);
+	bed_flow(&b, true, 40000, 8080);
+	bed_app(&b);
+	bed_say(&b, TO_SERVER, said, sizeof(said) - 1);
+	bed_end(&b);
+	for (uint32_t sid = 1; sid < 6; sid++)
+		if (bed_fired(&b, sid) != (sid < 5))
+			fail_msg("sid %u fired %u times", sid, bed_fired(&b, sid));
+	bed_close(&b);
+}
+
 /* ---- state -------------------------------------------------------------------------------------------- */
 
 static void bits(void **state)
@@ -446,8 +473,9 @@ int main(void)
 		cmocka_unit_test(payloads),      cmocka_unit_test(headers),
 		cmocka_unit_test(segmentation),  cmocka_unit_test(stream_at_once),
 		cmocka_unit_test(stream_window), cmocka_unit_test(http),
-		cmocka_unit_test(bits),          cmocka_unit_test(thresholds),
-		cmocka_unit_test(passing),       cmocka_unit_test(budget),
+		cmocka_unit_test(moved),         cmocka_unit_test(bits),
+		cmocka_unit_test(thresholds),    cmocka_unit_test(passing),
+		cmocka_unit_test(budget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The file of compiled databases: used when it is ours and whole, never otherwise. */
+/* Databases taken from a snapshot: used when it is whole and of these rules, never otherwise. */
 #include "bed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,153 +18,140 @@ static const char rules[] =
 	"alert tcp any any -> any 80 (content:\"thread\"; nocase; sid:2;)\n"
 	"alert http any any -> any any (http.uri; content:\"|00|zero\"; sid:3;)\n";
 
-struct place {
-	char dir[64], file[400];
-};
-
-static void open_place(struct place *p)
+/* Reads text with the databases of snapshot (0: compiles them). no_jit as the compiler process has it. */
+static int load(const char *text, int snapshot, struct rule_set **ret)
 {
-	(void)text_copy(p->dir, sizeof(p->dir), "/tmp/rule_snapshot.XXXXXX");
-	assert_non_null(mkdtemp(p->dir));
+	struct rule_vars *vars = NULL;
+	assert_int_equal(rule_vars_create(&vars), 0);
+	const struct rule_set_conf conf = {
+		.vars = vars, .snapshot = snapshot, .no_jit = snapshot == 0};
+	struct rule_set *set = NULL;
+	assert_int_equal(rule_set_create(&conf, &set), 0);
+	assert_int_equal(rule_set_read(set, "test", text, strlen(text)), 0);
+	int rc = rule_set_finish(set);
+	rule_vars_free(&vars);
+	if (rc == 0 && ret != NULL)
+		*ret = set;
+	else
+		rule_set_free(&set);
+	return rc;
 }
 
-static void find(struct place *p)
+static int snapshot_of(const char *text)
 {
-	DIR *d = opendir(p->dir);
-	assert_non_null(d);
-	unsigned n = 0;
-	for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-		if (e->d_name[0] == '.')
-			continue;
-		struct writer w = writer_of(p->file, sizeof(p->file));
-		write_fmt(&w, "%s/%s", p->dir, e->d_name);
-		n++;
-	}
-	(void)closedir(d);
-	assert_int_equal(n, 1); /* one file, and nothing half written */
+	struct rule_set *set = NULL;
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	assert_true(fd > 0);
+	assert_int_equal(load(text, 0, &set), 0);
+	assert_int_equal(rule_set_write_snapshot(set, fd), 0);
+	rule_set_free(&set);
+	return fd;
 }
 
-static void close_place(struct place *p)
+static off_t size_of(int fd)
 {
-	assert_int_equal(unlink(p->file), 0);
-	assert_int_equal(rmdir(p->dir), 0);
+	struct stat st;
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_size;
 }
 
-/* Loads the rules; they must match whatever the file was. Returns how many databases came from it. */
-static uint64_t load(const struct place *p)
+static bool refused(int rc)
 {
-	struct bed b;
-	bed_open(&b, rules, p->dir, 0);
-	struct rule_set_stats s;
-	rule_set_read_stats(b.set, &s);
-	assert_true(s.databases >= 3);
-	bed_udp(&b, "a needle", 8);
-	assert_int_equal(bed_fired(&b, 1), 1);
-	bed_udp(&b, "a noodle", 8);
-	assert_int_equal(bed_fired(&b, 1), 1);
-	bed_close(&b);
-	assert_true(s.databases_cached == 0 || s.databases_cached == s.databases);
-	return s.databases_cached;
+	return rc == SKEP_EFORMAT || rc == SKEP_ETRUNC;
 }
 
 static void used(void **state)
 {
-	struct place p;
-	open_place(&p);
-	assert_int_equal(load(&p), 0);
-	find(&p);
-	struct stat st;
-	assert_int_equal(stat(p.file, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_true(load(&p) > 0);
-	close_place(&p);
+	int fd = snapshot_of(rules);
+	for (unsigned twice = 0; twice < 2; twice++) { /* the place in the file doesn't matter */
+		struct bed b;
+		bed_open(&b, rules, &fd, 0);
+		struct rule_set_stats s;
+		rule_set_read_stats(b.set, &s);
+		assert_true(s.databases >= 3);
+		assert_int_equal(s.databases_cached, s.databases);
+		bed_udp(&b, "a needle", 8);
+		assert_int_equal(bed_fired(&b, 1), 1);
+		bed_udp(&b, "a noodle", 8);
+		assert_int_equal(bed_fired(&b, 1), 1);
+		bed_close(&b);
+	}
+	(void)close(fd);
 }
 
-static void overwrite(const char *file, off_t at, const void *data, size_t len)
+static void written_again(void **state)
 {
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, data, len, at), (ssize_t)len);
+	struct rule_set *set = NULL;
+	int fd = snapshot_of(rules), again = memfd_create("again", MFD_CLOEXEC);
+	off_t size = size_of(fd);
+	assert_int_equal(load(rules, fd, &set), 0);
+	assert_int_equal(rule_set_write_snapshot(set, again), 0);
+	assert_int_equal(size_of(again), size);
+	assert_int_equal(load(rules, again, NULL), 0);
+	rule_set_free(&set);
+	(void)close(again);
 	(void)close(fd);
 }
 
 static void flipped(void **state)
 {
-	struct place p;
-	open_place(&p);
-	assert_int_equal(load(&p), 0);
-	find(&p);
-	struct stat st;
-	assert_int_equal(stat(p.file, &st), 0);
-	for (off_t at = 0; at < st.st_size; at += st.st_size / 23 + 1) {
-		int fd = open(p.file, O_RDONLY | O_CLOEXEC);
+	int fd = snapshot_of(rules);
+	off_t size = size_of(fd);
+	for (off_t at = 0; at < size; at += at < 120 ? 1 : size / 37 + 1) {
 		uint8_t byte = 0;
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
-		(void)close(fd);
 		byte ^= 0x10;
-		overwrite(p.file, at, &byte, 1);
-		assert_int_equal(load(&p), 0);
-		find(&p);
-		assert_true(load(&p) > 0); /* it was written anew */
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+		assert_true(refused(load(rules, fd, NULL)));
+		byte ^= 0x10;
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
 	}
-	close_place(&p);
+	assert_int_equal(load(rules, fd, NULL), 0);
+	(void)close(fd);
 }
 
 static void truncated(void **state)
 {
-	struct place p;
-	open_place(&p);
-	assert_int_equal(load(&p), 0);
-	find(&p);
-	struct stat st;
-	assert_int_equal(stat(p.file, &st), 0);
-	const off_t sizes[] = {0, 1, 40, 56, 57, st.st_size / 2, st.st_size - 1, st.st_size + 1};
+	int whole = snapshot_of(rules);
+	off_t size = size_of(whole);
+	const off_t sizes[] = {0, 1, 40, 56, 57, 88, 89, size / 2, size - 1, size + 1};
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-		assert_int_equal(truncate(p.file, sizes[i]), 0);
-		assert_int_equal(load(&p), 0);
-		assert_true(load(&p) > 0);
+		int fd = snapshot_of(rules);
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		assert_true(refused(load(rules, fd, NULL)));
+		(void)close(fd);
 	}
-	close_place(&p);
+	(void)close(whole);
 }
 
-/* Written by others, or writable for them. */
-static void foreign(void **state)
+static void of_other_rules(void **state)
 {
-	struct place p;
-	open_place(&p);
-	assert_int_equal(load(&p), 0);
-	find(&p);
-	assert_int_equal(chmod(p.file, 0620), 0);
-	assert_int_equal(load(&p), 0);
-	assert_true(load(&p) > 0); /* replaced by our own */
-	assert_int_equal(chmod(p.file, 0602), 0);
-	assert_int_equal(load(&p), 0);
-	if (geteuid() == 0) {
-		assert_int_equal(chown(p.file, 12345, 12345), 0);
-		assert_int_equal(load(&p), 0);
-	}
-	char away[440];
-	struct writer w = writer_of(away, sizeof(away));
-	write_fmt(&w, "%s.away", p.file);
-	assert_int_equal(rename(p.file, away), 0);
-	assert_int_equal(symlink(away, p.file), 0); /* a link is not followed */
-	assert_int_equal(load(&p), 0);
-	assert_int_equal(unlink(away), 0);
-	close_place(&p);
+	static const char *const others[] = {
+		"alert udp any any -> any any (content:\"needle\"; sid:1;)\n",
+		"alert udp any any -> any any (content:\"Needle\"; sid:1;)\n"
+		"alert tcp any any -> any 80 (content:\"thread\"; nocase; sid:2;)\n"
+		"alert http any any -> any any (http.uri; content:\"|00|zero\"; sid:3;)\n",
+	};
+	int fd = snapshot_of(rules);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_true(refused(load(others[i], fd, NULL)));
+	(void)close(fd);
 }
 
-/* A folder that can't be written to costs nothing but time. */
-static void nowhere(void **state)
+static void nothing_to_write_to(void **state)
 {
-	struct place p = {.dir = "/proc/self/nowhere"};
-	assert_int_equal(load(&p), 0);
+	struct rule_set *set = NULL;
+	assert_int_equal(load(rules, 0, &set), 0);
+	assert_true(rule_set_write_snapshot(set, -1) < 0);
+	rule_set_free(&set);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(used),    cmocka_unit_test(flipped), cmocka_unit_test(truncated),
-		cmocka_unit_test(foreign), cmocka_unit_test(nowhere),
+		cmocka_unit_test(used),           cmocka_unit_test(written_again),
+		cmocka_unit_test(flipped),        cmocka_unit_test(truncated),
+		cmocka_unit_test(of_other_rules), cmocka_unit_test(nothing_to_write_to),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

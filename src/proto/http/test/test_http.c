@@ -523,15 +523,25 @@ static void test_limits(void **state)
 	talk_end(&t);
 
 	talk_begin(&t, 0);
-	for (unsigned i = 0; i < 600; i++) /* more than may be open */
+	for (unsigned i = 0; i < 600; i++) /* more than may wait: all are read */
 		talk_str(&t, S, REQ);
-	assert_int_equal(t.app->tx_open, 512);
+	assert_int_equal(t.app->tx_open, 600);
 	for (struct app_tx *x = t.app->tx_first; x != NULL; x = x->next)
-		x->inspected[S] = true;
-	while (t.app->tx_open != 0)
-		app_sweep(t.app, NULL, NULL, false);
-	talk_str(&t, S, REQ); /* what had to wait is read then */
-	assert_int_equal(t.app->tx_open, 89);
+		x->inspected[S] = x->inspected[C] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	assert_int_equal(t.app->tx_open, 512); /* the oldest have given way */
+	assert_int_equal(t.app->tx_first->id, 88);
+	talk_end(&t);
+
+	talk_begin(&t, 0);
+	talk_str(&t, S, REQ);
+	talk_str(&t, C, "HTT"); /* the one whose answer has just begun, too */
+	for (unsigned i = 0; i < 512; i++)
+		talk_str(&t, S, REQ);
+	t.app->tx_first->inspected[S] = t.app->tx_first->inspected[C] = true;
+	app_sweep(t.app, NULL, NULL, false);
+	talk_str(&t, C, "P/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(t.app->tx_first->progress[C], APP_DONE);
 	talk_end(&t);
 }
 
