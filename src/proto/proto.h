@@ -132,7 +132,7 @@ struct app { /* one flow; in stream_flow.app */
 	bool reversed;
 	void *state; /* the protocol's own */
 	struct app_tx *tx_first, *tx_last;
-	struct app_tx *kept; /* what a connection began with, when it is over: app_last */
+	struct app_tx *kept;    /* what a connection began with, when it is over: app_last */
 	struct app_tx *tx_gave; /* up to here the oldest have made room for others */
 	uint64_t tx_next_id;
 	uint32_t tx_open;

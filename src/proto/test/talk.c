@@ -71,7 +71,8 @@ void talk_say(struct talk *t, unsigned dir, const void *data, uint32_t len, uint
 
 void talk_gap(struct talk *t, unsigned dir, uint32_t len)
 {
-	uint32_t lost = t->n_held[dir] + len; /* as in inspect: what was not taken is missing as well */
+	uint32_t lost =
+		t->n_held[dir] + len; /* as in inspect: what was not taken is missing as well */
 	t->n_held[dir] = 0;
 	if (lost != 0)
 		(void)app_feed(t->app, dir, NULL, lost, APP_GAP, t->now_ns);

@@ -182,6 +182,21 @@ static void test_events(void **state)
 	       "\x16\x03\x01\x00\x0e\x0b\0\0\x0a\0\0\7\0\0\4\x30\x02\x05\x00", 19);
 }
 
+/* A session that reaches to the end of the message: there is no cipher behind it. */
+static void test_no_cipher(void **state)
+{
+	uint8_t hello[5 + 4 + 2 + 32 + 1 + 9] = {0x16, 3, 3, 0, 48, 2, 0, 0, 44, 3, 3};
+	hello[43] = 9;
+	struct talk t;
+	talk_open(&t, APP_TLS, true);
+	talk_say(&t, 1, hello, sizeof(hello), 0);
+	char *text = talk_tell(&t);
+	assert_true(has(text, "event invalid_handshake_message"));
+	assert_true(has(text, "ja3s.string[0]+0: 771,,\n"));
+	free(text);
+	talk_close(&t);
+}
+
 static void test_heartbleed(void **state)
 {
 	uint8_t answer[5 + 64] = {0x18, 3, 2, 0, 64, 2, 0, 61};
@@ -346,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_events),     cmocka_unit_test(test_heartbleed),
 		cmocka_unit_test(test_late_event), cmocka_unit_test(test_sslv2),
 		cmocka_unit_test(test_times),      cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_no_cipher),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,8 +117,9 @@ bool tls_hello_parse(struct tls_hello *h)
 	if (!early_draft(h))
 		h->session = counted(h, &r, 1);
 	if (h->server) {
-		h->ciphers = (struct part){(uint32_t)(r.at - h->raw), 2};
-		read_be16(&r);
+		const uint8_t *one = read_bytes(&r, 2);
+		if (one != NULL)
+			h->ciphers = (struct part){(uint32_t)(one - h->raw), 2};
 		if (!early_draft(h))
 			read_u8(&r);
 	} else {

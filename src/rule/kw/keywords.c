@@ -523,9 +523,9 @@ const char *keyword_near(const char *name)
 	if (len / 2 + 1 < least)
 		least = (unsigned)(len / 2 + 1);
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		size_t n = strlen(table[i].name);
+		size_t n = strlen(table[i].name); /* no closer than their lengths are */
 		if (table[i].read == NULL || (n > len ? n - len : len - n) >= least)
-			continue; /* too long or too short to be nearer */
+			continue;
 		unsigned d = text_distance(name, table[i].name);
 		if (d < least) {
 			least = d;
