@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """skep inspect: packets and bits per CPU-second, for mixed traffic, HTTP in bulk and small UDP; without
-rules and with each rule set at hand; rule load time fresh and from the cache; resident memory. The floor in
-the same run is reading and dissecting the same packets. The corpus ($SKEP_CORPUS, else ../shared/corpus)
+rules and with each rule set at hand; rule load time fresh and from the cache; resident memory. The floors in
+the same run are reading and dissecting the same packets, and a bare Hyperscan scan of their payloads for (up
+to 4,000 of) the fast patterns of the same rules. The corpus ($SKEP_CORPUS, else ../shared/corpus)
 gives mixed traffic and rules where it is present; else traffic is made here, and $SKEP_BENCH_RULES names
 rules."""
 import glob
@@ -109,6 +110,7 @@ def main():
                     r = load(path, files, cache)
                     print(f", {r['load']:.2f} s from the cache; {r['rss'] / 1024:.0f} MB resident")
                 row(f"  {name}", r, "rules")
+                row("    bare Hyperscan, <= 4,000 literals", r, "scan")
     return 0
 
 
