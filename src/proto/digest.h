@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * MD5 (RFC 1321), SHA-1 and SHA-256 (FIPS 180-4) without the heap, for fingerprints and files.
- * libcrypto's own are behind calls that allocate. Only for src/proto.
+ * MD5, SHA-1 and SHA-256 without the heap, for fingerprints and files. libcrypto's low-level calls, which
+ * it calls deprecated in favour of ones that allocate. Only for src/proto.
  */
 #ifndef SKEP_PROTO_DIGEST_H
 #define SKEP_PROTO_DIGEST_H
 
 #include "base/base.h"
 
+#include <openssl/md5.h>
+#include <openssl/sha.h>
+
 struct sha256 {
-	uint32_t h[8];
-	uint64_t total;
-	uint8_t block[64];
+	SHA256_CTX ctx;
 };
 void sha256_begin(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t len);
 void sha256_end(struct sha256 *s, uint8_t ret[32]);
 
 struct md5 {
-	uint32_t h[4];
-	uint64_t total;
-	uint8_t block[64];
+	MD5_CTX ctx;
 };
 void md5_begin(struct md5 *s);
 void md5_add(struct md5 *s, const void *data, size_t len);
