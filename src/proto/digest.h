@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * MD5, SHA-1 and SHA-256 without the heap, for fingerprints and files. libcrypto's low-level calls, which
- * it calls deprecated in favour of ones that allocate. Only for src/proto.
+ * it calls deprecated in favour of ones that allocate. For src/proto and src/rule.
  */
 #ifndef SKEP_PROTO_DIGEST_H
 #define SKEP_PROTO_DIGEST_H

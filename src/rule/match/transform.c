@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transforms of buffers. Each instance of a buffer is made once for a packet, in scratch of fixed size; a
  * buffer that does not fit is cut, and the results of one rule_packet are kept until its end. */
+#include "proto/digest.h"
 #include "rule/match/eval_priv.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -51,13 +51,16 @@ static void url_decode(struct out *o, const uint8_t *d, uint32_t len)
 	}
 }
 
-static bool hash(struct out *o, const EVP_MD *md, const uint8_t *d, uint32_t len)
+static bool hash(struct out *o, enum transform kind, const uint8_t *d, uint32_t len)
 {
-	uint8_t sum[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	if (EVP_Digest(d, len, sum, &n, md, NULL) != 1)
-		return false;
-	put(o, sum, n);
+	uint8_t sum[32];
+	if (kind == TRANSFORM_TO_MD5)
+		digest_md5(d, len, sum);
+	else if (kind == TRANSFORM_TO_SHA1)
+		digest_sha1(d, len, sum);
+	else
+		digest_sha256(d, len, sum);
+	put(o, sum, kind == TRANSFORM_TO_MD5 ? 16 : kind == TRANSFORM_TO_SHA1 ? 20 : 32);
 	return true;
 }
 
@@ -256,11 +259,9 @@ static bool one(struct rule_engine *e, struct out *o, const struct rule_transfor
 		per_byte(o, t, d, len);
 		return true;
 	case TRANSFORM_TO_MD5:
-		return hash(o, EVP_md5(), d, len);
 	case TRANSFORM_TO_SHA1:
-		return hash(o, EVP_sha1(), d, len);
 	case TRANSFORM_TO_SHA256:
-		return hash(o, EVP_sha256(), d, len);
+		return hash(o, (enum transform)t->kind, d, len);
 	case TRANSFORM_URL_DECODE:
 		url_decode(o, d, len);
 		return true;
