@@ -301,8 +301,8 @@ IFACE = bytes.fromhex("78573412" "3412" "cdab" "ef00" "0123456789ab") + struct.p
 NDR = bytes.fromhex("045d888aeb1cc9119fe808002b104860") + struct.pack("<I", 2)
 
 
-def rpc(kind, body, call):
-    return bytes((5, 0, kind, 3, 0x10, 0, 0, 0)) + struct.pack("<HHI", 16 + len(body), 0, call) + body
+def rpc(kind, body, call, flags=3):
+    return bytes((5, 0, kind, flags, 0x10, 0, 0, 0)) + struct.pack("<HHI", 16 + len(body), 0, call) + body
 
 
 BIND = rpc(11, struct.pack("<HHIIHH", 4280, 4280, 0, 1, 7, 1) + IFACE + NDR, 1)
@@ -310,8 +310,8 @@ ACK = rpc(12, struct.pack("<HHI", 4280, 4280, 9) + struct.pack("<H", 4) + b"135\
           + struct.pack("<IHH", 1, 0, 0) + NDR, 1)
 
 
-def request(stub, opnum, call=2):
-    return rpc(0, struct.pack("<IHH", len(stub), 7, opnum) + stub, call)
+def request(stub, opnum, call=2, context=7, flags=3):
+    return rpc(0, struct.pack("<IHH", len(stub), context, opnum) + stub, call, flags)
 
 
 def response(stub, call=2):
@@ -408,6 +408,24 @@ def smb1():
 
 
 # A rule of dcerpc is also for RPC in the pipes of SMB.
+# Three interfaces are asked for, the last is refused; calls go to the second, in two fragments, and to the last.
+IDLE, BUSY_IFACE, DENIED = (f"0a0b0c0d-0102-0304-0506-07080900000{n}" for n in (1, 2, 3))
+
+
+def wire(uuid):
+    a, b, c, rest = uuid.split("-", 3)
+    return (struct.pack("<IHH", int(a, 16), int(b, 16), int(c, 16)) + bytes.fromhex(rest.replace("-", ""))
+            + struct.pack("<HH", 1, 0))
+
+
+RPC3 = [
+    ("c", rpc(11, struct.pack("<HHII", 4280, 4280, 0, 3) + b"".join(
+        struct.pack("<HH", i, 1) + wire(u) + NDR for i, u in enumerate((IDLE, BUSY_IFACE, DENIED))), 1)),
+    ("s", rpc(12, struct.pack("<HHIH", 4280, 4280, 9, 4) + b"135\0" + b"\0\0" + struct.pack("<I", 3) + b"".join(
+        struct.pack("<HH", r, r) + NDR for r in (0, 0, 2)), 1)),
+    ("c", request(b"first-half|", 20, 2, 1, 1) + request(b"second-half", 20, 2, 1, 2)), ("s", response(b"ok")),
+    ("c", request(b"to the refused", 21, 3, 2)), ("s", response(b"no", 3))]
+
 RPC = [("c", BIND), ("s", ACK), ("c", request(b"tcp-stub|\x01\x02\x03\x04", 9)), ("s", response(b"tcp-answer"))]
 
 SMB = r"""
@@ -460,6 +478,12 @@ SMB = r"""
 - smb dce_stub_data; content:"tcp-stub"
 + dcerpc dcerpc.iface:@UUID@
 - dcerpc dcerpc.iface:@OTHER@
+- dcerpc dcerpc.iface:@IDLE@
++ dcerpc dcerpc.iface:@BUSY@
+- dcerpc dce_iface:@DENIED@
++ dcerpc dce_iface:@BUSY@; dce_opnum:20; dce_stub_data; content:"half|7c|second"
+- dcerpc dce_iface:@BUSY@; dce_opnum:21
++ dcerpc dcerpc.opnum:21
 + dcerpc dcerpc.iface:@UUID@,=3
 - dcerpc dcerpc.iface:@UUID@,=2
 - dcerpc dcerpc.iface:@UUID@,=4
@@ -540,7 +564,8 @@ KNOWN_FAULTS = {
 def rules():
     """(sid, wanted, options) of each rule, in the order of the file."""
     put = {"@MD5@": hashlib.md5(BODY + b"\r\n").hexdigest(), "@NOT@": hashlib.md5(BODY).hexdigest(),
-           "@SDP@": str(len(SDP)), "@UUID@": CALLED, "@OTHER@": OTHER}
+           "@SDP@": str(len(SDP)), "@UUID@": CALLED, "@OTHER@": OTHER,
+           "@IDLE@": IDLE, "@BUSY@": BUSY_IFACE, "@DENIED@": DENIED}
     out = []
     for line in (MAIL + FILES + FTP + SIP + SMB + REPLACE).strip().split("\n"):
         for name, value in put.items():
@@ -568,6 +593,7 @@ def conversations(**how):
     talk.tcp(smb2(), dport=445, **how)
     talk.tcp(smb1(), dport=445, **how)
     talk.tcp(RPC, dport=135, **how)
+    talk.tcp(RPC3, dport=135, **how)
     talk.tcp([("c", b"lead-swap-marker tail\n"), ("s", b"fine\n")], dport=7000)  # replace: in one packet
     return talk
 
