@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- protocol ----------------------------------------------------------------------------------- */
 
@@ -295,18 +294,18 @@ static bool date_of(struct slice v, uint64_t *ret)
 	return true;
 }
 
-/* tls_cert_notbefore:<2015-10-22; a day<>another. */
+/* tls_cert_notbefore:<2015-10-22; a day<>another. The days themselves are in. */
 int kw_tls_date(struct reading *r, const struct keyword *k, struct slice v)
 {
 	struct rule_number n = {.op = '='};
 	struct slice rest = v, lo = v;
 	if (v.len > 0 && (v.at[0] == '<' || v.at[0] == '>')) {
-		n.op = (uint8_t)v.at[0];
+		n.op = v.at[0] == '<' ? 'l' : 'g';
 		lo = slice_trim((struct slice){v.at + 1, v.len - 1});
 	} else {
 		lo = slice_cut(&rest, '<');
 		if (rest.at != NULL) {
-			n.op = 'r';
+			n.op = 'R';
 			if (rest.len == 0 || rest.at[0] != '>')
 				return read_fail(r, rest.at, "%s: write DAY<>DAY", k->name);
 			rest = slice_trim((struct slice){rest.at + 1, rest.len - 1});
@@ -316,7 +315,7 @@ int kw_tls_date(struct reading *r, const struct keyword *k, struct slice v)
 		return read_fail(r, lo.at, "%s: '%.*s' is no day like 2015-10-22", k->name,
 				 (int)(lo.len < 40 ? lo.len : 40), lo.at);
 	n.hi = n.lo;
-	if (n.op == 'r' && (!date_of(rest, &n.hi) || n.hi <= n.lo))
+	if (n.op == 'R' && (!date_of(rest, &n.hi) || n.hi <= n.lo))
 		return read_fail(r, rest.at, "%s: '%.*s' is no later day", k->name,
 				 (int)(rest.len < 40 ? rest.len : 40), rest.at);
 	return number_test(r, k->arg, &n, false);
