@@ -37,7 +37,7 @@ dns.authorities.rrname dns.additionals.rrname dns.response.rrname dns.rcode app-
 KNOWN_FAULTS = {}
 
 # The conversations by the port of the server; a rule is expected to speak in some of them.
-FULL, PLAIN, NEW, HALF, BAD_RECORD, OLD = 4431, 4432, 4433, 4434, 4435, 4436
+FULL, PLAIN, NEW, HALF, BAD_RECORD = 4431, 4432, 4433, 4434, 4435
 SSH_1, SSH_2, SSH_NO_DASH, SSH_LONG = 2201, 2202, 2203, 2204
 HTTP_1, HTTP_2 = 8001, 8002
 DNS_UDP, DNS_SHORT, DNS_NX, DNS_FLAG, DNS_OP7, DNS_OP6 = 53, 5301, 5302, 5303, 5304, 5305
@@ -90,8 +90,7 @@ def tls_turns(folder, cert, newest, name=None, alpn=()):
     client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.maximum_version = newest
-    server.load_cert_chain(f"{folder}/{cert}.pem", f"{folder}/{cert}.key" if cert != "own" else
-                           f"{folder}/own.key")
+    server.load_cert_chain(f"{folder}/{cert}.pem", f"{folder}/{cert}.key")
     if alpn:
         client.set_alpn_protocols(list(alpn))
         server.set_alpn_protocols(["h2"])
@@ -361,11 +360,10 @@ def rules_of_hellos(tls, rules):
     for body, want in (("tls1.2", TLS_CLEAR), ("tls1.1", ()), ("tls1.0", ()), ("sslv3", ()), ("sslv2", ()),
                        ("tls1.1,tls1.2", TLS_CLEAR), ("sslv3,tls1.0,tls1.1", ()), ("tls1.3", {NEW})):
         add(f"flow:to_client; ssl_version:{body};", want)
-    seen = {FULL, PLAIN}
     add("ssl_state:client_hello;", set(hello) | {BAD_RECORD})
     add("ssl_state:server_hello;", set(hello))
     add("ssl_state:server_keyx;", TLS_CLEAR)
-    add("ssl_state:client_keyx;", seen)
+    add("ssl_state:client_keyx;", {FULL, PLAIN})
     add("ssl_state:client_keyx|server_keyx;", TLS_CLEAR)
     add("ssl_state:unknown;", ())
     add("flow:to_server; ssl_state:client_hello; tls.sni; content:\"%s\";" % NAME, {FULL})
