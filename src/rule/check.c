@@ -42,10 +42,24 @@ static bool moved_before(const struct reading *r, uint32_t at)
 	return false;
 }
 
+/* Buffers of hexadecimal digits in one case: a content in the other means the same digits. */
+static void mend_case(unsigned buffer, struct match_content *c)
+{
+	static const uint8_t lower[] = {BUF_TLS_FINGERPRINT, BUF_JA3_HASH, BUF_JA3S_HASH,
+					BUF_SSH_HASSH, BUF_SSH_HASSH_SERVER};
+	bool hex = buffer == BUF_TLS_SERIAL;
+	for (size_t i = 0; i < ARRAY_LEN(lower); i++)
+		hex = hex || buffer == lower[i];
+	for (uint32_t i = 0; hex && i < c->len; i++)
+		if (buffer == BUF_TLS_SERIAL ? islower(c->bytes[i]) : isupper(c->bytes[i]))
+			c->nocase = true;
+}
+
 static int check_content(struct reading *r, uint32_t at)
 {
-	const struct read_match *m = &r->m[at];
-	const struct match_content *c = &m->m.u.content;
+	struct read_match *m = &r->m[at];
+	struct match_content *c = &m->m.u.content;
+	mend_case(r->lists[m->list].buffer, c);
 	bool relative = c->has_distance || c->has_within;
 	if (c->negated && c->fast && (relative || c->has_offset || c->has_depth))
 		return read_fail(r, m->at,

@@ -151,9 +151,9 @@ static void print_app_number(struct writer *w, const struct rule_test *t)
 	if (what == NUM_TLS_NOT_BEFORE || what == NUM_TLS_NOT_AFTER) {
 		write_str(w, what == NUM_TLS_NOT_BEFORE ? " tls_cert_notbefore:"
 							: " tls_cert_notafter:");
-		write_str(w, n->op == '<' ? "<" : n->op == '>' ? ">" : "");
+		write_str(w, n->op == 'l' ? "<" : n->op == 'g' ? ">" : "");
 		print_day(w, n->lo);
-		if (n->op == 'r') {
+		if (n->op == 'R') {
 			write_str(w, "<>");
 			print_day(w, n->hi);
 		}
