@@ -24,7 +24,7 @@ from tap import Tap  # noqa
 SKEP = os.environ.get("SKEP", os.path.join(ROOT, "build/src/cmd/skep"))
 
 KEYWORDS = """email.from email.to email.cc email.subject email.date email.message_id email.x_mailer email.url
-email.received email.body_md5 file.name filename file.ext fileext filesize filestore file.magic ftp.mode
+email.received email.body_md5 file.name filename file.ext fileext filesize filestore ftp.mode
 ftp.dynamic_port ftpdata_command ftpdata.command sip.response_line sip.stat_code sip.stat_msg sip_body
 sip_stat_code smb.share smb.named_pipe smb.ntlmssp_user smb.ntlmssp_domain smb.version dcerpc.iface dce_iface
 dcerpc.opnum dce_opnum dcerpc.stub_data dce_stub_data http_version http_raw_request http_raw_status js_data
@@ -188,9 +188,6 @@ FILES = r"""
 - http fileext:"dll"; filestore
 + http fileext:"exe"; filesize:500; filestore:to_client,file
 - http fileext:"exe"; filesize:501; filestore:to_client,file
-+ http file.magic; content:"HTML document"
-- http file.magic; content:"PNG image"
-- http file.magic; content:"HTML document"; offset:1
 """
 
 # ---- FTP --------------------------------------------------------------------------------------------
@@ -550,14 +547,14 @@ REFUSED = [
     ("dcerpc dcerpc.opnum:65536", "65535"), ("dcerpc dcerpc.opnum:9-8", "no range"),
     ("dcerpc dcerpc.iface:12345778-1234-abcd-ef00-0123456789a", "no UUID"),
     ("dcerpc dce_iface:" + CALLED + ",=65536", "65535"),
-    ('http filemagic:"PE32"', "file.magic"),
+    ('http filemagic:"PE32"', "types of files"),
+    ('http file.magic; content:"PE32"', "types of files"),
     ('smtp email.from; content:"alice"; bsize:4', "its size is at most 4"),
 ]
 WARNED = [("filestore", "filestore"), ("replace", "replace")]
 
 # Rules that behave otherwise than they should, with the reason; told as a note until they are mended.
 KNOWN_FAULTS = {
-    'http file.magic; content:"HTML document"': "it loads without a warning, but types of files are not found out",
 }
 
 

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """test_rows.py ROOT: every keyword of src/rule/kw/keywords.c that can match has a row in test_match.c or
-test_match_kw.c, or stands below because only a whole conversation can show it (tests/golden does)."""
+test_match_kw.c, or stands below because only a whole conversation can show it: then it is in rules of
+tests/golden/test_keywords_*.py."""
+import glob
 import os
 import re
 import sys
@@ -13,7 +15,7 @@ ELSEWHERE = set("""
 app-layer-event dce_iface dce_opnum dce_stub_data dcerpc.iface dcerpc.opnum dcerpc.stub_data
 dns.additionals.rrname dns.answer.name dns.answers.rrname dns.authorities.rrname dns.rcode
 dns.response.rrname email.body_md5 email.cc email.date email.from email.message_id email.received
-email.subject email.to email.url email.x_mailer file.ext file.magic file.name fileext filename
+email.subject email.to email.url email.x_mailer file.ext file.name fileext filename
 filesize filestore ftp.dynamic_port ftp.mode ftpdata.command ftpdata_command http_raw_request
 http_raw_status http_version ja3.hash ja3.string ja3_hash ja3_string ja3s.hash ja3s.string
 ja3s_hash ja3s_string ja4.hash ja4_hash js_data replace sip.response_line sip.stat_code
@@ -32,7 +34,13 @@ for name, family in re.findall(r'\{"([^"]+)", FAMILY_(\w+),', source):
 rows = ""
 for name in ("test_match.c", "test_match_kw.c"):
     rows += open(os.path.join(HERE, name), encoding="utf-8").read()
+golden = ""
+for path in glob.glob(os.path.join(root, "tests/golden/test_keywords_*.py")):
+    golden += open(path, encoding="utf-8").read()
 wrong, n = [], 0
+for name in sorted(ELSEWHERE):
+    if re.search(r"(?<![\w.])" + re.escape(name) + r"[:;]", golden) is None:
+        wrong.append(f"{name}: in no rule of tests/golden/test_keywords_*.py")
 for name, family in sorted(table.items()):
     if family in NO_MATCH:
         continue
