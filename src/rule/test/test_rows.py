@@ -39,7 +39,7 @@ for path in glob.glob(os.path.join(root, "tests/golden/test_keywords_*.py")):
     golden += open(path, encoding="utf-8").read()
 wrong, n = [], 0
 for name in sorted(ELSEWHERE):
-    if re.search(r"(?<![\w.])" + re.escape(name) + r"[:;]", golden) is None:
+    if re.search(r"(?<![\w.])" + re.escape(name) + r"(?![\w.])", golden) is None:
         wrong.append(f"{name}: in no rule of tests/golden/test_keywords_*.py")
 for name, family in sorted(table.items()):
     if family in NO_MATCH:
