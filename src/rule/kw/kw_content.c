@@ -367,6 +367,16 @@ int kw_replace(struct reading *r, const struct keyword *k, struct slice v)
 
 /* ---- buffers ------------------------------------------------------------------------------------ */
 
+/* A header's name (token of RFC 9110, 5.6.2). */
+static bool is_token(struct slice v)
+{
+	for (size_t i = 0; i < v.len; i++)
+		if (!isalnum((unsigned char)v.at[i]) &&
+		    (v.at[i] == '\0' || strchr("!#$%&'*+-.^_`|~", v.at[i]) == NULL))
+			return false;
+	return v.len > 0;
+}
+
 /* Snort 3's http_header:field host; also "request" and the like, which change nothing for us. */
 static int header_field(struct reading *r, struct slice v)
 {
@@ -386,6 +396,8 @@ static int header_field(struct reading *r, struct slice v)
 		if (!slice_is(name, "field") || one.len == 0 || !headers)
 			return read_fail(r, name.at, "%s: '%.*s' is not supported", r->kw->name,
 					 (int)(name.len < 40 ? name.len : 40), name.at);
+		if (!is_token(one))
+			return read_fail(r, one.at, "%s: this is no name of a header", r->kw->name);
 		char *field = slice_copy(r, one);
 		if (field == NULL)
 			return -ENOMEM;
