@@ -38,6 +38,16 @@ const char *reason_text(enum reason r)
 		[REASON_SEND_FAILED] = "send-failed",
 		[REASON_SMTP] = "smtp",
 		[REASON_ICMP_TYPE] = "icmp-type",
+		[REASON_RULE] = "rule",
+		[REASON_RULE_FLOW] = "rule-flow",
+		[REASON_STREAM] = "stream",
+		[REASON_NO_MEMORY] = "no-memory",
+		[REASON_HELD] = "held",
+		[REASON_FENCE] = "fence",
+		[REASON_POLICY] = "policy",
+		[REASON_ROACH_MOTEL] = "roach-motel",
+		[REASON_LOCKDOWN] = "lockdown",
+		[REASON_IGNORED] = "ignored",
 	};
 	_Static_assert(ARRAY_LEN(names) == REASONS, "a text for each reason");
 	return r < REASONS && names[r] != NULL ? names[r] : "?";

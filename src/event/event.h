@@ -48,6 +48,15 @@ enum reason {
 	REASON_LIMIT,          /* new conversations per window */
 	REASON_CAP_GUEST, REASON_CAP_FLOW,     /* packet or byte rate */
 	REASON_TABLE_FULL, REASON_PORT_DOWN, REASON_SEND_FAILED, REASON_SMTP, REASON_ICMP_TYPE,
+	REASON_RULE,           /* a rule's drop or reject, or a replacement that came too late */
+	REASON_RULE_FLOW,      /* of a conversation that a rule has ended */
+	REASON_STREAM,         /* does not fit its TCP stream: nobody would have looked at it */
+	REASON_NO_MEMORY,      /* inspection has no memory for it */
+	REASON_HELD,           /* its bytes wait in the wall, and leave in another frame */
+	REASON_FENCE,          /* fence list */
+	REASON_POLICY,         /* a rule of the containment policy */
+	REASON_ROACH_MOTEL,    /* in, but never out */
+	REASON_LOCKDOWN, REASON_IGNORED, /* inbound, on the ignore list */
 	REASONS
 };
 /* clang-format on */

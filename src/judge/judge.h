@@ -14,11 +14,12 @@
 #include "conf/conf.h"
 #include "event/event.h"
 #include "packet/packet.h"
+#include "scrub/scrub.h"
 
 #define JUDGE_PORTS 24 /* outside + guests + spare */
 #define JUDGE_REPLIES 2
 
-enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST };
+enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST, JUDGE_SINK };
 
 struct judge_port {
 	char name[EVENT_NAME];
@@ -38,6 +39,9 @@ struct judge_conf {
 	struct conf_wall wall;
 	uint32_t n_host; /* addresses and networks of the host: off limits */
 	struct prefix host[CONF_PREFIXES];
+	struct scrub *
+		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
+	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
 	uint64_t boot_id; /* wall start, ms since the epoch: flow ids begin at this * 4096,
 					so that they are unique across restarts */
 };
@@ -68,6 +72,11 @@ struct judge_result {
 	bool first;                         /* opened a conversation */
 	uint16_t out_port;                  /* valid with VERDICT_FORWARD */
 	uint64_t flow_id;
+	/* With VERDICT_FORWARD and changed: send what these are instead of the frame (none: it waits, or
+	 * goes on in another one). All by out_port; valid until the next judge_frame. */
+	bool changed;
+	uint32_t n_frames;
+	struct frame **frames;
 	uint32_t n_replies;
 	struct frame
 		*replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
@@ -87,6 +96,9 @@ MUST_USE int judge_create(struct arena *arena, const struct judge_conf *conf, vo
 			  int64_t now_boot_ns, struct judge **ret);
 /* Decides about f and edits it in place. now_boot_ns never goes back. */
 void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct judge_result *ret);
+/* Bytes that waited long enough leave: calls send for each frame. About every 10 ms while there are any. */
+typedef void judge_send_fn(void *ctx, uint16_t port, struct frame *f);
+void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx);
 /* Time-outs, flow events, summaries; call about ten times a second. Bounded work per call. */
 void judge_tick(struct judge *j, int64_t now_boot_ns);
 /* Ends every flow with an event (shutdown). */

@@ -171,6 +171,20 @@ void app_close(struct stream_flow *f, app_free_fn *free_rules, void *ctx);
  * NULL) is the offset of data[0] in the whole, *ret_complete whether nothing more will come. */
 int app_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 	       uint32_t index, struct span *ret, uint64_t *ret_base, bool *ret_complete);
+/* Where bytes off .. off + len of that buffer stand in the direction's stream: pieces in order, at most max
+ * (a body's chunks, a name whose escapes were undone). pieces[i].len may differ from what it stands for, if one
+ * byte of the buffer was several on the wire. 0: it does not map back (made up, decompressed, joined, too
+ * many pieces, too long ago). */
+struct app_piece {
+	uint64_t off; /* in the stream */
+	uint32_t len; /* on the wire */
+};
+uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
+		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
+		  uint32_t max);
+/* Stream offset from which on the message in hand of that direction is incomplete in its head (first line and
+ * headers); UINT64_MAX: none is, a body is going on or nothing has begun. */
+uint64_t app_head_begins(const struct app *a, unsigned dir);
 /* A number of a transaction that keywords compare (index: of several); false: there is none. */
 bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,
 		uint32_t index, uint64_t *ret);

@@ -140,6 +140,38 @@ void rule_engine_free(struct rule_engine **e);
  * flow->app must have been fed before. Marks inspected transactions and raw_done. */
 uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct stream_result *r,
 		     struct rule_hit ret[RULE_HITS]);
+/* ---- replacing (inline) ---- */
+
+/* One change that matches of the last rule_packet want: len bytes at off become n others. Ordered by off,
+ * never overlapping (where two rules would, the one that acts first wins and the other one's hit acts as
+ * ACTION_DROP). */
+struct rule_edit {
+	uint32_t rule; /* index in the set */
+	uint8_t where; /* WHERE_PACKET: off counts from the packet's payload, n == len;
+				 WHERE_STREAM: from the direction's first byte, whatever buffer matched */
+	uint8_t dir;
+	uint64_t off;
+	uint32_t len, n;
+	const uint8_t *bytes; /* the set's */
+};
+/* Edits of the last rule_packet; borrowed until the next. A rule whose edit can't be made (it does not map
+ * back to the wire, a byte of it was passed on before `gone`) is not here: its hit's action is ACTION_DROP. */
+uint32_t rule_edits(const struct rule_engine *e, const struct rule_edit **ret);
+/* From which offset of the direction on bytes may be the beginning of something that a rule will replace, and
+ * so have to wait (for a bounded time); stream_end(): none. Asked after rule_packet. */
+uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir);
+/* May any rule of the set change this direction of this conversation? Then nothing passes out of order. */
+bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, unsigned dir);
+/* Bytes of the direction before off have left: what matches there can't be changed any more. */
+void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off);
+
+/* ---- another set, in full flight ---- */
+
+/* e takes over what `from` remembers: thresholds, host bits, and (through s) every flow's and transaction's
+ * state, matched by gid, sid and rev, by names of bits; then from has nothing left and may be freed. Rules that
+ * are new look at what the streams still hold. Bounded work per flow; no heap. */
+void rule_engine_adopt(struct rule_engine *e, struct rule_engine *from, struct stream *s);
+
 /* The same for a flow that ends or times out, without a packet: what was still held back is judged.
  * p may be the last packet's copy or a synthetic one with only addresses. */
 uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,
