@@ -105,12 +105,20 @@ static int start_wall(struct super *s, const struct child *ch)
 {
 	struct start_wall *m = calloc(1, sizeof(*m));
 	int fds[IPC_FDS] = {ch->events[1], s->limits, s->stats_fd, s->marks};
+	size_t n = 4;
 	if (m == NULL)
 		return -ENOMEM;
 	m->judge.n_ports = port_count(s);
+	m->rules_mode = s->c->rules.mode;
+	m->rules_memory = s->c->rules.memory_bytes;
+	m->rules_hold_ns = s->c->rules.hold_ns;
+	if (m->rules_mode != RULES_OFF) {
+		fds[n++] = s->book.texts;
+		fds[n++] = s->book.snapshot;
+	}
 	for (uint32_t i = 0; i < m->judge.n_ports; i++) {
 		port_describe(s, i, &m->judge.ports[i]);
-		fds[4 + i] = s->port_fds[i];
+		fds[n++] = s->port_fds[i];
 	}
 	m->judge.n_forwards = s->c->n_forwards;
 	memcpy(m->judge.forwards, s->c->forwards, sizeof(m->judge.forwards));
@@ -119,7 +127,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
-	int err = ipc_send(ch->control, MSG_START_WALL, m, sizeof(*m), fds, 4 + m->judge.n_ports);
+	int err = ipc_send(ch->control, MSG_START_WALL, m, sizeof(*m), fds, n);
 	free(m);
 	return err;
 }
@@ -323,6 +331,8 @@ void child_died(struct super *s, struct child *ch)
 	int64_t now = clock_boot_ns();
 	super_reap(&ch->pid, &ch->pidfd, &code, &sig);
 	fd_close(&ch->control);
+	if (ch->role == ROLE_WALL)
+		rules_wall_died(s);
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
@@ -400,6 +410,11 @@ void child_read(struct super *s, struct child *ch)
 		}
 		if (m.type == MSG_READY)
 			child_ready(s, ch);
+		if (m.type == MSG_RULES_DONE) {
+			struct msg_rules_done d;
+			memcpy(&d, m.payload, sizeof(d));
+			rules_done(s, &d);
+		}
 		if (m.type == MSG_GUEST && ch->role == ROLE_KEEPER) {
 			struct msg_guest said;
 			memcpy(&said, m.payload, sizeof(said));
