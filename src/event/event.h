@@ -23,6 +23,8 @@ enum event_kind {
 	EVENT_FLOW,           /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
+	EVENT_ALERT,   /* eve: a rule matched */
+	EVENT_DROP,    /* eve: a rule stopped a conversation or a packet */
 	EVENT_KINDS
 };
 
@@ -136,6 +138,21 @@ struct event_anomaly {
 	uint64_t count;
 };
 
+struct event_alert {              /* text: the rule's msg */
+	struct event_tuple tuple; /* of the packet: its sender is src */
+	uint32_t gid, sid, rev, severity;
+	uint8_t blocked;  /* 1: it was stopped or changed */
+	uint8_t toclient; /* 1: sent by the one who did not begin */
+	char class[64];   /* description of the rule's class; may be empty */
+	char app_proto[16];
+};
+
+struct event_drop {
+	struct event_tuple tuple; /* of the packet */
+	uint32_t len;             /* bytes of it, from its IP header on */
+	uint8_t toclient;
+};
+
 /* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
 struct event_stats {
 	int64_t uptime_s;
@@ -165,6 +182,8 @@ struct event {
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;
+		struct event_alert alert;
+		struct event_drop drop;
 	} u;
 };
 

@@ -76,8 +76,11 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 	int err = make_table(arena, j);
 	if (err == 0)
 		err = binding_setup(j);
+	if (err == 0)
+		err = bridge_setup(j, now_boot_ns);
 	if (err != 0)
 		return err;
+	alert_listen(j);
 	report_limits_state(j, state);
 	judge_tick(j, now_boot_ns);
 	*ret = j;
@@ -215,10 +218,13 @@ static enum reason way_error(struct way *w)
 		return REASON_NO_FLOW;
 	result_of(w, f);
 	enum reason r = may_cross(w, f, side);
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, &quoted, &seen);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply_error(w, &quoted, f, side);
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
@@ -246,24 +252,30 @@ static enum reason way_later_fragment(struct way *w)
 		return REASON_FRAGMENT;
 	}
 	result_of(w, f);
+	if (f->class == FLOW_REFUSED)
+		return f->reason;
 	enum reason r = may_cross(w, f, side);
-	if (r != REASON_NONE)
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, NULL, &seen);
+	if (r != REASON_NONE) {
+		fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
-	nat_apply(w, f, side);
+	}
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
 /* A first fragment opens the way for the ones behind it. */
-static enum reason step_first_fragment(struct way *w, const struct flow *f, unsigned side)
+static enum reason step_first_fragment(struct way *w, const struct fragment_key *key,
+				       const struct flow *f, unsigned side)
 {
-	struct fragment_key key;
 	if (!w->l.fragment || !w->l.more_fragments)
 		return REASON_NONE;
-	fragment_key_of(w, &key);
 	if (w->l.l4 == 0 || w->l.payload < w->l.l4 ||
-	    fragment_begin(w->j->table, &key, f, side, w->l.payload - w->l.l4,
-			   w->l.l3_end - w->l.l4, w->now_ns) != 0) {
+	    fragment_begin(w->j->table, key, f, side, w->l.payload - w->l.l4, w->l.l3_end - w->l.l4,
+			   w->now_ns) != 0) {
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
@@ -279,16 +291,26 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		flow_touch(w->j->table, f, FLOW_REFUSED, w->now_ns);
 		return f->reason;
 	}
+	struct fragment_key key;
+	struct scrub_seen seen = {0};
+	fragment_key_of(w, &key);
 	enum reason r = may_cross(w, f, side);
 	if (r == REASON_NONE)
-		r = track_frame(w, f, side);
-	if (r == REASON_NONE)
-		r = step_first_fragment(w, f, side);
+		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply(w, f, side);
+	r = inline_look(w, f, side, NULL, &seen);
+	/* Behind the rules: a reset that is no part of the stream ends nothing. */
+	if (r == REASON_NONE)
+		r = track_frame(w, f, side);
+	if (r != REASON_NONE) {
+		if (w->l.fragment)
+			fragment_drop(w->j->table, &key, w->now_ns);
+		return r;
+	}
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
@@ -347,7 +369,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 	w.in = &j->ports[f->port < JUDGE_PORTS ? f->port : 0];
 	packet_decode(f, &w.l);
 	count_kind(&w);
-	enum reason r = way_of(&w);
+	enum reason r = j->conf.bridge ? bridge_way(&w) : way_of(&w);
 	ret->reason = (uint8_t)r;
 	if (r == REASON_NONE) {
 		ret->verdict = VERDICT_FORWARD;
@@ -361,10 +383,18 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 
+void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
+{
+	int64_t next;
+	if (j->conf.scrub != NULL)
+		scrub_release(j->conf.scrub, now_boot_ns, send, ctx, &next);
+}
+
 void judge_tick(struct judge *j, int64_t now_boot_ns)
 {
 	struct flow_counts c;
-	flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
+	if (!j->conf.bridge)
+		flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
 	report_sums(j, now_boot_ns);
 	flow_read_counts(j->table, &c);
 	j->stats->flows_active = c.active;

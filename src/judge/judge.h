@@ -6,7 +6,8 @@
  *
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
- * translation; answer.c what the wall says itself; report.c events.
+ * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
+ * what they tell; bridge.c two ends of a wire.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H
@@ -72,6 +73,7 @@ struct judge_result {
 	bool first;                         /* opened a conversation */
 	uint16_t out_port;                  /* valid with VERDICT_FORWARD */
 	uint64_t flow_id;
+	bool rewritten; /* VERDICT_FORWARD: a rule replaced something in it */
 	/* With VERDICT_FORWARD and changed: send what these are instead of the frame (none: it waits, or
 	 * goes on in another one). All by out_port; valid until the next judge_frame. */
 	bool changed;

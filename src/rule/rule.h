@@ -133,6 +133,8 @@ struct rule_engine_conf {
 MUST_USE int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
 				struct slab *slab, struct rule_engine **ret);
 void rule_engine_free(struct rule_engine **e);
+/* The set it matches. */
+const struct rule_set *rule_engine_set(const struct rule_engine *e);
 
 /* Everything about one packet: header and payload rules, the raw stream of both directions as far as
  * the packet made it grow, and the transactions of the flow. r: what stream said (its flow may be

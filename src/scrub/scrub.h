@@ -32,11 +32,14 @@ enum scrub_act { SCRUB_PASS, SCRUB_DROP, SCRUB_REJECT };
 enum scrub_tell { SCRUB_TELL_SENDER = 1, SCRUB_TELL_RECEIVER = 2 };
 
 struct scrub_seen {
-	uint8_t act;    /* enum scrub_act */
-	uint8_t reason; /* enum reason; REASON_NONE with SCRUB_PASS */
-	uint8_t tell;   /* SCRUB_REJECT: enum scrub_tell bits */
-	bool rebuild;   /* SCRUB_PASS: not as it is: scrub_emit */
-	bool rewritten; /* a rule replaces something in it */
+	uint8_t act;      /* enum scrub_act */
+	uint8_t reason;   /* enum reason; REASON_NONE with SCRUB_PASS */
+	uint8_t tell;     /* SCRUB_REJECT: enum scrub_tell bits */
+	bool rebuild;     /* SCRUB_PASS: not as it is: scrub_emit */
+	bool rewritten;   /* a rule replaces something in it */
+	bool dead;        /* nothing of its conversation passes any more */
+	uint32_t next;    /* SCRUB_REJECT of TCP: sequence number that its receiver waits for */
+	uint64_t flow_id; /* scrub's own number of the conversation; 0: none */
 	/* ---- scrub's own, until scrub_emit ---- */
 	struct stream_flow *flow;
 	unsigned dir;
@@ -65,6 +68,14 @@ void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *c
 		   int64_t *ret_next);
 /* The conversation of this frame (as for scrub_look) is over for the wall as well: nothing of it passes. */
 void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l);
+/* A conversation between these ends, as seen by scrub_look, has left the wall's table (ICMP: sport is the type
+ * of its first message): its state is given back, and what comes with these ends is another one. */
+void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, uint8_t proto,
+	       uint16_t sport, uint16_t dport);
+/* False: it only watches (ids). */
+bool scrub_acts(const struct scrub *s);
+/* The rules in force; NULL: none. */
+const struct rule_set *scrub_rules(const struct scrub *s);
 /* Goes over to other rules: flows keep their state. engine was made for the set beforehand (it may take its
  * time, in another thread); returns the old one, which nobody uses any more (NULL: there was none). */
 struct rule_engine *scrub_swap(struct scrub *s, struct rule_engine *engine);

@@ -88,15 +88,19 @@ struct stream_result {
 	bool grown[2];            /* side[i] has more released data, a new gap, or its end */
 	bool bad; /* refused by the TCP state machine: no part of the conversation */
 	/* ---- inline mode only ---- */
-	bool refuse; /* must not pass: it is no part of the conversation, or what it carries could not be
-			   taken in (limits, memory), so that nobody would have looked at it */
+	bool refuse; /* must not pass: no conversation, or a dead one, or what it carries was not taken in
+			(state machine, limits, memory), so that nobody would have looked at it. Without
+			payload and FIN a packet of a conversation passes, bad or not: the ends need
+			them to find together again */
 	bool differs; /* overlaps bytes that were taken in before, with other ones: stream_normalise */
-	bool early;  /* carries bytes beyond a gap: they wait out of order */
+	bool early;  /* carries bytes, or a FIN, beyond a gap: they wait out of order */
 	bool filled; /* closed a gap: bytes that came early are in order now */
 	uint64_t
-		off; /* TCP with payload: offset of its first byte; bytes before side.kept are old news */
+		off; /* TCP: offset of its first byte; negative as int64_t: before the stream begins */
 	uint32_t
-		stale; /* bytes at its beginning that lie before kept: acknowledged, nobody needs them */
+		stale; /* bytes at its beginning that lie before kept: acknowledged, nobody needs them; what
+			  remains stands at off + stale. SYN and RST: all of the payload, none of it was
+			  taken in: it must be cut, their sequence number stays */
 	uint64_t events[STREAM_EVENT_WORDS];
 };
 

@@ -10,6 +10,7 @@ enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_
 
 #define NIL UINT32_MAX
 #define SEGS_MAX 512u /* pieces out of order, per direction */
+#define INLINE_MOST (4u << 20) /* inline: bytes in order that are kept, per direction */
 #define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
 #define SYN_QUEUE 10u /* SYNs that differ from the first */
 #define SYNACK_QUEUE 5u
@@ -24,8 +25,9 @@ struct seg {
 	uint32_t len, before, after;
 };
 
-/* One direction's inner half. Bytes hi - have .. hi are in buf + start; of these the first side.len
- * are released. */
+/* One direction's inner half. Bytes hi - have .. hi are in buf + start; side.data points to byte
+ * side.base of them, of which side.len are released. Offline side.base is hi - have; inline what lies
+ * before side.base waits for its acknowledgement. */
 struct half {
 	uint8_t *buf;
 	struct seg *segs; /* sorted, never overlapping, all beyond hi */
@@ -61,7 +63,17 @@ struct tcb {
 	bool pending; /* stream_more has something */
 };
 
-enum list_class { LIST_CLOSED, LIST_TCP_NEW, LIST_OTHER, LIST_ICMP, LIST_UDP, LIST_TCP_EST, LISTS };
+/* In the order of eviction. */
+enum list_class {
+	LIST_CLOSED,
+	LIST_TCP_NEW,
+	LIST_OTHER,
+	LIST_ICMP,
+	LIST_UDP,
+	LIST_TCP_EST,
+	LIST_DEAD, /* inline: blocked, and to be remembered */
+	LISTS
+};
 
 struct flow_key {
 	uint64_t w[6];
@@ -105,7 +117,7 @@ struct stream {
 		int64_t timeout_ns;
 	} list[LISTS];
 	int64_t now_ns;
-	uint32_t n_expect;
+	uint32_t n_expect, n_dead;
 	struct expect *expect;
 	struct stream_stats stats;
 };
@@ -117,6 +129,7 @@ struct step {
 	const struct pkt *p;
 	struct stream_result *ret;
 	unsigned dir;
+	bool compared; /* the payload was held against all that is known of it */
 };
 
 static inline bool seq_lt(uint32_t a, uint32_t b)
@@ -127,6 +140,17 @@ static inline bool seq_lt(uint32_t a, uint32_t b)
 static inline bool seq_leq(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) <= 0;
+}
+
+/* The first byte in order that is still there. */
+static inline uint64_t half_floor(const struct half *h)
+{
+	return h->hi - h->have;
+}
+
+static inline int64_t half_offset(const struct half *h, uint32_t seq)
+{
+	return (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
 }
 
 static inline void event_set(struct stream_result *ret, unsigned ev)
@@ -153,7 +177,8 @@ void tcp_shut(struct step *st);
 /* tcp.c, for shut.c */
 bool tcp_ack_valid(const struct step *st);
 void tcp_take_ack(struct step *st);
-void tcp_take_data(struct step *st);
+/* False (inline only): not all of it could be taken in. */
+bool tcp_take_data(struct step *st);
 bool tcp_is_keepalive(const struct step *st);
 void tcp_refuse(struct step *st, unsigned ev);
 /* No one waits for acknowledgements any more: both sides give out all they have. */
@@ -177,5 +202,13 @@ void side_fin(struct slot *sl, unsigned dir, uint32_t seq);
 void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret);
 void side_settle(struct stream *s, struct slot *sl, unsigned dir);
 void side_free(struct stream *s, struct slot *sl, unsigned dir);
+/* The first piece out of order that ends behind off; n_segs: none. */
+uint32_t side_search(const struct half *h, uint64_t off);
+
+/* inline.c: are the bytes off .. end known, all of them? What was acknowledged and is kept no more counts
+ * as known. */
+bool inline_knows(const struct half *h, int64_t off, int64_t end);
+/* What is to become of the packet of a flow, after the state machine had it. */
+void inline_verdict(struct step *st);
 
 #endif

@@ -143,6 +143,11 @@ void rule_engine_free(struct rule_engine **e)
 	*e = NULL;
 }
 
+const struct rule_set *rule_engine_set(const struct rule_engine *e)
+{
+	return e->set;
+}
+
 void rule_engine_read_stats(const struct rule_engine *e, struct rule_engine_stats *ret)
 {
 	*ret = e->stats;
