@@ -231,7 +231,7 @@ static void supervise(struct super *s)
 		if (s->helpers[i].pidfd < 0 && now >= s->helpers[i].start_at_ns &&
 		    lab_helper_start(s, &s->helpers[i]) != 0)
 			s->helpers[i].start_at_ns = now + 10 * NS_PER_SEC;
-	rules_tick(s, now);
+	super_rules_tick(s, now);
 	if (now - s->checked_ns > TRIM_NS) {
 		state_trim_logs(s);
 		s->checked_ns = now;
@@ -325,7 +325,7 @@ static int start_house(struct super *s, char *why, size_t why_size)
 	if (err == 0)
 		err = guests_prepare(s, why, why_size);
 	if (err == 0)
-		err = rules_start(s, why, why_size);
+		err = super_rules_start(s, why, why_size);
 	if (err == 0)
 		super_say(s, "namespaces, links and ports");
 	if (err == 0)
@@ -404,7 +404,7 @@ static void stop_guests(struct super *s)
 static void stop_house(struct super *s)
 {
 	s->stopping = true;
-	rules_close(s);
+	super_rules_close(s);
 	super_health(s, "super", "stopped", 1, -1, -1, 1, "the honeynet stops");
 	stop_guests(s);
 	lab_stop(s);

@@ -241,7 +241,7 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 		s->stop_now = s->stop_now || now != 0;
 		a = json_pack("{s:b, s:i}", "ok", 1, "pid", (int)getpid());
 	} else if (strcmp(what, "rules") == 0) {
-		const char *why = rules_reload(s, &c->fd, &c->texts, &c->snapshot);
+		const char *why = super_rules_reload(s, &c->fd, &c->texts, &c->snapshot);
 		a = why != NULL ? json_pack("{s:s}", "error", why) : NULL;
 	} else {
 		a = json_pack("{s:s}", "error", "no such request");

@@ -153,13 +153,13 @@ MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
 
 /* rules/reload.c */
-MUST_USE int rules_start(struct super *s, char *why, size_t why_size);
+MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);
 /* Takes the descriptors and returns NULL: the answer comes later; or says why not. */
-const char *rules_reload(struct super *s, int *client, int *texts, int *snapshot);
-void rules_done(struct super *s, const struct msg_rules_done *d);
-void rules_wall_died(struct super *s);
-void rules_tick(struct super *s, int64_t now);
-void rules_close(struct super *s);
+const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot);
+void super_rules_done(struct super *s, const struct msg_rules_done *d);
+void super_rules_wall_died(struct super *s);
+void super_rules_tick(struct super *s, int64_t now);
+void super_rules_close(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -332,7 +332,7 @@ void child_died(struct super *s, struct child *ch)
 	super_reap(&ch->pid, &ch->pidfd, &code, &sig);
 	fd_close(&ch->control);
 	if (ch->role == ROLE_WALL)
-		rules_wall_died(s);
+		super_rules_wall_died(s);
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
@@ -413,7 +413,7 @@ void child_read(struct super *s, struct child *ch)
 		if (m.type == MSG_RULES_DONE) {
 			struct msg_rules_done d;
 			memcpy(&d, m.payload, sizeof(d));
-			rules_done(s, &d);
+			super_rules_done(s, &d);
 		}
 		if (m.type == MSG_GUEST && ch->role == ROLE_KEEPER) {
 			struct msg_guest said;

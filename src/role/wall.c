@@ -416,8 +416,9 @@ static int prepare_rules(struct wall *w, const struct start_wall *start, int tex
 	int err = loader_read(texts, snapshot, false, &w->set, &counts);
 	if (err != 0)
 		return err;
+	const struct rule_engine_conf engine = {.inline_mode = !ids, .midstream = ids};
 	const struct scrub_conf conf = {
-		.inspect = {.engine = {.inline_mode = !ids},
+		.inspect = {.engine = engine,
 			    .rules = w->set,
 			    .memory_bytes = (size_t)start->rules_memory},
 		.ids = ids,
@@ -425,7 +426,7 @@ static int prepare_rules(struct wall *w, const struct start_wall *start, int tex
 	};
 	w->hold_ns = conf.hold_ns != 0 ? conf.hold_ns : SCRUB_HOLD_NS;
 	err = scrub_create(&conf, &w->scrub);
-	const struct loader_conf lc = {.engine = {.inline_mode = !ids},
+	const struct loader_conf lc = {.engine = engine,
 				       .slab = err == 0 ? scrub_slab(w->scrub) : NULL};
 	if (err == 0)
 		err = loader_create(&lc, &w->loader);

@@ -21,7 +21,7 @@ static void say_problem(void *ctx, const char *text)
 	super_say(ctx, "rules: %s", text);
 }
 
-int rules_start(struct super *s, char *why, size_t why_size)
+int super_rules_start(struct super *s, char *why, size_t why_size)
 {
 	if (s->c->rules.mode == RULES_OFF)
 		return 0;
@@ -60,7 +60,7 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
-const char *rules_reload(struct super *s, int *client, int *texts, int *snapshot)
+const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot)
 {
 	const struct child *wall = child_of(s, ROLE_WALL);
 	const int fds[] = {*texts, *snapshot};
@@ -82,7 +82,7 @@ const char *rules_reload(struct super *s, int *client, int *texts, int *snapshot
 	return NULL;
 }
 
-void rules_done(struct super *s, const struct msg_rules_done *d)
+void super_rules_done(struct super *s, const struct msg_rules_done *d)
 {
 	if (s->reload.client < 0) { /* a start */
 		super_say(s, "%llu rules in force%s", (unsigned long long)d->rules,
@@ -96,28 +96,27 @@ void rules_done(struct super *s, const struct msg_rules_done *d)
 		s->book.texts = fd_take(&s->reload.texts);
 		s->book.snapshot = fd_take(&s->reload.snapshot);
 	}
-	answer(s, d->result != 0
-			  ? json_pack("{s:s}", "error", err_text(d->result))
-			  : json_pack("{s:b,s:I,s:I,s:I,s:I,s:I}", "ok", 1, "rules",
-				      (json_int_t)d->rules, "failed", (json_int_t)d->failed,
-				      "warnings", (json_int_t)d->warnings, "load_us",
-				      (json_int_t)(d->load_ns / 1000), "swap_us",
-				      (json_int_t)(d->swap_ns / 1000)));
+	answer(s, d->result != 0 ? json_pack("{s:s}", "error", err_text(d->result))
+				 : json_pack("{s:b,s:I,s:I,s:I,s:I,s:I}", "ok", 1, "rules",
+					     (json_int_t)d->rules, "failed", (json_int_t)d->failed,
+					     "warnings", (json_int_t)d->warnings, "load_us",
+					     (json_int_t)(d->load_ns / 1000), "swap_us",
+					     (json_int_t)(d->swap_ns / 1000)));
 }
 
-void rules_wall_died(struct super *s)
+void super_rules_wall_died(struct super *s)
 {
 	if (s->reload.client >= 0)
 		refuse(s, "the wall died; it starts again with the rules it had");
 }
 
-void rules_tick(struct super *s, int64_t now)
+void super_rules_tick(struct super *s, int64_t now)
 {
 	if (s->reload.client >= 0 && now - s->reload.since_ns > PATIENCE_NS)
 		refuse(s, "the wall does not answer");
 }
 
-void rules_close(struct super *s)
+void super_rules_close(struct super *s)
 {
 	if (s->reload.client >= 0)
 		refuse(s, "the honeynet stops");
