@@ -8,5 +8,7 @@
 /* Takes source into dir/skep.rules (NULL: the default folder) if it can be used; prints what changed.
  * Returns the exit code. */
 int rules_update(const char *source, const char *dir, const char *conf, bool insecure, bool json);
+/* skep rules rehearse ...; argv[0] is "rehearse". Returns the exit code. */
+int rules_rehearse(int argc, char **argv);
 
 #endif
