@@ -12,7 +12,8 @@
 static const char help[] =
 	"usage: skep rules check|list|stats [--json] [-c FILE] RULES ...\n"
 	"       skep rules update SOURCE [-o DIR] [--insecure-http]\n"
-	"       skep rules reload [-c CONF] [--json]\n\n"
+	"       skep rules reload [-c CONF] [--json]\n"
+	"       skep rules rehearse -r CAPTURE ... -S NEW ... [--old RULES ...]\n\n"
 	"RULES are files, or folders with *.rules and *.config in them.\n\n"
 	"  check    every rule loads, or is listed with file, line, column and reason\n"
 	"  list     one line per rule: sid, action, protocol's file and message\n"
@@ -25,7 +26,9 @@ static const char help[] =
 	"  reload   reads what rules.files of the running honeynet's configuration names, and has "
 	"the "
 	"wall\n"
-	"           go over to it between two frames; conversations keep their state\n\n"
+	"           go over to it between two frames; conversations keep their state\n"
+	"  rehearse what would these rules have done to that traffic? `skep rules rehearse "
+	"--help`\n\n"
 	"  -c, --config FILE    variables, as for `skep inspect`; reload: the honeynet's "
 	"configuration\n"
 	"  -o, --output DIR     where `update` keeps the set\n"
@@ -219,8 +222,8 @@ static int run(struct job *j, int argc, char **argv)
 		int (*run)(struct job *j);
 	} verbs[] = {{"check", check}, {"list", list}, {"stats", stats}};
 	if (argc == 0)
-		return cmd_fail(
-			2, "rules: say check, list, stats, update or reload; `skep rules --help`");
+		return cmd_fail(2, "rules: say check, list, stats, update, reload or rehearse; "
+				   "`skep rules --help`");
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[0]) == 0)
 			return with_files(j, argc - 1, argv + 1, verbs[i].run);
@@ -230,8 +233,9 @@ static int run(struct job *j, int argc, char **argv)
 		return cmd_fail(2,
 				"rules: reload takes what the configuration names (rules.files)");
 	if (strcmp(argv[0], "update") != 0)
-		return cmd_fail(2, "rules: '%s' is none of check, list, stats, update, reload",
-				argv[0]);
+		return cmd_fail(
+			2, "rules: '%s' is none of check, list, stats, update, reload, rehearse",
+			argv[0]);
 	if (argc != 2)
 		return cmd_fail(2, "rules: update wants one SOURCE: a file, a folder or a URL");
 	return rules_update(argv[1], j->output, j->conf, j->insecure, j->json);
@@ -239,6 +243,8 @@ static int run(struct job *j, int argc, char **argv)
 
 int cmd_rules(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "rehearse") == 0)
+		return rules_rehearse(argc - 1, argv + 1);
 	struct job j = {.conf = NULL};
 	int code = parse(&j, argc, argv);
 	if (code < 0)

@@ -344,6 +344,10 @@ static bool one(struct rule_engine *e, const struct view *v, const struct rule *
 	if (t->kind == THRESHOLD_BACKOFF)
 		return backoff(x, t);
 	uint32_t n = count_in_period(x, t, e->now_ns);
+	/* Not yet full: this is no match at all, so nothing is dropped for it either. A match that is only not
+	 * told again still acts. */
+	if (n < t->count + (t->kind == THRESHOLD_DETECTION_FILTER) && t->kind != THRESHOLD_LIMIT)
+		*action = ACTION_ALERT;
 	switch ((enum threshold_kind)t->kind) {
 	case THRESHOLD_LIMIT:
 		return n <= t->count;
