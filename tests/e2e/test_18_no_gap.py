@@ -108,6 +108,7 @@ class Listener:
 
     def close(self):
         for s in self.socks:
+            s.shutdown(socket.SHUT_RDWR)    # wakes who waits in accept
             s.close()
 
 
