@@ -120,9 +120,12 @@ void inline_emit(struct way *w, const struct scrub_seen *seen)
 void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns)
 {
 	(void)now_ns;
-	/* What a rule ended stays known to scrub for as long as it has room, whatever becomes of the
-	 * wall's own memory of it. */
-	if (j->conf.scrub == NULL || f->reason != REASON_NONE)
+	/* A TCP conversation that a rule ended stays known to scrub for as long as it has room, whatever
+	 * becomes of the wall's own memory of it. Others have no beginning that could be told from the
+	 * middle, and echoes are one conversation to a rule: they are forgotten together. */
+	bool dead = f->reason == REASON_RULE_FLOW;
+	if (j->conf.scrub == NULL || (f->reason != REASON_NONE && !dead) ||
+	    (dead && f->key[0].proto == PROTO_TCP))
 		return;
 	const struct flow_key *k = &f->key[view_side(f)];
 	bool icmp = k->proto == PROTO_ICMP || k->proto == PROTO_ICMP6;
