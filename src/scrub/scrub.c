@@ -125,7 +125,7 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		stop(s, SCRUB_DROP, REASON_RULE_FLOW);
 		return;
 	}
-	if (stops(x->action)) {
+	if (stops(x->action) && !r->refuse) {
 		stop_by_rule(s, x);
 		return;
 	}
