@@ -47,5 +47,6 @@ int cmd_guest(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
+int cmd_scrub(int argc, char **argv);
 
 #endif

@@ -158,13 +158,17 @@ static enum rule_action one_packet(struct inspect *i, struct pkt *p)
 		stream_settle(i->stream, f);
 		return ACTION_DROP;
 	}
-	bool fed = f != NULL && !p->invalid && feed(i, p, &r);
+	/* What will not pass is looked at for itself: it must not end, or count in, a conversation that it is
+	 * no part of. */
+	static const struct stream_result stray = {.bad = true};
+	const struct stream_result *of = r.refuse ? &stray : &r;
+	bool fed = of->flow != NULL && !p->invalid && feed(i, p, &r);
 	inspect_tell_packet(i, p, &r);
 	enum rule_action action = ACTION_ALERT;
 	if (i->engine != NULL) {
-		seen.n_hits = rule_packet(i->engine, p, &r, i->hits);
+		seen.n_hits = rule_packet(i->engine, p, of, i->hits);
 		if (seen.n_hits > 0)
-			action = act(i, p, f, r.dir, i->hits, seen.n_hits);
+			action = act(i, p, of->flow, of->dir, i->hits, seen.n_hits);
 	}
 	seen.action = (uint8_t)action;
 	tell_seen(i, &seen);

@@ -120,18 +120,27 @@ void inline_emit(struct way *w, const struct scrub_seen *seen)
 void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns)
 {
 	(void)now_ns;
-	/* What a rule ended stays known to scrub for as long as it has room, whatever becomes of the
-	 * wall's own memory of it. */
-	if (j->conf.scrub == NULL || f->reason != REASON_NONE)
+	/* A TCP conversation that a rule ended stays known to scrub for as long as it has room, whatever
+	 * becomes of the wall's own memory of it. Others have no beginning that could be told from the
+	 * middle, and echoes are one conversation to a rule: they are forgotten together. */
+	bool dead = f->reason == REASON_RULE_FLOW;
+	if (j->conf.scrub == NULL || (f->reason != REASON_NONE && !dead) ||
+	    (dead && f->key[0].proto == PROTO_TCP))
 		return;
-	const struct flow_key *k = &f->key[view_side(f)];
+	unsigned view = view_side(f);
+	const struct flow_key *k = &f->key[view];
+	struct addr src = k->src, dst = k->dst; /* as the one who began writes them */
+	uint16_t sport = k->sport, dport = k->dport;
+	if (view == 1) {
+		src = k->dst, dst = k->src;
+		sport = k->dport, dport = k->sport;
+	}
 	bool icmp = k->proto == PROTO_ICMP || k->proto == PROTO_ICMP6;
 	const struct flow *before = j->look_flow;
 	unsigned side = j->look_side;
 	j->look_flow = f;
 	j->look_side = 0;
-	scrub_end(j->conf.scrub, &k->src, &k->dst, k->proto, icmp ? f->icmp_type : k->sport,
-		  k->dport);
+	scrub_end(j->conf.scrub, &src, &dst, k->proto, icmp ? f->icmp_type : sport, dport);
 	j->look_flow = before;
 	j->look_side = side;
 }

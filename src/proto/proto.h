@@ -145,6 +145,7 @@ struct app { /* one flow; in stream_flow.app */
 	uint8_t first_dir; /* direction that spoke first since detection began; 2: none yet */
 	uint8_t tries[2];  /* datagrams looked at in vain */
 	bool switching;    /* app_switch was called in this feed */
+	uint64_t feed_off; /* where in the stream what is being fed begins */
 };
 
 #define APP_EOF 1u /* the direction is over */
@@ -182,6 +183,9 @@ struct app_piece {
 uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
 		  uint32_t max);
+/* Is the body of that direction counted on the wire (a length before it, or chunks)? Then its length can't be
+ * changed alone. */
+bool app_is_framed(const struct app *a, const struct app_tx *tx, unsigned dir);
 /* Stream offset from which on the message in hand of that direction is incomplete in its head (first line and
  * headers); UINT64_MAX: none is, a body is going on or nothing has begun. */
 uint64_t app_head_begins(const struct app *a, unsigned dir);

@@ -102,6 +102,13 @@ struct msg_guest {
 	char state[EVENT_NAME]; /* last QMP run state: "running", "paused", "shutdown" ... */
 };
 
+/* Starts a role's process (this very binary), confined as far as it can be from outside, in a network
+ * namespace without links; uid 0 stays root. All results are the caller's. */
+MUST_USE int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd,
+			int *ret_control);
+/* The ids by which other tools know a conversation, both views. */
+void role_community_ids(struct event *e);
+
 /* Entry points: each returns the process's exit code. */
 int role_wall(void);
 int role_recorder(void);

@@ -140,6 +140,35 @@ static json_t *wall_ports_json(const struct super *s, const struct wall_stats *s
 	return ports;
 }
 
+static json_t *rules_json(const struct wall_rules *r)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{"in_force", r->in_force},
+		{"reloads", r->swaps},
+		{"alerts", r->alerts},
+		{"dropped", r->dropped},
+		{"rejected", r->rejected},
+		{"rewritten", r->rewritten},
+		{"edits", r->edits},
+		{"late", r->late},
+		{"held", r->held},
+		{"held_timeout", r->held_timeout},
+		{"normalised", r->normalised},
+		{"flows", r->flows},
+		{"given_up", r->given_up},
+		{"memory", r->memory},
+		{"memory_limit", r->memory_limit},
+		{"memory_refused", r->memory_refused},
+	};
+	json_t *o = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return o;
+}
+
 static json_t *wall_json(const struct super *s)
 {
 	struct wall_stats *st = malloc(sizeof(*st));
@@ -184,6 +213,7 @@ static json_t *wall_json(const struct super *s)
 		if (st->reasons[i] > 0)
 			json_object_set_new(reasons, reason_text((enum reason)i),
 					    json_integer((json_int_t)st->reasons[i]));
+	json_object_set_new(w, "rules", rules_json(&st->rules));
 	json_object_set_new(w, "reasons", reasons);
 	json_object_set_new(w, "beat_age_ms",
 			    json_integer((clock_boot_ns() - st->beat_boot_ns) / NS_PER_MS));

@@ -275,38 +275,43 @@ static uid_t child_uid(const struct super *s, const struct child *ch)
 	return s->c->uid_base + ch->role;
 }
 
-int child_start(struct super *s, struct child *ch)
+int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd, int *ret_control)
 {
 	char *room[8];
-	char *argv[] = {(char *)"skep", (char *)"--role", (char *)(uintptr_t)role_text(ch->role),
-			NULL};
+	char *argv[] = {(char *)"skep", (char *)"--role", (char *)(uintptr_t)role_text(role), NULL};
 	int pair[2], err = ipc_pair(CONTROL_BYTES, pair);
 	if (err != 0)
 		return err;
 	CLEANUP(fd_close) int theirs = pair[1];
-	ch->control = pair[0];
+	CLEANUP(fd_close) int ours = pair[0];
 	struct spawn sp = {.argv = argv,
 			   .envp = environment(room),
-			   .uid = child_uid(s, ch),
+			   .uid = uid,
 			   .netns = SPAWN_NETNS_EMPTY,
 			   .cgroup = -1,
 			   .private_ipc = true,
-			   .die_with_parent = ch->role == ROLE_WALL,
+			   .die_with_parent = role == ROLE_WALL,
 			   .no_dump = true,
 			   .fds = {-1, -1, -1, theirs},
 			   .n_fds = 4};
-	err = spawn_child(&sp, &ch->pid, &ch->pidfd);
-	if (err == 0) {
-		ch->state = CHILD_STARTING;
-		ch->started_ns = clock_boot_ns();
-		err = state_note_pid(s, ch->pid, ch->name);
-		if (err == 0)
-			err = send_start(s, ch);
-		if (err != 0)
-			kill(ch->pid, SIGKILL);
+	err = spawn_child(&sp, ret_pid, ret_pidfd);
+	if (err == 0)
+		*ret_control = fd_take(&ours);
+	return err;
+}
+
+int child_start(struct super *s, struct child *ch)
+{
+	int err = role_spawn(ch->role, child_uid(s, ch), &ch->pid, &ch->pidfd, &ch->control);
+	if (err != 0)
 		return err;
-	}
-	fd_close(&ch->control);
+	ch->state = CHILD_STARTING;
+	ch->started_ns = clock_boot_ns();
+	err = state_note_pid(s, ch->pid, ch->name);
+	if (err == 0)
+		err = send_start(s, ch);
+	if (err != 0)
+		kill(ch->pid, SIGKILL);
 	return err;
 }
 

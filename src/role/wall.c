@@ -113,6 +113,29 @@ static void rules_event(struct wall *w, const struct msg_rules_done *d)
 	emit(w, &e);
 }
 
+static void beat_rules(struct wall *w)
+{
+	struct wall_rules *to = &w->stats->rules;
+	struct scrub_stats s;
+	scrub_read_stats(w->scrub, &s);
+	to->in_force = rule_set_count(w->set);
+	to->swaps = w->swaps;
+	to->alerts = s.inspect.alerts;
+	to->dropped = s.dropped;
+	to->rejected = s.rejected;
+	to->rewritten = s.rewritten;
+	to->edits = s.edits;
+	to->late = s.late;
+	to->held = s.held;
+	to->held_timeout = s.held_timeout;
+	to->normalised = s.normalised;
+	to->flows = s.inspect.stream.active;
+	to->given_up = s.inspect.engine.budget_exceeded + s.inspect.engine.pcre_limit;
+	to->memory = s.inspect.memory.used;
+	to->memory_limit = s.inspect.memory.reserved;
+	to->memory_refused = s.inspect.memory.refused;
+}
+
 /* Once a second: counters of the ports, and the sign of life. */
 static void beat(struct wall *w, int64_t now)
 {
@@ -129,6 +152,8 @@ static void beat(struct wall *w, int64_t now)
 		drops += p.rx_kernel_drops;
 		failed += p.tx_failed;
 	}
+	if (w->scrub != NULL)
+		beat_rules(w);
 	w->stats->kernel_drops = drops;
 	w->stats->send_failed = failed;
 	w->stats->beat_boot_ns = now;
@@ -216,7 +241,7 @@ static void put_mark(struct wall *w, const struct judge_result *r, const struct 
 			       .len = len,
 			       .hash = capture_hash(head, len < HASHED ? len : HASHED),
 			       .port = f->port,
-			       .verdict = r->changed ? (uint8_t)VERDICT_REWRITE : r->verdict,
+			       .verdict = r->rewritten ? (uint8_t)VERDICT_REWRITE : r->verdict,
 			       .reason = r->reason,
 			       .direction = r->direction,
 			       .first = r->first};
@@ -234,7 +259,7 @@ static void one_frame(struct wall *w, struct frame *f, int64_t now)
 		send_changed(w, &r, now);
 	else if (r.verdict == VERDICT_FORWARD)
 		send_frame(w, r.out_port, f);
-	if (r.verdict != VERDICT_FORWARD || r.first || r.changed)
+	if (r.verdict != VERDICT_FORWARD || r.first || r.rewritten)
 		put_mark(w, &r, f, head, len);
 	if (r.n_replies > 0)
 		send_replies(w, &r);

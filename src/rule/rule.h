@@ -116,6 +116,7 @@ struct rule_hit {
 struct rule_engine_stats {
 	uint64_t packets, scans, scan_bytes, candidates, evaluations, matches, alerts,
 		budget_exceeded, pcre_limit, candidates_lost, alerts_lost;
+	uint64_t replaced, replaced_late; /* edits; matches that could not be edited: dropped */
 };
 struct rule_profile { /* per rule, with profiling on */
 	uint64_t checks, matches, budget_exceeded;
@@ -127,6 +128,8 @@ struct rule_engine_conf {
 	bool inline_mode;
 	bool profile;
 	bool midstream;
+	bool reframes; /* who makes the edits sees to the framing of HTTP bodies: their length may change
+			  where it is counted; else that acts as drop */
 };
 /* Makes the state of one thread for a finished set (kept by reference, as is the slab, from which flows'
  * and transactions' state comes). The heap is used here and never again. */

@@ -50,12 +50,14 @@ static void stop_by_rule(struct scrub *s, const struct inspect_seen *x)
 {
 	struct scrub_seen *seen = s->seen;
 	const struct pkt *p = x->pkt;
-	bool reject = x->action != ACTION_DROP;
+	bool reject = stops(x->action) && x->action != ACTION_DROP;
 	bool error = p->proto == PROTO_ICMP ? !p->has_icmp_id
 					    : p->proto == PROTO_ICMP6 && p->icmp_type < 128;
 	stop(s, reject ? SCRUB_REJECT : SCRUB_DROP, REASON_RULE);
 	if (reject)
 		seen->tell |= tell_of(x->action, p->depth == 0 ? p->proto : 0);
+	if (reject && p->proto == PROTO_TCP && p->depth == 0 && x->r->flow != NULL)
+		seen->next = talk_next(x->r->flow, x->r->dir, p->tcp.seq);
 	/* One without a flow of its own (a protocol that stream does not know) is its conversation. */
 	if (p->depth == 0 && !p->fragment && !error)
 		seen->dead = true;
@@ -83,7 +85,8 @@ static bool sum_fits(const struct pkt *p)
 
 static void on_before(void *ctx, struct pkt *p)
 {
-	(void)ctx;
+	struct scrub *s = ctx;
+	talk_before(s, p);
 	if ((p->rebuilt || p->depth > 0) && p->l4 != NULL && p->l4_hlen > 0 && !p->invalid &&
 	    !sum_fits(p))
 		p->invalid = p->bad_l4_csum = true;
@@ -96,17 +99,78 @@ static enum reason stream_reason(const struct inspect_seen *x)
 	return x->no_memory ? REASON_NO_MEMORY : REASON_STREAM;
 }
 
+/* Bytes at this place of the frame leave instead of its own: those of p's payload, to be changed. */
+static uint8_t *patch(struct scrub *s, const struct pkt *p)
+{
+	if (s->patch_len == 0) {
+		s->patch_at = (uint32_t)(p->payload - s->f->data);
+		s->patch_len = p->payload_len;
+		memcpy(s->patch, p->payload, p->payload_len);
+	}
+	s->seen->rebuild = true;
+	return s->patch;
+}
+
+/* Can the packet be set right where it stands? What has left in pieces, or lies in a tunnel, can't. */
+static bool in_place(const struct scrub *s, const struct pkt *p)
+{
+	return !p->rebuilt && p->depth == 0 && p->payload_len <= sizeof(s->patch);
+}
+
 /* A TCP packet that its stream has taken: what of it may leave as it is. */
 static void look_at_tcp(struct scrub *s, const struct inspect_seen *x)
 {
 	const struct pkt *p = x->pkt;
 	const struct stream_result *r = x->r;
+	bool cut = (p->tcp.flags & (TCP_SYN | TCP_RST)) != 0 && p->payload_len > 0;
 	bool odd = (p->tcp.flags & TCP_URG) != 0 || p->tcp.urg != 0 || r->differs || r->stale > 0 ||
-		   ((p->tcp.flags & TCP_SYN) != 0 && p->payload_len > 0);
-	if (!odd)
+		   cut;
+	const struct rule_edit *edits;
+	uint32_t n = inspect_engine(s->inspect) != NULL
+			     ? rule_edits(inspect_engine(s->inspect), &edits)
+			     : 0;
+	if (!in_place(s, p)) {
+		bool rewrites = inspect_engine(s->inspect) != NULL &&
+				rule_rewrites(inspect_engine(s->inspect), r->flow, r->dir);
+		if (n > 0) {
+			stop_by_rule(s, x);
+		} else if (odd || rewrites) {
+			stop(s, SCRUB_DROP, p->rebuilt ? REASON_FRAGMENT : REASON_STREAM);
+		}
 		return;
-	/* What has left in pieces, or lies in a tunnel, can't be set right any more. */
-	stop(s, SCRUB_DROP, p->rebuilt ? REASON_FRAGMENT : REASON_STREAM);
+	}
+	if (!talk_seen(s, x)) {
+		stop_by_rule(s, x);
+		return;
+	}
+	if (odd) {
+		s->stats.normalised++;
+		s->seen->rebuild = true;
+	}
+	const struct talk *t = r->flow->user;
+	if (r->differs && (t == NULL || t->x[r->dir] == NULL))
+		stream_normalise(r->flow, r->dir, r->off, patch(s, p), p->payload_len);
+}
+
+/* Datagrams and the like: same length, in place. */
+static void look_at_packet(struct scrub *s, const struct inspect_seen *x)
+{
+	const struct pkt *p = x->pkt;
+	const struct rule_edit *edits;
+	uint32_t n = inspect_engine(s->inspect) != NULL
+			     ? rule_edits(inspect_engine(s->inspect), &edits)
+			     : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rule_edit *e = &edits[i];
+		if (!in_place(s, p) || e->where != WHERE_PACKET || e->n != e->len ||
+		    e->off > p->payload_len || e->len > p->payload_len - e->off) {
+			stop_by_rule(s, x);
+			return;
+		}
+		memcpy(patch(s, p) + e->off, e->bytes, e->n);
+		s->seen->rewritten = true;
+		s->stats.edits++;
+	}
 }
 
 static void on_seen(void *ctx, const struct inspect_seen *x)
@@ -125,14 +189,13 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		stop(s, SCRUB_DROP, REASON_RULE_FLOW);
 		return;
 	}
-	if (stops(x->action)) {
+	if (stops(x->action) && !r->refuse) {
 		stop_by_rule(s, x);
 		return;
 	}
 	if (p->invalid) {
 		if (p->ip_ver != 0 || is_ip(p->ethertype))
-			stop(s, SCRUB_DROP,
-			     p->bad_l4_csum ? REASON_BAD_CSUM : REASON_MALFORMED);
+			stop(s, SCRUB_DROP, p->bad_l4_csum ? REASON_BAD_CSUM : REASON_MALFORMED);
 		return;
 	}
 	if (r->refuse || x->no_memory) {
@@ -146,6 +209,16 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 	}
 	if (p->proto == PROTO_TCP && r->flow != NULL && !p->fragment)
 		look_at_tcp(s, x);
+	else
+		look_at_packet(s, x);
+}
+
+static void on_gone(void *ctx, struct stream_flow *f)
+{
+	struct scrub *s = ctx;
+	talk_free(s, f);
+	if (s->seen != NULL && s->seen->flow == f)
+		s->seen->flow = NULL;
 }
 
 void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, int64_t now_ns,
@@ -155,7 +228,9 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
 	s->f = f;
 	s->l = l;
 	s->seen = ret;
-	s->whole = s->patched = false;
+	s->now_ns = now_ns;
+	s->whole = false;
+	s->patch_len = 0;
 	ret->next = l->seq;
 	(void)inspect_frame(s->inspect, LINK_ETHERNET, f->data, f->len, f->len, now_ns);
 	s->seen = NULL;
@@ -172,25 +247,38 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
 	s->stats.rejected += ret->act == SCRUB_REJECT;
 }
 
+/* A frame of a conversation that is not translated. False: it can't be set right. */
+static bool set_right(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
+		      struct layers *l)
+{
+	if (s->patch_len > 0 && !packet_set_bytes(f, l, s->patch_at, s->patch, s->patch_len))
+		return false;
+	if (l->proto != PROTO_TCP || seen->flow == NULL)
+		return true;
+	uint32_t len = l->l3_end - l->payload, stale = s->r.stale < len ? s->r.stale : len;
+	packet_clear_urgent(f, l);
+	if ((l->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
+		emit_cut(f, l, 0, len);
+	else if (stale > 0 && stale == len && (l->tcp_flags & TCP_FIN) == 0)
+		emit_bare(f, l, l->seq); /* old: its receiver answers with what it has */
+	else
+		emit_cut(f, l, stale, 0);
+	return true;
+}
+
 uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		    struct layers *l, uint16_t out_port, struct frame ***ret)
 {
-	(void)out_port;
 	s->out[0] = f;
 	*ret = s->out;
-	(void)seen;
-	(void)l;
-	return 1;
-}
-
-void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *ctx,
-		   int64_t *ret_next)
-{
-	(void)s;
-	(void)now_ns;
-	(void)send;
-	(void)ctx;
-	*ret_next = INT64_MAX;
+	if (seen->flow != NULL && seen->flow->user != NULL) {
+		emit_clear(s->emit);
+		talk_leave(s, seen, f, l, out_port);
+		return emit_frames(s->emit, ret);
+	}
+	if (!seen->rebuild)
+		return 1;
+	return set_right(s, seen, f, l) ? 1 : 0;
 }
 
 /* ---- ends ------------------------------------------------------------------------------------------- */
@@ -247,10 +335,13 @@ int scrub_create(const struct scrub_conf *conf, struct scrub **ret)
 		c.stream.depth = UINT64_MAX;
 	if (c.stream.tcp_est_ns == 0)
 		c.stream.tcp_est_ns = IDLE_NS;
-	c.hooks = (struct inspect_hooks){.before = on_before, .seen = on_seen, .ctx = s};
+	c.hooks = (struct inspect_hooks){
+		.before = on_before, .seen = on_seen, .gone = on_gone, .ctx = s};
 	int err = inspect_create(&c, &s->inspect);
+	if (err == 0)
+		err = emit_create(&s->emit);
 	if (err != 0) {
-		free(s);
+		scrub_free(&s);
 		return err;
 	}
 	*ret = s;
@@ -262,6 +353,7 @@ void scrub_free(struct scrub **s)
 	if (*s == NULL)
 		return;
 	inspect_free(&(*s)->inspect);
+	emit_free(&(*s)->emit);
 	free(*s);
 	*s = NULL;
 }

@@ -43,8 +43,6 @@ struct scrub_seen {
 	/* ---- scrub's own, until scrub_emit ---- */
 	struct stream_flow *flow;
 	unsigned dir;
-	uint32_t ack;      /* translated */
-	uint64_t from, to; /* bytes of the stream that leave with it */
 };
 
 struct scrub;
@@ -90,6 +88,7 @@ struct scrub_stats {
 	uint64_t edits, late;                  /* replacements made; that came too late: dropped */
 	uint64_t held, held_timeout; /* times that bytes waited; that they left unmatched */
 	uint64_t normalised;         /* frames whose bytes or flags were set right */
+	uint64_t cut;                /* times that not all that could leave fitted */
 };
 void scrub_read_stats(const struct scrub *s, struct scrub_stats *ret);
 

@@ -3,24 +3,72 @@
 #ifndef SKEP_SCRUB_PRIV_H
 #define SKEP_SCRUB_PRIV_H
 
+#include "scrub/emit_priv.h"
 #include "scrub/scrub.h"
+#include "scrub/xlate_priv.h"
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
-#define TCP_HLEN 20u
+#define HEAD_BYTES 256u
+
+/* The headers behind which bytes of a direction can leave without a frame of their own. */
+struct talk_head {
+	uint8_t bytes[HEAD_BYTES];
+	struct layers l; /* none yet: l4 0 */
+	struct vnet vnet;
+	uint16_t in_port, out_port, mss;
+};
+
+/* Bytes that wait: oldest first. */
+struct talk;
+struct wait {
+	struct talk *talk;
+	struct wait *older, *newer;
+	int64_t since_ns; /* 0: nothing waits */
+	int64_t at;       /* in offset of the first that waits */
+};
+
+/* A TCP conversation of which at least one direction may be changed. In stream_flow.user. */
+struct talk {
+	struct stream_flow *flow;
+	struct xlate *x[2]; /* NULL: that direction leaves as it comes */
+	struct wait wait[2];
+	struct talk_head head[2];
+};
 
 struct scrub {
 	struct scrub_conf conf;
 	struct inspect *inspect;
+	struct emit *emit;
 	struct scrub_stats stats;
+	uint32_t n_talks;
+	bool may_rewrite; /* a conversation was seen that rules may change */
+	struct wait *oldest, *newest;
 	/* ---- the frame in hand ---- */
 	const struct frame *f;
 	const struct layers *l;
 	struct scrub_seen *seen;
-	bool whole;   /* a packet with its transport header was looked at */
-	bool patched; /* payload holds what is to leave instead of the frame's */
-	uint32_t payload_len;
-	uint8_t payload[FRAME_MAX];
-	struct frame *out[SCRUB_FRAMES];
+	int64_t now_ns;
+	bool whole;             /* a packet with its transport header was looked at */
+	struct stream_flow *of; /* whose conversation it is, known before stream has it; NULL */
+	int64_t end, sent;      /* then: what was in order, and had been sent, of its direction */
+	uint32_t ack;           /* as the frame has it */
+	struct stream_result r;
+	uint32_t patch_at, patch_len; /* offset in the frame; bytes that leave instead of its own */
+	uint8_t patch[FRAME_MAX];
+	struct frame *out[1];
 };
+
+/* ---- talk.c ------------------------------------------------------------------------------------------ */
+
+/* Notes what is known before stream has the packet, and gives it the acknowledgement that it understands. */
+void talk_before(struct scrub *s, struct pkt *p);
+/* Takes over what rules want to be changed and held back. False: it can't be done, so it must not pass. */
+MUST_USE bool talk_seen(struct scrub *s, const struct inspect_seen *x);
+/* The frames that leave instead of f: emit has them. */
+void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f, struct layers *l,
+		uint16_t out_port);
+void talk_free(struct scrub *s, struct stream_flow *f);
+/* The sequence number that the receiver of a direction waits for. */
+uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq);
 
 #endif

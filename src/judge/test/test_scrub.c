@@ -154,6 +154,9 @@ static void drop_everywhere(void **state)
 				struct talk t = talk_of(w, way, protos[p], port, 8080);
 				for (unsigned k = 0; k < 2 && protos[p] == 1; k++)
 					t.side[k].sport = port;
+				/* Echoes between the same two are one conversation to a rule. */
+				if (protos[p] == 1)
+					world_wait(w, 100 * NS_PER_SEC);
 				open_talk(&t);
 				world_forget_events(w);
 				assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
@@ -249,7 +252,7 @@ static void reject_others(void **state)
 					t.side[k].sport = (uint16_t)(way * 10 + d);
 				const struct spec *s = &t.side[d];
 				/* Echoes between the same two are one conversation to a rule. */
-				world_wait(w, 61 * NS_PER_SEC);
+				world_wait(w, 100 * NS_PER_SEC);
 				assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
 				assert_int_equal(say(&t, d, "something nasty"), REASON_RULE);
 				assert_int_equal(w->r.verdict, VERDICT_REJECT);
@@ -305,12 +308,6 @@ static void no_part_of_a_stream(void **state)
 	struct world *w = begin();
 	struct talk t = talk_of(w, 0, 6, 3000, 8080);
 	open_talk(&t);
-	assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
-	/* A reset that does not fit ends nothing. */
-	struct spec rst = t.side[0];
-	rst.flags = TCP_RST;
-	rst.seq = t.seq[0] + 3000000;
-	assert_int_equal(world_send(w, &rst), REASON_STREAM);
 	assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
 	/* What lies far outside of the window. */
 	assert_int_equal(say_at(&t, 0, 50000000, "evil", 4), REASON_STREAM);

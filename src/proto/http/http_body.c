@@ -69,6 +69,7 @@ void http_body_begin(struct http_conn *c, unsigned dir)
 	s->stop = false;
 	if (ce.data != NULL)
 		http_layers_open(c, dir, ce.data, ce.len);
+	t->msg[dir].no_wire = s->n_layers != 0;
 	if (dir != TO_SERVER || t->method != METHOD_POST)
 		return;
 	struct span type = http_known_value(&t->msg[dir], HDR_CONTENT_TYPE);
@@ -84,6 +85,7 @@ void http_body_data(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 	s->tx->msg[dir].wire_len += len;
 	s->in += len;
 	c->in += len;
+	http_wire_body(c, dir, data, len);
 	if (s->stop)
 		return;
 	if (s->n_layers != 0)

@@ -170,6 +170,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - total;
 	m->line.len = len;
+	m->line_at = http_off(c, in->at) - m->line.off;
 	in->at += total;
 	while (blank < len && http_is_space(line[blank]))
 		blank++;
@@ -350,6 +351,7 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	if (s->tx == NULL)
 		return full(c);
 	s->state = ST_LINE;
+	s->begin = http_off(c, in->at);
 	return STEP_ON;
 }
 

@@ -65,6 +65,7 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	}
 	http_request_settle(c, s->tx);
 	s->state = ST_LINE;
+	s->begin = http_off(c, in->at);
 	if (s->tx->is_09)
 		body_only(c);
 	return STEP_ON;
@@ -158,6 +159,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - len;
 	m->line.len = len;
+	m->line_at = http_off(c, line) - m->line.off;
 	in->at += total;
 	parse_line(c);
 	s->tx->tx.progress[TO_CLIENT] = HTTP_GOT_LINE;

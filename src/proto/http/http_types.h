@@ -83,6 +83,20 @@ struct http_msg {
 	bool has_content_len;
 	struct span derived[DERIVED];
 	uint32_t one_cap;
+	/* Where it stood in the stream: text[0]; text[heads] and what follows, up to heads_end. */
+	uint64_t line_at, heads_at;
+	uint32_t heads, heads_end;
+	struct http_run *runs; /* of the body, the last ones; slab */
+	uint16_t n_runs, cap_runs;
+	uint64_t body_len; /* bytes of the body without framing */
+	bool no_wire;      /* what rules see of the body is not what was sent */
+	bool framed;       /* by a length or in chunks */
+};
+
+#define HTTP_RUNS 64u
+struct http_run { /* bytes of the body that stood together in the stream */
+	uint64_t body, at;
+	uint64_t len;
 };
 
 enum http_method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_CONNECT };
@@ -134,6 +148,7 @@ struct http_side {
 	bool mid_line;        /* ST_AFTER: inside a line that belongs to the message */
 	uint32_t scanned;     /* bytes of the rest that hold no line end */
 	struct http_str hold; /* header line in hand: in text */
+	uint64_t begin;       /* where in the stream the message began */
 	uint64_t left;
 	struct http_tx *tx;
 	struct http_layer *layers[HTTP_LAYERS_MAX];
@@ -149,6 +164,8 @@ struct http_conn {
 	uint64_t in, out; /* of all decoders: a flow has one allowance, however many messages */
 	bool switched;    /* CONNECT or Upgrade took place: hands over from here */
 	int64_t now_ns;
+	const uint8_t *from; /* what is being fed, and where in the stream it stands */
+	uint64_t from_off;
 };
 
 struct http_in { /* bytes to go through */

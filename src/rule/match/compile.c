@@ -490,6 +490,38 @@ static bool number_transforms(struct compiled *c, const struct rule_list *l, uin
 	return true;
 }
 
+/* Could later bytes decide about the k-th match of the list, which is found? */
+static bool decided_later(const struct rule_list *l, uint32_t k)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct match *m = &l->m[i];
+		if (i == k || (m->kind == MATCH_CONTENT && m->u.content.negated))
+			continue;
+		if (i > k || (m->kind == MATCH_CONTENT && !m->u.content.has_distance &&
+			      !m->u.content.has_within))
+			return true;
+	}
+	return false;
+}
+
+static void plan_replaces(const struct rule *r, struct plan *p)
+{
+	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
+		return;
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		for (uint32_t k = 0; k < r->lists[i].n; k++) {
+			const struct match_content *m = &r->lists[i].m[k].u.content;
+			if (r->lists[i].m[k].kind != MATCH_CONTENT || !m->has_replace)
+				continue;
+			p->replaces = true;
+			p->replace_drops |= m->replace_drops;
+			p->lists[i].n_replaces++;
+			p->lists[i].later |= decided_later(&r->lists[i], k);
+		}
+	for (uint32_t i = 0; p->replace_drops && i < r->n_lists; i++)
+		p->lists[i].n_replaces = 0; /* it drops: nothing to be found */
+}
+
 /* false: the rule can't be matched. */
 static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p, bool jit)
 {
@@ -521,6 +553,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool, bool
 	p->transports = transports_of(r) & transports_by_test(r);
 	p->payload_len = least_payload(r);
 	p->starts = wants_start(r) || anchored(r);
+	plan_replaces(r, p);
 	r->need = 0;
 	if (!plan_lists(c, r, p, jit))
 		return SKEP_EUNSUPPORTED;
@@ -660,6 +693,11 @@ static void choose_fast(struct rule *r)
 			unsigned s = strength(m) * buffer_weight(&r->lists[i]);
 			if (m->fast || m->fast_only)
 				s += 1u << 24;
+			/* what is replaced must be known as soon as it is there */
+			if (m->has_replace && !m->replace_drops)
+				s += (app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0
+					     ? 1u << 26
+					     : 1u << 25;
 			if (s > best) {
 				best = s;
 				r->fast_list = (int16_t)i;
@@ -757,6 +795,7 @@ static void free_compiled(struct compiled *c)
 		free(g->few.at);
 		free_fixed(&g->fixed_packet);
 		free_fixed(&g->fixed_stream);
+		free(g->holds.at);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -774,6 +813,8 @@ static void free_compiled(struct compiled *c)
 			free(c->apps[a][d].always.at);
 			free(c->apps[a][d].events.at);
 		}
+	free(c->replaces[0].body.at);
+	free(c->replaces[1].body.at);
 	free(c->flow_once.at);
 	free(c->app_once.at);
 	free(c->decode.at);

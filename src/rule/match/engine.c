@@ -90,7 +90,9 @@ static int make(struct rule_engine *e)
 	for (uint32_t i = 0; i < e->c->n_databases; i++)
 		if (hs_alloc_scratch(e->c->databases[i].hs, &e->scratch) != HS_SUCCESS)
 			return -ENOMEM;
-	int rc = engine_make_pcre(e);
+	int rc = e->conf.inline_mode ? replace_create(e) : 0;
+	if (rc == 0)
+		rc = engine_make_pcre(e);
 	if (rc == 0)
 		rc = inflate_create(&e->inflate);
 	if (rc == 0)
@@ -131,6 +133,7 @@ void rule_engine_free(struct rule_engine **e)
 	free(x->base64);
 	free(x->work);
 	free(x->profile);
+	free(x->replacing);
 	hs_free_scratch(x->scratch);
 	pcre2_match_data_free(x->pcre_md);
 	pcre2_match_context_free(x->pcre_mc);
@@ -206,10 +209,14 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 		state_set(e, v, &r->sets[i]);
 	e->bits_changed |= r->n_sets > 0;
 	uint64_t id = v->tx != NULL ? v->tx->id : 0;
+	bool spoiled = e->spoiled || ((const struct plan *)r->plan)->replace_drops;
+	e->spoiled = false;
 	for (uint32_t i = 0; i < e->n_queued; i++) {
-		const struct queued *q = &e->queue[i];
-		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id)
+		struct queued *q = &e->queue[i];
+		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id) {
+			q->spoiled |= spoiled;
 			return;
+		}
 	}
 	struct queued *to = e->n_queued < QUEUE ? &e->queue[e->n_queued++] : NULL;
 	if (to == NULL) {
@@ -221,6 +228,7 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 				      .where = v->where,
 				      .dir = v->dir,
 				      .has_tx = v->tx != NULL,
+				      .spoiled = spoiled,
 				      .tx_id = id};
 }
 
@@ -278,6 +286,7 @@ static bool is_first(const struct rule_engine *e, uint32_t i)
 static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit ret[RULE_HITS])
 {
 	uint32_t n = 0, rules = 0; /* rules: that are still to come */
+	bool passed = false;
 	if (e->n_queued > 1)
 		sort_queue(e);
 	for (uint32_t i = 0; i < e->n_queued; i++)
@@ -296,10 +305,13 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 				v->fr->pass = true;
 			if (r->say)
 				ret[n++] = hit_of(q, action, true);
+			passed = true;
 			break;
 		}
 		view_turn(v, q->dir);
 		bool alert = state_threshold(e, v, r, &action) && !r->noalert;
+		if (e->conf.inline_mode)
+			action = replace_settle(e, v, q, action);
 		if (e->conf.inline_mode && acts(action) && action != ACTION_REWRITE &&
 		    v->flow != NULL)
 			v->flow->dead = true;
@@ -312,10 +324,21 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 		e->stats.alerts += alert ? 1 : 0;
 		ret[n++] = hit_of(q, action, alert);
 	}
+	if (e->conf.inline_mode)
+		replace_finish(e, v, passed);
 	return n;
 }
 
 /* ---- packets ------------------------------------------------------------------------------------------ */
+
+/* Where in its stream the payload stands; 0: in none. */
+static uint64_t packet_begins(const struct view *v)
+{
+	const struct stream_flow *f = v->flow;
+	if (f == NULL || !f->tcp || v->r == NULL || !v->r->added)
+		return 0;
+	return side_end_of(&f->side[v->dir], v->p) - v->p->payload_len;
+}
 
 static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)
 {
@@ -328,7 +351,8 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
+	    (r->n_lists == 0 || (replaces(e, r) ? replace_payload(e, r, v, &b, packet_begins(v))
+						: eval_payload(e, r, v, &b, NULL))))
 		engine_match(e, v, r);
 	engine_checked(e, r, begin);
 }
@@ -402,6 +426,17 @@ static void packet_scan(struct rule_engine *e, const struct group *g, const stru
 	    ((len < GATE_LENGTHS && (g->gate.lengths[len / 64] >> len % 64 & 1) != 0) ||
 	     one_fits(e, &g->gate.sized, v)))
 		mpm_scan(e, g->gated, p->payload, len);
+}
+
+unsigned engine_groups(const struct rule_engine *e, const struct stream_flow *f, unsigned dir,
+		       const struct group *ret[2])
+{
+	const struct pkt p = {.ip_ver = f->ip_ver, .proto = f->proto};
+	const struct view v = {.dir = (uint8_t)dir,
+			       .sport = f->port[dir],
+			       .dport = f->port[1 - dir],
+			       .transport = (uint8_t)transport_of(&p)};
+	return groups_of(e, &v, ret);
 }
 
 /* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
@@ -598,7 +633,10 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 	e->stats.packets++;
 	e->now_ns = p->stamp_ns;
 	e->n_queued = 0;
+	e->spoiled = false;
 	e->n_xforms = e->xform_used = 0;
+	if (e->conf.inline_mode)
+		replace_finish(e, NULL, false); /* what was found before is over */
 	if (f != NULL && f->rules == NULL && e->set->n > 0)
 		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
 	struct view v = view_of(p, r, f, r->dir);
@@ -626,7 +664,10 @@ uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream
 {
 	struct flow_rules *fr = f->rules;
 	e->n_queued = 0;
+	e->spoiled = false;
 	e->n_xforms = e->xform_used = 0;
+	if (e->conf.inline_mode)
+		replace_finish(e, NULL, false); /* what was found before is over */
 	if (fr == NULL || fr->pass) {
 		pass_all(f);
 		return 0;
@@ -644,6 +685,7 @@ void rule_flow_free(struct rule_engine *e, struct stream_flow *f)
 		return;
 	for (unsigned d = 0; d < 2; d++)
 		slab_free(e->slab, fr->side[d].cands);
+	replace_flow_free(e, fr);
 	slab_free(e->slab, fr->bits);
 	slab_free(e->slab, fr->ints);
 	slab_free(e->slab, fr);

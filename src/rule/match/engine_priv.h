@@ -23,6 +23,7 @@ struct queued {
 	uint32_t rule;
 	uint8_t where, dir;
 	bool has_tx;
+	bool spoiled; /* what it replaces can't be changed (any more) */
 	uint64_t tx_id;
 };
 
@@ -104,6 +105,8 @@ struct rule_engine {
 	struct tx_work *work;
 	struct rule_engine_stats stats;
 	struct rule_profile *profile; /* per rule, or NULL */
+	struct replacing *replacing;  /* replace.c's own; inline only */
+	bool spoiled;                 /* the match in hand */
 };
 
 MUST_USE int engine_make_pcre(struct rule_engine *e);
@@ -133,11 +136,26 @@ struct stream_cand {
 	uint64_t from;                    /* bytes before were matched already */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
+/* Edits of a direction, the last ones: what was replaced must not match again. */
+#define SIDE_EDITS 128u
+struct side_edit {
+	uint64_t off;
+	uint32_t len, rule;
+};
+struct side_edits {
+	uint64_t evicted; /* edits that begin before may be forgotten */
+	uint32_t n;
+	struct side_edit at[SIDE_EDITS];
+};
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
+	uint64_t gone;            /* bytes before have left (inline) */
+	uint64_t waits;           /* 1 + where a replaced content stands that is not decided; 0: none */
+	uint64_t tx_waits, tx_id; /* the same in a transaction's body */
+	struct side_edits *edits; /* NULL: none yet */
 };
 struct flow_int {
 	uint16_t id;

@@ -33,6 +33,8 @@ struct plan_list {
 	bool whole;       /* more data could undo a match: wait until the buffer is complete */
 	bool child;       /* matches what base64_decode of the list before made */
 	uint8_t xform_id; /* lists with the same transforms have the same; 0: none */
+	uint8_t n_replaces; /* contents that are replaced */
+	bool later;         /* what comes behind one of them decides whether it is */
 };
 struct plan {
 	uint8_t dirs, transports; /* bits; transports by enum transport */
@@ -40,6 +42,8 @@ struct plan {
 	bool passes_flow;         /* a pass or drop by this rule holds for the flow */
 	bool starts;              /* looks at where a stream or a message in it begins */
 	bool bits;                /* tests flowbits and the like: the answer can change */
+	bool replaces;            /* inline; by the action it is not in vain */
+	bool replace_drops;       /* but that can't be done */
 	uint32_t payload_len;     /* shortest payload that could match */
 	struct plan_list *lists;
 };
@@ -84,6 +88,19 @@ MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct m
 MUST_USE int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats);
 void mpm_free(struct mpm *m);
 
+/* ---- what is replaced: beginnings that wait (hold.c) ------------------------------------------------ */
+
+struct holds {
+	const struct match_content **at; /* ordered by their first byte in lower case */
+	uint32_t n, cap, max_len;
+	uint32_t first[257]; /* at[first[b]] .. at[first[b + 1]] begin with b */
+};
+/* Adds the contents of a list that are replaced. */
+MUST_USE int holds_add_list(struct holds *h, const struct rule_list *l);
+void holds_finish(struct holds *h);
+/* How many bytes at the end of data may be the beginning of one of them. */
+uint32_t holds_suffix(const struct holds *h, const uint8_t *data, uint32_t len);
+
 /* ---- groups -------------------------------------------------------------------------------------- */
 
 struct rule_refs {
@@ -125,6 +142,8 @@ struct group {                               /* rules that a packet of some port
 		few;  /* of `packet`: one rule for each different thing that is asked, if few */
 	bool joined;  /* `stream` has what the group for any port looks for as well */
 	bool streams; /* there is a rule for the stream */
+	bool replaces;
+	struct holds holds; /* of the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
 	uint16_t buffer;
@@ -155,6 +174,10 @@ struct compiled {
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
 	bool payload_in_tx;
+	struct { /* HTTP, by direction */
+		bool head;
+		struct holds body;
+	} replaces[2];
 	struct quick *quick; /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;
