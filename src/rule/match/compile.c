@@ -796,6 +796,7 @@ static void free_compiled(struct compiled *c)
 		free_fixed(&g->fixed_packet);
 		free_fixed(&g->fixed_stream);
 		free(g->holds.at);
+		free(g->replaces.at);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -813,8 +814,10 @@ static void free_compiled(struct compiled *c)
 			free(c->apps[a][d].always.at);
 			free(c->apps[a][d].events.at);
 		}
-	free(c->replaces[0].body.at);
-	free(c->replaces[1].body.at);
+	for (unsigned d = 0; d < 2; d++) {
+		free(c->replaces[d].head.at);
+		free(c->replaces[d].body.at);
+	}
 	free(c->flow_once.at);
 	free(c->app_once.at);
 	free(c->decode.at);
