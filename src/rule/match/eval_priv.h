@@ -75,7 +75,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
-/* ---- replace.c, hold.c ------------------------------------------------------------------------------ */
+/* ---- replace/ ------------------------------------------------------------------------------ */
 #define COLLECT 64u
 struct found { /* in the bytes that were looked at */
 	uint32_t at;

@@ -3,7 +3,7 @@
 #ifndef SKEP_RULE_MATCH_PLAN_PRIV_H
 #define SKEP_RULE_MATCH_PLAN_PRIV_H
 
-#include "rule/rule_priv.h"
+#include "rule/replace/hold_priv.h"
 
 #include <hs/hs.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -87,21 +87,6 @@ MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct m
 /* Compiles, or takes from the cache in dir (NULL: none), all databases. */
 MUST_USE int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats);
 void mpm_free(struct mpm *m);
-
-/* ---- what is replaced: beginnings that wait (hold.c) ------------------------------------------------ */
-
-struct hold {
-	const struct match_content *c;
-	const struct rule *rule;
-};
-struct holds {
-	struct hold *at; /* ordered by their first byte in lower case */
-	uint32_t n, cap, max_len;
-	uint32_t first[257]; /* at[first[b]] .. at[first[b + 1]] begin with b */
-};
-/* Adds the contents of a list that are replaced. */
-MUST_USE int holds_add(struct holds *h, const struct rule *r, const struct rule_list *l);
-void holds_finish(struct holds *h);
 
 /* ---- groups -------------------------------------------------------------------------------------- */
 

@@ -17,6 +17,40 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* ---- rules ------------------------------------------------------------------------------------------ */
+
+/* Could later bytes decide about the k-th match of the list, which is found? */
+static bool decided_later(const struct rule_list *l, uint32_t k)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct match *m = &l->m[i];
+		if (i == k || (m->kind == MATCH_CONTENT && m->u.content.negated))
+			continue;
+		if (i > k || (m->kind == MATCH_CONTENT && !m->u.content.has_distance &&
+			      !m->u.content.has_within))
+			return true;
+	}
+	return false;
+}
+
+void plan_replaces(const struct rule *r, struct plan *p)
+{
+	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
+		return;
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		for (uint32_t k = 0; k < r->lists[i].n; k++) {
+			const struct match_content *m = &r->lists[i].m[k].u.content;
+			if (r->lists[i].m[k].kind != MATCH_CONTENT || !m->has_replace)
+				continue;
+			p->replaces = true;
+			p->replace_drops |= m->replace_drops;
+			p->lists[i].n_replaces++;
+			p->lists[i].later |= decided_later(&r->lists[i], k);
+		}
+	for (uint32_t i = 0; p->replace_drops && i < r->n_lists; i++)
+		p->lists[i].n_replaces = 0; /* it drops: nothing to be found */
+}
+
 /* ---- beginnings ------------------------------------------------------------------------------------ */
 
 static int add(struct holds *h, const struct rule *r, const struct match_content *c)
