@@ -62,9 +62,9 @@ bool transform_bytes(struct rule_engine *e, const struct rule_list *l, uint8_t x
 /* Counts a check; time stamp for engine_checked, 0 unless profiling. */
 int64_t engine_check(struct rule_engine *e, const struct rule *r);
 void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
-/* The groups of a direction of a flow: at least [0]. */
-unsigned engine_groups(const struct rule_engine *e, const struct stream_flow *f, unsigned dir,
-		       const struct group *ret[2]);
+/* The view of a direction of a flow, without a packet (*p is filled in), and its groups: at least [0]. */
+unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
+		     struct pkt *p, struct view *ret_view, const struct group *ret[2]);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
 /* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is
@@ -75,7 +75,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
-/* ---- replace.c, hold.c ------------------------------------------------------------------------------ */
+/* ---- replace/ ------------------------------------------------------------------------------ */
 #define COLLECT 64u
 struct found { /* in the bytes that were looked at */
 	uint32_t at;
@@ -88,22 +88,23 @@ struct collect {
 	const struct rule *rule;
 	/* Was it replaced before? NULL: nothing was. */
 	bool (*known)(const struct collect *k, uint32_t at, uint32_t len);
-	uint64_t base, end;       /* of the bytes: in the stream, or in the buffer */
-	uint16_t buffer;          /* of a transaction ... */
-	uint32_t index, dir;      /* ... which one of several */
-	bool more;                /* there are more than fit */
-	bool again;               /* the rule has matched this transaction before */
-	uint32_t n, n_list;       /* n_list: contents of this list that are replaced */
+	uint64_t base, end;  /* of the bytes: in the stream, or in the buffer */
+	uint16_t buffer;     /* of a transaction ... */
+	uint32_t index, dir; /* ... which one of several */
+	bool more;           /* there are more than fit */
+	bool again;          /* the rule has matched this transaction before */
+	uint32_t n, n_list;  /* n_list: contents of this list that are replaced */
 	struct found at[COLLECT];
 };
 /* Does a match of such a rule change bytes? (inline) */
 static inline bool replaces(const struct rule_engine *e, const struct rule *r)
 {
-	return e->conf.inline_mode && ((const struct plan *)r->plan)->replaces;
+	const struct plan *p = r->plan;
+	return e->conf.inline_mode && p->replaces && !p->replace_drops;
 }
 /* All places in b; false: nothing new matches. */
-bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b,
-		  uint32_t n_list, struct collect *k);
+bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
+		  struct collect *k);
 /* Is there something new in the choice of places that x has made? */
 bool collect_new(const struct eval *x);
 bool collect_known(const struct collect *k, uint32_t at, uint32_t len);

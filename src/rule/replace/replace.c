@@ -79,8 +79,8 @@ static bool add_places(const struct eval *x, struct collect *k)
 	return true;
 }
 
-bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b,
-		  uint32_t n_list, struct collect *k)
+bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
+		  struct collect *k)
 {
 	k->n = 0;
 	k->n_list = n_list;
@@ -194,8 +194,7 @@ static void note_stream(struct rule_engine *e, const struct collect *k, bool cop
 static void note_packet(struct rule_engine *e, const struct collect *k)
 {
 	for (uint32_t i = 0; i < k->n; i++) {
-		struct rule_edit x =
-			edit_of(k, &k->at[i], WHERE_PACKET, k->v->dir, k->at[i].at);
+		struct rule_edit x = edit_of(k, &k->at[i], WHERE_PACKET, k->v->dir, k->at[i].at);
 		if (x.len != x.n)
 			e->spoiled = true;
 		else
@@ -310,10 +309,10 @@ static void note_buffer(struct rule_engine *e, const struct collect *k)
 	for (uint32_t i = 0; i < k->n; i++) {
 		struct app_piece p[PIECES];
 		const struct found *f = &k->at[i];
-		uint32_t n = v->flow->tcp ? app_wire(v->app, v->tx, (enum app_buffer)k->buffer,
-						     k->dir, k->index, k->base + f->at, f->c->len,
-						     p, PIECES)
-					  : 0;
+		uint32_t n = v->flow->tcp
+				     ? app_wire(v->app, v->tx, (enum app_buffer)k->buffer, k->dir,
+						k->index, k->base + f->at, f->c->len, p, PIECES)
+				     : 0;
 		struct rule_edit x = edit_of(k, f, WHERE_STREAM, dir, 0);
 		if (n == 0 || p[0].off < gone || breaks_framing(k, f))
 			e->spoiled = true;
@@ -361,9 +360,8 @@ static bool clashes(const struct rule_engine *e, const struct flow_rules *fr, ui
 		    o->dir == x->dir && overlaps(o->off, o->len, x->off, x->len))
 			return true;
 	}
-	const struct side_edits *s = fr != NULL && x->where == WHERE_STREAM
-					     ? fr->side[x->dir].edits
-					     : NULL;
+	const struct side_edits *s =
+		fr != NULL && x->where == WHERE_STREAM ? fr->side[x->dir].edits : NULL;
 	for (uint32_t i = 0; s != NULL && i < s->n; i++)
 		if (s->at[i].rule != x->rule &&
 		    overlaps(s->at[i].off, s->at[i].len, x->off, x->len))
@@ -395,8 +393,8 @@ uint8_t replace_settle(struct rule_engine *e, const struct view *v, const struct
 		       uint8_t action)
 {
 	const struct plan *pl = rule_at(e, q->rule)->plan;
-	bool any = false, open = action == ACTION_ALERT || action == ACTION_REWRITE ||
-				 action == ACTION_LOG;
+	bool any = false,
+	     open = action == ACTION_ALERT || action == ACTION_REWRITE || action == ACTION_LOG;
 	if (!open)
 		return action;
 	if (!pl->replaces)
