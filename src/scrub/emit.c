@@ -229,7 +229,8 @@ int emit_stream(struct emit *e, const struct frame *head, const struct layers *l
 	int64_t at = w->from, end = w->to - w->fin; /* of the bytes */
 	uint32_t mss = segment_size(head, l, w->mss), nth = 0;
 	*ret_done = at;
-	if (l->l4 == 0 || l->fragment || l->payload > FRAME_MAX - IP_MAX)
+	if (l->l4 == 0 || l->fragment || l->l3 > FRAME_MAX - IP_MAX - IP6_FIXED ||
+	    l->payload - l->l3 > IP_MAX / 2)
 		return SKEP_EFORMAT;
 	while (at < end || (w->fin && at == end)) {
 		bool syn = nth == 0 && (head->data[l->l4 + 13] & TCP_SYN) != 0;

@@ -254,15 +254,11 @@ static int64_t in_upwards(const struct xlate *x, int64_t out_off)
 {
 	uint32_t k = complete_at(x, out_off);
 	int64_t in = out_off - delta_before(x, k);
-	if (k == x->end || out_off < x->edits[k].out_off)
-		return in;
-	const struct edit *e = &x->edits[k];
-	if (out_off == e->out_off || e->back)
-		in = e->in_off;
-	else
-		in = e->in_off +
-		     1; /* behind the byte that an insertion belongs to, or the first one's */
-	e = around(x, in);
+	if (k < x->end && in > x->edits[k].in_off)
+		in = x->edits[k].in_off;
+	/* Insertions that belong to this byte, or the edit's own beginning, lie before out_off. */
+	in += xlate_out(x, in) < out_off;
+	const struct edit *e = around(x, in);
 	return e == NULL ? in : in_end(e);
 }
 

@@ -22,7 +22,7 @@
 #define STEPS 60000
 #define WIRE 48
 #define EDITS 200
-#define SEGS 64
+#define SEGS 512
 
 struct wire {
 	struct frame *f[WIRE];
@@ -419,6 +419,21 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return v != NULL ? strtoull(v, NULL, 10) : otherwise;
 }
 
+/* Where a run that doesn't end stands. */
+static void tell(const struct world *w)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct end *e = &w->ends[i];
+		const struct way *y = &w->ways[i];
+		print_message("# %u: len %u una %u nxt %u got %u fin %u; box end %u fin %u emitted %lld "
+			      "limit %lld acked %lld out %lld\n",
+			      i, e->out_len, e->una, e->nxt, e->got, e->fin, y->end, y->fin,
+			      (long long)xlate_emitted(y->x), (long long)xlate_limit(y->x),
+			      (long long)xlate_out_acked(y->x),
+			      (long long)xlate_out(y->x, xlate_emitted(y->x)));
+	}
+}
+
 static void test_random_runs(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -429,10 +444,10 @@ static void test_random_runs(void **state)
 	for (uint64_t seed = first; seed < first + runs; seed++) {
 		uint32_t steps = 0;
 		start(w, seed);
-		if (runs == 1)
-			setvbuf(stderr, NULL, _IONBF, 0);
 		for (; steps < STEPS && !(end_done(&w->ends[0]) && end_done(&w->ends[1])); steps++)
 			step(w);
+		if (steps == STEPS)
+			tell(w);
 		if (steps == STEPS)
 			fail_msg("seed %llu does not end", (unsigned long long)seed);
 		check(w, 0);
