@@ -93,7 +93,7 @@ static uint32_t begun_before(const struct xlate *x, int64_t in)
 	return low;
 }
 
-/* ... complete when out bytes of output are there. */
+/* ... complete when out bytes of output are there. (With out - 1: ... complete before that.) */
 static uint32_t complete_at(const struct xlate *x, int64_t out)
 {
 	uint32_t low = x->first, high = x->end;
@@ -252,7 +252,7 @@ int64_t xlate_in(const struct xlate *x, int64_t out_off)
 /* The least in offset, not inside an edit, that begins at out_off or later. */
 static int64_t in_upwards(const struct xlate *x, int64_t out_off)
 {
-	uint32_t k = complete_at(x, out_off);
+	uint32_t k = complete_at(x, out_off - 1);
 	int64_t in = out_off - delta_before(x, k);
 	if (k < x->end && in > x->edits[k].in_off)
 		in = x->edits[k].in_off;
@@ -274,7 +274,8 @@ void xlate_acked(struct xlate *x, int64_t out_off)
 	int64_t in = xlate_in(x, out_off);
 	while (x->first < x->end) {
 		struct edit *e = &x->edits[x->first];
-		if (out_end(e) > out_off || in_end(e) > in)
+		bool with_next = e->in_len == 0 && !e->back;
+		if (out_end(e) > out_off || in_end(e) + with_next > in)
 			break;
 		x->base = out_end(e) - in_end(e);
 		x->bytes -= e->out_len;

@@ -425,12 +425,13 @@ static void tell(const struct world *w)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct end *e = &w->ends[i];
 		const struct way *y = &w->ways[i];
-		print_message("# %u: len %u una %u nxt %u got %u fin %u; box end %u fin %u emitted %lld "
-			      "limit %lld acked %lld out %lld\n",
-			      i, e->out_len, e->una, e->nxt, e->got, e->fin, y->end, y->fin,
-			      (long long)xlate_emitted(y->x), (long long)xlate_limit(y->x),
-			      (long long)xlate_out_acked(y->x),
-			      (long long)xlate_out(y->x, xlate_emitted(y->x)));
+		print_message(
+			"# %u: len %u una %u nxt %u got %u fin %u; box end %u fin %u emitted %lld "
+			"limit %lld acked %lld out %lld\n",
+			i, e->out_len, e->una, e->nxt, e->got, e->fin, y->end, y->fin,
+			(long long)xlate_emitted(y->x), (long long)xlate_limit(y->x),
+			(long long)xlate_out_acked(y->x),
+			(long long)xlate_out(y->x, xlate_emitted(y->x)));
 	}
 }
 
