@@ -145,7 +145,7 @@ void emit_cut(struct frame *f, struct layers *l, uint32_t front, uint32_t back)
 	packet_finish_tcp(f, l, len, is_partial(f), gso);
 }
 
-void emit_bare(struct frame *f, struct layers *l, uint32_t seq)
+void emit_probe(struct frame *f, struct layers *l, uint32_t seq)
 {
 	uint8_t *tcp = f->data + l->l4;
 	store_be32(tcp + 4, seq);
@@ -155,15 +155,10 @@ void emit_bare(struct frame *f, struct layers *l, uint32_t seq)
 	packet_finish_tcp(f, l, 0, is_partial(f), 0);
 }
 
-void emit_probe(struct frame *f, struct layers *l, uint32_t next)
-{
-	emit_bare(f, l, next - 1);
-}
-
-void emit_reset(struct frame *f, struct layers *l, uint32_t next)
+void emit_reset(struct frame *f, struct layers *l, uint32_t seq)
 {
 	uint8_t *tcp = f->data + l->l4;
-	store_be32(tcp + 4, next);
+	store_be32(tcp + 4, seq);
 	tcp[12] = 0x50; /* without options */
 	tcp[13] = TCP_RST | (tcp[13] & TCP_ACK);
 	store_be16(tcp + 14, 0);

@@ -43,7 +43,6 @@ int xlate_create(struct slab *slab, uint32_t seq0, int64_t emitted, struct xlate
 	x->seq0 = seq0;
 	x->emitted = emitted;
 	x->limit = XLATE_FREE_RUN;
-	x->out_acked = INT64_MIN;
 	*ret = x;
 	return 0;
 }
@@ -288,7 +287,7 @@ void xlate_acked(struct xlate *x, int64_t out_off)
 
 int64_t xlate_out_acked(const struct xlate *x)
 {
-	return x == NULL ? INT64_MIN : x->out_acked;
+	return x == NULL ? 0 : x->out_acked;
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------- */
@@ -387,18 +386,23 @@ uint32_t xlate_number(const struct xlate *x, int64_t off)
 	return x->seq0 + (uint32_t)off;
 }
 
+uint32_t xlate_old(const struct xlate *x)
+{
+	return xlate_number(x, x->out_acked - 1);
+}
+
 uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare)
 {
 	if (x == NULL)
 		return seq;
 	int64_t in = xlate_seq_off(x, seq);
-	int64_t out = xlate_out(x, in), next = xlate_out(x, x->emitted);
+	int64_t out = xlate_out(x, in);
 	if (in < 0)
 		return seq; /* the SYN again */
 	if (bare && in >= x->emitted)
-		out = next;
-	else if (bare && out >= next)
-		out = next - 1;
+		out = xlate_out(x, x->emitted);
+	else if (bare && out >= x->out_acked && in < xlate_in(x, x->out_acked))
+		out = x->out_acked - 1;
 	return xlate_number(x, out);
 }
 

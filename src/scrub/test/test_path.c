@@ -196,7 +196,7 @@ static void box_stream(struct world *w, unsigned dir, struct frame *f, struct la
 		assert_int_equal(emit_add(w->emit, f), 0);
 	} else if (first >= last || !make(w, dir, f, l, first, last)) {
 		w->probes++;
-		emit_probe(f, l, xlate_number(y->x, xlate_out(y->x, now)));
+		emit_probe(f, l, xlate_old(y->x));
 		assert_int_equal(emit_add(w->emit, f), 0);
 	}
 }
@@ -246,7 +246,7 @@ static void release(struct world *w, unsigned dir)
 	if (!make(w, dir, y->head, &y->head_l, old, now)) {
 		struct frame *f = frame_cut(y->head, y->head_l.payload);
 		struct layers l = y->head_l;
-		emit_probe(f, &l, xlate_number(y->x, xlate_out(y->x, now)));
+		emit_probe(f, &l, xlate_old(y->x));
 		assert_int_equal(emit_add(w->emit, f), 0);
 		send_made(w, dir);
 		frame_free(f);

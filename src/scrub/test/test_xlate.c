@@ -320,10 +320,16 @@ static void test_bare(void **state)
 	assert_int_equal(xlate_seq(x, 1100, true), 1095);
 	assert_int_equal(xlate_seq(x, 1120, true), 1095); /* what waits stays unsaid */
 	assert_int_equal(xlate_seq(x, 1120, false), 1115);
-	assert_int_equal(xlate_seq(x, 1099, true), 1094); /* a keep-alive is answered */
-	assert_int_equal(xlate_seq(x, 999, false), 999);  /* the SYN again */
+	assert_int_equal(xlate_seq(x, 999, false), 999); /* the SYN again */
+	assert_int_equal(xlate_old(x), 999);
+	xlate_acked(x, 90);
+	assert_int_equal(xlate_old(x), 1089);
+	assert_int_equal(xlate_seq(x, 1090, true), 1090);
+	assert_int_equal(xlate_seq(x, 1089, true), 1089);
 	xlate_acked(x, 95);
 	assert_int_equal(xlate_in(x, 95), 100);
+	assert_int_equal(xlate_seq(x, 1099, true), 1094); /* a keep-alive is answered */
+	assert_int_equal(xlate_seq(x, 1000, true), 995);
 	assert_int_equal(xlate_seq(x, 999, false), 999);
 }
 
