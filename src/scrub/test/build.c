@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
 #define STAMP 0x01020304u
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 #include "scrub/emit_priv.h"
 
 #define BIG 700000

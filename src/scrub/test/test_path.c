@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 #include "scrub/emit_priv.h"
 
 #define RUNS 3000
