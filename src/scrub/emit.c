@@ -145,7 +145,7 @@ void emit_cut(struct frame *f, struct layers *l, uint32_t front, uint32_t back)
 	packet_finish_tcp(f, l, len, is_partial(f), gso);
 }
 
-void emit_probe(struct frame *f, struct layers *l, uint32_t seq)
+void emit_bare(struct frame *f, struct layers *l, uint32_t seq)
 {
 	uint8_t *tcp = f->data + l->l4;
 	store_be32(tcp + 4, seq);
@@ -153,6 +153,11 @@ void emit_probe(struct frame *f, struct layers *l, uint32_t seq)
 		(tcp[13] & (uint8_t) ~(TCP_FIN | TCP_SYN | TCP_PSH | TCP_URG | FLAG_CWR)) | TCP_ACK;
 	store_be16(tcp + 18, 0);
 	packet_finish_tcp(f, l, 0, is_partial(f), 0);
+}
+
+void emit_probe(struct frame *f, struct layers *l, const struct xlate *x)
+{
+	emit_bare(f, l, xlate_old(x));
 }
 
 void emit_reset(struct frame *f, struct layers *l, uint32_t seq)

@@ -317,15 +317,20 @@ static void test_cut(void **state)
 static void test_probe_and_reset(void **state)
 {
 	struct fixture *t = *state;
+	xlate_emit(t->x, 100);
 	for (unsigned nth = 0; nth < HOWS; nth++) {
 		set_how(t, nth);
 		make(t, SEQ0, TCP_ACK | TCP_PSH | TCP_FIN | TCP_URG, nth * 60);
-		emit_probe(t->f, &t->l, 77);
+		emit_bare(t->f, &t->l, 77);
 		assert_int_equal(parse(t, t->f), 1);
 		assert_int_equal(t->segs[0].seq, 77);
 		assert_int_equal(t->segs[0].ack, 5555);
 		assert_int_equal(t->segs[0].len, 0);
 		assert_int_equal(t->segs[0].flags, TCP_ACK);
+		emit_probe(t->f, &t->l, t->x);
+		assert_int_equal(parse(t, t->f), 1);
+		assert_int_equal(t->segs[0].seq, SEQ0 + nth - 1);
+		xlate_acked(t->x, nth + 1);
 		make(t, SEQ0, TCP_ACK | TCP_PSH, nth * 60);
 		emit_reset(t->f, &t->l, 78);
 		assert_int_equal(parse(t, t->f), 1);
