@@ -9,10 +9,10 @@
 enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
 
 #define NIL UINT32_MAX
-#define SEGS_MAX 512u /* pieces out of order, per direction */
+#define SEGS_MAX 512u          /* pieces out of order, per direction */
 #define INLINE_MOST (4u << 20) /* inline: bytes in order that are kept, per direction */
-#define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
-#define SYN_QUEUE 10u /* SYNs that differ from the first */
+#define BOUNDS 16u             /* latest segments in order whose beginnings are remembered */
+#define SYN_QUEUE 10u          /* SYNs that differ from the first */
 #define SYNACK_QUEUE 5u
 #define EXPECT_SETS 64u
 #define EXPECT_WAYS 4u
