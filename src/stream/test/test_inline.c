@@ -265,6 +265,25 @@ static void test_limits(void **state)
 	passes(TO_CLIENT, 1, 5001, ACK, NULL);
 }
 
+/* What was refused leaves no trace: neither the FIN nor how far the sender has come. */
+static void test_refused_leaves_nothing(void **state)
+{
+	(void)state;
+	talk_end(&t);
+	begin((struct stream_conf){.window = 10}, 1 << 20);
+	talk_handshake(&t);
+	refused(TO_SERVER, 11, 1, FIN | ACK, "ab");
+	assert_int_equal(t.r.flow->state, STREAM_ESTABLISHED);
+	passes(TO_SERVER, 1, 1, ACK, "0123456789a");
+	passes(TO_SERVER, 12, 1, ACK, "b"); /* no keepalive */
+	passes(TO_SERVER, 13, 1, FIN | ACK, "c");
+	assert_out(TO_SERVER, "0123456789abc");
+	refused(TO_CLIENT, 11, 14, FIN | ACK, "ab");
+	assert_int_equal(t.r.flow->state, STREAM_CLOSE_WAIT);
+	passes(TO_CLIENT, 1, 15, FIN | ACK, "x");
+	assert_out(TO_CLIENT, "x");
+}
+
 static void test_pieces(void **state)
 {
 	uint32_t n = 0;
@@ -588,12 +607,12 @@ static void test_dead(void **state)
 	id = t.r.flow->id;
 	t.r.flow->dead = true;
 	stream_settle(t.s, t.r.flow);
-	for (uint16_t i = 1; i < 20; i++) { /* others come and go: it is not forgotten */
-		t.client_port = i;
+	for (uint16_t i = 0; i < 100; i++) {
+		t.client_port = 1 + i; /* others come and go: it is not forgotten */
 		talk_handshake(&t);
-	}
-	t.client_port = 40000;
-	for (unsigned i = 0; i < 10; i++) {
+		t.client_port = 40000;
+		if (i % 10)
+			continue;
 		t.now_ns += 120 * NS_PER_SEC;
 		stream_sweep(t.s, t.now_ns, 100);
 		refused(TO_SERVER, 1, 1, ACK, "attack");
@@ -660,6 +679,7 @@ int main(void)
 		TEST(test_no_session),
 		TEST(test_broken),
 		TEST(test_limits),
+		TEST(test_refused_leaves_nothing),
 		TEST(test_pieces),
 		TEST(test_memory_of_a_side),
 		TEST(test_no_memory),
