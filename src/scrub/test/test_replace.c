@@ -18,9 +18,9 @@
 #include "../../packet/test/frames.h"
 
 #define RUNS 2000
-#define STEPS 60000
+#define STEPS 300000
 #define WIRE 48
-#define SEGS 64
+#define SEGS 512
 #define HOLD (3600 * NS_PER_SEC)
 
 static const struct {
@@ -118,8 +118,7 @@ static bool through(struct world *w, unsigned dir, const struct frame *in)
 	bool fine = seen.act == SCRUB_PASS;
 	trace(w, dir, "in ", in, &seen);
 	uint32_t n = fine ? scrub_emit(w->box.scrub, &seen, f, &l, (uint16_t)!dir, &out) : 0;
-	for (uint32_t i = 0; i < n; i++)
-	{
+	for (uint32_t i = 0; i < n; i++) {
 		trace(w, dir, "out", out[i], &seen);
 		leaves(w, dir, out[i]);
 	}
@@ -258,7 +257,7 @@ static void start(struct world *w, uint64_t seed)
 					 .partial = dice_below(&w->dice, 2),
 					 .mss = w->mss};
 		struct end *e = &w->ends[i];
-		*e = (struct end){.dice = &w->dice, .fin = NO_FIN, .mss = w->mss};
+		*e = (struct end){.dice = &w->dice, .fin = NO_FIN, .mss = w->mss, .window = 2000};
 		e->out_len = write_text(w, w->out[i]);
 		e->out = w->out[i];
 		e->iss = dice_below(&w->dice, 2) == 0 ? 0u - dice_below(&w->dice, 1200)
