@@ -242,6 +242,7 @@ static void framing(struct http_conn *c)
 		s->hold_done = true;
 	s->left = n;
 	http_body_begin(c, TO_SERVER);
+	http_frame_head(c, TO_SERVER, chunked, chunked || (n != 0 && clean));
 	if (chunked) {
 		s->state = ST_CHUNK_LINE;
 	} else if (n != 0) {

@@ -14,6 +14,12 @@ uint64_t http_off(const struct http_conn *c, const uint8_t *p)
 	return c->from_off + (uint64_t)(p - c->from);
 }
 
+static bool tell(struct http_conn *c, const struct app_frame_at *f)
+{
+	const struct app_ctx *x = c->app->ctx;
+	return x->frame != NULL && x->frame(x->frame_ctx, c->app, f);
+}
+
 /* ---- bodies ---------------------------------------------------------------------------------------- */
 
 static bool room(struct http_conn *c, struct http_msg *m)
@@ -40,6 +46,11 @@ void http_wire_body(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 	struct http_run *last = m->wire.n_runs > 0 ? &m->wire.runs[m->wire.n_runs - 1] : NULL;
 	uint64_t body = m->wire.body_len, at = http_off(c, data);
 	m->wire.body_len += len;
+	if (m->wire.telling && len > 0)
+		(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_BODY,
+						     .dir = (uint8_t)dir,
+						     .off = at,
+						     .len = len});
 	m->wire.framed |=
 		c->side[dir].state == ST_BODY_LENGTH || c->side[dir].state == ST_CHUNK_DATA;
 	if (m->wire.no_wire || len == 0)
@@ -256,9 +267,63 @@ uint32_t http_wire(const struct app *a, const struct app_tx *tx, enum app_buffer
 	return of_span(m, s, off, len, pieces);
 }
 
+/* ---- framing --------------------------------------------------------------------------------------- */
+
+/* The only header of a name, from name to value; len 0: none, several, not in one piece. */
+static struct app_piece only(struct http_conn *c, unsigned dir, enum http_known id)
+{
+	const struct http_msg *m = &c->side[dir].tx->msg[dir];
+	struct app_piece p = {0};
+	if (m->known[id] == 0)
+		return p;
+	uint32_t i = m->known[id] - 1u;
+	const struct http_header *h = &m->headers[i];
+	if (h->repeats > 0 || of_one(m, i, 0, h->name.len + 2 + h->value.len, &p) != 1)
+		p.len = 0;
+	return p;
+}
+
+void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body)
+{
+	const struct http_side *s = &c->side[dir];
+	struct http_tx *t = s->tx;
+	struct app_frame_at f = {.kind = APP_FRAME_HEAD, .dir = (uint8_t)dir, .chunked = chunked};
+	if (c->app->ctx->frame == NULL)
+		return;
+	bool modern = t->msg[dir].version == 11 &&
+		      (dir == TO_SERVER || (!t->no_request && t->msg[TO_SERVER].version == 11));
+	if (dir == TO_SERVER)
+		f.encodings = only(c, dir, HDR_ACCEPT_ENC);
+	if (body && !chunked)
+		f.length = only(c, dir, HDR_CONTENT_LEN);
+	bool doubtful = t->msg[dir].known[HDR_TRANSFER_ENC] != 0 &&
+			(!chunked || t->msg[dir].known[HDR_CONTENT_LEN] != 0);
+	f.chunkable =
+		body && modern && !doubtful && s->n_layers == 0 && (chunked || f.length.len > 0);
+	t->msg[dir].wire.reframed = t->msg[dir].wire.telling = tell(c, &f) && f.chunkable;
+}
+
+void http_frame_count(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len)
+{
+	if (c->side[dir].tx->msg[dir].wire.telling)
+		(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_COUNT,
+						     .dir = (uint8_t)dir,
+						     .off = http_off(c, data),
+						     .len = len});
+}
+
+void http_frame_end(struct http_conn *c, unsigned dir)
+{
+	if (c->side[dir].tx == NULL || !c->side[dir].tx->msg[dir].wire.telling)
+		return;
+	c->side[dir].tx->msg[dir].wire.telling = false;
+	(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_END, .dir = (uint8_t)dir});
+}
+
 bool http_is_framed(const struct app_tx *tx, unsigned dir)
 {
-	return ((const struct http_tx *)tx)->msg[dir].wire.framed;
+	const struct http_places *w = &((const struct http_tx *)tx)->msg[dir].wire;
+	return w->framed && !w->reframed;
 }
 
 uint64_t http_head_begins(const struct app *a, unsigned dir)

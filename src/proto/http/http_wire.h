@@ -19,6 +19,8 @@ struct http_places {
 	uint64_t body_len; /* bytes of the body without framing */
 	bool no_wire;      /* what rules see of the body is not what was sent */
 	bool framed;       /* by a length or in chunks */
+	bool reframed;     /* somebody else sees to that */
+	bool telling;      /* ... and is told where the body stands */
 };
 
 #endif

@@ -256,6 +256,44 @@ static uint64_t body_hold(const struct rule_engine *e, const struct view *v, uns
 	return end;
 }
 
+/* What rules that fit do to bodies. */
+static enum rule_bodies bodies_of(const struct rule_engine *e, const struct view *v, unsigned talk)
+{
+	const struct holds *h = &e->c->replaces[talk].body;
+	enum rule_bodies most = BODIES_PLAIN;
+	for (uint32_t i = 0; i < h->n && most != BODIES_LENGTHS; i++) {
+		const struct match_content *c = h->at[i].c;
+		if (i < ASKED && eval_header(e, h->at[i].rule, v) == NO)
+			continue;
+		most = c->len != c->replace_len ? BODIES_LENGTHS : BODIES_CHANGED;
+	}
+	return most;
+}
+
+enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_flow *f, unsigned dir)
+{
+	const struct flow_rules *fr = f->rules;
+	const struct app *a = f->app;
+	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
+	const struct group *g[2];
+	struct view v;
+	struct pkt p;
+	if (!e->conf.inline_mode || (fr != NULL && fr->pass) || e->c->replaces[talk].body.n == 0)
+		return BODIES_PLAIN;
+	(void)engine_view(e, (struct stream_flow *)(uintptr_t)f, dir, &p, &v, g);
+	return bodies_of(e, &v, talk);
+}
+
+/* Must a head be whole before it leaves? Headers of it may be changed: by rules, or because of what they do to
+ * bodies, its own or (by asking for an encoding) that of the answer. */
+static bool head_waits(const struct rule_engine *e, const struct view *v, unsigned dir,
+		       unsigned talk)
+{
+	if (any_fits(e, v, &e->c->replaces[talk].head) || bodies_of(e, v, talk) == BODIES_LENGTHS)
+		return true;
+	return talk == TO_SERVER && rule_bodies(e, v->flow, dir ^ 1u) != BODIES_PLAIN;
+}
+
 static uint64_t http_hold(const struct rule_engine *e, const struct view *v, unsigned dir,
 			  uint64_t end)
 {
@@ -263,15 +301,18 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 	const struct stream_side *s = &v->flow->side[dir];
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	const struct holds *head = &e->c->replaces[talk].head, *body = &e->c->replaces[talk].body;
-	if ((head->n == 0 && body->n == 0) || a == NULL || !may_be_http(a) || s->no_app)
+	uint32_t answers = e->c->replaces[talk ^ 1u].body.n;
+	if ((head->n == 0 && body->n == 0 && answers == 0) || a == NULL || !may_be_http(a) ||
+	    s->no_app)
 		return end;
 	if (a->proto == APP_UNKNOWN) { /* what it is can't be told yet */
 		bool waits = !a->detected[dir] && end - s->app_done <= HOLD_BYTES &&
-			     (any_fits(e, v, head) || any_fits(e, v, body));
+			     (head_waits(e, v, dir, talk) || any_fits(e, v, body));
 		return waits ? s->app_done : end;
 	}
 	uint64_t from = app_head_begins(a, talk);
-	if (from != UINT64_MAX && from <= end && end - from <= HEAD_BYTES && any_fits(e, v, head))
+	if (from != UINT64_MAX && from <= end && end - from <= HEAD_BYTES &&
+	    head_waits(e, v, dir, talk))
 		return from;
 	return body->n > 0 ? body_hold(e, v, talk, end) : end;
 }
@@ -332,8 +373,7 @@ bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, uns
 				return true;
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	return f->tcp && may_be_http(a) &&
-	       (any_fits(e, &v, &e->c->replaces[talk].head) ||
-		any_fits(e, &v, &e->c->replaces[talk].body));
+	       (head_waits(e, &v, dir, talk) || any_fits(e, &v, &e->c->replaces[talk].body));
 }
 
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off)
