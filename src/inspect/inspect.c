@@ -331,6 +331,11 @@ struct stream *inspect_stream(struct inspect *i)
 	return i->stream;
 }
 
+struct app_ctx *inspect_app(struct inspect *i)
+{
+	return i->app;
+}
+
 struct slab *inspect_slab(struct inspect *i)
 {
 	return i->slab;

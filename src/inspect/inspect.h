@@ -70,6 +70,7 @@ void inspect_end_flow(struct inspect *i, const struct pkt *p);
 /* Parts that hooks need. */
 struct stream *inspect_stream(struct inspect *i);
 struct slab *inspect_slab(struct inspect *i);
+struct app_ctx *inspect_app(struct inspect *i);
 /* The traffic is over: every flow ends. */
 void inspect_finish(struct inspect *i);
 void inspect_free(struct inspect **i);

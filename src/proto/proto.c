@@ -55,6 +55,12 @@ void app_ctx_set_stream(struct app_ctx *c, struct stream *s)
 	c->stream = s;
 }
 
+void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx)
+{
+	c->frame = fn;
+	c->frame_ctx = ctx;
+}
+
 struct app *app_open(struct app_ctx *c, struct stream_flow *f)
 {
 	struct app *a = slab_zalloc(c->slab, sizeof(*a));

@@ -183,6 +183,26 @@ struct app_piece {
 uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
 		  uint32_t max);
+/* What who rewrites bodies is told while messages are read, in order. */
+enum app_frame {
+	APP_FRAME_HEAD,  /* a head is complete */
+	APP_FRAME_BODY,  /* these bytes are body, as it was sent */
+	APP_FRAME_COUNT, /* these count it: the line of a chunk, the end of one */
+	APP_FRAME_END    /* the body is over */
+};
+struct app_frame_at {
+	uint8_t kind, dir; /* enum app_frame; of the talk */
+	uint64_t off;      /* in the stream (BODY, COUNT) */
+	uint32_t len;
+	/* HEAD: headers from name to value, len 0: none or not in one piece */
+	struct app_piece length, encodings; /* Content-Length, Accept-Encoding */
+	bool chunked;   /* the body comes in chunks; else by length, or there is none */
+	bool chunkable; /* there is one that both sides could have in chunks, and it is not encoded */
+};
+/* HEAD returns true if the body will be framed anew: then it may have any length (app_is_framed says no), and the
+ * rest is told, too; else it is not. Other kinds: the result is ignored. */
+typedef bool app_frame_fn(void *ctx, const struct app *a, const struct app_frame_at *f);
+void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx);
 /* Is the body of that direction counted on the wire (a length before it, or chunks)? Then its length can't be
  * changed alone. */
 bool app_is_framed(const struct app *a, const struct app_tx *tx, unsigned dir);

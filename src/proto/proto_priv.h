@@ -10,6 +10,8 @@ struct app_ctx {
 	struct slab *slab;
 	uint8_t *scratch;       /* SCRATCH bytes for one call */
 	struct stream *stream;  /* FTP announces data connections there; NULL: nowhere */
+	app_frame_fn *frame;    /* told of framing; NULL: nobody */
+	void *frame_ctx;
 	void *ftp_expected;     /* ftp_data.c's own */
 	void *inflate, *brotli; /* http_body's own: decompression output and pools */
 };

@@ -167,6 +167,11 @@ uint32_t rule_edits(const struct rule_engine *e, const struct rule_edit **ret);
 uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir);
 /* May any rule of the set change this direction of this conversation? Then nothing passes out of order. */
 bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, unsigned dir);
+/* What rules do to bodies (of HTTP) of this direction: nothing, something of the same length, or of another one:
+ * then somebody has to count them anew (app_ctx_set_framing), or such a match drops. */
+enum rule_bodies { BODIES_PLAIN, BODIES_CHANGED, BODIES_LENGTHS };
+enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_flow *f,
+			     unsigned dir);
 /* Bytes of the direction before off have left: what matches there can't be changed any more. */
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off);
 

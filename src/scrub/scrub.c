@@ -339,6 +339,8 @@ int scrub_create(const struct scrub_conf *conf, struct scrub **ret)
 		.before = on_before, .seen = on_seen, .gone = on_gone, .ctx = s};
 	int err = inspect_create(&c, &s->inspect);
 	if (err == 0)
+		app_ctx_set_framing(inspect_app(s->inspect), bodies_frame, s);
+	if (err == 0)
 		err = emit_create(&s->emit);
 	if (err != 0) {
 		scrub_free(&s);

@@ -27,12 +27,28 @@ struct wait {
 	int64_t at;       /* in offset of the first that waits */
 };
 
+/* Where the body of a message stands, as far as it has not left. bodies.c */
+struct talk_run {
+	uint64_t off;
+	uint32_t len;
+	uint8_t kind;
+};
+struct talk_runs {
+	struct talk_run *at; /* in order; slab */
+	uint32_t n, cap;
+	uint64_t end;   /* of the body so far */
+	bool counting;  /* a body is being counted anew */
+	bool by_length; /* it came with a length */
+	bool broken;    /* there was no room */
+};
+
 /* A TCP conversation of which at least one direction may be changed. In stream_flow.user. */
 struct talk {
 	struct stream_flow *flow;
 	struct xlate *x[2]; /* NULL: that direction leaves as it comes */
 	struct wait wait[2];
 	struct talk_head head[2];
+	struct talk_runs runs[2];
 };
 
 struct scrub {
@@ -68,7 +84,18 @@ MUST_USE bool talk_seen(struct scrub *s, const struct inspect_seen *x);
 void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f, struct layers *l,
 		uint16_t out_port);
 void talk_free(struct scrub *s, struct stream_flow *f);
+/* The state of a conversation, made if need be. NULL: no memory. */
+struct talk *talk_of(struct scrub *s, struct stream_flow *f);
 /* The sequence number that the receiver of a direction waits for. */
 uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq);
+
+/* ---- bodies.c ---------------------------------------------------------------------------------------- */
+
+/* For app_ctx_set_framing; ctx: the scrub. */
+bool bodies_frame(void *ctx, const struct app *a, const struct app_frame_at *f);
+/* Makes the edits for what will leave up to *limit, which it lowers where something must wait. False: it can't be
+ * done. */
+MUST_USE bool bodies_leave(struct scrub *s, struct talk *t, unsigned dir, int64_t *limit);
+void bodies_free(struct scrub *s, struct talk *t);
 
 #endif

@@ -40,7 +40,7 @@ void talk_before(struct scrub *s, struct pkt *p)
 
 /* ---- beginning and end ---------------------------------------------------------------------------- */
 
-static struct talk *talk_of(struct scrub *s, struct stream_flow *f)
+struct talk *talk_of(struct scrub *s, struct stream_flow *f)
 {
 	struct talk *t = f->user;
 	if (t != NULL)
@@ -87,6 +87,7 @@ void talk_free(struct scrub *s, struct stream_flow *f)
 		wait_end(s, &t->wait[d]);
 		xlate_free(&t->x[d]);
 	}
+	bodies_free(s, t);
 	slab_free(inspect_slab(s->inspect), t);
 	f->user = NULL;
 	s->n_talks--;
@@ -163,7 +164,10 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 		limit = end + 1;
 	else if (e != NULL && (x->pkt->tcp.flags & TCP_RST) == 0)
 		limit = (int64_t)rule_hold(e, f, dir);
-	xlate_set_limit(t->x[dir], limit < end ? limit : f->side[dir].fin ? end + 1 : end);
+	limit = limit < end ? limit : f->side[dir].fin ? end + 1 : end;
+	if (!bodies_leave(s, f->user, dir, &limit))
+		return false;
+	xlate_set_limit(t->x[dir], limit);
 	return true;
 }
 
@@ -240,7 +244,7 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	int64_t limit = xlate_limit(x), first = from < gone ? from : gone;
 	int64_t last = limit > gone ? limit : to < gone ? to : gone;
 	if (r->early && limit <= gone) {
-		emit_probe(f, l, xlate_number(x, xlate_out(x, gone)));
+		emit_probe(f, l, x);
 		add(s, f);
 		return;
 	}
@@ -255,8 +259,11 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	struct frame **frames;
 	if (emit_frames(s->emit, &frames) > 0)
 		return;
-	/* All of it is held, or the receiver has it: the acknowledgement goes on alone. */
-	emit_bare(f, l, xlate_seq(x, seq, true));
+	/* What is held says nothing of itself; of what the receiver has, it says so. */
+	if (to > xlate_emitted(x))
+		emit_bare(f, l, xlate_seq(x, seq, true));
+	else
+		emit_probe(f, l, x);
 	add(s, f);
 }
 
@@ -320,6 +327,8 @@ static void release(struct scrub *s, struct wait *w, scrub_send_fn *send, void *
 	s->stats.held_timeout++;
 	wait_end(s, w);
 	if (h->l.l4 == 0 || t->flow->dead)
+		return;
+	if (!bodies_leave(s, t, dir, &end))
 		return;
 	xlate_set_limit(t->x[dir], end);
 	(void)xlate_emit(t->x[dir], end);

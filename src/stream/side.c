@@ -320,6 +320,12 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 		uint64_t next = i < h->n_segs ? h->segs[i].off : NEVER;
 		struct range part = {cur, min_u64(new.end, next)};
 
+		/* A segment may close many gaps, but there is only room for so many pieces. */
+		if (st->s->conf.inline_mode && next > cur && cur > h->hi && h->n_segs &&
+		    h->segs[0].off == h->hi) {
+			drain_segs(st->s, st->slot, dir, &st->ret->filled);
+			i = h->n_segs ? side_search(h, cur) : 0;
+		}
 		if (next <= cur) {
 			part.end = min_u64(new.end, next + h->segs[i].len);
 			overlap_seg(st, &h->segs[i++], part, new, data);

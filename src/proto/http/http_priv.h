@@ -67,6 +67,11 @@ void http_wire_body(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 uint32_t http_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		   uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
 		   uint32_t max);
+/* A head is complete (chunked: its body comes in chunks; body: there is one). */
+void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body);
+/* These bytes count the body; the body of tx is over. */
+void http_frame_count(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len);
+void http_frame_end(struct http_conn *c, unsigned dir);
 bool http_is_framed(const struct app_tx *tx, unsigned dir);
 uint64_t http_head_begins(const struct app *a, unsigned dir);
 

@@ -14,51 +14,63 @@ uint64_t http_off(const struct http_conn *c, const uint8_t *p)
 	return c->from_off + (uint64_t)(p - c->from);
 }
 
+static bool tell(struct http_conn *c, const struct app_frame_at *f)
+{
+	const struct app_ctx *x = c->app->ctx;
+	return x->frame != NULL && x->frame(x->frame_ctx, c->app, f);
+}
+
 /* ---- bodies ---------------------------------------------------------------------------------------- */
 
 static bool room(struct http_conn *c, struct http_msg *m)
 {
-	if (m->n_runs < m->cap_runs)
+	if (m->wire.n_runs < m->wire.cap_runs)
 		return true;
-	if (m->cap_runs == HTTP_RUNS) { /* the oldest goes */
-		memmove(m->runs, m->runs + 1, (HTTP_RUNS - 1) * sizeof(*m->runs));
-		m->n_runs--;
+	if (m->wire.cap_runs == HTTP_RUNS) { /* the oldest goes */
+		memmove(m->wire.runs, m->wire.runs + 1, (HTTP_RUNS - 1) * sizeof(*m->wire.runs));
+		m->wire.n_runs--;
 		return true;
 	}
-	uint16_t cap = m->cap_runs == 0 ? RUNS_FIRST : (uint16_t)(m->cap_runs * 4);
-	struct http_run *r = slab_grow(c->app->ctx->slab, m->runs, cap * sizeof(*r));
+	uint16_t cap = m->wire.cap_runs == 0 ? RUNS_FIRST : (uint16_t)(m->wire.cap_runs * 4);
+	struct http_run *r = slab_grow(c->app->ctx->slab, m->wire.runs, cap * sizeof(*r));
 	if (r == NULL)
 		return false;
-	m->runs = r;
-	m->cap_runs = cap;
+	m->wire.runs = r;
+	m->wire.cap_runs = cap;
 	return true;
 }
 
 void http_wire_body(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len)
 {
 	struct http_msg *m = &c->side[dir].tx->msg[dir];
-	struct http_run *last = m->n_runs > 0 ? &m->runs[m->n_runs - 1] : NULL;
-	uint64_t body = m->body_len, at = http_off(c, data);
-	m->body_len += len;
-	m->framed |= c->side[dir].state == ST_BODY_LENGTH || c->side[dir].state == ST_CHUNK_DATA;
-	if (m->no_wire || len == 0)
+	struct http_run *last = m->wire.n_runs > 0 ? &m->wire.runs[m->wire.n_runs - 1] : NULL;
+	uint64_t body = m->wire.body_len, at = http_off(c, data);
+	m->wire.body_len += len;
+	if (m->wire.telling && len > 0)
+		(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_BODY,
+						     .dir = (uint8_t)dir,
+						     .off = at,
+						     .len = len});
+	m->wire.framed |=
+		c->side[dir].state == ST_BODY_LENGTH || c->side[dir].state == ST_CHUNK_DATA;
+	if (m->wire.no_wire || len == 0)
 		return;
 	if (last != NULL && last->at + last->len == at)
 		last->len += len;
 	else if (room(c, m))
-		m->runs[m->n_runs++] = (struct http_run){body, at, len};
+		m->wire.runs[m->wire.n_runs++] = (struct http_run){body, at, len};
 	else
-		m->no_wire = true;
+		m->wire.no_wire = true;
 }
 
 static uint32_t of_body(const struct http_msg *m, uint64_t off, uint32_t len,
 			struct app_piece *pieces, uint32_t max)
 {
 	uint32_t n = 0;
-	if (m->no_wire)
+	if (m->wire.no_wire)
 		return 0;
-	for (uint32_t i = 0; i < m->n_runs && len > 0; i++) {
-		const struct http_run *r = &m->runs[i];
+	for (uint32_t i = 0; i < m->wire.n_runs && len > 0; i++) {
+		const struct http_run *r = &m->wire.runs[i];
 		if (off >= r->body + r->len)
 			continue;
 		if (off < r->body || n == max)
@@ -89,10 +101,10 @@ static uint32_t of_text(const struct http_msg *m, uint64_t from, uint64_t to,
 			struct app_piece *pieces)
 {
 	uint64_t at;
-	if (m->heads_end != 0 && from >= m->heads && to <= m->heads_end)
-		at = m->heads_at + (from - m->heads);
-	else if (to <= (m->heads_end != 0 ? m->heads : m->text.len))
-		at = m->line_at + from;
+	if (m->wire.heads_end != 0 && from >= m->wire.heads && to <= m->wire.heads_end)
+		at = m->wire.heads_at + (from - m->wire.heads);
+	else if (to <= (m->wire.heads_end != 0 ? m->wire.heads : m->text.len))
+		at = m->wire.line_at + from;
 	else
 		return 0; /* over a line's end that was not kept, or in a trailer */
 	pieces[0] = (struct app_piece){at, (uint32_t)(to - from)};
@@ -255,9 +267,63 @@ uint32_t http_wire(const struct app *a, const struct app_tx *tx, enum app_buffer
 	return of_span(m, s, off, len, pieces);
 }
 
+/* ---- framing --------------------------------------------------------------------------------------- */
+
+/* The only header of a name, from name to value; len 0: none, several, not in one piece. */
+static struct app_piece only(struct http_conn *c, unsigned dir, enum http_known id)
+{
+	const struct http_msg *m = &c->side[dir].tx->msg[dir];
+	struct app_piece p = {0};
+	if (m->known[id] == 0)
+		return p;
+	uint32_t i = m->known[id] - 1u;
+	const struct http_header *h = &m->headers[i];
+	if (h->repeats > 0 || of_one(m, i, 0, h->name.len + 2 + h->value.len, &p) != 1)
+		p.len = 0;
+	return p;
+}
+
+void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body)
+{
+	const struct http_side *s = &c->side[dir];
+	struct http_tx *t = s->tx;
+	struct app_frame_at f = {.kind = APP_FRAME_HEAD, .dir = (uint8_t)dir, .chunked = chunked};
+	if (c->app->ctx->frame == NULL)
+		return;
+	bool modern = t->msg[dir].version == 11 &&
+		      (dir == TO_SERVER || (!t->no_request && t->msg[TO_SERVER].version == 11));
+	if (dir == TO_SERVER)
+		f.encodings = only(c, dir, HDR_ACCEPT_ENC);
+	if (body && !chunked)
+		f.length = only(c, dir, HDR_CONTENT_LEN);
+	bool doubtful = t->msg[dir].known[HDR_TRANSFER_ENC] != 0 &&
+			(!chunked || t->msg[dir].known[HDR_CONTENT_LEN] != 0);
+	f.chunkable =
+		body && modern && !doubtful && s->n_layers == 0 && (chunked || f.length.len > 0);
+	t->msg[dir].wire.reframed = t->msg[dir].wire.telling = tell(c, &f) && f.chunkable;
+}
+
+void http_frame_count(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len)
+{
+	if (c->side[dir].tx->msg[dir].wire.telling)
+		(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_COUNT,
+						     .dir = (uint8_t)dir,
+						     .off = http_off(c, data),
+						     .len = len});
+}
+
+void http_frame_end(struct http_conn *c, unsigned dir)
+{
+	if (c->side[dir].tx == NULL || !c->side[dir].tx->msg[dir].wire.telling)
+		return;
+	c->side[dir].tx->msg[dir].wire.telling = false;
+	(void)tell(c, &(struct app_frame_at){.kind = APP_FRAME_END, .dir = (uint8_t)dir});
+}
+
 bool http_is_framed(const struct app_tx *tx, unsigned dir)
 {
-	return ((const struct http_tx *)tx)->msg[dir].framed;
+	const struct http_places *w = &((const struct http_tx *)tx)->msg[dir].wire;
+	return w->framed && !w->reframed;
 }
 
 uint64_t http_head_begins(const struct app *a, unsigned dir)
