@@ -25,12 +25,12 @@
 
 static const struct {
 	const char *what, *by;
-} changes[] = {{"EVIL", "good"}, {"HARM", ""}, {"MALICE", "ok"}, {"VIRUS", "a much longer word"}};
+} changes[] = {{"EVIL", "good"}, {"HURT", ""}, {"BOTNT", "ok"}, {"VIRUS", "a much longer word"}};
 
 static const char rules[] =
 	"rewrite tcp any any -> any any (msg:\"1\"; content:\"EVIL\"; replace:\"good\"; sid:1;)\n"
-	"rewrite tcp any any -> any any (msg:\"2\"; content:\"HARM\"; replace:\"\"; sid:2;)\n"
-	"rewrite tcp any any -> any any (msg:\"3\"; content:\"MALICE\"; replace:\"ok\"; sid:3;)\n"
+	"rewrite tcp any any -> any any (msg:\"2\"; content:\"HURT\"; replace:\"\"; sid:2;)\n"
+	"rewrite tcp any any -> any any (msg:\"3\"; content:\"BOTNT\"; replace:\"ok\"; sid:3;)\n"
 	"rewrite tcp any any -> any any (msg:\"4\"; content:\"VIRUS\"; replace:\"a much longer "
 	"word\"; "
 	"sid:4;)\n";
@@ -186,10 +186,14 @@ static void step(struct world *w)
 /* Words that begin as others do, so that much has to wait. */
 static uint32_t write_text(struct world *w, uint8_t *to)
 {
-	static const char *const words[] = {"EVIL", "HARM", "MALICE", "VIRUS", "EVI",
-					    "MALI", "V",    "E",      "HAR",   "plain ",
-					    "VIRU", ".",    "MALIC",  "VIR"};
-	uint32_t n = 0, most = dice_below(&w->dice, 1200);
+	static const char *const words[] = {"EVIL",  "HURT",
+					    "BOTNT", "VIRUS",
+					    "EVI",   "BOT",
+					    "V",     "E",
+					    "HUR",   "plain words and more, and more, ",
+					    "VIRU",  "nothing at all that matters here. ",
+					    "BOTN",  "VIR"};
+	uint32_t n = 0, most = dice_below(&w->dice, 1500);
 	while (n < most) {
 		const char *word = words[dice_below(&w->dice, ARRAY_LEN(words))];
 		memcpy(to + n, word, strlen(word));
@@ -242,7 +246,9 @@ static void start(struct world *w, uint64_t seed)
 		dice_roll(&w->dice);
 	w->loss = dice_below(&w->dice, 20);
 	w->twice = dice_below(&w->dice, 15);
-	w->mss = (uint16_t)(1 + dice_below(&w->dice, dice_below(&w->dice, 2) ? 12 : 400));
+	w->mss = (uint16_t)(1 + dice_below(&w->dice, dice_below(&w->dice, 2) ? 40 : 400));
+	if (w->mss < 20)
+		w->mss += 20; /* so that a run ends some day */
 	int ver = dice_below(&w->dice, 2) == 0 ? 4 : 6;
 	struct addr a = random_addr(ver), b = random_addr(ver);
 	int tags = (int)dice_below(&w->dice, 3);
@@ -262,7 +268,9 @@ static void start(struct world *w, uint64_t seed)
 		e->out = w->out[i];
 		e->iss = dice_below(&w->dice, 2) == 0 ? 0u - dice_below(&w->dice, 1200)
 						      : dice_roll(&w->dice);
-		e->fixed = dice_below(&w->dice, 2);
+		/* Who sends only the first hole again waits for the hold's end if the next one is lost as
+		 * well: then a rule is late, as it should be. */
+		e->fixed = false;
 		e->super = dice_below(&w->dice, 2);
 	}
 	w->ends[0].irs = w->ends[1].iss;
