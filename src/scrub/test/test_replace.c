@@ -17,7 +17,7 @@
 
 #include "../../packet/test/frames.h"
 
-#define RUNS 2000
+#define RUNS 1000
 #define STEPS 300000
 #define WIRE 48
 #define SEGS 512
@@ -292,6 +292,65 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return v != NULL ? strtoull(v, NULL, 10) : otherwise;
 }
 
+static void send_released(void *ctx, uint16_t port, struct frame *f)
+{
+	struct world *w = ctx;
+	const struct scrub_seen pass = {0};
+	trace(w, !port, "rel", f, &pass);
+	leaves(w, !port, f);
+}
+
+static bool has_a_pattern(const struct end *e)
+{
+	for (size_t k = 0; k < ARRAY_LEN(changes); k++)
+		if (memmem(e->in, e->got, changes[k].what, strlen(changes[k].what)) != NULL)
+			return true;
+	return false;
+}
+
+/* What waited too long leaves, and what it was the beginning of never arrives. */
+static void what_waits_too_long(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	static uint8_t want[4 * END_BYTES];
+	uint64_t first = setting("SKEP_SEED", 1), runs = setting("SKEP_RUNS", RUNS), whole = 0;
+	struct scrub_stats st;
+	int64_t next;
+	box_begin(&w->box, rules, 20 * NS_PER_MS);
+	for (uint64_t seed = first; seed < first + runs; seed++) {
+		bool done = false;
+		w->stopped = 0;
+		start(w, seed);
+		for (uint32_t steps = 0; steps < STEPS && !done && w->stopped < 50; steps++) {
+			step(w);
+			if (dice_below(&w->dice, 20) == 0) {
+				w->now += dice_below(&w->dice, 15) * NS_PER_MS;
+				scrub_release(w->box.scrub, w->now, send_released, w, &next);
+				assert_true(next > w->now);
+			}
+			done = end_done(&w->ends[0]) && end_done(&w->ends[1]);
+		}
+		assert_true(done || w->stopped > 0);
+		for (unsigned d = 0; d < 2; d++) {
+			uint32_t n = expected(w->out[d], w->ends[d].out_len, want);
+			assert_false(has_a_pattern(&w->ends[!d]));
+			if (done)
+				assert_true(w->ends[!d].fin == n &&
+					    memcmp(w->ends[!d].in, want, n) == 0);
+		}
+		whole += done;
+		finish(w);
+	}
+	scrub_read_stats(w->box.scrub, &st);
+	print_message("# whole %llu edits %llu held %llu timeouts %llu late %llu\n",
+		      (unsigned long long)whole, (unsigned long long)st.edits,
+		      (unsigned long long)st.held, (unsigned long long)st.held_timeout,
+		      (unsigned long long)st.late);
+	assert_true(whole > runs / 10 && whole < runs && st.held_timeout > 0);
+	box_end(&w->box);
+	free(w);
+}
+
 static void exactly_the_rewritten_stream(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -327,6 +386,9 @@ static void exactly_the_rewritten_stream(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(exactly_the_rewritten_stream)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exactly_the_rewritten_stream),
+		cmocka_unit_test(what_waits_too_long),
+	};
 	return cmocka_run_group_tests_name("scrub_replace", tests, NULL, NULL);
 }
