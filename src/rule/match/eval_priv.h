@@ -123,13 +123,15 @@ void replace_buffer(struct rule_engine *e, const struct rule *r, const struct vi
 uint64_t hold_body(struct rule_engine *e, const struct view *v, const struct rule *r, uint32_t list,
 		   const struct bytes *b, unsigned dir, uint32_t index);
 /* Did the rule replace this before, or is it too long ago to say? dir: the stream's. */
-bool replace_known(const struct rule_engine *e, const struct flow_rules *fr, unsigned dir,
-		   uint32_t rule, uint64_t off, uint32_t len);
+bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uint64_t off,
+		   uint32_t len);
 /* What to do about a match whose action would be this. */
 uint8_t replace_settle(struct rule_engine *e, const struct view *v, const struct queued *q,
 		       uint8_t action);
 /* All matches are settled. passed: the rest was let go. */
 void replace_finish(struct rule_engine *e, const struct view *v, bool passed);
+/* Other rules: the i-th of n is now the to[i]-th (UINT32_MAX: gone). What left under the old ones is let be. */
+void replace_adopt(struct side_rules *s, const uint32_t *to, uint32_t n);
 void replace_flow_free(struct rule_engine *e, struct flow_rules *fr);
 /* Where replaced contents of a stream's candidates stand whose rules may yet come to match. */
 void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *data, uint64_t from,

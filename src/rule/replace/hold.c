@@ -158,7 +158,7 @@ static uint64_t undecided(const struct collect *k, const struct rule_list *l, co
 
 static bool old_in_stream(const struct collect *k, uint64_t off, uint32_t len)
 {
-	return replace_known(k->e, k->v->fr, k->v->dir, k->rule->index, off, len);
+	return replace_known(k->v->fr, k->v->dir, k->rule->index, off, len);
 }
 
 static bool old_in_body(const struct collect *k, uint64_t off, uint32_t len)
@@ -168,7 +168,7 @@ static bool old_in_body(const struct collect *k, uint64_t off, uint32_t len)
 	return app_wire(k->v->app, k->v->tx, (enum app_buffer)k->buffer, k->dir, k->index, off, len,
 			p, ARRAY_LEN(p)) == 0 ||
 	       p[0].off < k->v->fr->side[dir].gone ||
-	       replace_known(k->e, k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
+	       replace_known(k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
 }
 
 uint64_t hold_body(struct rule_engine *e, const struct view *v, const struct rule *r, uint32_t list,

@@ -93,11 +93,12 @@ bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes 
 
 /* ---- what was replaced before ---------------------------------------------------------------------- */
 
-bool replace_known(const struct rule_engine *e, const struct flow_rules *fr, unsigned dir,
-		   uint32_t rule, uint64_t off, uint32_t len)
+bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uint64_t off,
+		   uint32_t len)
 {
-	(void)e;
 	const struct side_edits *s = fr != NULL ? fr->side[dir].edits : NULL;
+	if (fr != NULL && off < fr->side[dir].floor)
+		return true;
 	if (s == NULL)
 		return false;
 	for (uint32_t i = s->n; i-- > 0;)
@@ -131,6 +132,15 @@ static bool remember(struct rule_engine *e, struct flow_rules *fr, const struct 
 	}
 	m->at[m->n++] = (struct side_edit){.off = x->off, .len = x->len, .rule = x->rule};
 	return true;
+}
+
+void replace_adopt(struct side_rules *s, const uint32_t *to, uint32_t n)
+{
+	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
+		uint32_t rule = s->edits->at[i].rule;
+		s->edits->at[i].rule = rule < n ? to[rule] : UINT32_MAX;
+	}
+	s->floor = s->gone;
 }
 
 void replace_flow_free(struct rule_engine *e, struct flow_rules *fr)
@@ -171,7 +181,7 @@ static struct rule_edit edit_of(const struct collect *k, const struct found *f, 
 
 static bool stream_known(const struct collect *k, uint32_t at, uint32_t len)
 {
-	return replace_known(k->e, k->v->fr, k->v->dir, k->rule->index, k->base + at, len);
+	return replace_known(k->v->fr, k->v->dir, k->rule->index, k->base + at, len);
 }
 
 /* In a stream at k->base; once: seen as a packet, maybe a copy of bytes that have left. */
@@ -298,7 +308,7 @@ static bool body_known(const struct collect *k, uint32_t at, uint32_t len)
 	if (app_wire(k->v->app, k->v->tx, (enum app_buffer)k->buffer, k->dir, k->index,
 		     k->base + at, len, p, PIECES) == 0)
 		return k->again && all_gone(k, k->base + at + len);
-	return replace_known(k->e, k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
+	return replace_known(k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
 }
 
 static void note_buffer(struct rule_engine *e, const struct collect *k)
@@ -314,6 +324,8 @@ static void note_buffer(struct rule_engine *e, const struct collect *k)
 						k->index, k->base + f->at, f->c->len, p, PIECES)
 				     : 0;
 		struct rule_edit x = edit_of(k, f, WHERE_STREAM, dir, 0);
+		if (n > 0 && p[0].off < v->fr->side[dir].floor)
+			continue;
 		if (n == 0 || p[0].off < gone || breaks_framing(k, f))
 			e->spoiled = true;
 		else
