@@ -185,11 +185,11 @@ static uint16_t sum_at(const void *bytes, uint32_t len, uint32_t distance)
 bool packet_set_bytes(struct frame *f, const struct layers *l, uint32_t off, const void *bytes,
 		      uint32_t len)
 {
-	uint32_t field = csum_field(l);
+	bool sctp = l->proto == PROTO_SCTP;
+	uint32_t field = csum_field(l), own = sctp ? l->l4 + 8 : field, own_len = sctp ? 4 : 2;
 	if (l->l4 == 0 || off < l->l4 || off > l->l3_end || len > l->l3_end - off ||
-	    l->proto == PROTO_UDPLITE || l->proto == PROTO_DCCP ||
-	    (l->proto == PROTO_SCTP && l->fragment) ||
-	    (field != 0 && off < field + 2 && off + len > field))
+	    l->proto == PROTO_UDPLITE || l->proto == PROTO_DCCP || (sctp && l->fragment) ||
+	    (own != 0 && off < own + own_len && off + len > own))
 		return false;
 	if (field != 0 && !is_partial(f, l)) {
 		uint16_t old = sum_at(f->data + off, len, off - l->l4);
@@ -199,8 +199,8 @@ bool packet_set_bytes(struct frame *f, const struct layers *l, uint32_t off, con
 		store_be16(f->data + field, l4_changed(l->proto, sum, change));
 	}
 	memcpy(f->data + off, bytes, len);
-	if (l->proto == PROTO_SCTP)
-		store_be32(f->data + l->l4 + 8, sctp_crc(f->data + l->l4, l->l3_end - l->l4));
+	if (sctp)
+		store_be32(f->data + own, sctp_crc(f->data + l->l4, l->l3_end - l->l4));
 	return true;
 }
 

@@ -172,8 +172,9 @@ static bool over_tcp_only(const struct rule *rule)
 
 static bool over_tcp(const struct rule *rule)
 {
-	return over_tcp_only(rule) || rule->proto == PROTO_ANY_IP || rule->proto == PROTO_ONLY_IP4 ||
-	       rule->proto == PROTO_ONLY_IP6 || rule->proto == PROTO_APP;
+	return over_tcp_only(rule) || rule->proto == PROTO_ANY_IP ||
+	       rule->proto == PROTO_ONLY_IP4 || rule->proto == PROTO_ONLY_IP6 ||
+	       rule->proto == PROTO_APP;
 }
 
 static bool is_grown(unsigned buffer)

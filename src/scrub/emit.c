@@ -155,15 +155,15 @@ void emit_bare(struct frame *f, struct layers *l, uint32_t seq)
 	packet_finish_tcp(f, l, 0, is_partial(f), 0);
 }
 
-void emit_probe(struct frame *f, struct layers *l, uint32_t next)
+void emit_probe(struct frame *f, struct layers *l, const struct xlate *x)
 {
-	emit_bare(f, l, next - 1);
+	emit_bare(f, l, xlate_old(x));
 }
 
-void emit_reset(struct frame *f, struct layers *l, uint32_t next)
+void emit_reset(struct frame *f, struct layers *l, uint32_t seq)
 {
 	uint8_t *tcp = f->data + l->l4;
-	store_be32(tcp + 4, next);
+	store_be32(tcp + 4, seq);
 	tcp[12] = 0x50; /* without options */
 	tcp[13] = TCP_RST | (tcp[13] & TCP_ACK);
 	store_be16(tcp + 14, 0);
@@ -229,7 +229,8 @@ int emit_stream(struct emit *e, const struct frame *head, const struct layers *l
 	int64_t at = w->from, end = w->to - w->fin; /* of the bytes */
 	uint32_t mss = segment_size(head, l, w->mss), nth = 0;
 	*ret_done = at;
-	if (l->l4 == 0 || l->fragment || l->payload > FRAME_MAX - IP_MAX)
+	if (l->l4 == 0 || l->fragment || l->l3 > FRAME_MAX - IP_MAX - IP6_FIXED ||
+	    l->payload - l->l3 > IP_MAX / 2)
 		return SKEP_EFORMAT;
 	while (at < end || (w->fin && at == end)) {
 		bool syn = nth == 0 && (head->data[l->l4 + 13] & TCP_SYN) != 0;

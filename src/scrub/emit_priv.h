@@ -33,14 +33,14 @@ void emit_headers(struct frame *f, struct layers *l, const struct xlate *own,
 /* Cuts front bytes off the beginning of the payload (the sequence number goes along) and back bytes off its end
  * (then without FIN and PSH: there is more to come). */
 void emit_cut(struct frame *f, struct layers *l, uint32_t front, uint32_t back);
-/* Becomes an empty acknowledgement numbered seq. With seq = xlate_seq(own, the frame's, true), of a frame
- * whose bytes have all left before, the receiver answers with what it has. */
+/* Becomes an empty acknowledgement numbered seq. */
 void emit_bare(struct frame *f, struct layers *l, uint32_t seq);
-/* Becomes an empty segment one byte before next, what the receiver waits for: it answers with an
- * acknowledgement. Instead of a segment of which nothing may pass. */
-void emit_probe(struct frame *f, struct layers *l, uint32_t next);
-/* Becomes a reset that its receiver takes, if next is what it waits for. */
-void emit_reset(struct frame *f, struct layers *l, uint32_t next);
+/* The same, numbered so that the receiver answers (Linux: twice a second at most): instead of a segment of
+ * which nothing may pass, or nothing is left, so that the sender hears how far the receiver is. x: of the
+ * frame's direction, not NULL. */
+void emit_probe(struct frame *f, struct layers *l, const struct xlate *x);
+/* Becomes a reset numbered seq; the receiver takes it if that is just what it waits for. */
+void emit_reset(struct frame *f, struct layers *l, uint32_t seq);
 
 /* ---- frames of a stream's bytes ------------------------------------------------------------------- */
 

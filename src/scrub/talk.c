@@ -240,7 +240,7 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	int64_t limit = xlate_limit(x), first = from < gone ? from : gone;
 	int64_t last = limit > gone ? limit : to < gone ? to : gone;
 	if (r->early && limit <= gone) {
-		emit_probe(f, l, xlate_number(x, xlate_out(x, gone)));
+		emit_probe(f, l, x);
 		add(s, f);
 		return;
 	}
@@ -255,8 +255,11 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	struct frame **frames;
 	if (emit_frames(s->emit, &frames) > 0)
 		return;
-	/* All of it is held, or the receiver has it: the acknowledgement goes on alone. */
-	emit_bare(f, l, xlate_seq(x, seq, true));
+	/* What is held says nothing of itself; of what the receiver has, it says so. */
+	if (to > xlate_emitted(x))
+		emit_bare(f, l, xlate_seq(x, seq, true));
+	else
+		emit_probe(f, l, x);
 	add(s, f);
 }
 

@@ -43,7 +43,6 @@ int xlate_create(struct slab *slab, uint32_t seq0, int64_t emitted, struct xlate
 	x->seq0 = seq0;
 	x->emitted = emitted;
 	x->limit = XLATE_FREE_RUN;
-	x->out_acked = INT64_MIN;
 	*ret = x;
 	return 0;
 }
@@ -93,7 +92,7 @@ static uint32_t begun_before(const struct xlate *x, int64_t in)
 	return low;
 }
 
-/* ... complete when out bytes of output are there. */
+/* ... complete when out bytes of output are there. (With out - 1: ... complete before that.) */
 static uint32_t complete_at(const struct xlate *x, int64_t out)
 {
 	uint32_t low = x->first, high = x->end;
@@ -252,17 +251,13 @@ int64_t xlate_in(const struct xlate *x, int64_t out_off)
 /* The least in offset, not inside an edit, that begins at out_off or later. */
 static int64_t in_upwards(const struct xlate *x, int64_t out_off)
 {
-	uint32_t k = complete_at(x, out_off);
+	uint32_t k = complete_at(x, out_off - 1);
 	int64_t in = out_off - delta_before(x, k);
-	if (k == x->end || out_off < x->edits[k].out_off)
-		return in;
-	const struct edit *e = &x->edits[k];
-	if (out_off == e->out_off || e->back)
-		in = e->in_off;
-	else
-		in = e->in_off +
-		     1; /* behind the byte that an insertion belongs to, or the first one's */
-	e = around(x, in);
+	if (k < x->end && in > x->edits[k].in_off)
+		in = x->edits[k].in_off;
+	/* Insertions that belong to this byte, or the edit's own beginning, lie before out_off. */
+	in += xlate_out(x, in) < out_off;
+	const struct edit *e = around(x, in);
 	return e == NULL ? in : in_end(e);
 }
 
@@ -278,7 +273,8 @@ void xlate_acked(struct xlate *x, int64_t out_off)
 	int64_t in = xlate_in(x, out_off);
 	while (x->first < x->end) {
 		struct edit *e = &x->edits[x->first];
-		if (out_end(e) > out_off || in_end(e) > in)
+		bool with_next = e->in_len == 0 && !e->back;
+		if (out_end(e) > out_off || in_end(e) + with_next > in)
 			break;
 		x->base = out_end(e) - in_end(e);
 		x->bytes -= e->out_len;
@@ -291,7 +287,7 @@ void xlate_acked(struct xlate *x, int64_t out_off)
 
 int64_t xlate_out_acked(const struct xlate *x)
 {
-	return x == NULL ? INT64_MIN : x->out_acked;
+	return x == NULL ? 0 : x->out_acked;
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------- */
@@ -390,18 +386,19 @@ uint32_t xlate_number(const struct xlate *x, int64_t off)
 	return x->seq0 + (uint32_t)off;
 }
 
+uint32_t xlate_old(const struct xlate *x)
+{
+	return xlate_number(x, x->out_acked - 1);
+}
+
 uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare)
 {
 	if (x == NULL)
 		return seq;
 	int64_t in = xlate_seq_off(x, seq);
-	int64_t out = xlate_out(x, in), next = xlate_out(x, x->emitted);
 	if (in < 0)
 		return seq; /* the SYN again */
-	if (bare && in >= x->emitted)
-		out = next;
-	else if (bare && out >= next)
-		out = next - 1;
+	int64_t out = xlate_out(x, bare && in > x->emitted ? x->emitted : in);
 	return xlate_number(x, out);
 }
 

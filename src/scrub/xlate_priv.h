@@ -57,7 +57,7 @@ int64_t xlate_out(const struct xlate *x, int64_t in_off);
 int64_t xlate_in(const struct xlate *x, int64_t out_off);
 /* The receiver acknowledged out_off (what was never sent is ignored): edits before it are forgotten. */
 void xlate_acked(struct xlate *x, int64_t out_off);
-int64_t xlate_out_acked(const struct xlate *x);
+int64_t xlate_out_acked(const struct xlate *x); /* 0 at first, and of NULL */
 
 /* Do the bytes in_from .. in_to leave just as they came, but for the sequence number? False where they touch
  * an edit, or what the receiver has acknowledged. */
@@ -78,8 +78,10 @@ int64_t xlate_seq_off(const struct xlate *x, uint32_t seq);
 int64_t xlate_ack_off(const struct xlate *x, uint32_t ack);
 /* Sequence number of an offset, in or out. */
 uint32_t xlate_number(const struct xlate *x, int64_t off);
-/* A sequence number of the sender's for the receiver. bare: of a segment without payload, SYN or FIN: it
- * doesn't tell of bytes that wait, and an old one (a keep-alive probe) stays old. */
+/* The last number that the receiver surely has: a segment without payload there is answered. */
+uint32_t xlate_old(const struct xlate *x);
+/* A sequence number of the sender's for the receiver. bare: of a segment without payload, SYN or FIN, which
+ * must not tell of bytes that wait. What was old (a keep-alive probe) stays old. */
 uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare);
 /* An acknowledgement of the receiver's for the sender. */
 uint32_t xlate_ack(const struct xlate *x, uint32_t ack);

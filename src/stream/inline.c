@@ -108,7 +108,9 @@ void inline_verdict(struct step *st)
 	}
 	if (p->payload_len) {
 		ret->stale = (uint32_t)max_i64(min_i64(floor - off, p->payload_len), 0);
-		ret->refuse = !inline_knows(h, off, end);
+		/* While known bytes wait for memory nobody has seen them: then the receiver, who may have
+		 * them already, must not get what comes before. */
+		ret->refuse = !inline_knows(h, off, end) || (h->n_segs && h->segs[0].off == h->hi);
 		if (!ret->refuse && !st->compared) {
 			struct comparison c = {p->payload, false};
 

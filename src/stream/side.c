@@ -88,6 +88,8 @@ static bool make_room(struct stream *s, struct half *h, uint32_t len)
 		h->start = 0;
 		return true;
 	}
+	if (s->conf.inline_mode && !h->cap) /* more comes before the first is acknowledged */
+		cap = (uint64_t)len * 4;
 	cap = cap < want ? want : cap;
 	cap = cap > SLAB_MAX ? SLAB_MAX : cap;
 	if (want > cap)
@@ -320,6 +322,12 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 		uint64_t next = i < h->n_segs ? h->segs[i].off : NEVER;
 		struct range part = {cur, min_u64(new.end, next)};
 
+		/* A segment may close many gaps, but there is only room for so many pieces. */
+		if (st->s->conf.inline_mode && next > cur && cur > h->hi && h->n_segs &&
+		    h->segs[0].off == h->hi) {
+			drain_segs(st->s, st->slot, dir, &st->ret->filled);
+			i = h->n_segs ? side_search(h, cur) : 0;
+		}
 		if (next <= cur) {
 			part.end = min_u64(new.end, next + h->segs[i].len);
 			overlap_seg(st, &h->segs[i++], part, new, data);

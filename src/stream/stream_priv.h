@@ -4,47 +4,16 @@
 #define SKEP_STREAM_PRIV_H
 
 #include "stream/events.h"
+#include "stream/half.h"
 #include "stream/stream.h"
 
 enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
 
 #define NIL UINT32_MAX
-#define SEGS_MAX 512u /* pieces out of order, per direction */
-#define INLINE_MOST (4u << 20) /* inline: bytes in order that are kept, per direction */
-#define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
 #define SYN_QUEUE 10u /* SYNs that differ from the first */
 #define SYNACK_QUEUE 5u
 #define EXPECT_SETS 64u
 #define EXPECT_WAYS 4u
-
-/* A piece out of order. before, after: how far the segment it came in reached to both sides, which
- * is what overlap policies look at. */
-struct seg {
-	uint64_t off;
-	uint8_t *data;
-	uint32_t len, before, after;
-};
-
-/* One direction's inner half. Bytes hi - have .. hi are in buf + start; side.data points to byte
- * side.base of them, of which side.len are released. Offline side.base is hi - have; inline what lies
- * before side.base waits for its acknowledgement. */
-struct half {
-	uint8_t *buf;
-	struct seg *segs; /* sorted, never overlapping, all beyond hi */
-	uint64_t hi;      /* offset of the next byte in order */
-	uint64_t fin_off; /* where the FIN stands, UINT64_MAX: none yet */
-	uint64_t shown;   /* end of what was released when the consumer last looked */
-	uint32_t hi_seq;  /* its sequence number */
-	uint32_t cap, start, have;
-	uint32_t n_segs, cap_segs, seg_bytes;
-	uint32_t next_win; /* last_ack + window: up to here it may send */
-	uint32_t last_ts;
-	int64_t last_ts_ns;
-	uint32_t bounds[BOUNDS]; /* low words of offsets */
-	uint8_t n_bounds, at_bounds;
-	uint32_t fin_end; /* sequence number after its FIN */
-	bool has_ts, has_wscale, fin_sent, flush, depth_told;
-};
 
 struct queued {
 	uint32_t seq, ack, ts;
@@ -142,17 +111,6 @@ static inline bool seq_leq(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) <= 0;
 }
 
-/* The first byte in order that is still there. */
-static inline uint64_t half_floor(const struct half *h)
-{
-	return h->hi - h->have;
-}
-
-static inline int64_t half_offset(const struct half *h, uint32_t seq)
-{
-	return (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
-}
-
 static inline void event_set(struct stream_result *ret, unsigned ev)
 {
 	ret->events[ev / 64] |= UINT64_C(1) << (ev % 64);
@@ -202,13 +160,8 @@ void side_fin(struct slot *sl, unsigned dir, uint32_t seq);
 void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret);
 void side_settle(struct stream *s, struct slot *sl, unsigned dir);
 void side_free(struct stream *s, struct slot *sl, unsigned dir);
-/* The first piece out of order that ends behind off; n_segs: none. */
-uint32_t side_search(const struct half *h, uint64_t off);
 
-/* inline.c: are the bytes off .. end known, all of them? What was acknowledged and is kept no more counts
- * as known. */
-bool inline_knows(const struct half *h, int64_t off, int64_t end);
-/* What is to become of the packet of a flow, after the state machine had it. */
+/* inline.c: what is to become of the packet of a flow, after the state machine had it. */
 void inline_verdict(struct step *st);
 
 #endif

@@ -69,7 +69,7 @@ void http_body_begin(struct http_conn *c, unsigned dir)
 	s->stop = false;
 	if (ce.data != NULL)
 		http_layers_open(c, dir, ce.data, ce.len);
-	t->msg[dir].no_wire = s->n_layers != 0;
+	t->msg[dir].wire.no_wire = s->n_layers != 0;
 	if (dir != TO_SERVER || t->method != METHOD_POST)
 		return;
 	struct span type = http_known_value(&t->msg[dir], HDR_CONTENT_TYPE);

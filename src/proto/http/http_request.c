@@ -170,7 +170,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - total;
 	m->line.len = len;
-	m->line_at = http_off(c, in->at) - m->line.off;
+	m->wire.line_at = http_off(c, in->at) - m->line.off;
 	in->at += total;
 	while (blank < len && http_is_space(line[blank]))
 		blank++;

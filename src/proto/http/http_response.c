@@ -159,7 +159,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - len;
 	m->line.len = len;
-	m->line_at = http_off(c, line) - m->line.off;
+	m->wire.line_at = http_off(c, line) - m->line.off;
 	in->at += total;
 	parse_line(c);
 	s->tx->tx.progress[TO_CLIENT] = HTTP_GOT_LINE;

@@ -3,7 +3,7 @@
 #ifndef SKEP_PROTO_HTTP_TYPES_H
 #define SKEP_PROTO_HTTP_TYPES_H
 
-#include "proto/proto_priv.h"
+#include "proto/http/http_wire.h"
 
 #define HTTP_GOT_TRAILER 4u /* progress after enum http_progress of proto_priv.h */
 
@@ -83,20 +83,7 @@ struct http_msg {
 	bool has_content_len;
 	struct span derived[DERIVED];
 	uint32_t one_cap;
-	/* Where it stood in the stream: text[0]; text[heads] and what follows, up to heads_end. */
-	uint64_t line_at, heads_at;
-	uint32_t heads, heads_end;
-	struct http_run *runs; /* of the body, the last ones; slab */
-	uint16_t n_runs, cap_runs;
-	uint64_t body_len; /* bytes of the body without framing */
-	bool no_wire;      /* what rules see of the body is not what was sent */
-	bool framed;       /* by a length or in chunks */
-};
-
-#define HTTP_RUNS 64u
-struct http_run { /* bytes of the body that stood together in the stream */
-	uint64_t body, at;
-	uint64_t len;
+	struct http_places wire;
 };
 
 enum http_method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_CONNECT };

@@ -18,47 +18,48 @@ uint64_t http_off(const struct http_conn *c, const uint8_t *p)
 
 static bool room(struct http_conn *c, struct http_msg *m)
 {
-	if (m->n_runs < m->cap_runs)
+	if (m->wire.n_runs < m->wire.cap_runs)
 		return true;
-	if (m->cap_runs == HTTP_RUNS) { /* the oldest goes */
-		memmove(m->runs, m->runs + 1, (HTTP_RUNS - 1) * sizeof(*m->runs));
-		m->n_runs--;
+	if (m->wire.cap_runs == HTTP_RUNS) { /* the oldest goes */
+		memmove(m->wire.runs, m->wire.runs + 1, (HTTP_RUNS - 1) * sizeof(*m->wire.runs));
+		m->wire.n_runs--;
 		return true;
 	}
-	uint16_t cap = m->cap_runs == 0 ? RUNS_FIRST : (uint16_t)(m->cap_runs * 4);
-	struct http_run *r = slab_grow(c->app->ctx->slab, m->runs, cap * sizeof(*r));
+	uint16_t cap = m->wire.cap_runs == 0 ? RUNS_FIRST : (uint16_t)(m->wire.cap_runs * 4);
+	struct http_run *r = slab_grow(c->app->ctx->slab, m->wire.runs, cap * sizeof(*r));
 	if (r == NULL)
 		return false;
-	m->runs = r;
-	m->cap_runs = cap;
+	m->wire.runs = r;
+	m->wire.cap_runs = cap;
 	return true;
 }
 
 void http_wire_body(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len)
 {
 	struct http_msg *m = &c->side[dir].tx->msg[dir];
-	struct http_run *last = m->n_runs > 0 ? &m->runs[m->n_runs - 1] : NULL;
-	uint64_t body = m->body_len, at = http_off(c, data);
-	m->body_len += len;
-	m->framed |= c->side[dir].state == ST_BODY_LENGTH || c->side[dir].state == ST_CHUNK_DATA;
-	if (m->no_wire || len == 0)
+	struct http_run *last = m->wire.n_runs > 0 ? &m->wire.runs[m->wire.n_runs - 1] : NULL;
+	uint64_t body = m->wire.body_len, at = http_off(c, data);
+	m->wire.body_len += len;
+	m->wire.framed |=
+		c->side[dir].state == ST_BODY_LENGTH || c->side[dir].state == ST_CHUNK_DATA;
+	if (m->wire.no_wire || len == 0)
 		return;
 	if (last != NULL && last->at + last->len == at)
 		last->len += len;
 	else if (room(c, m))
-		m->runs[m->n_runs++] = (struct http_run){body, at, len};
+		m->wire.runs[m->wire.n_runs++] = (struct http_run){body, at, len};
 	else
-		m->no_wire = true;
+		m->wire.no_wire = true;
 }
 
 static uint32_t of_body(const struct http_msg *m, uint64_t off, uint32_t len,
 			struct app_piece *pieces, uint32_t max)
 {
 	uint32_t n = 0;
-	if (m->no_wire)
+	if (m->wire.no_wire)
 		return 0;
-	for (uint32_t i = 0; i < m->n_runs && len > 0; i++) {
-		const struct http_run *r = &m->runs[i];
+	for (uint32_t i = 0; i < m->wire.n_runs && len > 0; i++) {
+		const struct http_run *r = &m->wire.runs[i];
 		if (off >= r->body + r->len)
 			continue;
 		if (off < r->body || n == max)
@@ -89,10 +90,10 @@ static uint32_t of_text(const struct http_msg *m, uint64_t from, uint64_t to,
 			struct app_piece *pieces)
 {
 	uint64_t at;
-	if (m->heads_end != 0 && from >= m->heads && to <= m->heads_end)
-		at = m->heads_at + (from - m->heads);
-	else if (to <= (m->heads_end != 0 ? m->heads : m->text.len))
-		at = m->line_at + from;
+	if (m->wire.heads_end != 0 && from >= m->wire.heads && to <= m->wire.heads_end)
+		at = m->wire.heads_at + (from - m->wire.heads);
+	else if (to <= (m->wire.heads_end != 0 ? m->wire.heads : m->text.len))
+		at = m->wire.line_at + from;
 	else
 		return 0; /* over a line's end that was not kept, or in a trailer */
 	pieces[0] = (struct app_piece){at, (uint32_t)(to - from)};
@@ -257,7 +258,7 @@ uint32_t http_wire(const struct app *a, const struct app_tx *tx, enum app_buffer
 
 bool http_is_framed(const struct app_tx *tx, unsigned dir)
 {
-	return ((const struct http_tx *)tx)->msg[dir].framed;
+	return ((const struct http_tx *)tx)->msg[dir].wire.framed;
 }
 
 uint64_t http_head_begins(const struct app *a, unsigned dir)

@@ -170,11 +170,7 @@ static void adopt_side(const struct adoption *a, struct side_rules *s)
 		s->cands[n++] = c;
 	}
 	s->n = n;
-	/* What was replaced stays what it is; only its rule would replace it again. */
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n && i < SIDE_EDITS; i++) {
-		uint32_t *rule = &s->edits->at[i].rule;
-		*rule = *rule < a->from->set->n ? a->rules[*rule] : ADOPT_NONE;
-	}
+	replace_adopt(s, a->rules, a->from->set->n);
 	if (a->any_new)
 		s->scanned = 0;
 }

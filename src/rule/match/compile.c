@@ -490,38 +490,6 @@ static bool number_transforms(struct compiled *c, const struct rule_list *l, uin
 	return true;
 }
 
-/* Could later bytes decide about the k-th match of the list, which is found? */
-static bool decided_later(const struct rule_list *l, uint32_t k)
-{
-	for (uint32_t i = 0; i < l->n; i++) {
-		const struct match *m = &l->m[i];
-		if (i == k || (m->kind == MATCH_CONTENT && m->u.content.negated))
-			continue;
-		if (i > k || (m->kind == MATCH_CONTENT && !m->u.content.has_distance &&
-			      !m->u.content.has_within))
-			return true;
-	}
-	return false;
-}
-
-static void plan_replaces(const struct rule *r, struct plan *p)
-{
-	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
-		return;
-	for (uint32_t i = 0; i < r->n_lists; i++)
-		for (uint32_t k = 0; k < r->lists[i].n; k++) {
-			const struct match_content *m = &r->lists[i].m[k].u.content;
-			if (r->lists[i].m[k].kind != MATCH_CONTENT || !m->has_replace)
-				continue;
-			p->replaces = true;
-			p->replace_drops |= m->replace_drops;
-			p->lists[i].n_replaces++;
-			p->lists[i].later |= decided_later(&r->lists[i], k);
-		}
-	for (uint32_t i = 0; p->replace_drops && i < r->n_lists; i++)
-		p->lists[i].n_replaces = 0; /* it drops: nothing to be found */
-}
-
 /* false: the rule can't be matched. */
 static bool plan_lists(struct compiled *c, struct rule *r, struct plan *p, bool jit)
 {
@@ -796,6 +764,7 @@ static void free_compiled(struct compiled *c)
 		free_fixed(&g->fixed_packet);
 		free_fixed(&g->fixed_stream);
 		free(g->holds.at);
+		free(g->replaces.at);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -813,8 +782,10 @@ static void free_compiled(struct compiled *c)
 			free(c->apps[a][d].always.at);
 			free(c->apps[a][d].events.at);
 		}
-	free(c->replaces[0].body.at);
-	free(c->replaces[1].body.at);
+	for (unsigned d = 0; d < 2; d++) {
+		free(c->replaces[d].head.at);
+		free(c->replaces[d].body.at);
+	}
 	free(c->flow_once.at);
 	free(c->app_once.at);
 	free(c->decode.at);

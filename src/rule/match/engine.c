@@ -428,17 +428,6 @@ static void packet_scan(struct rule_engine *e, const struct group *g, const stru
 		mpm_scan(e, g->gated, p->payload, len);
 }
 
-unsigned engine_groups(const struct rule_engine *e, const struct stream_flow *f, unsigned dir,
-		       const struct group *ret[2])
-{
-	const struct pkt p = {.ip_ver = f->ip_ver, .proto = f->proto};
-	const struct view v = {.dir = (uint8_t)dir,
-			       .sport = f->port[dir],
-			       .dport = f->port[1 - dir],
-			       .transport = (uint8_t)transport_of(&p)};
-	return groups_of(e, &v, ret);
-}
-
 /* Rules about bits that a later rule, of the stream or a transaction, has set in this very packet. */
 static void ask_again(struct rule_engine *e, struct view *v)
 {
@@ -589,6 +578,15 @@ static void view_flow(struct view *v)
 		v->sport = f->port[v->dir];
 		v->dport = f->port[1 - v->dir];
 	}
+}
+
+unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
+		     struct pkt *p, struct view *ret_view, const struct group *ret[2])
+{
+	*p = (struct pkt){.ip_ver = f->ip_ver, .proto = f->proto};
+	*ret_view = view_of(p, NULL, f, dir);
+	view_flow(ret_view);
+	return groups_of(e, ret_view, ret);
 }
 
 static void pass_all(struct stream_flow *f)

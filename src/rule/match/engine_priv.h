@@ -152,8 +152,9 @@ struct side_rules {
 	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
-	uint64_t gone;            /* bytes before have left (inline) */
-	uint64_t waits;           /* 1 + where a replaced content stands that is not decided; 0: none */
+	uint64_t gone;  /* bytes before have left (inline) */
+	uint64_t floor; /* ... under other rules: what was sent then is let be */
+	uint64_t waits; /* 1 + where a replaced content stands that is not decided; 0: none */
 	uint64_t tx_waits, tx_id; /* the same in a transaction's body */
 	struct side_edits *edits; /* NULL: none yet */
 };

@@ -62,9 +62,9 @@ bool transform_bytes(struct rule_engine *e, const struct rule_list *l, uint8_t x
 /* Counts a check; time stamp for engine_checked, 0 unless profiling. */
 int64_t engine_check(struct rule_engine *e, const struct rule *r);
 void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
-/* The groups of a direction of a flow: at least [0]. */
-unsigned engine_groups(const struct rule_engine *e, const struct stream_flow *f, unsigned dir,
-		       const struct group *ret[2]);
+/* The view of a direction of a flow, without a packet (*p is filled in), and its groups: at least [0]. */
+unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
+		     struct pkt *p, struct view *ret_view, const struct group *ret[2]);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
 /* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is
@@ -75,7 +75,7 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
-/* ---- replace.c, hold.c ------------------------------------------------------------------------------ */
+/* ---- replace/ ------------------------------------------------------------------------------ */
 #define COLLECT 64u
 struct found { /* in the bytes that were looked at */
 	uint32_t at;
@@ -88,22 +88,23 @@ struct collect {
 	const struct rule *rule;
 	/* Was it replaced before? NULL: nothing was. */
 	bool (*known)(const struct collect *k, uint32_t at, uint32_t len);
-	uint64_t base, end;       /* of the bytes: in the stream, or in the buffer */
-	uint16_t buffer;          /* of a transaction ... */
-	uint32_t index, dir;      /* ... which one of several */
-	bool more;                /* there are more than fit */
-	bool again;               /* the rule has matched this transaction before */
-	uint32_t n, n_list;       /* n_list: contents of this list that are replaced */
+	uint64_t base, end;  /* of the bytes: in the stream, or in the buffer */
+	uint16_t buffer;     /* of a transaction ... */
+	uint32_t index, dir; /* ... which one of several */
+	bool more;           /* there are more than fit */
+	bool again;          /* the rule has matched this transaction before */
+	uint32_t n, n_list;  /* n_list: contents of this list that are replaced */
 	struct found at[COLLECT];
 };
 /* Does a match of such a rule change bytes? (inline) */
 static inline bool replaces(const struct rule_engine *e, const struct rule *r)
 {
-	return e->conf.inline_mode && ((const struct plan *)r->plan)->replaces;
+	const struct plan *p = r->plan;
+	return e->conf.inline_mode && p->replaces && !p->replace_drops;
 }
 /* All places in b; false: nothing new matches. */
-bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b,
-		  uint32_t n_list, struct collect *k);
+bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
+		  struct collect *k);
 /* Is there something new in the choice of places that x has made? */
 bool collect_new(const struct eval *x);
 bool collect_known(const struct collect *k, uint32_t at, uint32_t len);
@@ -122,13 +123,15 @@ void replace_buffer(struct rule_engine *e, const struct rule *r, const struct vi
 uint64_t hold_body(struct rule_engine *e, const struct view *v, const struct rule *r, uint32_t list,
 		   const struct bytes *b, unsigned dir, uint32_t index);
 /* Did the rule replace this before, or is it too long ago to say? dir: the stream's. */
-bool replace_known(const struct rule_engine *e, const struct flow_rules *fr, unsigned dir,
-		   uint32_t rule, uint64_t off, uint32_t len);
+bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uint64_t off,
+		   uint32_t len);
 /* What to do about a match whose action would be this. */
 uint8_t replace_settle(struct rule_engine *e, const struct view *v, const struct queued *q,
 		       uint8_t action);
 /* All matches are settled. passed: the rest was let go. */
 void replace_finish(struct rule_engine *e, const struct view *v, bool passed);
+/* Other rules: the i-th of n is now the to[i]-th (UINT32_MAX: gone). What left under the old ones is let be. */
+void replace_adopt(struct side_rules *s, const uint32_t *to, uint32_t n);
 void replace_flow_free(struct rule_engine *e, struct flow_rules *fr);
 /* Where replaced contents of a stream's candidates stand whose rules may yet come to match. */
 void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *data, uint64_t from,

@@ -153,11 +153,10 @@ static int fill_packet(struct filling *f, const struct rule *r, const struct lit
 static int fill_replaces(struct group *g, const struct rule *r)
 {
 	const struct plan *p = r->plan;
-	int rc = 0;
-	g->replaces |= p->replaces;
+	int rc = p->replaces ? refs_add(&g->replaces, r->index) : 0;
 	for (uint32_t i = 0; i < r->n_lists; i++)
 		if (r->lists[i].buffer == BUF_PAYLOAD && p->lists[i].n_replaces > 0 && rc == 0)
-			rc = holds_add_list(&g->holds, &r->lists[i]);
+			rc = holds_add(&g->holds, r, &r->lists[i]);
 	return rc;
 }
 
@@ -170,10 +169,9 @@ static int add_tx_replaces(struct compiled *c, const struct rule *r, unsigned di
 		unsigned d = p->lists[i].dir < 2 ? p->lists[i].dir : dir;
 		if (p->lists[i].n_replaces == 0)
 			continue;
-		if ((app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0)
-			rc = holds_add_list(&c->replaces[d].body, &r->lists[i]);
-		else
-			c->replaces[d].head = true;
+		bool grows = (app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0;
+		rc = holds_add(grows ? &c->replaces[d].body : &c->replaces[d].head, r,
+			       &r->lists[i]);
 	}
 	return rc;
 }
@@ -493,8 +491,10 @@ static int add_event_rule(struct compiled *c, const struct rule *r)
 
 static int finish_sets(struct compiled *c)
 {
-	holds_finish(&c->replaces[0].body);
-	holds_finish(&c->replaces[1].body);
+	for (unsigned d = 0; d < 2; d++) {
+		holds_finish(&c->replaces[d].head);
+		holds_finish(&c->replaces[d].body);
+	}
 	for (uint32_t i = 0; i < c->n_tx_sets; i++) {
 		struct tx_set *t = &c->tx_sets[i];
 		int rc = mpm_add(c, t->literals, t->n, &t->mpm);

@@ -3,7 +3,7 @@
 #ifndef SKEP_RULE_MATCH_PLAN_PRIV_H
 #define SKEP_RULE_MATCH_PLAN_PRIV_H
 
-#include "rule/rule_priv.h"
+#include "rule/replace/hold_priv.h"
 
 #include <hs/hs.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -29,10 +29,10 @@ enum rule_need {                       /* rule.need: what a rule is held against
 #define PLAN_LISTS 31u /* lists of one rule: bits of a candidate's mask */
 
 struct plan_list {
-	uint8_t dir;      /* TO_SERVER or TO_CLIENT; 2: that of the evaluation */
-	bool whole;       /* more data could undo a match: wait until the buffer is complete */
-	bool child;       /* matches what base64_decode of the list before made */
-	uint8_t xform_id; /* lists with the same transforms have the same; 0: none */
+	uint8_t dir;        /* TO_SERVER or TO_CLIENT; 2: that of the evaluation */
+	bool whole;         /* more data could undo a match: wait until the buffer is complete */
+	bool child;         /* matches what base64_decode of the list before made */
+	uint8_t xform_id;   /* lists with the same transforms have the same; 0: none */
 	uint8_t n_replaces; /* contents that are replaced */
 	bool later;         /* what comes behind one of them decides whether it is */
 };
@@ -88,19 +88,6 @@ MUST_USE int mpm_add(struct compiled *c, struct literal *l, uint32_t n, struct m
 MUST_USE int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats);
 void mpm_free(struct mpm *m);
 
-/* ---- what is replaced: beginnings that wait (hold.c) ------------------------------------------------ */
-
-struct holds {
-	const struct match_content **at; /* ordered by their first byte in lower case */
-	uint32_t n, cap, max_len;
-	uint32_t first[257]; /* at[first[b]] .. at[first[b + 1]] begin with b */
-};
-/* Adds the contents of a list that are replaced. */
-MUST_USE int holds_add_list(struct holds *h, const struct rule_list *l);
-void holds_finish(struct holds *h);
-/* How many bytes at the end of data may be the beginning of one of them. */
-uint32_t holds_suffix(const struct holds *h, const uint8_t *data, uint32_t len);
-
 /* ---- groups -------------------------------------------------------------------------------------- */
 
 struct rule_refs {
@@ -142,8 +129,8 @@ struct group {                               /* rules that a packet of some port
 		few;  /* of `packet`: one rule for each different thing that is asked, if few */
 	bool joined;  /* `stream` has what the group for any port looks for as well */
 	bool streams; /* there is a rule for the stream */
-	bool replaces;
-	struct holds holds; /* of the stream */
+	struct rule_refs replaces; /* rules that do */
+	struct holds holds;        /* of the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
 	uint16_t buffer;
@@ -175,8 +162,7 @@ struct compiled {
 	uint32_t n_xforms;
 	bool payload_in_tx;
 	struct { /* HTTP, by direction */
-		bool head;
-		struct holds body;
+		struct holds head, body;
 	} replaces[2];
 	struct quick *quick; /* by rule */
 	struct rule_pool *pool;

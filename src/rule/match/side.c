@@ -116,9 +116,8 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	struct bytes b = {.data = w->data + (from - w->from),
 			  .len = (uint32_t)(w->end - from),
 			  .origin = from - anchor};
-	if (eval_tests(e, r, v) == YES &&
-	    (replaces(e, r) ? replace_payload(e, r, v, &b, from)
-			    : eval_payload(e, r, v, &b, NULL))) {
+	if (eval_tests(e, r, v) == YES && (replaces(e, r) ? replace_payload(e, r, v, &b, from)
+							  : eval_payload(e, r, v, &b, NULL))) {
 		engine_match(e, v, r);
 		a = YES;
 	}

@@ -229,7 +229,8 @@ static enum answer check(struct rule_engine *e, const struct view *v, const stru
 
 /* Notes what a rule that matches replaces; again: it has matched before, and only what grows is looked at.
  * false: nothing (new). */
-static bool replace_all(struct rule_engine *e, const struct view *v, const struct rule *r, bool again)
+static bool replace_all(struct rule_engine *e, const struct view *v, const struct rule *r,
+			bool again)
 {
 	const struct plan *p = r->plan;
 	bool any = false;
@@ -268,8 +269,8 @@ static void note_waits(struct rule_engine *e, const struct view *v, const struct
 		if (p->lists[i].n_replaces == 0 || l->buffer == BUF_PAYLOAD ||
 		    (p->lists[i].dir < 2 && p->lists[i].dir != dir) ||
 		    (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) == 0 ||
-		    (!p->lists[i].later && r->n_lists == 1) ||
-		    piece_of(e, v, l, dir, 0, &c) != 0 || c.complete)
+		    (!p->lists[i].later && r->n_lists == 1) || piece_of(e, v, l, dir, 0, &c) != 0 ||
+		    c.complete)
 			continue;
 		uint64_t at = hold_body(e, v, r, i, &c.b, dir, c.index);
 		if (at != UINT64_MAX && (s->tx_waits == 0 || at + 1 < s->tx_waits)) {

@@ -130,8 +130,9 @@ void river_left(const struct river *r, unsigned dir, const char *text, size_t le
 	const struct river_side *s = &r->side[dir];
 	assert_false(r->dropped);
 	if (s->n_out != len || memcmp(s->out, text, len) != 0)
-		print_error("left %llu bytes: %.*s\nwanted %zu: %.*s\n", (unsigned long long)s->n_out,
-			    (int)s->n_out, (const char *)s->out, len, (int)len, text);
+		print_error("left %llu bytes: %.*s\nwanted %zu: %.*s\n",
+			    (unsigned long long)s->n_out, (int)s->n_out, (const char *)s->out, len,
+			    (int)len, text);
 	assert_int_equal(s->n_out, len);
 	assert_memory_equal(s->out, text, len);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
 #define STAMP 0x01020304u
 
@@ -183,8 +183,8 @@ uint32_t parse_segs(const struct frame *f, const struct how *how, struct seg *re
 	uint32_t n = 0, at = 0;
 	assert_true(f->vnet.gso_type == 0 || step > 0);
 	do {
+		assert_true(n < max);
 		struct seg *s = &ret[n++];
-		assert_true(n <= max);
 		s->seq = l.seq + at;
 		s->ack = l.ack;
 		s->flags = l.tcp_flags;

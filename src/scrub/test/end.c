@@ -7,8 +7,6 @@
 
 #include <cmocka.h>
 
-#define WINDOW 2000u
-
 bool end_done(const struct end *e)
 {
 	return e->una == e->out_len + 1 && e->fin != NO_FIN && e->got == e->fin + 1;
@@ -67,11 +65,12 @@ static uint32_t size(struct end *e)
 bool end_next(struct end *e, struct seg *ret)
 {
 	uint32_t end = e->out_len + 1, from = e->nxt;
-	if (from == end || from - e->una >= WINDOW)
+	if (from == end || from - e->una >= e->window)
 		return false;
 	uint32_t n = size(e);
 	/* The FIN may come alone or with the last bytes. */
 	uint32_t most = from < e->out_len && dice_below(e->dice, 2) == 0 ? e->out_len : end;
+	n = n < e->una + e->window - from ? n : e->una + e->window - from;
 	e->nxt = most - from < n ? most : from + n;
 	fill(e, from, e->nxt, ret);
 	return true;
@@ -119,8 +118,8 @@ bool end_take(struct end *e, const struct seg *s, struct seg *ret_ack)
 	take_ack(e, s);
 	for (uint32_t i = 0; i < s->len; i++) {
 		int32_t off = at + (int32_t)i;
-		if (off < (int32_t)e->got) /* had, or never to be looked at */
-			continue;
+		if (off < (int32_t)before || off >= (int64_t)before + e->window)
+			continue; /* had, or never to be looked at; no room */
 		assert_true(off < END_BYTES);
 		assert_true(off < (int64_t)e->fin);
 		if (e->have[off])
@@ -128,7 +127,7 @@ bool end_take(struct end *e, const struct seg *s, struct seg *ret_ack)
 		e->have[off] = true;
 		e->in[off] = s->data[i];
 	}
-	if (s->flags & TCP_FIN && end > (int32_t)e->got) {
+	if (s->flags & TCP_FIN && end > (int32_t)before && end <= (int64_t)before + e->window) {
 		assert_true(e->fin == NO_FIN || (int32_t)e->fin == end - 1);
 		e->fin = (uint32_t)end - 1;
 	}
@@ -140,7 +139,7 @@ bool end_take(struct end *e, const struct seg *s, struct seg *ret_ack)
 	bool old = at < (int32_t)before;
 	if (wanted && old && at >= 0 && dice_below(e->dice, 2) == 0) {
 		e->dup[0] = (uint32_t)at;
-		e->dup[1] = (uint32_t)at + (s->len > 0 ? s->len : 1);
+		e->dup[1] = (uint32_t)end < e->got ? (uint32_t)end : e->got;
 	}
 	if (!wanted && !old) /* an acknowledgement is not acknowledged */
 		return false;

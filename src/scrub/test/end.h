@@ -12,6 +12,7 @@
 struct end {
 	struct dice *dice;
 	uint32_t iss, irs, mss;
+	uint32_t window;   /* of both ends, in bytes */
 	bool fixed, super; /* segments always full; several at once */
 	/* sent: offsets count from 0, the FIN is byte out_len */
 	const uint8_t *out;

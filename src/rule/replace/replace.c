@@ -79,8 +79,8 @@ static bool add_places(const struct eval *x, struct collect *k)
 	return true;
 }
 
-bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b,
-		  uint32_t n_list, struct collect *k)
+bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
+		  struct collect *k)
 {
 	k->n = 0;
 	k->n_list = n_list;
@@ -93,11 +93,12 @@ bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes 
 
 /* ---- what was replaced before ---------------------------------------------------------------------- */
 
-bool replace_known(const struct rule_engine *e, const struct flow_rules *fr, unsigned dir,
-		   uint32_t rule, uint64_t off, uint32_t len)
+bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uint64_t off,
+		   uint32_t len)
 {
-	(void)e;
 	const struct side_edits *s = fr != NULL ? fr->side[dir].edits : NULL;
+	if (fr != NULL && off < fr->side[dir].floor)
+		return true;
 	if (s == NULL)
 		return false;
 	for (uint32_t i = s->n; i-- > 0;)
@@ -131,6 +132,15 @@ static bool remember(struct rule_engine *e, struct flow_rules *fr, const struct 
 	}
 	m->at[m->n++] = (struct side_edit){.off = x->off, .len = x->len, .rule = x->rule};
 	return true;
+}
+
+void replace_adopt(struct side_rules *s, const uint32_t *to, uint32_t n)
+{
+	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
+		uint32_t rule = s->edits->at[i].rule;
+		s->edits->at[i].rule = rule < n ? to[rule] : UINT32_MAX;
+	}
+	s->floor = s->gone;
 }
 
 void replace_flow_free(struct rule_engine *e, struct flow_rules *fr)
@@ -171,7 +181,7 @@ static struct rule_edit edit_of(const struct collect *k, const struct found *f, 
 
 static bool stream_known(const struct collect *k, uint32_t at, uint32_t len)
 {
-	return replace_known(k->e, k->v->fr, k->v->dir, k->rule->index, k->base + at, len);
+	return replace_known(k->v->fr, k->v->dir, k->rule->index, k->base + at, len);
 }
 
 /* In a stream at k->base; once: seen as a packet, maybe a copy of bytes that have left. */
@@ -194,8 +204,7 @@ static void note_stream(struct rule_engine *e, const struct collect *k, bool cop
 static void note_packet(struct rule_engine *e, const struct collect *k)
 {
 	for (uint32_t i = 0; i < k->n; i++) {
-		struct rule_edit x =
-			edit_of(k, &k->at[i], WHERE_PACKET, k->v->dir, k->at[i].at);
+		struct rule_edit x = edit_of(k, &k->at[i], WHERE_PACKET, k->v->dir, k->at[i].at);
 		if (x.len != x.n)
 			e->spoiled = true;
 		else
@@ -208,7 +217,7 @@ bool replace_payload(struct rule_engine *e, const struct rule *r, const struct v
 {
 	struct collect *k = &e->replacing->collect;
 	bool copy = v->where != WHERE_STREAM; /* of a packet nothing is new or old */
-	bool stream = v->fr != NULL && v->flow->tcp && (!copy || v->r->added);
+	bool stream = v->fr != NULL && v->flow->tcp && (!copy || (int64_t)v->r->off >= 0);
 	k->e = e;
 	k->v = v;
 	k->rule = r;
@@ -299,7 +308,7 @@ static bool body_known(const struct collect *k, uint32_t at, uint32_t len)
 	if (app_wire(k->v->app, k->v->tx, (enum app_buffer)k->buffer, k->dir, k->index,
 		     k->base + at, len, p, PIECES) == 0)
 		return k->again && all_gone(k, k->base + at + len);
-	return replace_known(k->e, k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
+	return replace_known(k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
 }
 
 static void note_buffer(struct rule_engine *e, const struct collect *k)
@@ -310,11 +319,13 @@ static void note_buffer(struct rule_engine *e, const struct collect *k)
 	for (uint32_t i = 0; i < k->n; i++) {
 		struct app_piece p[PIECES];
 		const struct found *f = &k->at[i];
-		uint32_t n = v->flow->tcp ? app_wire(v->app, v->tx, (enum app_buffer)k->buffer,
-						     k->dir, k->index, k->base + f->at, f->c->len,
-						     p, PIECES)
-					  : 0;
+		uint32_t n = v->flow->tcp
+				     ? app_wire(v->app, v->tx, (enum app_buffer)k->buffer, k->dir,
+						k->index, k->base + f->at, f->c->len, p, PIECES)
+				     : 0;
 		struct rule_edit x = edit_of(k, f, WHERE_STREAM, dir, 0);
+		if (n > 0 && p[0].off < v->fr->side[dir].floor)
+			continue;
 		if (n == 0 || p[0].off < gone || breaks_framing(k, f))
 			e->spoiled = true;
 		else
@@ -361,9 +372,8 @@ static bool clashes(const struct rule_engine *e, const struct flow_rules *fr, ui
 		    o->dir == x->dir && overlaps(o->off, o->len, x->off, x->len))
 			return true;
 	}
-	const struct side_edits *s = fr != NULL && x->where == WHERE_STREAM
-					     ? fr->side[x->dir].edits
-					     : NULL;
+	const struct side_edits *s =
+		fr != NULL && x->where == WHERE_STREAM ? fr->side[x->dir].edits : NULL;
 	for (uint32_t i = 0; s != NULL && i < s->n; i++)
 		if (s->at[i].rule != x->rule &&
 		    overlaps(s->at[i].off, s->at[i].len, x->off, x->len))
@@ -395,8 +405,8 @@ uint8_t replace_settle(struct rule_engine *e, const struct view *v, const struct
 		       uint8_t action)
 {
 	const struct plan *pl = rule_at(e, q->rule)->plan;
-	bool any = false, open = action == ACTION_ALERT || action == ACTION_REWRITE ||
-				 action == ACTION_LOG;
+	bool any = false,
+	     open = action == ACTION_ALERT || action == ACTION_REWRITE || action == ACTION_LOG;
 	if (!open)
 		return action;
 	if (!pl->replaces)

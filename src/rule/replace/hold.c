@@ -17,36 +17,70 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* ---- rules ------------------------------------------------------------------------------------------ */
+
+/* Could later bytes decide about the k-th match of the list, which is found? */
+static bool decided_later(const struct rule_list *l, uint32_t k)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct match *m = &l->m[i];
+		if (i == k || (m->kind == MATCH_CONTENT && m->u.content.negated))
+			continue;
+		if (i > k || (m->kind == MATCH_CONTENT && !m->u.content.has_distance &&
+			      !m->u.content.has_within))
+			return true;
+	}
+	return false;
+}
+
+void plan_replaces(const struct rule *r, struct plan *p)
+{
+	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
+		return;
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		for (uint32_t k = 0; k < r->lists[i].n; k++) {
+			const struct match_content *m = &r->lists[i].m[k].u.content;
+			if (r->lists[i].m[k].kind != MATCH_CONTENT || !m->has_replace)
+				continue;
+			p->replaces = true;
+			p->replace_drops |= m->replace_drops;
+			p->lists[i].n_replaces++;
+			p->lists[i].later |= decided_later(&r->lists[i], k);
+		}
+	for (uint32_t i = 0; p->replace_drops && i < r->n_lists; i++)
+		p->lists[i].n_replaces = 0; /* it drops: nothing to be found */
+}
+
 /* ---- beginnings ------------------------------------------------------------------------------------ */
 
-static int add(struct holds *h, const struct match_content *c)
+static int add(struct holds *h, const struct rule *r, const struct match_content *c)
 {
 	if (h->n == h->cap) {
 		uint32_t cap = h->cap == 0 ? 8 : 2 * h->cap;
-		void *at = realloc(h->at, cap * sizeof(*h->at));
+		struct hold *at = realloc(h->at, cap * sizeof(*at));
 		if (at == NULL)
 			return -ENOMEM;
 		h->at = at;
 		h->cap = cap;
 	}
-	h->at[h->n++] = c;
+	h->at[h->n++] = (struct hold){.c = c, .rule = r};
 	h->max_len = c->len > h->max_len ? c->len : h->max_len;
 	return 0;
 }
 
-int holds_add_list(struct holds *h, const struct rule_list *l)
+int holds_add(struct holds *h, const struct rule *r, const struct rule_list *l)
 {
 	int rc = 0;
 	for (uint32_t i = 0; i < l->n && rc == 0; i++)
 		if (l->m[i].kind == MATCH_CONTENT && l->m[i].u.content.has_replace)
-			rc = add(h, &l->m[i].u.content);
+			rc = add(h, r, &l->m[i].u.content);
 	return rc;
 }
 
 static int by_first(const void *a, const void *b)
 {
-	const struct match_content *const *x = a, *const *y = b;
-	return (int)lower((*x)->bytes[0]) - (int)lower((*y)->bytes[0]);
+	const struct hold *x = a, *y = b;
+	return (int)lower(x->c->bytes[0]) - (int)lower(y->c->bytes[0]);
 }
 
 void holds_finish(struct holds *h)
@@ -55,7 +89,7 @@ void holds_finish(struct holds *h)
 		qsort(h->at, h->n, sizeof(*h->at), by_first);
 	memset(h->first, 0, sizeof(h->first));
 	for (uint32_t i = 0; i < h->n; i++)
-		h->first[lower(h->at[i]->bytes[0]) + 1u]++;
+		h->first[lower(h->at[i].c->bytes[0]) + 1u]++;
 	for (unsigned b = 0; b < 256; b++)
 		h->first[b + 1] += h->first[b];
 }
@@ -72,17 +106,28 @@ static bool begins(const struct match_content *c, const uint8_t *p, uint32_t len
 	return true;
 }
 
-uint32_t holds_suffix(const struct holds *h, const uint8_t *data, uint32_t len)
+/* How many bytes at the end of data may be the beginning of what a rule for this view replaces. */
+static uint32_t suffix(const struct rule_engine *e, const struct view *v, const struct holds *h,
+		       const uint8_t *data, uint32_t len)
 {
 	uint32_t k = h->max_len > len ? len : h->max_len > 0 ? h->max_len - 1 : 0;
 	for (; k > 0; k--) {
 		const uint8_t *p = data + (len - k);
 		uint8_t b = lower(*p);
 		for (uint32_t i = h->first[b]; i < h->first[b + 1u]; i++)
-			if (begins(h->at[i], p, k))
+			if (begins(h->at[i].c, p, k) && eval_header(e, h->at[i].rule, v) != NO)
 				return k;
 	}
 	return 0;
+}
+
+#define ASKED 256u /* rules, at most */
+static bool any_fits(const struct rule_engine *e, const struct view *v, const struct holds *h)
+{
+	for (uint32_t i = 0; i < h->n; i++)
+		if (i == ASKED || eval_header(e, h->at[i].rule, v) != NO)
+			return true;
+	return false;
 }
 
 /* ---- what is undecided ------------------------------------------------------------------------------- */
@@ -99,8 +144,8 @@ static uint64_t undecided(const struct collect *k, const struct rule_list *l, co
 		if (l->m[i].kind != MATCH_CONTENT || !c->has_replace)
 			continue;
 		for (uint64_t at = 0; at < best; at++) {
-			const uint8_t *p = eval_find(b->data + at, b->len - at, c->bytes, c->len,
-						     c->nocase);
+			const uint8_t *p =
+				eval_find(b->data + at, b->len - at, c->bytes, c->len, c->nocase);
 			at = p != NULL ? (uint64_t)(p - b->data) : best;
 			if (at < best && !old(k, b->origin + at, c->len)) {
 				best = at;
@@ -113,7 +158,7 @@ static uint64_t undecided(const struct collect *k, const struct rule_list *l, co
 
 static bool old_in_stream(const struct collect *k, uint64_t off, uint32_t len)
 {
-	return replace_known(k->e, k->v->fr, k->v->dir, k->rule->index, off, len);
+	return replace_known(k->v->fr, k->v->dir, k->rule->index, off, len);
 }
 
 static bool old_in_body(const struct collect *k, uint64_t off, uint32_t len)
@@ -123,7 +168,7 @@ static bool old_in_body(const struct collect *k, uint64_t off, uint32_t len)
 	return app_wire(k->v->app, k->v->tx, (enum app_buffer)k->buffer, k->dir, k->index, off, len,
 			p, ARRAY_LEN(p)) == 0 ||
 	       p[0].off < k->v->fr->side[dir].gone ||
-	       replace_known(k->e, k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
+	       replace_known(k->v->fr, dir, k->rule->index, p[0].off, p[0].len);
 }
 
 uint64_t hold_body(struct rule_engine *e, const struct view *v, const struct rule *r, uint32_t list,
@@ -184,15 +229,16 @@ static uint64_t waiting(uint64_t waits, uint64_t end)
 
 static bool may_be_http(const struct app *a)
 {
-	return a == NULL || (!a->failed && !a->wants_none &&
-			     (a->proto == APP_UNKNOWN || a->proto == APP_HTTP));
+	return a == NULL ||
+	       (!a->failed && !a->wants_none && (a->proto == APP_UNKNOWN || a->proto == APP_HTTP));
 }
 
 /* The end of the body that is going on. */
-static uint64_t body_hold(const struct rule_engine *e, const struct app *a, unsigned talk,
+static uint64_t body_hold(const struct rule_engine *e, const struct view *v, unsigned talk,
 			  uint64_t end)
 {
 	const struct holds *h = &e->c->replaces[talk].body;
+	const struct app *a = v->app;
 	enum app_buffer b = talk == TO_SERVER ? BUF_HTTP_REQUEST_BODY : BUF_HTTP_RESPONSE_BODY;
 	for (const struct app_tx *tx = a->tx_first; tx != NULL; tx = tx->next) {
 		struct span s;
@@ -203,28 +249,41 @@ static uint64_t body_hold(const struct rule_engine *e, const struct app *a, unsi
 		    tx->progress[talk] == APP_DONE ||
 		    app_buffer(a, tx, b, talk, 0, &s, &base, &complete) != 0 || complete)
 			continue;
-		uint32_t k = holds_suffix(h, s.data, s.len);
+		uint32_t k = suffix(e, v, h, s.data, s.len);
 		if (k > 0 && app_wire(a, tx, b, talk, 0, base + s.len - k, k, p, ARRAY_LEN(p)) > 0)
 			return p[0].off;
 	}
 	return end;
 }
 
-static uint64_t http_hold(const struct rule_engine *e, const struct stream_flow *f, unsigned dir,
+static uint64_t http_hold(const struct rule_engine *e, const struct view *v, unsigned dir,
 			  uint64_t end)
 {
-	const struct app *a = f->app;
-	const struct stream_side *s = &f->side[dir];
+	const struct app *a = v->app;
+	const struct stream_side *s = &v->flow->side[dir];
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
-	bool head = e->c->replaces[talk].head, body = e->c->replaces[talk].body.n > 0;
-	if ((!head && !body) || a == NULL || !may_be_http(a) || s->no_app)
+	const struct holds *head = &e->c->replaces[talk].head, *body = &e->c->replaces[talk].body;
+	if ((head->n == 0 && body->n == 0) || a == NULL || !may_be_http(a) || s->no_app)
 		return end;
-	if (a->proto == APP_UNKNOWN) /* what it is can't be told yet */
-		return !a->detected[dir] && end - s->app_done <= HOLD_BYTES ? s->app_done : end;
+	if (a->proto == APP_UNKNOWN) { /* what it is can't be told yet */
+		bool waits = !a->detected[dir] && end - s->app_done <= HOLD_BYTES &&
+			     (any_fits(e, v, head) || any_fits(e, v, body));
+		return waits ? s->app_done : end;
+	}
 	uint64_t from = app_head_begins(a, talk);
-	if (head && from != UINT64_MAX && from <= end)
-		return end - from <= HEAD_BYTES ? from : end;
-	return body ? body_hold(e, a, talk, end) : end;
+	if (from != UINT64_MAX && from <= end && end - from <= HEAD_BYTES && any_fits(e, v, head))
+		return from;
+	return body->n > 0 ? body_hold(e, v, talk, end) : end;
+}
+
+/* From where on an end of the stream is compared with beginnings: over an edit nothing matches. */
+static uint64_t behind_edits(const struct side_rules *s, uint64_t from)
+{
+	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
+		uint64_t to = s->edits->at[i].off + s->edits->at[i].len;
+		from = to > from ? to : from;
+	}
+	return from;
 }
 
 uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir)
@@ -236,21 +295,18 @@ uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned 
 		return end;
 	const struct side_rules *s = &fr->side[dir];
 	const struct group *g[2];
-	unsigned n = engine_groups(e, f, dir, g);
-	uint64_t from = s->gone > side->base ? s->gone : side->base;
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
-		uint64_t to = s->edits->at[i].off + s->edits->at[i].len;
-		from = to > from ? to : from; /* over an edit nothing matches */
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (g[i]->holds.n > 0 && from < end)
-			hold = least(hold, end - holds_suffix(&g[i]->holds,
-							      side->data + (from - side->base),
-							      (uint32_t)(end - from)));
-	}
+	struct view v;
+	struct pkt p;
+	unsigned n = engine_view(e, (struct stream_flow *)(uintptr_t)f, dir, &p, &v, g);
+	uint64_t from = behind_edits(s, s->gone > side->base ? s->gone : side->base);
+	for (unsigned i = 0; i < n && from < end; i++)
+		if (g[i]->holds.n > 0)
+			hold = least(hold, end - suffix(e, &v, &g[i]->holds,
+							side->data + (from - side->base),
+							(uint32_t)(end - from)));
 	hold = least(hold, waiting(s->waits, end));
 	hold = least(hold, waiting(s->tx_waits, end));
-	hold = least(hold, http_hold(e, f, dir, end));
+	hold = least(hold, http_hold(e, &v, dir, end));
 	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
 		const struct side_edit *x = &s->edits->at[i];
 		if (x->off < hold && hold < x->off + x->len) /* an edit leaves as a whole */
@@ -266,13 +322,18 @@ bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, uns
 		return false;
 	const struct app *a = f->app;
 	const struct group *g[2];
-	unsigned n = engine_groups(e, f, dir, g);
-	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
+	struct view v;
+	struct pkt p;
+	unsigned n = engine_view(e, (struct stream_flow *)(uintptr_t)f, dir, &p, &v, g);
 	for (unsigned i = 0; i < n; i++)
-		if (g[i]->replaces)
-			return true;
+		for (uint32_t k = 0; k < g[i]->replaces.n; k++)
+			if (k == ASKED ||
+			    eval_header(e, rule_at(e, g[i]->replaces.at[k]), &v) != NO)
+				return true;
+	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	return f->tcp && may_be_http(a) &&
-	       (e->c->replaces[talk].head || e->c->replaces[talk].body.n > 0);
+	       (any_fits(e, &v, &e->c->replaces[talk].head) ||
+		any_fits(e, &v, &e->c->replaces[talk].body));
 }
 
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off)
