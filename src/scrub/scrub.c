@@ -390,4 +390,5 @@ void scrub_read_stats(const struct scrub *s, struct scrub_stats *ret)
 {
 	*ret = s->stats;
 	inspect_read_stats(s->inspect, &ret->inspect);
+	ret->late += ret->inspect.engine.replaced_late;
 }

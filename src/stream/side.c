@@ -88,6 +88,8 @@ static bool make_room(struct stream *s, struct half *h, uint32_t len)
 		h->start = 0;
 		return true;
 	}
+	if (s->conf.inline_mode && !h->cap) /* more comes before the first is acknowledged */
+		cap = (uint64_t)len * 4;
 	cap = cap < want ? want : cap;
 	cap = cap > SLAB_MAX ? SLAB_MAX : cap;
 	if (want > cap)

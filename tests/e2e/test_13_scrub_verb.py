@@ -17,8 +17,8 @@ import common  # noqa
 import tap
 from honeynet import SKEP, in_netns, need, sanitized, wait_for
 
-A, B = "198.18.0.1", "198.18.0.2"
-A6, B6 = "2001:db8:18::1", "2001:db8:18::2"
+A, B, B2 = "198.18.0.1", "198.18.0.2", "198.18.0.3"
+A6, B6, B26 = "2001:db8:18::1", "2001:db8:18::2", "2001:db8:18::3"
 NAME = f"sks{os.getpid()}"
 DROP = 'drop tcp any any -> any any (msg:"evil"; content:"evil-word"; sid:1; rev:3;)\n'
 PING = 'drop icmp any any -> any any (msg:"ping"; dsize:500; sid:2;)\n'
@@ -56,6 +56,8 @@ class Wire:
             run("ip", "-n", ns, "link", "set", "eth0", "up")
             run("ip", "-n", ns, "addr", "add", addr + "/24", "dev", "eth0")
             run("ip", "-n", ns, "addr", "add", addr6 + "/64", "dev", "eth0", "nodad")
+        run("ip", "-n", self.names["b"], "addr", "add", B2 + "/24", "dev", "eth0")
+        run("ip", "-n", self.names["b"], "addr", "add", B26 + "/64", "dev", "eth0", "nodad")
         return self
 
     def __exit__(self, *a):
@@ -199,7 +201,7 @@ def test_drop(t, w):
     s = connect(w, 7006, socket.AF_INET6, 1.5)
     t.equal(echo(s, b"an evil-word"), None, "v6 alike")
     s.close()
-    t.check(not pings(w, B, 500) and not pings(w, B6, 500), "ICMP and ICMPv6 that a rule drops")
+    t.check(not pings(w, B2, 500) and not pings(w, B26, 500), "ICMP and ICMPv6 that a rule drops")
     t.check(pings(w, B, 56), "others still pass")
     r = in_netns(w.path("b"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     r.bind((B, 9000))

@@ -170,6 +170,7 @@ static void adopt_side(const struct adoption *a, struct side_rules *s)
 		s->cands[n++] = c;
 	}
 	s->n = n;
+	replace_adopt(s, a->rules, a->from->set->n);
 	if (a->any_new)
 		s->scanned = 0;
 }

@@ -16,7 +16,7 @@
 
 #include "../../packet/test/frames.h"
 
-#define RUNS 6000
+#define RUNS 3000
 #define STREAM 64u
 #define PATTERN "evilword"
 
