@@ -63,7 +63,7 @@ class Web:
                 web.paths.append(self.path)
                 name = urllib.parse.unquote_to_bytes(self.path)
                 name = name.replace(b"\xc0\xaf", b"/").replace(b"\xc1\x9c", b"\\").replace(b"%5c", b"\\")
-                if b"../" in name or b"..\\" in name:
+                if b".." in name.replace(b"\\", b"/").split(b"/"):     # up and away
                     web.exploited.append(self.path)
                 body = pages.get(self.path.split("?")[0], b"nothing here\n")
                 self.send_response(200)
@@ -221,8 +221,10 @@ def hogwash(t):
             conn.sendall(bytes([byte]))
             time.sleep(0.002)
         conn.settimeout(10)
-        t.check(b"nothing here" in conn.recv(65536) + conn.recv(65536) and not web.exploited,
-                "split over segments, byte by byte: harmless too", web.paths[-1:])
+        heard = b""
+        while b"nothing here\n" not in heard:
+            heard += conn.recv(65536)
+        t.check(not web.exploited, "split over segments, byte by byte: harmless too", web.paths[-1:])
         conn.sendall(b"GET /tool.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         got = b""
         while True:
