@@ -579,12 +579,15 @@ static void test_timestamps(void **state)
 	talk_handshake(&t);
 	t.p.tcp.ts_val = 200;
 	passes(TO_SERVER, 1, 1, ACK, "hello");
+	t.p.tcp.ts_val = 5000000;
+	passes(TO_SERVER, (uint32_t)-30000, 1, ACK, "a stranger's guess");
 	t.p.tcp.ts_val = 150;
 	passes(TO_SERVER, 1, 1, ACK, "hallo");
 	assert_true(t.r.bad && t.r.differs);
 	refused(TO_SERVER, 6, 1, ACK, "new");
 	t.p.tcp.ts_val = 201;
 	passes(TO_SERVER, 6, 1, ACK, "new");
+	assert_false(t.r.bad);
 }
 
 /* ---- the table -------------------------------------------------------------------------- */
