@@ -37,7 +37,7 @@ static void check_frame(const struct frame *f, const struct layers *l)
 
 static void check_ways(const struct xlate *x)
 {
-	int64_t last = -1, back = -1;
+	int64_t last = INT64_MIN, back = INT64_MIN;
 	for (int64_t in = 0; in < 2000; in += 7) {
 		int64_t out = xlate_out(x, in), again = xlate_in(x, out);
 		must(out >= last && again >= back && again <= xlate_emitted(x));
