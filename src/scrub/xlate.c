@@ -396,13 +396,9 @@ uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare)
 	if (x == NULL)
 		return seq;
 	int64_t in = xlate_seq_off(x, seq);
-	int64_t out = xlate_out(x, in);
 	if (in < 0)
 		return seq; /* the SYN again */
-	if (bare && in >= x->emitted)
-		out = xlate_out(x, x->emitted);
-	else if (bare && out >= x->out_acked && in < xlate_in(x, x->out_acked))
-		out = x->out_acked - 1;
+	int64_t out = xlate_out(x, bare && in > x->emitted ? x->emitted : in);
 	return xlate_number(x, out);
 }
 

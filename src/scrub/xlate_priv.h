@@ -80,8 +80,8 @@ int64_t xlate_ack_off(const struct xlate *x, uint32_t ack);
 uint32_t xlate_number(const struct xlate *x, int64_t off);
 /* The last number that the receiver surely has: a segment without payload there is answered. */
 uint32_t xlate_old(const struct xlate *x);
-/* A sequence number of the sender's for the receiver. bare: of a segment without payload, SYN or FIN: it
- * doesn't tell of bytes that wait, and an old one (a keep-alive probe) stays old. */
+/* A sequence number of the sender's for the receiver. bare: of a segment without payload, SYN or FIN, which
+ * must not tell of bytes that wait. What was old (a keep-alive probe) stays old. */
 uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare);
 /* An acknowledgement of the receiver's for the sender. */
 uint32_t xlate_ack(const struct xlate *x, uint32_t ack);

@@ -453,6 +453,129 @@ static void test_many(void **state)
 	river_close(&r);
 }
 
+/* ---- at random ------------------------------------------------------------------------------------- */
+
+static uint32_t draw(uint64_t *seed, uint32_t below)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*seed >> 33) % below;
+}
+
+static size_t draw_text(uint64_t *seed, uint32_t letters, uint32_t least, uint32_t most, char *ret)
+{
+	size_t n = least + draw(seed, most - least + 1);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (char)('a' + draw(seed, letters));
+	ret[n] = '\0';
+	return n;
+}
+
+/* From the left, without overlap: each word behind which (unless it is NULL) end stands. */
+static size_t model(const char *in, size_t n, const char *word, const char *by, const char *end,
+		    char *out)
+{
+	size_t len = strlen(word), k = 0;
+	for (size_t i = 0; i < n;) {
+		bool hit = n - i >= len && memcmp(in + i, word, len) == 0 &&
+			   (end == NULL || strstr(in + i + len, end) != NULL);
+		if (hit)
+			for (const char *b = by; *b != '\0'; b++)
+				out[k++] = *b;
+		else
+			out[k++] = in[i];
+		i += hit ? len : 1;
+	}
+	return k;
+}
+
+static void say_cut(struct river *r, unsigned dir, const char *text, size_t n, uint64_t *seed)
+{
+	uint32_t most = 1 + draw(seed, 12);
+	for (size_t at = 0; at < n;) {
+		uint32_t k = 1 + draw(seed, most);
+		k = k < n - at ? k : (uint32_t)(n - at);
+		river_say(r, dir, text + at, k);
+		at += k;
+	}
+	river_release(r, dir);
+}
+
+#define RULES_DRAWN 60u
+#define STREAMS_DRAWN 60u
+
+static void test_any_cut(void **state)
+{
+	(void)state;
+	uint64_t seed = 4711;
+	for (unsigned i = 0; i < RULES_DRAWN; i++) {
+		char word[16], by[16], end[8], rule[256], text[256], want[4096];
+		struct river r;
+		bool two = i % 3 == 2;
+		draw_text(&seed, 2, 1, 6, word);
+		draw_text(&seed, 2, 0, 6, by);
+		draw_text(&seed, 2, 2, 4, end);
+		end[0] = 'z';
+		(void)snprintf(rule, sizeof(rule),
+			       "rewrite tcp any any -> any any (content:\"%s\"; replace:\"%s\"; "
+			       "%s%s%s sid:1;)",
+			       word, by, two ? "content:\"" : "", two ? end : "",
+			       two ? "\"; distance:0;" : "");
+		river_open(&r, rule, false);
+		for (unsigned k = 0; k < STREAMS_DRAWN; k++) {
+			river_flow(&r, true, 7777);
+			size_t n = draw_text(&seed, 3, 1, 100, text);
+			for (size_t j = 0; j < n; j++)
+				text[j] = text[j] == 'c' && two ? 'z' : text[j];
+			say_cut(&r, TO_SERVER, text, n, &seed);
+			n = model(text, n, word, by, two ? end : NULL, want);
+			river_left(&r, TO_SERVER, want, n);
+		}
+		river_close(&r);
+	}
+}
+
+static void test_any_chunks(void **state)
+{
+	(void)state;
+	static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+	uint64_t seed = 815;
+	for (unsigned i = 0; i < RULES_DRAWN; i++) {
+		char word[16], by[16], rule[256], text[256], body[256], said[2048], want[2048];
+		struct river r;
+		size_t len = draw_text(&seed, 2, 1, 6, word);
+		for (size_t j = 0; j < len; j++)
+			by[j] = (char)('A' + draw(&seed, 26));
+		by[len] = '\0';
+		(void)snprintf(rule, sizeof(rule),
+			       RULE_HTTP "(http.response_body; content:\"%s\"; replace:\"%s\"; "
+					 "sid:1;)",
+			       word, by);
+		river_open(&r, rule, false);
+		for (unsigned k = 0; k < STREAMS_DRAWN; k++) {
+			river_flow(&r, true, 80);
+			size_t n = draw_text(&seed, 3, 1, 60, text), a = sizeof(head) - 1, b = a;
+			assert_int_equal(model(text, n, word, by, NULL, body), n);
+			memcpy(said, head, a);
+			memcpy(want, head, a);
+			for (size_t at = 0; at < n;) {
+				uint32_t c = 1 + draw(&seed, 9);
+				c = c < n - at ? c : (uint32_t)(n - at);
+				a += (size_t)snprintf(said + a, 64, "%x\r\n%.*s\r\n", c, (int)c,
+						      text + at);
+				b += (size_t)snprintf(want + b, 64, "%x\r\n%.*s\r\n", c, (int)c,
+						      body + at);
+				at += c;
+			}
+			a += (size_t)snprintf(said + a, 64, "0\r\n\r\n");
+			b += (size_t)snprintf(want + b, 64, "0\r\n\r\n");
+			river_say(&r, TO_SERVER, S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+			say_cut(&r, TO_CLIENT, said, a, &seed);
+			river_left(&r, TO_CLIENT, want, b);
+		}
+		river_close(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_drops),         cmocka_unit_test(test_gzip_drops),
 		cmocka_unit_test(test_datagrams),     cmocka_unit_test(test_holds),
 		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_many),
+		cmocka_unit_test(test_any_cut),       cmocka_unit_test(test_any_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,14 @@ static void test_headers(void **state)
 		assert_int_equal(t->segs[0].ack, SEQ0 + 206);
 		emit_headers(t->f, &t->l, NULL, NULL);
 		assert_int_equal(t->l.ack, SEQ0 + 206);
+		/* Beyond what has left: a FIN keeps its place, a mere acknowledgement and a reset are now. */
+		static const uint8_t flags[3] = {TCP_ACK | TCP_FIN, TCP_ACK, TCP_RST};
+		for (unsigned i = 0; i < 3; i++) {
+			make(t, SEQ0 + 1010, flags[i], 0);
+			emit_headers(t->f, &t->l, t->x, NULL);
+			assert_int_equal(parse(t, t->f), 1);
+			assert_int_equal(t->segs[0].seq, SEQ0 + (i == 0 ? 1015 : 1005));
+		}
 	}
 }
 
@@ -172,6 +180,7 @@ static void check_pieces(struct fixture *t, const struct emit_what *w, int64_t d
 			assert_int_equal(load_be16(list[i]->data + t->l.l3 + 4), id & 0xffff);
 		id += n_segs;
 		bool gso = list[i]->vnet.gso_type != 0;
+		assert_int_equal(load_be16(list[i]->data + t->l.l4 + 18), 0); /* urgent */
 		assert_int_equal(gso, n_segs > 1);
 		if (!gso)
 			assert_int_equal(list[i]->vnet.flags & VNET_NEEDS_CSUM, t->how.partial);

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
-#define RUNS 2000
+#define RUNS 1000
 #define STEPS 300000
 #define WIRE 48
 #define SEGS 512
@@ -25,12 +25,12 @@
 
 static const struct {
 	const char *what, *by;
-} changes[] = {{"EVIL", "good"}, {"HARM", ""}, {"MALICE", "ok"}, {"VIRUS", "a much longer word"}};
+} changes[] = {{"EVIL", "good"}, {"HURT", ""}, {"BOTNT", "ok"}, {"VIRUS", "a much longer word"}};
 
 static const char rules[] =
 	"rewrite tcp any any -> any any (msg:\"1\"; content:\"EVIL\"; replace:\"good\"; sid:1;)\n"
-	"rewrite tcp any any -> any any (msg:\"2\"; content:\"HARM\"; replace:\"\"; sid:2;)\n"
-	"rewrite tcp any any -> any any (msg:\"3\"; content:\"MALICE\"; replace:\"ok\"; sid:3;)\n"
+	"rewrite tcp any any -> any any (msg:\"2\"; content:\"HURT\"; replace:\"\"; sid:2;)\n"
+	"rewrite tcp any any -> any any (msg:\"3\"; content:\"BOTNT\"; replace:\"ok\"; sid:3;)\n"
 	"rewrite tcp any any -> any any (msg:\"4\"; content:\"VIRUS\"; replace:\"a much longer "
 	"word\"; "
 	"sid:4;)\n";
@@ -186,10 +186,14 @@ static void step(struct world *w)
 /* Words that begin as others do, so that much has to wait. */
 static uint32_t write_text(struct world *w, uint8_t *to)
 {
-	static const char *const words[] = {"EVIL", "HARM", "MALICE", "VIRUS", "EVI",
-					    "MALI", "V",    "E",      "HAR",   "plain ",
-					    "VIRU", ".",    "MALIC",  "VIR"};
-	uint32_t n = 0, most = dice_below(&w->dice, 1200);
+	static const char *const words[] = {"EVIL",  "HURT",
+					    "BOTNT", "VIRUS",
+					    "EVI",   "BOT",
+					    "V",     "E",
+					    "HUR",   "plain words and more, and more, ",
+					    "VIRU",  "nothing at all that matters here. ",
+					    "BOTN",  "VIR"};
+	uint32_t n = 0, most = dice_below(&w->dice, 1500);
 	while (n < most) {
 		const char *word = words[dice_below(&w->dice, ARRAY_LEN(words))];
 		memcpy(to + n, word, strlen(word));
@@ -242,7 +246,9 @@ static void start(struct world *w, uint64_t seed)
 		dice_roll(&w->dice);
 	w->loss = dice_below(&w->dice, 20);
 	w->twice = dice_below(&w->dice, 15);
-	w->mss = (uint16_t)(1 + dice_below(&w->dice, dice_below(&w->dice, 2) ? 12 : 400));
+	w->mss = (uint16_t)(1 + dice_below(&w->dice, dice_below(&w->dice, 2) ? 40 : 400));
+	if (w->mss < 20)
+		w->mss += 20; /* so that a run ends some day */
 	int ver = dice_below(&w->dice, 2) == 0 ? 4 : 6;
 	struct addr a = random_addr(ver), b = random_addr(ver);
 	int tags = (int)dice_below(&w->dice, 3);
@@ -262,7 +268,9 @@ static void start(struct world *w, uint64_t seed)
 		e->out = w->out[i];
 		e->iss = dice_below(&w->dice, 2) == 0 ? 0u - dice_below(&w->dice, 1200)
 						      : dice_roll(&w->dice);
-		e->fixed = dice_below(&w->dice, 2);
+		/* Who sends only the first hole again waits for the hold's end if the next one is lost as
+		 * well: then a rule is late, as it should be. */
+		e->fixed = false;
 		e->super = dice_below(&w->dice, 2);
 	}
 	w->ends[0].irs = w->ends[1].iss;
@@ -282,6 +290,65 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 {
 	const char *v = getenv(name);
 	return v != NULL ? strtoull(v, NULL, 10) : otherwise;
+}
+
+static void send_released(void *ctx, uint16_t port, struct frame *f)
+{
+	struct world *w = ctx;
+	const struct scrub_seen pass = {0};
+	trace(w, !port, "rel", f, &pass);
+	leaves(w, !port, f);
+}
+
+static bool has_a_pattern(const struct end *e)
+{
+	for (size_t k = 0; k < ARRAY_LEN(changes); k++)
+		if (memmem(e->in, e->got, changes[k].what, strlen(changes[k].what)) != NULL)
+			return true;
+	return false;
+}
+
+/* What waited too long leaves, and what it was the beginning of never arrives. */
+static void what_waits_too_long(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	static uint8_t want[4 * END_BYTES];
+	uint64_t first = setting("SKEP_SEED", 1), runs = setting("SKEP_RUNS", RUNS), whole = 0;
+	struct scrub_stats st;
+	int64_t next;
+	box_begin(&w->box, rules, 20 * NS_PER_MS);
+	for (uint64_t seed = first; seed < first + runs; seed++) {
+		bool done = false;
+		w->stopped = 0;
+		start(w, seed);
+		for (uint32_t steps = 0; steps < STEPS && !done && w->stopped < 50; steps++) {
+			step(w);
+			if (dice_below(&w->dice, 20) == 0) {
+				w->now += dice_below(&w->dice, 15) * NS_PER_MS;
+				scrub_release(w->box.scrub, w->now, send_released, w, &next);
+				assert_true(next > w->now);
+			}
+			done = end_done(&w->ends[0]) && end_done(&w->ends[1]);
+		}
+		assert_true(done || w->stopped > 0);
+		for (unsigned d = 0; d < 2; d++) {
+			uint32_t n = expected(w->out[d], w->ends[d].out_len, want);
+			assert_false(has_a_pattern(&w->ends[!d]));
+			if (done)
+				assert_true(w->ends[!d].fin == n &&
+					    memcmp(w->ends[!d].in, want, n) == 0);
+		}
+		whole += done;
+		finish(w);
+	}
+	scrub_read_stats(w->box.scrub, &st);
+	print_message("# whole %llu edits %llu held %llu timeouts %llu late %llu\n",
+		      (unsigned long long)whole, (unsigned long long)st.edits,
+		      (unsigned long long)st.held, (unsigned long long)st.held_timeout,
+		      (unsigned long long)st.late);
+	assert_true(whole > runs / 10 && whole < runs && st.held_timeout > 0);
+	box_end(&w->box);
+	free(w);
 }
 
 static void exactly_the_rewritten_stream(void **state)
@@ -319,6 +386,9 @@ static void exactly_the_rewritten_stream(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(exactly_the_rewritten_stream)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exactly_the_rewritten_stream),
+		cmocka_unit_test(what_waits_too_long),
+	};
 	return cmocka_run_group_tests_name("scrub_replace", tests, NULL, NULL);
 }

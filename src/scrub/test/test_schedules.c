@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
-#define RUNS 6000
+#define RUNS 3000
 #define STREAM 64u
 #define PATTERN "evilword"
 

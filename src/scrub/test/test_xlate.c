@@ -119,6 +119,40 @@ static void check_all(const struct model *m, const struct xlate *x)
 	}
 }
 
+/* Is any byte of from .. to not itself, or not needed any more? */
+static bool model_plain(const struct model *m, int64_t from, int64_t to, int64_t acked)
+{
+	int64_t out = model_out(m, from);
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct model_edit *e = &m->edits[i];
+		if (e->len > 0 && e->off < to && from < e->off + e->len)
+			return false;
+	}
+	for (int64_t in = from; in <= to; in++)
+		if (model_out(m, in) != out + in - from)
+			return false;
+	return out >= acked;
+}
+
+static void check_spans(const struct model *m, const struct xlate *x)
+{
+	int64_t acked = xlate_out_acked(x), emitted = xlate_emitted(x);
+	for (unsigned i = 0; i < 20 && emitted > 0; i++) {
+		int64_t from = below((uint32_t)emitted), left, right;
+		int64_t to = from + 1 + below((uint32_t)(emitted - from));
+		const struct model_edit *last = model_around(m, to);
+		bool plain = from >= xlate_in(x, acked) && model_plain(m, from, to, acked);
+		if (m->n > 0)
+			assert_int_equal(xlate_plain(x, from, to), plain);
+		xlate_span(x, from, to, &left, &right);
+		to = last != NULL ? last->off + last->len : to;
+		int64_t end = model_out(m, to);
+		from = model_out(m, from);
+		assert_int_equal(left, from > acked ? from : acked);
+		assert_int_equal(right, end > left ? end : left);
+	}
+}
+
 /* A random edit, allowed or not: xlate says which, and must be right about it. */
 static void random_edit(struct model *m, struct xlate *x)
 {
@@ -164,6 +198,7 @@ static void test_model(void **state)
 				xlate_acked(x, below((uint32_t)xlate_out(x, xlate_emitted(x)) + 4));
 			}
 			check_all(&m, x);
+			check_spans(&m, x);
 		}
 		assert_int_equal(xlate_edited(x), m.n > 0);
 		xlate_free(&x);
@@ -312,6 +347,21 @@ static void test_refusals(void **state)
 	assert_int_equal(xlate_out(x, 30001), out + 1);
 }
 
+/* Who acknowledges what never left has not got it for that. */
+static void test_early_ack(void **state)
+{
+	struct xlate *x = ((struct fixture *)*state)->x;
+	int64_t from, to;
+	xlate_emit(x, 10);
+	xlate_acked(x, 5000);
+	assert_int_equal(xlate_out_acked(x), 10);
+	assert_int_equal(xlate_edit(x, 10, 5, "new", 3), 0);
+	xlate_emit(x, 15);
+	xlate_span(x, 0, 15, &from, &to);
+	assert_int_equal(from, 10);
+	assert_int_equal(to, 13);
+}
+
 static void test_bare(void **state)
 {
 	struct xlate *x = ((struct fixture *)*state)->x;
@@ -360,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_insertions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bare, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_early_ack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("scrub_xlate", tests, NULL, NULL);
