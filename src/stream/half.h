@@ -5,7 +5,7 @@
 
 #include "base/base.h"
 
-#define SEGS_MAX 4096u         /* pieces out of order, per direction */
+#define SEGS_MAX 512u          /* pieces out of order, per direction */
 #define INLINE_MOST (4u << 20) /* inline: bytes in order that are kept, per direction */
 #define BOUNDS 16u             /* latest segments in order whose beginnings are remembered */
 
