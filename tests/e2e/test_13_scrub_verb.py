@@ -266,6 +266,46 @@ def test_reload(t, w):
     w.rules(DROP + PING + UDP)
 
 
+def hears(s, n):
+    got = b""
+    while len(got) < n:
+        more = s.recv(n - len(got))
+        if not more:
+            break
+        got += more
+    return got
+
+
+def test_replace(t, w):
+    """What is replaced stays so over a reload, and lengths may differ."""
+    listener = in_netns(w.path("b"), lambda: socket.create_server((B, 7100)))
+    a = connect(w, 7100)
+    b, _ = listener.accept()
+    for s in (a, b):
+        s.settimeout(5)
+        # With Nagle the second half would wait for what the wall holds, which waits for the second half.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    before = sum("rules in force" in x for x in w.lines)
+    for i, word in enumerate([b"longer-than-before", b"short", b"public"]):
+        w.rules(DROP + PING + UDP + f'alert tcp any any -> any 7100 (msg:"replace"; content:"secret"; '
+                f'replace:"{word.decode()}"; sid:{20 + i};)\n')
+        w.kick(signal.SIGHUP)
+        if not wait_for(lambda: sum("rules in force" in x for x in w.lines) > before + i, 30):
+            t.check(False, "a reload was told", w.lines[-3:])
+            return
+        want = b"the " + word + b" is " + word + b"."
+        for cut in (0, 6, 9):
+            text = b"the secret is secret."
+            a.sendall(text[:cut])
+            time.sleep(0.05)
+            a.sendall(text[cut:])
+            t.equal(hears(b, len(want)), want, f"replaced by {word.decode()}, cut at {cut}")
+        b.sendall(b"back")
+        t.equal(hears(a, 4), b"back", "and the other direction goes on")
+    for s in (a, b, listener):
+        s.close()
+
+
 def test_wall_dies(t, w):
     pid = w.wall()
     t.check(pid > 0, "there is a wall of its own")
@@ -316,6 +356,7 @@ def main(t):
         test_pass(t, w)
         test_drop(t, w)
         test_reload(t, w)
+        test_replace(t, w)
         test_wall_dies(t, w)
         time.sleep(1.1)  # counters are copied once a second
         w.kick(signal.SIGUSR1)
