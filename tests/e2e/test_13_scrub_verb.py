@@ -340,6 +340,15 @@ def test_usage(t, w):
     run("ip", "-n", w.names["m"], "link", "set", "pb", "up")
 
 
+def threads(pid):
+    out = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as h:
+            lines = dict(x.rstrip("\n").split(":\t", 1) for x in h if ":\t" in x)
+        out.append({k: lines[k].strip() for k in ("Seccomp", "CapEff", "NoNewPrivs")})
+    return out
+
+
 def eve(w, kind):
     with open(f"{w.dir}/out/eve.json") as h:
         return [e for e in map(json.loads, h) if e["event_type"] == kind]
@@ -376,6 +385,16 @@ def main(t):
         t.check(wait_for(lambda: w.said('alert 1:1:3 "evil" TCP'), 5), "and the alert is printed",
                 w.lines[-5:])
         t.equal(w.end(signal.SIGINT), 0, "INT: exit 0")
+
+        w.start("-S", f"{w.dir}/one.rules")
+        wall = w.wall()
+        tasks = threads(wall)
+        t.check(len(tasks) == 2 and all(x["Seccomp"] == "2" and int(x["CapEff"], 16) == 0 and
+                                        x["NoNewPrivs"] == "1" for x in tasks),
+                "both threads of the wall are confined", tasks)
+        w.end(signal.SIGKILL)
+        t.check(wait_for(lambda: not os.path.exists(f"/proc/{wall}"), 5), "without its parent the wall ends")
+        t.check(not pings(w, B, 56), "and nothing crosses")
         for s in listeners:
             s.close()
 
