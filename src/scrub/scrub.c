@@ -130,7 +130,8 @@ static void look_at_tcp(struct scrub *s, const struct inspect_seen *x)
 			     ? rule_edits(inspect_engine(s->inspect), &edits)
 			     : 0;
 	if (!in_place(s, p)) {
-		bool rewrites = inspect_engine(s->inspect) != NULL &&
+		/* Pieces can't be numbered anew; in a tunnel nothing is: there a match drops. */
+		bool rewrites = p->depth == 0 && inspect_engine(s->inspect) != NULL &&
 				rule_rewrites(inspect_engine(s->inspect), r->flow, r->dir);
 		if (n > 0) {
 			stop_by_rule(s, x);
@@ -185,6 +186,8 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		s->seen->dead |= r->flow->dead;
 	}
 	s->whole |= p->depth == 0 && !p->fragment;
+	if (s->conf.ids)
+		return;
 	if (x->dead) {
 		stop(s, SCRUB_DROP, REASON_RULE_FLOW);
 		return;
@@ -244,6 +247,7 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
 		ret->reason = REASON_FRAGMENT;
 	}
 	s->stats.dropped += ret->act == SCRUB_DROP;
+	s->stats.rewritten += ret->act == SCRUB_PASS && ret->rewritten;
 	s->stats.rejected += ret->act == SCRUB_REJECT;
 }
 

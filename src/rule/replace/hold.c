@@ -33,6 +33,13 @@ static bool decided_later(const struct rule_list *l, uint32_t k)
 	return false;
 }
 
+unsigned replace_urgency(const struct rule_list *l, const struct match_content *c)
+{
+	if (!c->has_replace || c->replace_drops)
+		return 0;
+	return (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) != 0 ? 1u << 26 : 1u << 25;
+}
+
 void plan_replaces(const struct rule *r, struct plan *p)
 {
 	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
@@ -92,6 +99,18 @@ void holds_finish(struct holds *h)
 		h->first[lower(h->at[i].c->bytes[0]) + 1u]++;
 	for (unsigned b = 0; b < 256; b++)
 		h->first[b + 1] += h->first[b];
+}
+
+void holds_free(struct compiled *c)
+{
+	for (uint32_t i = 0; i < c->n_groups; i++) {
+		free(c->groups[i].holds.at);
+		free(c->groups[i].replaces.at);
+	}
+	for (unsigned d = 0; d < 2; d++) {
+		free(c->replaced_head[d].at);
+		free(c->replaced_body[d].at);
+	}
 }
 
 static bool begins(const struct match_content *c, const uint8_t *p, uint32_t len)
@@ -237,7 +256,7 @@ static bool may_be_http(const struct app *a)
 static uint64_t body_hold(const struct rule_engine *e, const struct view *v, unsigned talk,
 			  uint64_t end)
 {
-	const struct holds *h = &e->c->replaces[talk].body;
+	const struct holds *h = &e->c->replaced_body[talk];
 	const struct app *a = v->app;
 	enum app_buffer b = talk == TO_SERVER ? BUF_HTTP_REQUEST_BODY : BUF_HTTP_RESPONSE_BODY;
 	for (const struct app_tx *tx = a->tx_first; tx != NULL; tx = tx->next) {
@@ -262,7 +281,7 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 	const struct app *a = v->app;
 	const struct stream_side *s = &v->flow->side[dir];
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
-	const struct holds *head = &e->c->replaces[talk].head, *body = &e->c->replaces[talk].body;
+	const struct holds *head = &e->c->replaced_head[talk], *body = &e->c->replaced_body[talk];
 	if ((head->n == 0 && body->n == 0) || a == NULL || !may_be_http(a) || s->no_app)
 		return end;
 	if (a->proto == APP_UNKNOWN) { /* what it is can't be told yet */
@@ -332,8 +351,8 @@ bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, uns
 				return true;
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	return f->tcp && may_be_http(a) &&
-	       (any_fits(e, &v, &e->c->replaces[talk].head) ||
-		any_fits(e, &v, &e->c->replaces[talk].body));
+	       (any_fits(e, &v, &e->c->replaced_head[talk]) ||
+		any_fits(e, &v, &e->c->replaced_body[talk]));
 }
 
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off)
