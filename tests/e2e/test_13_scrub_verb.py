@@ -224,6 +224,43 @@ def test_drop(t, w):
     r.close()
 
 
+class Datagrams:
+    """One each millisecond, numbered; what does not arrive is lost: nobody sends it again."""
+
+    def __init__(self, w):
+        self.far = in_netns(w.path("b"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.far.bind((B, 9001))
+        self.far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.far.settimeout(1)
+        self.near = in_netns(w.path("a"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.near.connect((B, 9001))
+        self.stop, self.sent, self.got = threading.Event(), 0, set()
+        self.threads = [threading.Thread(target=f) for f in (self.send, self.receive)]
+        for x in self.threads:
+            x.start()
+
+    def send(self):
+        while not self.stop.is_set():
+            self.near.send(b"%d" % self.sent)
+            self.sent += 1
+            time.sleep(0.001)
+
+    def receive(self):
+        while True:
+            try:
+                self.got.add(int(self.far.recv(100)))
+            except OSError:
+                return
+
+    def end(self):
+        self.stop.set()
+        for x in self.threads:
+            x.join()
+        self.near.close()
+        self.far.close()
+        return self.sent, sorted(set(range(self.sent)) - self.got)
+
+
 def test_reload(t, w):
     """New rules while a transfer runs: it goes on, and they hold for it."""
     s = connect(w, 7000, timeout=10)
@@ -238,6 +275,7 @@ def test_reload(t, w):
             done[0] += 1
     thread = threading.Thread(target=chat)
     thread.start()
+    datagrams = Datagrams(w)
     n = 3 if sanitized() else 8
     before = sum("rules in force" in x for x in w.lines)
     for i in range(n):
@@ -249,6 +287,8 @@ def test_reload(t, w):
             break
     stop.set()
     thread.join()
+    sent, missing = datagrams.end()
+    t.check(sent > 100 and not missing, f"of {sent} datagrams meanwhile none is lost", missing[:20])
     t.check(not bad and done[0] > 0, f"{n} reloads while a connection talks ({done[0]} times 30 kB)", bad)
     w.rules("alert tcp any any -> any any (content:\"evil\"; sid:9;)\n")
     w.kick(signal.SIGHUP)
