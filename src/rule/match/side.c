@@ -47,7 +47,8 @@ static void scan(struct rule_engine *e, const struct mpm *m, const struct window
 static void scan_beginning(struct rule_engine *e, const struct fixed *f, const struct window *w,
 			   uint64_t message)
 {
-	if (f->n == 0 || message < w->from || w->fresh - message > FIXED_AT + 2)
+	if (f->n == 0 || message < w->from ||
+	    (w->fresh > message && w->fresh - message > FIXED_AT + 2))
 		return;
 	uint64_t from = w->fresh > message ? w->fresh - message : 0;
 	if (w->end > message)
