@@ -168,8 +168,10 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 	c->credit -= cost < c->credit ? (uint32_t)cost : c->credit;
 	c->pending = false;
 	if (check(e, v, r, w, from) == YES) {
-		if (!replaces(e, r)) /* else what is new is told by what was replaced */
+		if (!replaces(e, r))
 			c->from = w->end;
+		else if (replace_single(r)) /* else what was replaced tells what is new */
+			c->from = replace_end(e);
 		c->gate = NULL;
 		return true;
 	}
