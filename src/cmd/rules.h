@@ -9,4 +9,7 @@
  * Returns the exit code. */
 int rules_update(const char *source, const char *dir, const char *conf, bool insecure, bool json);
 
+/* Reads the configuration's rules anew and has the running wall go over to them. Returns the exit code. */
+int rules_reload(const char *conf, bool json);
+
 #endif

@@ -18,6 +18,7 @@ enum row_type {
 	ROW_MAC,
 	ROW_LIMIT,
 	ROW_PREFIXES,
+	ROW_TEXTS, /* a list of short texts in arrays of row.item bytes */
 	ROW_TYPES
 };
 
@@ -31,7 +32,8 @@ struct row {
 	const char *path; /* "wall.limits.tcp"; in lists only the key */
 	enum row_type type;
 	size_t offset, size; /* of the field in its struct */
-	size_t count_offset; /* ROW_PREFIXES: the uint32_t that counts them */
+	size_t count_offset; /* ROW_PREFIXES, ROW_TEXTS: the uint32_t that counts them */
+	size_t item;         /* ROW_TEXTS: bytes of each */
 	uint64_t min, max;   /* number, bytes, ns, text length; addresses: the only version, or 0 */
 	const char *text;    /* default */
 	const char *text_loghost; /* default of guests of that kind, where it differs */

@@ -105,7 +105,7 @@ static void unknown_key(struct reading *r, const struct scope *s, const struct n
 static void range_cure(const struct row *row, char *buf, size_t size)
 {
 	struct writer w = writer_of(buf, size);
-	if (row->type == ROW_NAME || row->type == ROW_PATH) {
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS) {
 		write_fmt(&w, "use %llu to %llu characters", (unsigned long long)row->min,
 			  (unsigned long long)row->max);
 		return;
@@ -152,8 +152,9 @@ static void bad_value(struct reading *r, const struct row *row, const struct nod
 		problem_add(r->p, n->line, n->column, cure, "%s: '%s' is out of range", row->path,
 			    text);
 	} else if (err == SKEP_EFULL) {
-		size_t each =
-			row->type == ROW_LIMIT ? row->size / CONF_WINDOWS : sizeof(struct prefix);
+		size_t each = row->type == ROW_LIMIT   ? row->size / CONF_WINDOWS
+			      : row->type == ROW_TEXTS ? row->item
+						       : sizeof(struct prefix);
 		snprintf(cure, sizeof(cure), "keep at most %zu", row->size / each);
 		problem_add(r->p, n->line, n->column, cure, "%s: too many items", row->path);
 	} else {
@@ -197,8 +198,8 @@ static void read_value(struct reading *r, const struct row *row, const struct no
 		return;
 	}
 	/* The comma form is for our own tables; in a file a list is a YAML list. */
-	int err = row_is_list(row) && strchr(n->text, ',') != NULL ? SKEP_EFORMAT
-								   : row_set(row, base, n->text);
+	bool commas = row_is_list(row) && row->type != ROW_TEXTS && strchr(n->text, ',') != NULL;
+	int err = commas ? SKEP_EFORMAT : row_set(row, base, n->text);
 	if (err < 0)
 		bad_value(r, row, n, err);
 }

@@ -34,6 +34,7 @@ static const char *const forms[ROW_TYPES] = {
 	[ROW_MAC] = "a unicast link address such as 52:54:00:12:34:56",
 	[ROW_LIMIT] = "a limit such as 20/1h, a list such as [5/1m, 20/1h], or none",
 	[ROW_PREFIXES] = "a list of networks such as [10.0.0.0/8, 2001:db8::/32]",
+	[ROW_TEXTS] = "a list of texts such as [\"a\", \"b\"]",
 };
 
 const char *row_form(const struct row *row)
@@ -49,7 +50,7 @@ const char *row_form(const struct row *row)
 
 bool row_is_list(const struct row *row)
 {
-	return row->type == ROW_LIMIT || row->type == ROW_PREFIXES;
+	return row->type == ROW_LIMIT || row->type == ROW_PREFIXES || row->type == ROW_TEXTS;
 }
 
 /* Digits, then the rest in *ret_rest. */
@@ -228,10 +229,31 @@ static int append_prefix(const struct row *row, void *base, const char *s)
 	return 0;
 }
 
+/* Printable, and nothing that would need an escape between quotes. */
+static int append_text(const struct row *row, void *base, const char *s)
+{
+	uint32_t n;
+	size_t len = strlen(s);
+	memcpy(&n, (char *)base + row->count_offset, sizeof(n));
+	for (const char *p = s; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
+			return SKEP_EFORMAT;
+	if (len < row->min || len > row->max || len >= row->item)
+		return SKEP_ERANGE;
+	if (n >= row->size / row->item)
+		return SKEP_EFULL;
+	char *at = (char *)base + row->offset + n * row->item;
+	memset(at, 0, row->item);
+	memcpy(at, s, len);
+	n++;
+	memcpy((char *)base + row->count_offset, &n, sizeof(n));
+	return 0;
+}
+
 void row_clear(const struct row *row, void *base)
 {
 	memset((char *)base + row->offset, 0, row->size);
-	if (row->type == ROW_PREFIXES)
+	if (row->type == ROW_PREFIXES || row->type == ROW_TEXTS)
 		memset((char *)base + row->count_offset, 0, sizeof(uint32_t));
 }
 
@@ -239,6 +261,8 @@ int row_append(const struct row *row, void *base, const char *text)
 {
 	if (row->type == ROW_PREFIXES)
 		return append_prefix(row, base, text);
+	if (row->type == ROW_TEXTS)
+		return append_text(row, base, text);
 	struct conf_limit limit;
 	memcpy(&limit, (char *)base + row->offset, sizeof(limit));
 	int r = append_window(row, &limit, text);
@@ -324,6 +348,9 @@ int row_set(const struct row *row, void *base, const char *text)
 		return set_prefix_row(row, at, text);
 	case ROW_MAC:
 		return set_mac(at, text);
+	case ROW_TEXTS: /* one: a text may have commas */
+		row_clear(row, base);
+		return text[0] != '\0' ? append_text(row, base, text) : 0;
 	case ROW_LIMIT:
 	case ROW_PREFIXES:
 		return set_list(row, base, text);
@@ -376,6 +403,15 @@ static void write_prefixes(struct writer *w, const struct row *row, const void *
 		memcpy(&p, (const char *)base + row->offset + i * sizeof(p), sizeof(p));
 		write_fmt(w, "%s%s", i > 0 ? ", " : "", prefix_text(&p, buf));
 	}
+}
+
+static void write_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s%s", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
 }
 
 static void write_address(struct writer *w, const struct row *row, const void *at)
@@ -433,6 +469,9 @@ void row_write(struct writer *w, const struct row *row, const void *base)
 		return;
 	case ROW_PREFIXES:
 		write_prefixes(w, row, base);
+		return;
+	case ROW_TEXTS:
+		write_texts(w, row, base);
 		return;
 	case ROW_ENUM:
 		write_choice(w, row, load_number(row, base));

@@ -83,10 +83,26 @@ static void yaml_scalar(struct writer *w, const char *text, size_t len)
 	write_fmt(w, "%s%.*s%s", quote ? "\"" : "", (int)len, text, quote ? "\"" : "");
 }
 
+/* Always quoted: most of them have what YAML gives a meaning. */
+static void yaml_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	write_str(w, "[");
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s\"%s\"", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
+	write_str(w, "]");
+}
+
 static void yaml_value(struct writer *w, const struct row *row, const void *base)
 {
 	char text[VALUE_TEXT];
 	struct writer v = writer_of(text, sizeof(text));
+	if (row->type == ROW_TEXTS) {
+		yaml_texts(w, row, base);
+		return;
+	}
 	row_write(&v, row, base);
 	bool list =
 		row->type == ROW_PREFIXES || (row->type == ROW_LIMIT && strchr(text, ',') != NULL);
@@ -209,6 +225,7 @@ static const char *const patterns[ROW_TYPES] = {
 	[ROW_MAC] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$",
 	[ROW_LIMIT] = WINDOW_PATTERN,
 	[ROW_PREFIXES] = PREFIX_PATTERN,
+	[ROW_TEXTS] = "^[ !#-\\[\\]-~]+$",
 };
 
 static void schema_string(struct writer *w, const struct row *row)
@@ -216,7 +233,7 @@ static void schema_string(struct writer *w, const struct row *row)
 	write_fmt(w, "{\"type\": %s, \"pattern\": ",
 		  row->type == ROW_BYTES ? "[\"string\", \"integer\"]" : "\"string\"");
 	json_text(w, patterns[row->type]);
-	if (row->type == ROW_NAME || row->type == ROW_PATH)
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS)
 		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	write_str(w, "}");
@@ -235,8 +252,9 @@ static void schema_type(struct writer *w, const struct row *row)
 		write_fmt(w, "{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	} else if (row_is_list(row)) {
-		size_t most =
-			row->type == ROW_LIMIT ? CONF_WINDOWS : row->size / sizeof(struct prefix);
+		size_t most = row->type == ROW_LIMIT   ? CONF_WINDOWS
+			      : row->type == ROW_TEXTS ? row->size / row->item
+						       : row->size / sizeof(struct prefix);
 		write_str(w, "{\"anyOf\": [");
 		schema_string(w, row);
 		write_fmt(
@@ -352,7 +370,8 @@ static void reference_row(struct writer *w, const struct row *row)
 	else if (row->text_loghost != NULL && strcmp(row->path, "kind") != 0)
 		write_fmt(w, "`%s`; of a loghost `%s`", row->text, row->text_loghost);
 	else
-		write_fmt(w, "`%s`", row->text);
+		write_fmt(w, row_is_list(row) && row->type == ROW_TEXTS ? "`[%s]`" : "`%s`",
+			  row->text);
 	write_str(w, " | ");
 	reference_range(w, row);
 	write_fmt(w, " | %s | %s |\n", row->live ? "live" : "restart", row->help);

@@ -47,6 +47,11 @@ struct judge_conf {
 					so that they are unique across restarts */
 };
 
+struct wall_rules { /* as struct scrub_stats has them */
+	uint64_t in_force, swaps, alerts, dropped, rejected, rewritten, edits, late, held,
+		held_timeout, normalised, flows, given_up, memory, memory_limit, memory_refused;
+};
+
 /* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
  * a total since the wall started; readers see each value whole. */
 struct wall_stats {
@@ -60,6 +65,7 @@ struct wall_stats {
 	uint64_t limited;                    /* ... refused by a limit */
 	uint64_t events, events_lost, events_suppressed;
 	uint64_t kernel_drops, send_failed;
+	struct wall_rules rules; /* all zero: none */
 	struct {
 		char name[EVENT_NAME];
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;

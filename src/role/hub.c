@@ -124,7 +124,7 @@ static void take_incident(void *ctx, const struct event *e)
 	push(h, &copy);
 }
 
-static void community_ids(struct event *e)
+void role_community_ids(struct event *e)
 {
 	struct event_tuple *t = event_tuple_of(e);
 	_Static_assert(sizeof(t->community_id) >= COMMUNITY_ID_TEXT, "room for the text");
@@ -147,7 +147,7 @@ static void accept_event(struct hub *h, struct event *e)
 	int64_t now = clock_wall_ns();
 	if (e->time_ns < now - PAST_NS || e->time_ns > now + FUTURE_NS)
 		e->time_ns = now;
-	community_ids(e);
+	role_community_ids(e);
 	incident_event(h->incidents, clock_boot_ns(), e);
 	e->id = next_id(h);
 	push(h, e);
@@ -354,7 +354,7 @@ static void warm_up(void)
 	struct event e = event_new(EVENT_FLOW);
 	const uint8_t any[4] = {192, 0, 2, 1};
 	e.u.flow.tuple.src = e.u.flow.tuple.dst = addr_from_v4(any);
-	community_ids(&e);
+	role_community_ids(&e);
 }
 
 int role_hub(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
- * roles; super_guests.c QEMU; super_lab.c the fake Internet; super_control.c the control socket;
+ * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_control.c the control socket;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -9,6 +9,7 @@
 
 #include "guest/guest.h"
 #include "role/role.h"
+#include "role/rules/book.h"
 
 #include <sys/types.h>
 
@@ -76,6 +77,11 @@ struct super {
 	struct mac outside_mac, uplink_mac;
 	struct prefix host[CONF_PREFIXES];
 	uint32_t n_host;
+	struct book book; /* what the wall is given at each start */
+	struct {
+		int client, texts, snapshot; /* client -1: none is under way */
+		int64_t since_ns;
+	} reload;
 	struct child children[SUPER_CHILDREN];
 	size_t n_children;
 	struct guest_run guests[CONF_GUESTS];
@@ -145,6 +151,15 @@ void lab_stop(struct super *s);
 /* super_control.c */
 MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
+
+/* rules/reload.c */
+MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);
+/* Takes the descriptors and returns NULL: the answer comes later; or says why not. */
+const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot);
+void super_rules_done(struct super *s, const struct msg_rules_done *d);
+void super_rules_wall_died(struct super *s);
+void super_rules_tick(struct super *s, int64_t now);
+void super_rules_close(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

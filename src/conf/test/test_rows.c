@@ -145,6 +145,7 @@ static void visit_other(const struct row *row)
 		[ROW_MAC] = "01:00:00:00:00:01",
 		[ROW_LIMIT] = "4097/1h",
 		[ROW_PREFIXES] = "10.0.0.1/8",
+		[ROW_TEXTS] = "quo\"te",
 	};
 	assert_true(row_set(row, &scratch, wrong[row->type]) < 0);
 	if (row->type == ROW_ADDR && row->min == 4)

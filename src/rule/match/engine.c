@@ -10,12 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#define PCRE_MATCH_LIMIT 20000u
-#define PCRE_DEPTH_LIMIT 1000u
-#define PCRE_HEAP_KIB 1024u
-#define PCRE_PAIRS 32u
-#define JIT_STACK_BYTES (256u * 1024u)
-
 /* ---- candidates ---------------------------------------------------------------------------------------- */
 
 void cand_begin(struct rule_engine *e)
@@ -79,33 +73,6 @@ void cand_sort(struct rule_engine *e)
 
 /* ---- creation ----------------------------------------------------------------------------------------- */
 
-static void *pcre_take(size_t size, void *slab)
-{
-	return slab_alloc(slab, size);
-}
-
-static void pcre_give(void *p, void *slab)
-{
-	slab_free(slab, p);
-}
-
-static int make_pcre(struct rule_engine *e)
-{
-	e->pcre_gc = pcre2_general_context_create(pcre_take, pcre_give, e->slab);
-	if (e->pcre_gc == NULL)
-		return -ENOMEM;
-	e->pcre_mc = pcre2_match_context_create(e->pcre_gc);
-	e->pcre_md = pcre2_match_data_create(PCRE_PAIRS, e->pcre_gc);
-	e->pcre_js = pcre2_jit_stack_create(32768, JIT_STACK_BYTES, e->pcre_gc);
-	if (e->pcre_mc == NULL || e->pcre_md == NULL || e->pcre_js == NULL)
-		return -ENOMEM;
-	(void)pcre2_set_match_limit(e->pcre_mc, PCRE_MATCH_LIMIT);
-	(void)pcre2_set_depth_limit(e->pcre_mc, PCRE_DEPTH_LIMIT);
-	(void)pcre2_set_heap_limit(e->pcre_mc, PCRE_HEAP_KIB);
-	pcre2_jit_stack_assign(e->pcre_mc, NULL, e->pcre_js);
-	return 0;
-}
-
 static int make(struct rule_engine *e)
 {
 	size_t n = e->set->n + 1;
@@ -125,9 +92,11 @@ static int make(struct rule_engine *e)
 			return -ENOMEM;
 	int rc = e->conf.inline_mode ? replace_create(e) : 0;
 	if (rc == 0)
-		rc = make_pcre(e);
+		rc = engine_make_pcre(e);
 	if (rc == 0)
-		rc = inflate_create(e->slab, &e->inflate);
+		rc = inflate_create(&e->inflate);
+	if (rc == 0)
+		rc = adopt_create(e->set, &e->index);
 	return rc < 0 ? rc : state_create(e->set, &e->state);
 }
 
@@ -171,6 +140,7 @@ void rule_engine_free(struct rule_engine **e)
 	pcre2_jit_stack_free(x->pcre_js);
 	pcre2_general_context_free(x->pcre_gc);
 	inflate_free(&x->inflate);
+	adopt_free(&x->index);
 	state_free(&x->state);
 	free(x);
 	*e = NULL;
@@ -367,7 +337,7 @@ static uint64_t packet_begins(const struct view *v)
 	const struct stream_flow *f = v->flow;
 	if (f == NULL || !f->tcp || v->r == NULL || !v->r->added)
 		return 0;
-	return side_end_of(&f->side[v->dir], v->p) - v->p->payload_len;
+	return v->r->off;
 }
 
 static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)
@@ -516,16 +486,29 @@ static bool any_bits(const uint64_t *w, unsigned n)
 	return false;
 }
 
+/* Rules that came with a reload, since this side was asked. */
+static void check_new(struct rule_engine *e, const struct view *v, const struct rule_refs *r)
+{
+	uint32_t asked = v->fr->asked[v->dir];
+	if (asked == e->index.generation)
+		return;
+	for (uint32_t i = 0; i < r->n; i++)
+		if (e->index.born[r->at[i]] > asked)
+			check_packet(e, v, rule_at(e, r->at[i]));
+}
+
 static void flow_once(struct rule_engine *e, struct view *v)
 {
 	if (v->fr == NULL) {
 		check_refs(e, v, &e->c->flow_once);
 		return;
 	}
-	if (!v->fr->once[v->dir]) {
-		v->fr->once[v->dir] = true;
+	bool first = !v->fr->once[v->dir];
+	v->fr->once[v->dir] = true;
+	if (first)
 		check_refs(e, v, &e->c->flow_once);
-	}
+	else
+		check_new(e, v, &e->c->flow_once);
 	const struct app *a = v->app;
 	unsigned dir = a != NULL && a->reversed ? 1 - v->dir : v->dir;
 	bool seen = a != NULL && a->detected[dir] && a->proto_dir[dir] != APP_UNKNOWN;
@@ -536,7 +519,10 @@ static void flow_once(struct rule_engine *e, struct view *v)
 	if (e->c->app_once.n > 0 && known != v->fr->app_once[v->dir]) {
 		v->fr->app_once[v->dir] = known;
 		check_refs(e, v, &e->c->app_once);
+	} else if (!first) {
+		check_new(e, v, &e->c->app_once);
 	}
+	v->fr->asked[v->dir] = e->index.generation;
 }
 
 /* The stream keeps no more, and this packet is behind what it kept. */

@@ -50,11 +50,27 @@ struct xform_slot {
 };
 
 struct inflate_state; /* transform.c: what gunzip and zlib_deflate need */
-MUST_USE int inflate_create(struct slab *slab, struct inflate_state **ret);
+MUST_USE int inflate_create(struct inflate_state **ret);
 void inflate_free(struct inflate_state **s);
 struct tx_work;
 struct tx_work *tx_work_create(void);
 struct state; /* thresholds, host bits: state.c */
+
+/* What the library for expressions was given (memory.c): made, from the heap, while the engine was made;
+ * live, from the slab, for a match. */
+struct pcre_memory {
+	struct slab *slab;
+	bool made_all;
+	void *made[8], *live[4];
+};
+/* What another engine needs to take over, or to be taken over from (adopt.c). */
+struct adopt_index {
+	uint32_t *rules, *bits; /* by gid, sid, rev; by name */
+	uint32_t *born;         /* generation that brought the rule */
+	uint32_t generation;
+};
+MUST_USE int adopt_create(const struct rule_set *set, struct adopt_index *ret);
+void adopt_free(struct adopt_index *x);
 
 struct rule_engine {
 	const struct rule_set *set;
@@ -80,6 +96,8 @@ struct rule_engine {
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
 	struct inflate_state *inflate;
+	struct pcre_memory pcre_memory;
+	struct adopt_index index;
 	uint32_t base64_len;
 	uint32_t budget;
 	int64_t now_ns;
@@ -91,6 +109,9 @@ struct rule_engine {
 	bool spoiled;                 /* the match in hand */
 };
 
+MUST_USE int engine_make_pcre(struct rule_engine *e);
+/* Gives back what the engine has of the slab: after it, the engine can be freed by another thread. */
+void engine_leave_slab(struct rule_engine *e);
 void cand_begin(struct rule_engine *e);
 void cand_add(struct rule_engine *e, uint32_t rule, uint32_t mask);
 void cand_refs(struct rule_engine *e, const struct rule_refs *r);
@@ -115,17 +136,20 @@ struct stream_cand {
 	uint64_t from;                    /* bytes before were matched already */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
-/* Edits of a direction, the last ones: what was replaced must not match again. */
-#define SIDE_EDITS 128u
+/* Edits of a direction, the last ones, by offset and apart from each other: what was replaced must not match
+ * again. */
+#define SIDE_EDITS 1024u
 struct side_edit {
 	uint64_t off;
 	uint32_t len, rule;
 };
 struct side_edits {
 	uint64_t evicted; /* edits that begin before may be forgotten */
-	uint32_t n;
-	struct side_edit at[SIDE_EDITS];
+	uint32_t n, cap;
+	struct side_edit at[];
 };
+/* The first edit that ends behind off; n: none. */
+uint32_t side_edit_at(const struct side_edits *m, uint64_t off);
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	uint64_t message;          /* where the present message begins: offsets count from there */
@@ -148,7 +172,8 @@ struct flow_rules {
 	uint16_t n_ints;
 	uint8_t app_once[2]; /* protocol that such rules were last asked about */
 	bool pass, once[2];
-	bool established; /* before this packet */
+	uint32_t asked[2]; /* generation of rules that were asked about the flow as such */
+	bool established;  /* before this packet */
 };
 
 #endif

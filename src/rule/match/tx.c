@@ -6,7 +6,7 @@
  * direction is over. What must be remembered between packets lies in tx->rules[dir]; a transaction that
  * is complete at once needs no memory.
  */
-#include "rule/match/eval_priv.h"
+#include "rule/match/adopt_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -542,4 +542,37 @@ void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 		view_swap(v);
 	v->tx = NULL;
 	v->where = WHERE_PACKET;
+}
+
+/* ---- another set ------------------------------------------------------------------------------------- */
+
+/* The buffers are scanned anew; the candidates stay, with what they have found and that they fired. */
+void tx_adopt(const struct adoption *a, struct app_tx *tx, unsigned dir)
+{
+	struct slab *slab = a->e->slab;
+	const struct tx_rules *kept = tx->rules[dir];
+	size_t n_sets = tx->proto < APP_PROTOS ? a->e->c->apps[tx->proto][dir].n_sets : 0, n = 0;
+	if (a->same && kept->n_sets == n_sets)
+		return;
+	const uint8_t *old = (const uint8_t *)(kept + 1) + kept->n_sets * sizeof(struct set_state);
+	uint8_t *to =
+		slab_zalloc(slab, sizeof(struct tx_rules) + n_sets * sizeof(struct set_state) +
+					  kept->n_cands * sizeof(struct candidate));
+	if (to == NULL) {
+		a->e->stats.candidates_lost += kept->n_cands;
+	} else {
+		uint8_t *at = to + sizeof(struct tx_rules) + n_sets * sizeof(struct set_state);
+		for (uint16_t i = 0; i < kept->n_cands; i++, old += sizeof(struct candidate)) {
+			struct candidate c;
+			memcpy(&c, old, sizeof(c));
+			c.rule = c.rule < a->from->set->n ? a->rules[c.rule] : ADOPT_NONE;
+			if (c.rule == ADOPT_NONE)
+				continue;
+			memcpy(at + n++ * sizeof(c), &c, sizeof(c));
+		}
+		const struct tx_rules head = {.n_sets = (uint16_t)n_sets, .n_cands = (uint16_t)n};
+		memcpy(to, &head, sizeof(head));
+	}
+	slab_free(slab, tx->rules[dir]);
+	tx->rules[dir] = to;
 }
