@@ -9,9 +9,8 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "base/base.h"
+#include "event/alert.h"
 
-#define EVENT_NAME 32  /* guest, port and role names, with terminator */
 #define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
 
 enum event_kind {
@@ -65,20 +64,6 @@ enum reason {
 const char *reason_text(enum reason r);             /* "spoofed-mac" */
 const char *verdict_text(enum verdict v);           /* "forward" */
 const char *direction_text(enum event_direction d); /* "INBOUND"; "NONE" */
-
-/* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
-struct event_tuple {
-	struct addr src, dst;                      /* as seen outside (public addresses) */
-	struct addr in_src, in_dst;                /* as seen at the guest's port */
-	uint16_t sport, dport, in_sport, in_dport; /* ICMP: sport = type, dport = code */
-	uint16_t icmp_id;                          /* ICMP echo only */
-	uint8_t proto, pad;
-	char guest[EVENT_NAME];      /* the guest concerned (initiator if lateral) */
-	char peer_guest[EVENT_NAME]; /* lateral: the other guest; else empty */
-	char in_port[EVENT_NAME];    /* name of the port the first packet came in by */
-	/* Community ID v1 of either view; filled by hub, so that the wall hashes nothing. */
-	char community_id[EVENT_NAME], inside_community_id[EVENT_NAME];
-};
 
 struct event_connection {
 	struct event_tuple tuple;
@@ -136,21 +121,6 @@ struct event_anomaly {
 	struct event_tuple tuple; /* what is known of it; addresses may be none */
 	char name[48];            /* "decoder.ipv4.trunc_pkt" ... */
 	uint64_t count;
-};
-
-struct event_alert {              /* text: the rule's msg */
-	struct event_tuple tuple; /* of the packet: its sender is src */
-	uint32_t gid, sid, rev, severity;
-	uint8_t blocked;  /* 1: it was stopped or changed */
-	uint8_t toclient; /* 1: sent by the one who did not begin */
-	char class[64];   /* description of the rule's class; may be empty */
-	char app_proto[16];
-};
-
-struct event_drop {
-	struct event_tuple tuple; /* of the packet */
-	uint32_t len;             /* bytes of it, from its IP header on */
-	uint8_t toclient;
 };
 
 /* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */

@@ -406,6 +406,8 @@ void judge_tick(struct judge *j, int64_t now_boot_ns)
 void judge_finish(struct judge *j, int64_t now_boot_ns)
 {
 	flow_remove_port(j->table, FLOW_NO_PORT, FLOW_END_SHUTDOWN, now_boot_ns);
+	if (j->conf.scrub != NULL)
+		scrub_finish(j->conf.scrub);
 	j->summed_ns = 0; /* tell the last sums now */
 	judge_tick(j, now_boot_ns);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WINDOW (4u << 20) /* bytes that came early, of a direction: what a stack has in flight */
 #define IDLE_NS \
 	(2 * 3600 * NS_PER_SEC) /* TCP; whoever has a table of his own ends flows by scrub_end */
 
@@ -130,7 +131,8 @@ static void look_at_tcp(struct scrub *s, const struct inspect_seen *x)
 			     ? rule_edits(inspect_engine(s->inspect), &edits)
 			     : 0;
 	if (!in_place(s, p)) {
-		bool rewrites = inspect_engine(s->inspect) != NULL &&
+		/* Pieces can't be numbered anew; in a tunnel nothing is: there a match drops. */
+		bool rewrites = p->depth == 0 && inspect_engine(s->inspect) != NULL &&
 				rule_rewrites(inspect_engine(s->inspect), r->flow, r->dir);
 		if (n > 0) {
 			stop_by_rule(s, x);
@@ -185,6 +187,8 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		s->seen->dead |= r->flow->dead;
 	}
 	s->whole |= p->depth == 0 && !p->fragment;
+	if (s->conf.ids)
+		return;
 	if (x->dead) {
 		stop(s, SCRUB_DROP, REASON_RULE_FLOW);
 		return;
@@ -244,6 +248,7 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
 		ret->reason = REASON_FRAGMENT;
 	}
 	s->stats.dropped += ret->act == SCRUB_DROP;
+	s->stats.rewritten += ret->act == SCRUB_PASS && ret->rewritten;
 	s->stats.rejected += ret->act == SCRUB_REJECT;
 }
 
@@ -333,6 +338,8 @@ int scrub_create(const struct scrub_conf *conf, struct scrub **ret)
 	c.stream.midstream = c.engine.midstream = conf->ids;
 	if (!conf->ids)
 		c.stream.depth = UINT64_MAX;
+	if (!conf->ids && c.stream.window == 0)
+		c.stream.window = WINDOW;
 	if (c.stream.tcp_est_ns == 0)
 		c.stream.tcp_est_ns = IDLE_NS;
 	c.hooks = (struct inspect_hooks){

@@ -90,6 +90,7 @@ struct scrub_stats {
 	uint64_t normalised;         /* frames whose bytes or flags were set right */
 	uint64_t cut;                /* times that not all that could leave fitted */
 };
+/* Counters so far. */
 void scrub_read_stats(const struct scrub *s, struct scrub_stats *ret);
 
 #endif

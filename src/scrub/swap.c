@@ -4,5 +4,7 @@
 
 struct rule_engine *scrub_swap(struct scrub *s, struct rule_engine *engine)
 {
+	/* Conversations that are under way may be changed from now on. */
+	s->may_rewrite = true;
 	return inspect_swap(s->inspect, engine);
 }

@@ -7,6 +7,7 @@
 
 #define NEVER UINT64_MAX
 #define MOVE_CAP (1u << 20)
+#define SEG_MOST (64u << 10)
 
 void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 {
@@ -296,6 +297,30 @@ static int seg_add(struct stream *s, struct half *h, uint32_t i, struct range pi
 	return 0;
 }
 
+/* Inline, where no policy asks how bytes were cut, the piece before takes them up: one loss in a fast
+ * flow leaves hundreds of segments waiting. */
+static bool seg_extend(struct stream *s, struct half *h, uint32_t i, struct range piece,
+		       const uint8_t *data)
+{
+	struct seg *g = i ? &h->segs[i - 1] : NULL;
+	uint64_t len = piece.end - piece.off;
+	uint8_t *moved;
+
+	if (!s->conf.inline_mode || !g || g->off + g->len != piece.off || g->len + len > SEG_MOST ||
+	    h->seg_bytes + len > s->conf.window)
+		return false;
+	if (slab_size(g->data) < g->len + len) {
+		moved = slab_grow(s->slab, g->data, (g->len + len) * 2);
+		if (!moved)
+			return false;
+		g->data = moved;
+	}
+	memcpy(g->data + g->len, data, len);
+	g->len += (uint32_t)len;
+	h->seg_bytes += (uint32_t)len;
+	return true;
+}
+
 static void overlap_seg(struct step *st, struct seg *g, struct range part, struct range new,
 			const uint8_t *data)
 {
@@ -335,7 +360,7 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 			if (!append(st->s, st->slot, dir, data + (cur - new.off),
 				    (uint32_t)(part.end - cur)))
 				ev = EV_REASSEMBLY_INSERT_MEMCAP;
-		} else {
+		} else if (!seg_extend(st->s, h, i, part, data + (cur - new.off))) {
 			ev = seg_add(st->s, h, i++, part, new, data + (cur - new.off));
 		}
 		cur = part.end;

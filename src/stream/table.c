@@ -448,6 +448,7 @@ static void error_packet(struct stream *s, const struct pkt *p, const struct flo
 		return;
 	ret->flow = &sl->f;
 	ret->dir = swapped != sl->swapped;
+	ret->refuse = sl->f.dead && s->conf.inline_mode;
 	sl->f.pkts[ret->dir]++;
 	sl->f.bytes[ret->dir] += p->frame_wire;
 }

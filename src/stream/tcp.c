@@ -60,6 +60,17 @@ bool tcp_ack_valid(const struct step *st)
 	return seq_leq(ack, st->slot->tcb.half[!st->dir].next_win) || seq_leq(ack, rcv->next_seq);
 }
 
+/* Does the packet show the sender's clock? Inline only one at the place where the receiver stands (RFC
+ * 7323, 4.3): with another, or a guessed one, a stranger could make strays of all that follow. */
+static bool shows_clock(const struct step *st)
+{
+	uint32_t last_ack = st->slot->f.side[st->dir].last_ack, seq = st->p->tcp.seq;
+
+	if (!st->s->conf.inline_mode)
+		return seq_leq(seq, st->slot->tcb.half[st->dir].hi_seq);
+	return seq_leq(seq, last_ack) && seq_leq(last_ack, seq + st->p->payload_len);
+}
+
 /* RFC 7323: a packet older than what the sender's clock showed in order is a stray. */
 static bool timestamp_valid(struct step *st)
 {
@@ -71,7 +82,7 @@ static bool timestamp_valid(struct step *st)
 	if (seq_lt(p->tcp.ts_val, h->last_ts) && h->last_ts && p->tcp.ts_val &&
 	    p->stamp_ns - h->last_ts_ns < PAWS_NS)
 		return false;
-	if (seq_leq(p->tcp.seq, h->hi_seq) && p->tcp.ts_val) {
+	if (p->tcp.ts_val && shows_clock(st)) {
 		h->last_ts = p->tcp.ts_val;
 		h->last_ts_ns = p->stamp_ns;
 	}

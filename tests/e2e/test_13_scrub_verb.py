@@ -224,6 +224,43 @@ def test_drop(t, w):
     r.close()
 
 
+class Datagrams:
+    """One each millisecond, numbered; what does not arrive is lost: nobody sends it again."""
+
+    def __init__(self, w):
+        self.far = in_netns(w.path("b"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.far.bind((B, 9001))
+        self.far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.far.settimeout(1)
+        self.near = in_netns(w.path("a"), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.near.connect((B, 9001))
+        self.stop, self.sent, self.got = threading.Event(), 0, set()
+        self.threads = [threading.Thread(target=f) for f in (self.send, self.receive)]
+        for x in self.threads:
+            x.start()
+
+    def send(self):
+        while not self.stop.is_set():
+            self.near.send(b"%d" % self.sent)
+            self.sent += 1
+            time.sleep(0.001)
+
+    def receive(self):
+        while True:
+            try:
+                self.got.add(int(self.far.recv(100)))
+            except OSError:
+                return
+
+    def end(self):
+        self.stop.set()
+        for x in self.threads:
+            x.join()
+        self.near.close()
+        self.far.close()
+        return self.sent, sorted(set(range(self.sent)) - self.got)
+
+
 def test_reload(t, w):
     """New rules while a transfer runs: it goes on, and they hold for it."""
     s = connect(w, 7000, timeout=10)
@@ -238,6 +275,7 @@ def test_reload(t, w):
             done[0] += 1
     thread = threading.Thread(target=chat)
     thread.start()
+    datagrams = Datagrams(w)
     n = 3 if sanitized() else 8
     before = sum("rules in force" in x for x in w.lines)
     for i in range(n):
@@ -249,6 +287,8 @@ def test_reload(t, w):
             break
     stop.set()
     thread.join()
+    sent, missing = datagrams.end()
+    t.check(sent > 100 and not missing, f"of {sent} datagrams meanwhile none is lost", missing[:20])
     t.check(not bad and done[0] > 0, f"{n} reloads while a connection talks ({done[0]} times 30 kB)", bad)
     w.rules("alert tcp any any -> any any (content:\"evil\"; sid:9;)\n")
     w.kick(signal.SIGHUP)
@@ -264,6 +304,46 @@ def test_reload(t, w):
     w.kick(signal.SIGHUP)
     t.check(wait_for(lambda: w.said("the old rules stay"), 30), "rules of which none can be used change nothing")
     w.rules(DROP + PING + UDP)
+
+
+def hears(s, n):
+    got = b""
+    while len(got) < n:
+        more = s.recv(n - len(got))
+        if not more:
+            break
+        got += more
+    return got
+
+
+def test_replace(t, w):
+    """What is replaced stays so over a reload, and lengths may differ."""
+    listener = in_netns(w.path("b"), lambda: socket.create_server((B, 7100)))
+    a = connect(w, 7100)
+    b, _ = listener.accept()
+    for s in (a, b):
+        s.settimeout(5)
+        # With Nagle the second half would wait for what the wall holds, which waits for the second half.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    before = sum("rules in force" in x for x in w.lines)
+    for i, word in enumerate([b"longer-than-before", b"short", b"public"]):
+        w.rules(DROP + PING + UDP + f'alert tcp any any -> any 7100 (msg:"replace"; content:"secret"; '
+                f'replace:"{word.decode()}"; sid:{20 + i};)\n')
+        w.kick(signal.SIGHUP)
+        if not wait_for(lambda: sum("rules in force" in x for x in w.lines) > before + i, 30):
+            t.check(False, "a reload was told", w.lines[-3:])
+            return
+        want = b"the " + word + b" is " + word + b"."
+        for cut in (0, 6, 9):
+            text = b"the secret is secret."
+            a.sendall(text[:cut])
+            time.sleep(0.05)
+            a.sendall(text[cut:])
+            t.equal(hears(b, len(want)), want, f"replaced by {word.decode()}, cut at {cut}")
+        b.sendall(b"back")
+        t.equal(hears(a, 4), b"back", "and the other direction goes on")
+    for s in (a, b, listener):
+        s.close()
 
 
 def test_wall_dies(t, w):
@@ -300,6 +380,15 @@ def test_usage(t, w):
     run("ip", "-n", w.names["m"], "link", "set", "pb", "up")
 
 
+def threads(pid):
+    out = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as h:
+            lines = dict(x.rstrip("\n").split(":\t", 1) for x in h if ":\t" in x)
+        out.append({k: lines[k].strip() for k in ("Seccomp", "CapEff", "NoNewPrivs")})
+    return out
+
+
 def eve(w, kind):
     with open(f"{w.dir}/out/eve.json") as h:
         return [e for e in map(json.loads, h) if e["event_type"] == kind]
@@ -316,6 +405,7 @@ def main(t):
         test_pass(t, w)
         test_drop(t, w)
         test_reload(t, w)
+        test_replace(t, w)
         test_wall_dies(t, w)
         time.sleep(1.1)  # counters are copied once a second
         w.kick(signal.SIGUSR1)
@@ -335,6 +425,16 @@ def main(t):
         t.check(wait_for(lambda: w.said('alert 1:1:3 "evil" TCP'), 5), "and the alert is printed",
                 w.lines[-5:])
         t.equal(w.end(signal.SIGINT), 0, "INT: exit 0")
+
+        w.start("-S", f"{w.dir}/one.rules")
+        wall = w.wall()
+        tasks = threads(wall)
+        t.check(len(tasks) == 2 and all(x["Seccomp"] == "2" and int(x["CapEff"], 16) == 0 and
+                                        x["NoNewPrivs"] == "1" for x in tasks),
+                "both threads of the wall are confined", tasks)
+        w.end(signal.SIGKILL)
+        t.check(wait_for(lambda: not os.path.exists(f"/proc/{wall}"), 5), "without its parent the wall ends")
+        t.check(not pings(w, B, 56), "and nothing crosses")
         for s in listeners:
             s.close()
 

@@ -130,6 +130,8 @@ static void rules_done(struct job *j, const struct msg_rules_done *d)
 		printf("%llu rules in force", (unsigned long long)d->rules);
 		if (d->failed > 0)
 			printf(", %llu did not load", (unsigned long long)d->failed);
+		if (d->swaps > 0)
+			printf(", taken over in %.1f ms", (double)d->swap_ns / 1e6);
 		printf("\n");
 		fflush(stdout);
 	}

@@ -449,6 +449,172 @@ static void ends_again(void **state)
 	world_free(w);
 }
 
+/* ---- replace ------------------------------------------------------------------------------------------- */
+
+static const char replacing[] =
+	"rewrite udp any any -> any any (msg:\"udp\"; content:\"evil\"; replace:\"good\"; sid:1;)\n"
+	"rewrite icmp any any -> any any (msg:\"icmp\"; content:\"evil\"; replace:\"good\"; "
+	"sid:2;)\n"
+	"rewrite tcp any any -> any any (msg:\"tcp\"; content:\"evil\"; replace:\"rather good\"; "
+	"sid:3;)\n"
+	"rewrite udp any any -> any any (msg:\"odd\"; content:\"length\"; replace:\"x\"; sid:4;)\n";
+
+/* What leaves: all payloads one after the other. */
+static uint32_t payload_out(const struct world *w, char *to, uint32_t cap)
+{
+	uint32_t n = 0;
+	struct frame *const one[] = {(struct frame *)&w->f};
+	struct frame *const *frames = w->r.changed ? w->r.frames : one;
+	for (uint32_t i = 0; i < (w->r.changed ? w->r.n_frames : 1); i++) {
+		struct layers l;
+		packet_decode(frames[i], &l);
+		assert_int_equal(l.odd, 0);
+		assert_true(packet_checksums_ok(frames[i], &l));
+		uint32_t len = l.l3_end - l.payload;
+		assert_true(n + len < cap);
+		memcpy(to + n, frames[i]->data + l.payload, len);
+		n += len;
+	}
+	to[n] = '\0';
+	return n;
+}
+
+static void replace_datagrams(void **state)
+{
+	static const uint8_t protos[] = {17, 1};
+	struct world *w = world_new();
+	char got[256];
+	world_rules(w, replacing, false);
+	for (unsigned way = 0; way < ARRAY_LEN(ways); way++)
+		for (unsigned p = 0; p < ARRAY_LEN(protos); p++)
+			for (unsigned d = 0; d < 2; d++)
+				for (unsigned partial = 0; partial < 2; partial++) {
+					struct talk t = talk_of(w, way, protos[p], 4000, 53);
+					t.side[d].partial = partial != 0;
+					world_forget_events(w);
+					assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
+					assert_false(w->r.rewritten);
+					assert_int_equal(say(&t, d, "so evil, evil!"), REASON_NONE);
+					(void)payload_out(w, got, sizeof(got));
+					assert_string_equal(got, "so good, good!");
+					assert_true(w->r.rewritten);
+					const struct event *e = world_event(w, EVENT_ALERT);
+					assert_non_null(e);
+					assert_int_equal(e->verdict, VERDICT_REWRITE);
+				}
+	/* Another length does not fit a datagram: then it is a drop. */
+	struct talk t = talk_of(w, 0, 17, 4001, 53);
+	assert_int_equal(say(&t, 0, "some length"), REASON_RULE);
+	world_free(w);
+}
+
+static void replace_streams(void **state)
+{
+	struct world *w = world_new();
+	char got[256];
+	world_rules(w, replacing, false);
+	for (unsigned way = 0; way < ARRAY_LEN(ways); way++) {
+		struct talk t = talk_of(w, way, 6, (uint16_t)(3000 + way), 8080);
+		open_talk(&t);
+		assert_int_equal(say(&t, 0, "so ev"), REASON_NONE);
+		assert_true(w->r.changed);
+		(void)payload_out(w, got, sizeof(got));
+		assert_string_equal(got, "so ");
+		assert_int_equal(say(&t, 0, "il, or not"), REASON_NONE);
+		(void)payload_out(w, got, sizeof(got));
+		assert_string_equal(got, "rather good, or not");
+		/* The answer acknowledges what its sender got, and leaves with what the other one said. */
+		struct spec s = t.side[1];
+		s.flags = TCP_ACK;
+		s.seq = t.seq[1];
+		s.ack = t.seq[0] + 7;
+		s.body = "yes";
+		s.payload = 3;
+		assert_int_equal(world_send(w, &s), REASON_NONE);
+		assert_int_equal(w->l.ack, t.seq[0]);
+		(void)payload_out(w, got, sizeof(got));
+		assert_string_equal(got, "yes");
+		t.seq[1] += 3;
+		/* What follows is numbered as the receiver counts. */
+		assert_int_equal(say(&t, 0, "more"), REASON_NONE);
+		assert_int_equal(w->l.seq, t.seq[0] - 4 + 7);
+	}
+	world_free(w);
+}
+
+struct sent {
+	struct world *w;
+	uint32_t n;
+	char text[64];
+};
+
+static void send_held(void *ctx, uint16_t port, struct frame *f)
+{
+	struct sent *s = ctx;
+	struct layers l;
+	packet_decode(f, &l);
+	assert_true(packet_checksums_ok(f, &l));
+	assert_int_equal(port, WEB1);
+	assert_memory_equal(f->data, mac_web1.b, 6);
+	assert_true(world_has(&l.dst, "10.99.0.10"));
+	memcpy(s->text, f->data + l.payload, l.l3_end - l.payload);
+	s->text[l.l3_end - l.payload] = '\0';
+	s->n++;
+}
+
+static void waiting_has_an_end(void **state)
+{
+	struct world *w = world_new();
+	struct sent s = {.w = w};
+	world_rules(w, replacing, false);
+	struct talk t = talk_of(w, 0, 6, 3000, 8080);
+	open_talk(&t);
+	assert_int_equal(say(&t, 0, "so ev"), REASON_NONE);
+	judge_release(w->j, w->now + 100 * NS_PER_MS, send_held, &s);
+	assert_int_equal(s.n, 0);
+	w->now += 201 * NS_PER_MS;
+	judge_release(w->j, w->now, send_held, &s);
+	assert_int_equal(s.n, 1);
+	assert_string_equal(s.text, "ev");
+	assert_int_equal(say(&t, 0, "il"), REASON_RULE);
+	assert_int_equal(say(&t, 0, "il"), REASON_RULE_FLOW);
+	world_free(w);
+}
+
+/* The oldest trick against web servers, in pieces: rewritten, and the conversation goes on. */
+static void unicode_attack(void **state)
+{
+	static const char unicode[] =
+		"rewrite http any any -> any any (msg:\"IIS unicode\"; http.uri.raw; "
+		"content:\"..%c0%af..\"; nocase; replace:\"/nothing/h\"; sid:1;)\n";
+	static const char request[] =
+		"GET /scripts/..%c0%af../winnt/system32/cmd.exe?/c+dir HTTP/1.0\r\nHost: x\r\n\r\n";
+	char all[512], got[256];
+	struct world *w = world_new();
+	world_rules(w, unicode, false);
+	for (uint32_t cut = 1; cut < sizeof(request) - 1; cut += 7) {
+		char part[256];
+		struct talk t = talk_of(w, 2, 6, (uint16_t)(3000 + cut), 80);
+		w->conf.wall.limits.tcp.w[0].max = 1000;
+		all[0] = '\0';
+		world_restart(w);
+		open_talk(&t);
+		for (unsigned k = 0; k < 2; k++) {
+			text_copy(part, sizeof(part), request + (k == 0 ? 0 : cut));
+			if (k == 0)
+				part[cut] = '\0';
+			assert_int_equal(say(&t, 0, part), REASON_NONE);
+			(void)payload_out(w, got, sizeof(got));
+			assert_true(strlen(all) + strlen(got) < sizeof(all));
+			memcpy(all + strlen(all), got, strlen(got) + 1);
+		}
+		assert_string_equal(all, "GET /scripts//nothing/h/winnt/system32/cmd.exe?/c+dir "
+					 "HTTP/1.0\r\nHost: x\r\n\r\n");
+		assert_int_equal(say(&t, 1, "HTTP/1.0 404 Not Found\r\n\r\n"), REASON_NONE);
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +623,8 @@ int main(void)
 		cmocka_unit_test(no_part_of_a_stream), cmocka_unit_test(alert_and_pass),
 		cmocka_unit_test(fragments),           cmocka_unit_test(errors_pass),
 		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
+		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
+		cmocka_unit_test(waiting_has_an_end),  cmocka_unit_test(unicode_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,8 +85,11 @@ const char *super_rules_reload(struct super *s, int *client, int *texts, int *sn
 void super_rules_done(struct super *s, const struct msg_rules_done *d)
 {
 	if (s->reload.client < 0) { /* a start */
-		super_say(s, "%llu rules in force%s", (unsigned long long)d->rules,
-			  d->failed > 0 ? ", some did not load" : "");
+		if (d->failed > 0)
+			super_say(s, "%llu rules in force, %llu did not load",
+				  (unsigned long long)d->rules, (unsigned long long)d->failed);
+		else
+			super_say(s, "%llu rules in force", (unsigned long long)d->rules);
 		return;
 	}
 	log_line(LOG_INFO, "rules reloaded: %s, %llu rules", err_text(d->result),

@@ -180,6 +180,10 @@ void adopt_flow(const struct adoption *a, struct stream_flow *f)
 	struct flow_rules *fr = f->rules;
 	const struct app *app = f->app;
 	if (fr != NULL) {
+		/* Where nothing could be changed nobody kept count of what has left: all has. */
+		for (unsigned dir = 0; dir < 2; dir++)
+			if (f->tcp && !rule_rewrites(a->from, f, dir))
+				rule_gone(a->from, f, dir, f->side[dir].base + f->side[dir].len);
 		adopt_bits(a, fr);
 		adopt_ints(a, fr);
 		adopt_side(a, &fr->side[0]);

@@ -661,11 +661,7 @@ static void choose_fast(struct rule *r)
 			unsigned s = strength(m) * buffer_weight(&r->lists[i]);
 			if (m->fast || m->fast_only)
 				s += 1u << 24;
-			/* what is replaced must be known as soon as it is there */
-			if (m->has_replace && !m->replace_drops)
-				s += (app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0
-					     ? 1u << 26
-					     : 1u << 25;
+			s += replace_urgency(&r->lists[i], m);
 			if (s > best) {
 				best = s;
 				r->fast_list = (int16_t)i;
@@ -751,6 +747,7 @@ static void free_compiled(struct compiled *c)
 		free(c->databases[i].literals);
 	}
 	free(c->databases);
+	holds_free(c);
 	for (uint32_t i = 0; i < c->n_groups; i++) {
 		struct group *g = &c->groups[i];
 		mpm_free(g->packet);
@@ -763,8 +760,6 @@ static void free_compiled(struct compiled *c)
 		free(g->few.at);
 		free_fixed(&g->fixed_packet);
 		free_fixed(&g->fixed_stream);
-		free(g->holds.at);
-		free(g->replaces.at);
 	}
 	free(c->groups);
 	for (unsigned t = 0; t < TRANSPORTS; t++) {
@@ -782,10 +777,6 @@ static void free_compiled(struct compiled *c)
 			free(c->apps[a][d].always.at);
 			free(c->apps[a][d].events.at);
 		}
-	for (unsigned d = 0; d < 2; d++) {
-		free(c->replaces[d].head.at);
-		free(c->replaces[d].body.at);
-	}
 	free(c->flow_once.at);
 	free(c->app_once.at);
 	free(c->decode.at);

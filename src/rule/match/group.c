@@ -170,7 +170,7 @@ static int add_tx_replaces(struct compiled *c, const struct rule *r, unsigned di
 		if (p->lists[i].n_replaces == 0)
 			continue;
 		bool grows = (app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0;
-		rc = holds_add(grows ? &c->replaces[d].body : &c->replaces[d].head, r,
+		rc = holds_add(grows ? &c->replaced_body[d] : &c->replaced_head[d], r,
 			       &r->lists[i]);
 	}
 	return rc;
@@ -492,8 +492,8 @@ static int add_event_rule(struct compiled *c, const struct rule *r)
 static int finish_sets(struct compiled *c)
 {
 	for (unsigned d = 0; d < 2; d++) {
-		holds_finish(&c->replaces[d].head);
-		holds_finish(&c->replaces[d].body);
+		holds_finish(&c->replaced_head[d]);
+		holds_finish(&c->replaced_body[d]);
 	}
 	for (uint32_t i = 0; i < c->n_tx_sets; i++) {
 		struct tx_set *t = &c->tx_sets[i];

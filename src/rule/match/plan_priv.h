@@ -161,10 +161,8 @@ struct compiled {
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
 	bool payload_in_tx;
-	struct { /* HTTP, by direction */
-		struct holds head, body;
-	} replaces[2];
-	struct quick *quick; /* by rule */
+	struct holds replaced_head[2], replaced_body[2]; /* of HTTP, by direction */
+	struct quick *quick;                             /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;
 };

@@ -33,6 +33,13 @@ static bool decided_later(const struct rule_list *l, uint32_t k)
 	return false;
 }
 
+unsigned replace_urgency(const struct rule_list *l, const struct match_content *c)
+{
+	if (!c->has_replace || c->replace_drops)
+		return 0;
+	return (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) != 0 ? 1u << 26 : 1u << 25;
+}
+
 void plan_replaces(const struct rule *r, struct plan *p)
 {
 	if (r->action != ACTION_ALERT && r->action != ACTION_REWRITE && r->action != ACTION_LOG)
@@ -92,6 +99,18 @@ void holds_finish(struct holds *h)
 		h->first[lower(h->at[i].c->bytes[0]) + 1u]++;
 	for (unsigned b = 0; b < 256; b++)
 		h->first[b + 1] += h->first[b];
+}
+
+void holds_free(struct compiled *c)
+{
+	for (uint32_t i = 0; i < c->n_groups; i++) {
+		free(c->groups[i].holds.at);
+		free(c->groups[i].replaces.at);
+	}
+	for (unsigned d = 0; d < 2; d++) {
+		free(c->replaced_head[d].at);
+		free(c->replaced_body[d].at);
+	}
 }
 
 static bool begins(const struct match_content *c, const uint8_t *p, uint32_t len)
@@ -198,7 +217,8 @@ void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *dat
 	s->waits = 0;
 	for (uint16_t i = 0; i < s->n && lo < end; i++) {
 		const struct rule *r = rule_at(e, s->cands[i].rule);
-		if (!replaces(e, r) || eval_header(e, r, v) == NO)
+		enum answer a = replaces(e, r) ? eval_header(e, r, v) : NO;
+		if (a == NO)
 			continue;
 		const struct plan *pl = r->plan;
 		const struct bytes b = {
@@ -206,7 +226,7 @@ void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *dat
 		const struct collect k = {.e = e, .v = v, .rule = r};
 		for (uint32_t j = 0; j < r->n_lists; j++) {
 			if (r->lists[j].buffer != BUF_PAYLOAD || pl->lists[j].n_replaces == 0 ||
-			    !pl->lists[j].later)
+			    (!pl->lists[j].later && a != WAIT))
 				continue;
 			uint64_t at = undecided(&k, &r->lists[j], &b, old_in_stream);
 			best = at < best ? at : best;
@@ -237,7 +257,7 @@ static bool may_be_http(const struct app *a)
 static uint64_t body_hold(const struct rule_engine *e, const struct view *v, unsigned talk,
 			  uint64_t end)
 {
-	const struct holds *h = &e->c->replaces[talk].body;
+	const struct holds *h = &e->c->replaced_body[talk];
 	const struct app *a = v->app;
 	enum app_buffer b = talk == TO_SERVER ? BUF_HTTP_REQUEST_BODY : BUF_HTTP_RESPONSE_BODY;
 	for (const struct app_tx *tx = a->tx_first; tx != NULL; tx = tx->next) {
@@ -259,7 +279,7 @@ static uint64_t body_hold(const struct rule_engine *e, const struct view *v, uns
 /* What rules that fit do to bodies. */
 static enum rule_bodies bodies_of(const struct rule_engine *e, const struct view *v, unsigned talk)
 {
-	const struct holds *h = &e->c->replaces[talk].body;
+	const struct holds *h = &e->c->replaced_body[talk];
 	enum rule_bodies most = BODIES_PLAIN;
 	for (uint32_t i = 0; i < h->n && most != BODIES_LENGTHS; i++) {
 		const struct match_content *c = h->at[i].c;
@@ -278,7 +298,7 @@ enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_fl
 	const struct group *g[2];
 	struct view v;
 	struct pkt p;
-	if (!e->conf.inline_mode || (fr != NULL && fr->pass) || e->c->replaces[talk].body.n == 0)
+	if (!e->conf.inline_mode || (fr != NULL && fr->pass) || e->c->replaced_body[talk].n == 0)
 		return BODIES_PLAIN;
 	(void)engine_view(e, (struct stream_flow *)(uintptr_t)f, dir, &p, &v, g);
 	return bodies_of(e, &v, talk);
@@ -289,7 +309,7 @@ enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_fl
 static bool head_waits(const struct rule_engine *e, const struct view *v, unsigned dir,
 		       unsigned talk)
 {
-	if (any_fits(e, v, &e->c->replaces[talk].head) || bodies_of(e, v, talk) == BODIES_LENGTHS)
+	if (any_fits(e, v, &e->c->replaced_head[talk]) || bodies_of(e, v, talk) == BODIES_LENGTHS)
 		return true;
 	return talk == TO_SERVER && rule_bodies(e, v->flow, dir ^ 1u) != BODIES_PLAIN;
 }
@@ -300,8 +320,8 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 	const struct app *a = v->app;
 	const struct stream_side *s = &v->flow->side[dir];
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
-	const struct holds *head = &e->c->replaces[talk].head, *body = &e->c->replaces[talk].body;
-	uint32_t answers = e->c->replaces[talk ^ 1u].body.n;
+	const struct holds *head = &e->c->replaced_head[talk], *body = &e->c->replaced_body[talk];
+	uint32_t answers = e->c->replaced_body[talk ^ 1u].n;
 	if ((head->n == 0 && body->n == 0 && answers == 0) || a == NULL || !may_be_http(a) ||
 	    s->no_app)
 		return end;
@@ -320,11 +340,9 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 /* From where on an end of the stream is compared with beginnings: over an edit nothing matches. */
 static uint64_t behind_edits(const struct side_rules *s, uint64_t from)
 {
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
-		uint64_t to = s->edits->at[i].off + s->edits->at[i].len;
-		from = to > from ? to : from;
-	}
-	return from;
+	const struct side_edits *m = s->edits;
+	uint64_t to = m != NULL && m->n > 0 ? m->at[m->n - 1].off + m->at[m->n - 1].len : 0;
+	return to > from ? to : from;
 }
 
 uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir)
@@ -348,11 +366,9 @@ uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned 
 	hold = least(hold, waiting(s->waits, end));
 	hold = least(hold, waiting(s->tx_waits, end));
 	hold = least(hold, http_hold(e, &v, dir, end));
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
-		const struct side_edit *x = &s->edits->at[i];
-		if (x->off < hold && hold < x->off + x->len) /* an edit leaves as a whole */
-			hold = x->off + x->len;
-	}
+	uint32_t at = side_edit_at(s->edits, hold);
+	if (s->edits != NULL && at < s->edits->n && s->edits->at[at].off < hold)
+		hold = s->edits->at[at].off + s->edits->at[at].len; /* it leaves as a whole */
 	return hold < s->gone ? least(s->gone, end) : least(hold, end);
 }
 
@@ -373,7 +389,7 @@ bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, uns
 				return true;
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	return f->tcp && may_be_http(a) &&
-	       (head_waits(e, &v, dir, talk) || any_fits(e, &v, &e->c->replaces[talk].body));
+	       (head_waits(e, &v, dir, talk) || any_fits(e, &v, &e->c->replaced_body[talk]));
 }
 
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off)

@@ -17,7 +17,11 @@ struct holds {
 /* Adds the contents of a list that are replaced. */
 MUST_USE int holds_add(struct holds *h, const struct rule *r, const struct rule_list *l);
 void holds_finish(struct holds *h);
+struct compiled;
+void holds_free(struct compiled *c);
 struct plan;
+/* What is replaced must be known as soon as it is there: how much more it is worth as a fast pattern. */
+unsigned replace_urgency(const struct rule_list *l, const struct match_content *c);
 /* What a rule replaces, and whether later bytes decide about it. */
 void plan_replaces(const struct rule *r, struct plan *p);
 

@@ -18,7 +18,11 @@
 #include "packet/test/frames.h"
 #include "scrub/emit_priv.h"
 
+#ifdef SKEP_SANITIZE
+#define RUNS 600
+#else
 #define RUNS 3000
+#endif
 #define STEPS 300000
 #define WIRE 48
 #define EDITS 200

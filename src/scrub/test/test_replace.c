@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
 #define RUNS 1000
 #define STEPS 300000

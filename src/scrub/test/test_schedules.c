@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "../../packet/test/frames.h"
+#include "packet/test/frames.h"
 
 #define RUNS 3000
 #define STREAM 64u

@@ -300,6 +300,23 @@ static void test_pieces(void **state)
 	passes(TO_SERVER, 3 + 2 * 512, 1, ACK, "x"); /* room again */
 }
 
+/* One loss, and all that follows: as many segments as the window holds. */
+static void test_one_loss(void **state)
+{
+	(void)state;
+	t.p.tcp.has_wscale = true;
+	t.p.tcp.wscale = 7;
+	talk_handshake(&t);
+	passes(TO_CLIENT, 1, 1, ACK, NULL);
+	for (uint32_t i = 0; i < 2000; i++) {
+		talk_tcp(&t, TO_SERVER, 101 + 100 * i, 1, ACK, block, 100);
+		assert_true(!t.r.refuse && t.r.early);
+	}
+	talk_tcp(&t, TO_SERVER, 1, 1, ACK, block, 100);
+	assert_true(!t.r.refuse && t.r.filled);
+	assert_int_equal(stream_end(t.r.flow, TO_SERVER), 200100);
+}
+
 /* Bytes that are never acknowledged: bounded, and the flow goes on when they are. */
 static void test_memory_of_a_side(void **state)
 {
@@ -562,12 +579,15 @@ static void test_timestamps(void **state)
 	talk_handshake(&t);
 	t.p.tcp.ts_val = 200;
 	passes(TO_SERVER, 1, 1, ACK, "hello");
+	t.p.tcp.ts_val = 5000000;
+	passes(TO_SERVER, (uint32_t)-30000, 1, ACK, "a stranger's guess");
 	t.p.tcp.ts_val = 150;
 	passes(TO_SERVER, 1, 1, ACK, "hallo");
 	assert_true(t.r.bad && t.r.differs);
 	refused(TO_SERVER, 6, 1, ACK, "new");
 	t.p.tcp.ts_val = 201;
 	passes(TO_SERVER, 6, 1, ACK, "new");
+	assert_false(t.r.bad);
 }
 
 /* ---- the table -------------------------------------------------------------------------- */
@@ -681,6 +701,7 @@ int main(void)
 		TEST(test_limits),
 		TEST(test_refused_leaves_nothing),
 		TEST(test_pieces),
+		TEST(test_one_loss),
 		TEST(test_memory_of_a_side),
 		TEST(test_no_memory),
 		TEST(test_daily_life),
