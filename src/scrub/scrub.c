@@ -275,6 +275,7 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 		    struct layers *l, uint16_t out_port, struct frame ***ret)
 {
 	s->out[0] = f;
+	s->has_back = false;
 	*ret = s->out;
 	if (seen->flow != NULL && seen->flow->user != NULL) {
 		emit_clear(s->emit);

@@ -59,6 +59,9 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
  * frame of a TCP conversation that passes, rebuild or not: its headers are kept for bytes that wait. */
 uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		    struct layers *l, uint16_t out_port, struct frame ***ret);
+/* After scrub_emit: what goes back to the frame's sender, by the port that it came from; NULL: nothing. Valid until
+ * the next call. */
+struct frame *scrub_back(struct scrub *s);
 /* Bytes that have waited long enough: calls send for each frame. *ret_next: when to call again at the latest
  * (INT64_MAX: nothing waits). */
 typedef void scrub_send_fn(void *ctx, uint16_t port, struct frame *f);

@@ -72,6 +72,9 @@ struct scrub {
 	uint32_t patch_at, patch_len; /* offset in the frame; bytes that leave instead of its own */
 	uint8_t patch[FRAME_MAX];
 	struct frame *out[1];
+	bool has_back; /* the receiver's answer, in its name */
+	struct frame back;
+	uint8_t back_bytes[HEAD_BYTES + 64];
 };
 
 /* ---- talk.c ------------------------------------------------------------------------------------------ */
@@ -88,6 +91,11 @@ void talk_free(struct scrub *s, struct stream_flow *f);
 struct talk *talk_of(struct scrub *s, struct stream_flow *f);
 /* The sequence number that the receiver of a direction waits for. */
 uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq);
+
+/* ---- back.c ------------------------------------------------------------------------------------------ */
+
+/* An answer to a segment of the direction that its receiver did not get; first: a byte of it. */
+void back_say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first);
 
 /* ---- bodies.c ---------------------------------------------------------------------------------------- */
 

@@ -244,8 +244,7 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	int64_t limit = xlate_limit(x), first = from < gone ? from : gone;
 	int64_t last = limit > gone ? limit : to < gone ? to : gone;
 	if (r->early && limit <= gone) {
-		emit_probe(f, l, x);
-		add(s, f);
+		back_say(s, t, dir, (uint64_t)from);
 		return;
 	}
 	last = xlate_emit(x, last) < last ? xlate_emitted(x) : last;
@@ -260,11 +259,12 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	if (emit_frames(s->emit, &frames) > 0)
 		return;
 	/* What is held says nothing of itself; of what the receiver has, it says so. */
-	if (to > xlate_emitted(x))
+	if (to > xlate_emitted(x)) {
 		emit_bare(f, l, xlate_seq(x, seq, true));
-	else
-		emit_probe(f, l, x);
-	add(s, f);
+		add(s, f);
+	} else {
+		back_say(s, t, dir, (uint64_t)from);
+	}
 }
 
 void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f, struct layers *l,
@@ -280,13 +280,14 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		emit_cut(f, l, 0, l->l3_end - l->payload);
 	packet_clear_urgent(f, l);
 	emit_headers(f, l, own, t->x[!dir]);
+	if (!rst && !syn)
+		keep_head(t, dir, f, l, out_port);
 	if (own == NULL || rst) {
 		add(s, f);
 		if (rst && t->x[dir] != NULL)
 			wait_end(s, &t->wait[dir]);
 		return;
 	}
-	keep_head(t, dir, f, l, out_port);
 	if (l->l3_end > l->payload || (l->tcp_flags & TCP_FIN) != 0) {
 		leave_bytes(s, t, dir, f, l, seq);
 	} else {

@@ -102,6 +102,8 @@ void inline_verdict(struct step *st)
 	off = half_offset(h, p->tcp.seq + (flags & FL_SYN ? 1 : 0));
 	end = off + p->payload_len;
 	ret->off = (uint64_t)off;
+	if (flags & FL_SYN)
+		st->slot->f.side[st->dir].sack_ok = p->tcp.has_sack_ok;
 	if (flags & (FL_SYN | FL_RST)) { /* they may pass, their payload is never taken in */
 		ret->stale = p->payload_len;
 		return;
@@ -162,6 +164,25 @@ const uint8_t *stream_kept(const struct stream_flow *f, unsigned dir, uint64_t o
 		return NULL;
 	*ret_len = (uint32_t)(h->hi - off);
 	return h->buf + h->start + (off - half_floor(h));
+}
+
+/* Pieces that touch are one stretch, where the gap before them has not just been closed. */
+bool stream_early(const struct stream_flow *f, unsigned dir, uint32_t i, uint64_t *ret_off,
+		  uint64_t *ret_end)
+{
+	const struct half *h = half_of(f, dir);
+	uint32_t k = 0;
+
+	while (h && k < h->n_segs) {
+		*ret_off = h->segs[k].off;
+		do {
+			*ret_end = h->segs[k].off + h->segs[k].len;
+			k++;
+		} while (k < h->n_segs && h->segs[k].off == *ret_end);
+		if (i-- == 0)
+			return true;
+	}
+	return false;
 }
 
 void stream_normalise(const struct stream_flow *f, unsigned dir, uint64_t off, uint8_t *payload,

@@ -51,6 +51,7 @@ struct stream_side {
 	 * acknowledged yet, so that a second copy can be held against the first. kept <= base. */
 	uint64_t kept;
 	uint32_t isn, next_seq, last_ack, window;
+	bool sack_ok;               /* inline: its SYN permits selective acknowledgements */
 	uint8_t wscale, flags_seen; /* flags_seen: all TCP flags this side has sent */
 };
 
@@ -176,6 +177,9 @@ uint32_t stream_seq(const struct stream_flow *f, unsigned dir, uint64_t off);
  * the next call with this flow. */
 const uint8_t *stream_kept(const struct stream_flow *f, unsigned dir, uint64_t off,
 			   uint32_t *ret_len);
+/* The i-th (0, 1 ...) stretch that came early, beyond a gap: [*ret_off, *ret_end). False: there are not so many. */
+bool stream_early(const struct stream_flow *f, unsigned dir, uint32_t i, uint64_t *ret_off,
+		  uint64_t *ret_end);
 /* Overwrites payload, which stands at off, with the first copy wherever one is kept, in order or out of it. */
 void stream_normalise(const struct stream_flow *f, unsigned dir, uint64_t off, uint8_t *payload,
 		      uint32_t len);
