@@ -411,7 +411,10 @@ bool xlate_sack(const struct xlate *x, uint32_t *left, uint32_t *right)
 {
 	if (x == NULL)
 		return true;
-	int64_t from = in_upwards(x, xlate_ack_off(x, *left));
+	int64_t from = xlate_ack_off(x, *left);
+	if (x->edited && from < x->out_acked)
+		return false;
+	from = in_upwards(x, from);
 	int64_t to = xlate_in(x, xlate_ack_off(x, *right));
 	if (to <= from)
 		return false;

@@ -86,7 +86,8 @@ uint32_t xlate_seq(const struct xlate *x, uint32_t seq, bool bare);
 /* An acknowledgement of the receiver's for the sender. */
 uint32_t xlate_ack(const struct xlate *x, uint32_t ack);
 /* A block that the receiver selectively acknowledged, for the sender: shrunk to what the receiver has all
- * output of. False: nothing is left of it. */
+ * output of. False: nothing is left of it; or it begins before what was acknowledged (D-SACK), where a changed
+ * stream can't be translated exactly any more. */
 bool xlate_sack(const struct xlate *x, uint32_t *left, uint32_t *right);
 
 #endif

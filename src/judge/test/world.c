@@ -350,7 +350,7 @@ enum reason world_judge(struct world *w)
 	for (uint32_t i = 0; i < w->r.n_replies; i++)
 		assert_true(w->r.reply_port[i] == w->f.port || /* only ever to who asked */
 			    w->r.verdict == VERDICT_REJECT);
-	if (w->r.verdict == VERDICT_FORWARD)
+	if (w->r.verdict == VERDICT_FORWARD && !w->wire)
 		check_forwarded(w, before.ttl, macs);
 	return w->r.reason;
 }

@@ -33,6 +33,7 @@ struct world {
 	uint32_t n_events, counts[EVENT_KINDS];
 	struct event events[WORLD_EVENTS]; /* the first ones */
 	struct rule_set *rules;
+	bool wire; /* a bridge: frames leave as they came */
 	uint8_t data[WORLD_FRAME];
 };
 

@@ -30,7 +30,9 @@ static const char rules[] =
 	"alert http any any -> any any (http.host; content:\"h\"; replace:\"HHH\"; sid:10;)\n"
 	"alert http any any -> any any (http.cookie; content:\"c=1\"; replace:\"\"; sid:11;)\n"
 	"alert http any any -> any any (http.stat_msg; content:\"OK\"; replace:\"KO\"; sid:12;)\n"
-	"rewrite udp any any -> any any (content:\"evil\"; replace:\"good\"; sid:13;)\n";
+	"rewrite udp any any -> any any (content:\"evil\"; replace:\"good\"; sid:13;)\n"
+	"rewrite tcp-pkt any any -> any any (content:\"pkt\"; replace:\"packet\"; sid:14;)\n"
+	"alert http any any -> any any (content:\"//\"; replace:\"/\"; sid:15;)\n";
 
 struct side {
 	uint8_t data[BYTES], out[8 * BYTES];
@@ -140,6 +142,7 @@ static bool say(struct fuzz *z, struct stream_flow *f, unsigned dir, const uint8
 		s->app_done += app_feed(f->app, dir, s->data + (s->app_done - s->base),
 					(uint32_t)(s->base + s->len - s->app_done), 0, 0);
 	struct stream_result r = {.flow = f, .dir = dir, .added = true};
+	r.off = s->base + s->len - len;
 	r.grown[dir] = true;
 	struct pkt p = packet(f, dir);
 	p.payload = d;

@@ -337,7 +337,7 @@ static uint64_t packet_begins(const struct view *v)
 	const struct stream_flow *f = v->flow;
 	if (f == NULL || !f->tcp || v->r == NULL || !v->r->added)
 		return 0;
-	return side_end_of(&f->side[v->dir], v->p) - v->p->payload_len;
+	return v->r->off;
 }
 
 static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)

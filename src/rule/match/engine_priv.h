@@ -138,17 +138,20 @@ struct stream_cand {
 	uint64_t from;                    /* bytes before were matched already */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
-/* Edits of a direction, the last ones: what was replaced must not match again. */
-#define SIDE_EDITS 128u
+/* Edits of a direction, the last ones, by offset and apart from each other: what was replaced must not match
+ * again. */
+#define SIDE_EDITS 1024u
 struct side_edit {
 	uint64_t off;
 	uint32_t len, rule;
 };
 struct side_edits {
 	uint64_t evicted; /* edits that begin before may be forgotten */
-	uint32_t n;
-	struct side_edit at[SIDE_EDITS];
+	uint32_t n, cap;
+	struct side_edit at[];
 };
+/* The first edit that ends behind off; n: none. */
+uint32_t side_edit_at(const struct side_edits *m, uint64_t off);
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	uint64_t message;          /* where the present message begins: offsets count from there */

@@ -198,6 +198,16 @@ static bool is_missed(const struct eval *x, uint32_t i, int64_t last)
 	return (x->missed >> i & 1) != 0 && last >= x->missed_from[i];
 }
 
+/* A list of nothing but one content: what is new stands behind what was found. */
+static int64_t collect_from(const struct eval *x, int64_t lo)
+{
+	const struct collect *k = x->collect;
+	if (x->list->n > 1 || k->n == 0)
+		return lo;
+	int64_t end = (int64_t)k->at[k->n - 1].at + k->at[k->n - 1].c->len;
+	return end > lo ? end : lo;
+}
+
 static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 {
 	const struct match *m = &x->list->m[i];
@@ -208,6 +218,8 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 	if (memory && is_missed(x, i, last))
 		return STEP_NO;
 	content_range(x, c, last, &lo, &hi);
+	if (x->collect != NULL)
+		lo = collect_from(x, lo);
 	while (lo + (int64_t)c->len <= hi) {
 		const uint8_t *at =
 			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);

@@ -76,7 +76,7 @@ uint64_t side_end_of(const struct stream_side *side, const struct pkt *p);
 /* Everything of a flow's transactions. */
 void tx_inspect(struct rule_engine *e, struct view *v, bool final);
 /* ---- replace/ ------------------------------------------------------------------------------ */
-#define COLLECT 64u
+#define COLLECT 512u
 struct found { /* in the bytes that were looked at */
 	uint32_t at;
 	const struct match_content *c;
@@ -94,7 +94,7 @@ struct collect {
 	bool more;           /* there are more than fit */
 	bool again;          /* the rule has matched this transaction before */
 	uint32_t n, n_list;  /* n_list: contents of this list that are replaced */
-	struct found at[COLLECT];
+	struct found *at;    /* COLLECT of them */
 };
 /* Does a match of such a rule change bytes? (inline) */
 static inline bool replaces(const struct rule_engine *e, const struct rule *r)
@@ -112,6 +112,10 @@ MUST_USE int replace_create(struct rule_engine *e);
 /* A rule that replaces against the payload; at: where in the stream it stands. Notes the edits. */
 bool replace_payload(struct rule_engine *e, const struct rule *r, const struct view *v,
 		     const struct bytes *payload, uint64_t at);
+/* Where in the stream the last of them ends. */
+uint64_t replace_end(const struct rule_engine *e);
+/* Is one content all that the rule asks of the payload? */
+bool replace_single(const struct rule *r);
 /* The same for a rule about transactions that looks at the payload as well: at all that is held. */
 bool replace_stream(struct rule_engine *e, const struct view *v, const struct rule *r);
 /* The same of a buffer of v->tx: the list's contents in b, which is its index-th instance. again: the rule has

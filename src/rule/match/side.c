@@ -169,8 +169,10 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 	c->credit -= cost < c->credit ? (uint32_t)cost : c->credit;
 	c->pending = false;
 	if (check(e, v, r, w, from) == YES) {
-		if (!replaces(e, r)) /* else what is new is told by what was replaced */
+		if (!replaces(e, r))
 			c->from = w->end;
+		else if (replace_single(r)) /* else what was replaced tells what is new */
+			c->from = replace_end(e);
 		c->gate = NULL;
 		return true;
 	}
@@ -216,7 +218,7 @@ static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 				.rule = e->cands[i].rule, .credit = CREDIT_FIRST, .pending = true};
 			if (!room(e, s)) {
 				e->stats.candidates_lost++;
-				fresh.from = w->fresh;
+				fresh.from = e->conf.inline_mode ? 0 : w->fresh; /* rather twice than never */
 				(void)try_one(e, v, s, &fresh, w, settle);
 				continue;
 			}

@@ -217,7 +217,8 @@ void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *dat
 	s->waits = 0;
 	for (uint16_t i = 0; i < s->n && lo < end; i++) {
 		const struct rule *r = rule_at(e, s->cands[i].rule);
-		if (!replaces(e, r) || eval_header(e, r, v) == NO)
+		enum answer a = replaces(e, r) ? eval_header(e, r, v) : NO;
+		if (a == NO)
 			continue;
 		const struct plan *pl = r->plan;
 		const struct bytes b = {
@@ -225,7 +226,7 @@ void hold_stream(struct rule_engine *e, const struct view *v, const uint8_t *dat
 		const struct collect k = {.e = e, .v = v, .rule = r};
 		for (uint32_t j = 0; j < r->n_lists; j++) {
 			if (r->lists[j].buffer != BUF_PAYLOAD || pl->lists[j].n_replaces == 0 ||
-			    !pl->lists[j].later)
+			    (!pl->lists[j].later && a != WAIT))
 				continue;
 			uint64_t at = undecided(&k, &r->lists[j], &b, old_in_stream);
 			best = at < best ? at : best;
@@ -298,11 +299,9 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 /* From where on an end of the stream is compared with beginnings: over an edit nothing matches. */
 static uint64_t behind_edits(const struct side_rules *s, uint64_t from)
 {
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
-		uint64_t to = s->edits->at[i].off + s->edits->at[i].len;
-		from = to > from ? to : from;
-	}
-	return from;
+	const struct side_edits *m = s->edits;
+	uint64_t to = m != NULL && m->n > 0 ? m->at[m->n - 1].off + m->at[m->n - 1].len : 0;
+	return to > from ? to : from;
 }
 
 uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir)
@@ -326,11 +325,9 @@ uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned 
 	hold = least(hold, waiting(s->waits, end));
 	hold = least(hold, waiting(s->tx_waits, end));
 	hold = least(hold, http_hold(e, &v, dir, end));
-	for (uint32_t i = 0; s->edits != NULL && i < s->edits->n; i++) {
-		const struct side_edit *x = &s->edits->at[i];
-		if (x->off < hold && hold < x->off + x->len) /* an edit leaves as a whole */
-			hold = x->off + x->len;
-	}
+	uint32_t at = side_edit_at(s->edits, hold);
+	if (s->edits != NULL && at < s->edits->n && s->edits->at[at].off < hold)
+		hold = s->edits->at[at].off + s->edits->at[at].len; /* it leaves as a whole */
 	return hold < s->gone ? least(s->gone, end) : least(hold, end);
 }
 

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDITS 256u /* of one packet */
+#define EDITS 1024u /* of one packet */
+#define EDITS_FIRST 32u
 #define PIECES 32u /* that one content stands in on the wire */
 
 struct noted {
@@ -23,12 +24,16 @@ struct replacing {
 	struct rule_edit edits[EDITS]; /* the answer */
 	uint32_t n_noted, n_edits;
 	struct collect collect;
+	struct found found[COLLECT];
 };
 
 int replace_create(struct rule_engine *e)
 {
 	e->replacing = calloc(1, sizeof(*e->replacing));
-	return e->replacing != NULL ? 0 : -ENOMEM;
+	if (e->replacing == NULL)
+		return -ENOMEM;
+	e->replacing->collect.at = e->replacing->found;
+	return 0;
 }
 
 static bool overlaps(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len)
@@ -93,44 +98,76 @@ bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes 
 
 /* ---- what was replaced before ---------------------------------------------------------------------- */
 
+uint32_t side_edit_at(const struct side_edits *m, uint64_t off)
+{
+	uint32_t lo = 0, hi = m != NULL ? m->n : 0;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (m->at[mid].off + m->at[mid].len > off)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
 bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uint64_t off,
 		   uint32_t len)
 {
-	const struct side_edits *s = fr != NULL ? fr->side[dir].edits : NULL;
+	const struct side_edits *m = fr != NULL ? fr->side[dir].edits : NULL;
 	if (fr != NULL && off < fr->side[dir].floor)
 		return true;
-	if (s == NULL)
+	if (m == NULL)
 		return false;
-	for (uint32_t i = s->n; i-- > 0;)
-		if (s->at[i].rule == rule && overlaps(s->at[i].off, s->at[i].len, off, len))
+	for (uint32_t i = side_edit_at(m, off); i < m->n && m->at[i].off < off + len; i++)
+		if (m->at[i].rule == rule)
 			return true;
-	return off < s->evicted;
+	return off < m->evicted;
+}
+
+/* Room for one more edit; those that have left make room in the end. */
+static bool edit_room(struct rule_engine *e, struct side_rules *s)
+{
+	struct side_edits *m = s->edits;
+	uint32_t cap = m == NULL ? EDITS_FIRST : m->cap * 4, half = SIDE_EDITS / 2;
+	if (m != NULL && m->n < m->cap)
+		return true;
+	if (m == NULL || m->cap < SIDE_EDITS) {
+		cap = cap < SIDE_EDITS ? cap : SIDE_EDITS;
+		m = slab_grow(e->slab, s->edits, sizeof(*m) + cap * sizeof(m->at[0]));
+		if (m == NULL)
+			return false;
+		if (s->edits == NULL)
+			m->n = 0, m->evicted = 0;
+		m->cap = cap;
+		s->edits = m;
+		return true;
+	}
+	uint64_t end = m->at[half - 1].off + m->at[half - 1].len;
+	if (end > s->gone)
+		return false;
+	memmove(m->at, m->at + half, (m->n - half) * sizeof(m->at[0]));
+	m->n -= half;
+	m->evicted = end;
+	return true;
 }
 
 /* false: it can't be remembered. */
 static bool remember(struct rule_engine *e, struct flow_rules *fr, const struct rule_edit *x)
 {
 	struct side_rules *s = fr != NULL ? &fr->side[x->dir] : NULL;
-	if (s == NULL)
+	if (s == NULL || !edit_room(e, s))
 		return false;
-	if (s->edits == NULL)
-		s->edits = slab_zalloc(e->slab, sizeof(*s->edits));
 	struct side_edits *m = s->edits;
-	if (m == NULL)
+	uint32_t k = m->n;
+	for (; k > 0 && m->at[k - 1].off > x->off; k--)
+		;
+	if ((k > 0 && m->at[k - 1].off + m->at[k - 1].len > x->off) ||
+	    (k < m->n && m->at[k].off < x->off + x->len))
 		return false;
-	if (m->n == SIDE_EDITS) { /* half of them at once, if they have left */
-		uint32_t half = SIDE_EDITS / 2;
-		uint64_t end = m->evicted;
-		for (uint32_t i = 0; i < half; i++)
-			if (m->at[i].off + m->at[i].len > end)
-				end = m->at[i].off + m->at[i].len;
-		if (end > s->gone)
-			return false;
-		memmove(m->at, m->at + half, (SIDE_EDITS - half) * sizeof(m->at[0]));
-		m->n -= half;
-		m->evicted = end;
-	}
-	m->at[m->n++] = (struct side_edit){.off = x->off, .len = x->len, .rule = x->rule};
+	memmove(m->at + k + 1, m->at + k, (m->n - k) * sizeof(m->at[0]));
+	m->at[k] = (struct side_edit){.off = x->off, .len = x->len, .rule = x->rule};
+	m->n++;
 	return true;
 }
 
@@ -267,6 +304,18 @@ static void note_pieces(struct rule_engine *e, struct rule_edit *x, const struct
 	}
 }
 
+bool replace_single(const struct rule *r)
+{
+	return r->n_lists == 1 && r->lists[0].n == 1;
+}
+
+uint64_t replace_end(const struct rule_engine *e)
+{
+	const struct collect *k = &e->replacing->collect;
+	const struct found *last = &k->at[k->n - 1];
+	return k->base + last->at + last->c->len;
+}
+
 /* One list, of the payload: the others are of the transaction. */
 bool replace_stream(struct rule_engine *e, const struct view *v, const struct rule *r)
 {
@@ -277,7 +326,7 @@ bool replace_stream(struct rule_engine *e, const struct view *v, const struct ru
 	struct eval x = {.e = e, .v = v, .rule = r};
 	if (v->flow->tcp)
 		b = (struct bytes){.data = s->data, .len = s->len, .origin = s->base};
-	*k = (struct collect){.e = e, .v = v, .rule = r, .base = b.origin};
+	*k = (struct collect){.e = e, .v = v, .rule = r, .base = b.origin, .at = k->at};
 	k->known = v->flow->tcp ? stream_known : NULL;
 	for (uint32_t i = 0; i < r->n_lists; i++)
 		if (r->lists[i].buffer == BUF_PAYLOAD && pl->lists[i].n_replaces > 0 &&
@@ -292,13 +341,18 @@ bool replace_stream(struct rule_engine *e, const struct view *v, const struct ru
 	return false;
 }
 
-/* Bytes of a body of which all have left: where they stood may be forgotten. */
-static bool all_gone(const struct collect *k, uint64_t end)
+/* Bytes of the stream that have not left: a body has as many at the most. */
+static uint64_t bytes_kept(const struct collect *k)
 {
 	unsigned dir = k->dir ^ (k->v->app->reversed ? 1u : 0u);
 	const struct stream_side *s = &k->v->flow->side[dir];
-	uint64_t stay = s->base + s->len - k->v->fr->side[dir].gone;
-	return end + stay <= k->end;
+	return s->base + s->len - k->v->fr->side[dir].gone;
+}
+
+/* Bytes of a body of which all have left: where they stood may be forgotten. */
+static bool all_gone(const struct collect *k, uint64_t end)
+{
+	return end + bytes_kept(k) <= k->end;
 }
 
 static bool body_known(const struct collect *k, uint32_t at, uint32_t len)
@@ -345,14 +399,21 @@ void replace_buffer(struct rule_engine *e, const struct rule *r, const struct vi
 	k->v = v;
 	k->rule = r;
 	k->known = grows && l->header == NULL ? body_known : NULL;
-	k->base = b->origin;
+	struct bytes part = *b;
 	k->end = b->origin + b->len;
+	k->dir = dir;
+	if (again && l->n == 1) { /* before that, all was seen */
+		uint64_t keep = bytes_kept(k) + l->m[0].u.content.len;
+		uint32_t skip = keep < part.len ? part.len - (uint32_t)keep : 0;
+		part = (struct bytes){
+			.data = b->data + skip, .len = b->len - skip, .origin = b->origin + skip};
+	}
+	k->base = part.origin;
 	k->buffer = l->header != NULL ? (uint16_t)BUF_HTTP_HEADER_ONE : l->buffer;
 	k->index = index;
-	k->dir = dir;
 	k->more = false;
 	k->again = again;
-	if (!collect_list(&x, l, b, pl->lists[l - r->lists].n_replaces, k))
+	if (!collect_list(&x, l, &part, pl->lists[l - r->lists].n_replaces, k))
 		return;
 	*ret_any = true;
 	e->spoiled |= k->more;
@@ -374,9 +435,8 @@ static bool clashes(const struct rule_engine *e, const struct flow_rules *fr, ui
 	}
 	const struct side_edits *s =
 		fr != NULL && x->where == WHERE_STREAM ? fr->side[x->dir].edits : NULL;
-	for (uint32_t i = 0; s != NULL && i < s->n; i++)
-		if (s->at[i].rule != x->rule &&
-		    overlaps(s->at[i].off, s->at[i].len, x->off, x->len))
+	for (uint32_t i = side_edit_at(s, x->off); s != NULL && i < s->n; i++)
+		if (s->at[i].off < x->off + x->len && s->at[i].rule != x->rule)
 			return true;
 	return false;
 }

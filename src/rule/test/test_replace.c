@@ -329,13 +329,11 @@ static void test_drops(void **state)
 		drops("pass tcp any any -> any any (content:\"evil\"; sid:1;)\n"
 		      "rewrite tcp any any -> any any (content:\"evil\"; replace:\"x\"; sid:2;)",
 		      clash, 7777, false));
+	static char many[600];
+	memset(many, 'e', sizeof(many) - 1);
 	assert_true(drops("drop tcp any any -> any any (content:\"nothing\"; sid:1;)\n"
 			  "alert tcp any any -> any any (content:\"e\"; replace:\"xx\"; sid:2;)",
-			  (const struct line[LINES]){{TO_SERVER,
-						      "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
-						      "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
-						      NULL}},
-			  7777, false));
+			  (const struct line[LINES]){{TO_SERVER, many, NULL}}, 7777, false));
 }
 
 static void test_gzip_drops(void **state)
@@ -355,6 +353,57 @@ static void test_gzip_drops(void **state)
 	assert_false(r.dropped);
 	river_say(&r, TO_CLIENT, z, sizeof(z));
 	assert_true(r.dropped);
+	river_close(&r);
+}
+
+/* ---- packets of TCP, rules of a protocol ------------------------------------------------------------ */
+
+static void test_segments(void **state)
+{
+	(void)state;
+	struct river r;
+	river_open(
+		&r,
+		"rewrite tcp-pkt any any -> any any (content:\"evil\"; replace:\"longer\"; "
+		"sid:1;)\n"
+		"alert tcp any any -> any any (dsize:<20; content:\"bad\"; replace:\"\"; sid:2;)\n",
+		false);
+	river_flow(&r, true, 7777);
+	river_say(&r, TO_SERVER, S("an ev"));
+	river_say(&r, TO_SERVER, S("il evil"));
+	river_say(&r, TO_SERVER, S(" evil bad evil"));
+	river_left(&r, TO_SERVER, S("an evil longer longer  longer"));
+	river_close(&r);
+	static const struct line http[LINES] = {
+		{TO_SERVER, "GET /evil HTTP/1.1\r\nHost: evil\r\n\r\n",
+		 "GET /good HTTP/1.1\r\nHost: good\r\n\r\n"},
+	};
+	everywhere("alert http any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)\n"
+		   "alert http any any -> any any (content:\"G\"; content:\"none\"; replace:\"x\"; "
+		   "sid:2;)",
+		   http, 80);
+}
+
+/* A frame of many segments, full of it. */
+static void test_crowded(void **state)
+{
+	(void)state;
+	static char said[60000], want[60000];
+	struct river r;
+	for (size_t i = 0; i < sizeof(said); i++)
+		said[i] = want[i] = i % 150 < 4 ? "evil"[i % 150] : '.';
+	for (size_t i = 0; i < sizeof(want); i++)
+		want[i] = i % 150 < 4 ? "good"[i % 150] : '.';
+	river_open(&r,
+		   "rewrite tcp any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)",
+		   false);
+	river_flow(&r, true, 7777);
+	river_say(&r, TO_SERVER, said, sizeof(said));
+	river_left(&r, TO_SERVER, want, sizeof(want));
+	for (unsigned i = 0; i < 3; i++)
+		river_say(&r, TO_SERVER, said, sizeof(said));
+	assert_false(r.dropped);
+	assert_memory_equal(r.side[TO_SERVER].out + 3 * sizeof(want), want, sizeof(want));
 	river_close(&r);
 }
 
@@ -584,7 +633,8 @@ int main(void)
 		cmocka_unit_test(test_headers),       cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_drops),         cmocka_unit_test(test_gzip_drops),
 		cmocka_unit_test(test_datagrams),     cmocka_unit_test(test_holds),
-		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_many),
+		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_segments),
+		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_many),
 		cmocka_unit_test(test_any_cut),       cmocka_unit_test(test_any_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,6 +362,23 @@ static void test_early_ack(void **state)
 	assert_int_equal(to, 13);
 }
 
+static void test_duplicate_sack(void **state)
+{
+	struct xlate *x = ((struct fixture *)*state)->x;
+	uint32_t left = 1010, right = 1020;
+	xlate_emit(x, 100);
+	xlate_acked(x, 50);
+	assert_true(xlate_sack(x, &left, &right)); /* nothing was changed */
+	assert_int_equal(left, 1010);
+	assert_int_equal(right, 1020);
+	assert_int_equal(xlate_edit(x, 100, 0, "x", 1), 0);
+	assert_false(xlate_sack(x, &left, &right));
+	left = 1049, right = 1060;
+	assert_false(xlate_sack(x, &left, &right));
+	left = 1050;
+	assert_true(xlate_sack(x, &left, &right));
+}
+
 static void test_bare(void **state)
 {
 	struct xlate *x = ((struct fixture *)*state)->x;
@@ -411,6 +428,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bare, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_early_ack, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_duplicate_sack, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("scrub_xlate", tests, NULL, NULL);
