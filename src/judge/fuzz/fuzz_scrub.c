@@ -237,6 +237,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		set = make_rules();
 	struct scrub_conf sc = {.inspect = {.rules = set, .memory_bytes = 16 << 20}};
 	sc.inspect.stream.flows = 16;
+	sc.inspect.dissect.frag_packets = 8;
+	sc.inspect.dissect.frag_bytes = 1 << 18;
 	configure(&conf);
 	must(scrub_create(&sc, &conf.scrub) == 0);
 	must(limits != NULL && arena_create(judge_arena_bytes(&conf), &arena) == 0);

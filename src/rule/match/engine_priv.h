@@ -68,6 +68,8 @@ struct adopt_index {
 	uint32_t *rules, *bits; /* by gid, sid, rev; by name */
 	uint32_t *born;         /* generation that brought the rule */
 	uint32_t generation;
+	const struct rule_set *expected; /* the two below are its numbers here; NULL: of none */
+	uint32_t *old_rules, *old_bits;
 };
 MUST_USE int adopt_create(const struct rule_set *set, struct adopt_index *ret);
 void adopt_free(struct adopt_index *x);
