@@ -124,6 +124,14 @@ static enum rule_action act(struct inspect *i, const struct pkt *p, struct strea
 	return all;
 }
 
+/* In the midst of reading: a transaction holds more than it can keep. */
+static void look_now(void *ctx, struct app *a)
+{
+	struct inspect *i = ctx;
+	if (i->engine != NULL && i->reading != NULL && i->read->flow == a->flow)
+		rule_part(i->engine, i->reading, i->read);
+}
+
 static void tell_seen(struct inspect *i, struct inspect_seen *s)
 {
 	struct slab_stats m;
@@ -162,7 +170,10 @@ static enum rule_action one_packet(struct inspect *i, struct pkt *p)
 	 * no part of. */
 	static const struct stream_result stray = {.bad = true};
 	const struct stream_result *of = r.refuse ? &stray : &r;
+	i->reading = p;
+	i->read = &r;
 	bool fed = of->flow != NULL && !p->invalid && feed(i, p, &r);
+	i->reading = NULL;
 	inspect_tell_packet(i, p, &r);
 	enum rule_action action = ACTION_ALERT;
 	if (i->engine != NULL) {
@@ -307,6 +318,7 @@ int inspect_create(const struct inspect_conf *conf, struct inspect **ret)
 		return err;
 	}
 	app_ctx_set_stream(i->app, i->stream);
+	app_ctx_set_full(i->app, look_now, i);
 	*ret = i;
 	return 0;
 }

@@ -55,6 +55,12 @@ void app_ctx_set_stream(struct app_ctx *c, struct stream *s)
 	c->stream = s;
 }
 
+void app_ctx_set_full(struct app_ctx *c, app_full_fn *fn, void *ctx)
+{
+	c->full = fn;
+	c->full_ctx = ctx;
+}
+
 void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx)
 {
 	c->frame = fn;

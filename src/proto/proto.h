@@ -88,7 +88,7 @@ struct app_body {
 	uint32_t len, cap;
 	uint64_t base, total;
 	bool complete;
-	uint64_t inspected; /* rule's: bytes below were seen by every candidate */
+	uint32_t unseen; /* bytes since somebody was last asked to look (app_ctx_set_full) */
 };
 
 /* Head of every transaction; protocols embed it first in their own struct. */
@@ -183,6 +183,10 @@ struct app_piece {
 uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
 		  uint32_t max);
+/* Told when a growing buffer of the flow has taken so much at once that the oldest of it will go: who wants to see it
+ * must look now, in the midst of app_feed. */
+typedef void app_full_fn(void *ctx, struct app *a);
+void app_ctx_set_full(struct app_ctx *c, app_full_fn *fn, void *ctx);
 /* What who rewrites bodies is told while messages are read, in order. */
 enum app_frame {
 	APP_FRAME_HEAD,  /* a head is complete */

@@ -139,6 +139,9 @@ void rule_engine_free(struct rule_engine **e);
 /* The set it matches. */
 const struct rule_set *rule_engine_set(const struct rule_engine *e);
 
+/* Before rule_packet of the same packet: its conversation's transactions as far as they have been read, because what
+ * they hold will not stay until then. What matches is among the hits of rule_packet. */
+void rule_part(struct rule_engine *e, const struct pkt *p, const struct stream_result *r);
 /* Everything about one packet: header and payload rules, the raw stream of both directions as far as
  * the packet made it grow, and the transactions of the flow. r: what stream said (its flow may be
  * NULL). Writes the hits in order of action and priority, pass already applied; returns how many.

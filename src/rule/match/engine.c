@@ -624,20 +624,42 @@ static void look_at_flow(struct rule_engine *e, struct view *v, bool final)
 	v->tx = NULL;
 }
 
+/* A packet, or a part of what it brings, is looked at from here on. */
+static struct view begin(struct rule_engine *e, const struct pkt *p, const struct stream_result *r)
+{
+	struct stream_flow *f = r->flow;
+	e->now_ns = p->stamp_ns;
+	e->n_xforms = e->xform_used = 0;
+	if (!e->parts) {
+		e->n_queued = 0;
+		e->spoiled = false;
+		if (e->conf.inline_mode)
+			replace_finish(e, NULL, false); /* what was found before is over */
+	}
+	if (f != NULL && f->rules == NULL && e->set->n > 0)
+		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
+	return view_of(p, r, f, r->dir);
+}
+
+void rule_part(struct rule_engine *e, const struct pkt *p, const struct stream_result *r)
+{
+	if (r->flow == NULL || r->flow->app == NULL)
+		return;
+	struct view v = begin(e, p, r);
+	e->parts = true;
+	if (v.fr == NULL || v.fr->pass)
+		return;
+	view_flow(&v);
+	tx_inspect(e, &v, false);
+}
+
 uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct stream_result *r,
 		     struct rule_hit ret[RULE_HITS])
 {
 	struct stream_flow *f = r->flow;
 	e->stats.packets++;
-	e->now_ns = p->stamp_ns;
-	e->n_queued = 0;
-	e->spoiled = false;
-	e->n_xforms = e->xform_used = 0;
-	if (e->conf.inline_mode)
-		replace_finish(e, NULL, false); /* what was found before is over */
-	if (f != NULL && f->rules == NULL && e->set->n > 0)
-		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
-	struct view v = view_of(p, r, f, r->dir);
+	struct view v = begin(e, p, r);
+	e->parts = false;
 	if (v.fr != NULL && v.fr->pass) {
 		pass_all(f);
 		return 0;
@@ -662,7 +684,7 @@ uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream
 {
 	struct flow_rules *fr = f->rules;
 	e->n_queued = 0;
-	e->spoiled = false;
+	e->spoiled = e->parts = false;
 	e->n_xforms = e->xform_used = 0;
 	if (e->conf.inline_mode)
 		replace_finish(e, NULL, false); /* what was found before is over */

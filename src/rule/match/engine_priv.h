@@ -93,6 +93,7 @@ struct rule_engine {
 		*asked; /* the packet that candidates must fit; NULL: a stream or a transaction */
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
+	bool parts;        /* the packet in hand was begun by rule_part */
 	bool bits_changed; /* a match has set bits or numbers */
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
