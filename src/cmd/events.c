@@ -41,7 +41,7 @@ static const char help[] =
 	"usage: skep events [OPTION ...]\n"
 	"Shows the last 50 events of today, oldest first, or those that match.\n\n"
 	"  -f, --follow           go on showing what happens\n"
-	"  -k, --kind K           connection, limit, guest, health, incident, flow, anomaly, "
+	"  -k, --kind K           connection, limit, guest, health, incident, sink, flow, anomaly, "
 	"stats\n"
 	"  -D, --direction D      inbound, outbound or lateral\n"
 	"  -V, --verdict V        forward, limit, drop, reject ...\n"

@@ -11,8 +11,9 @@
 
 #include "base/base.h"
 
-#define EVENT_NAME 32  /* guest, port and role names, with terminator */
-#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
+#define EVENT_NAME 32     /* guest, port and role names, with terminator */
+#define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
+#define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -20,6 +21,7 @@ enum event_kind {
 	EVENT_GUEST,          /* skep: a guest changed state */
 	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
 	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
+	EVENT_SINK,           /* skep: what contained traffic said to the sink */
 	EVENT_FLOW,           /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
@@ -120,6 +122,18 @@ struct event_incident {
 	uint64_t flow_ids[INCIDENT_FLOWS];
 };
 
+struct event_sink {
+	char guest[EVENT_NAME];
+	char service[EVENT_NAME]; /* "smtp", "http", "dns", "ntp", "tcp", "udp" */
+	char what[EVENT_NAME]; /* "mail", "login", "request", "query", "suspicion", "bytes" ... */
+	struct addr client, server; /* server: whom the guest meant */
+	uint16_t cport, sport;      /* sport 0: not known here, see the conversation */
+	uint8_t proto, pad;
+	uint16_t excerpt_len;
+	uint64_t bytes, count; /* count: how often, or which part of an excerpt in several events */
+	char excerpt[EVENT_EXCERPT];
+};
+
 struct event_flow {
 	struct event_tuple tuple;
 	int64_t start_ns, end_ns;
@@ -162,6 +176,7 @@ struct event {
 		struct event_guest guest;
 		struct event_health health;
 		struct event_incident incident;
+		struct event_sink sink;
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;

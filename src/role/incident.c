@@ -304,7 +304,7 @@ static void add_flow(struct incidents *t, struct incident *in, int64_t now_ns,
 	struct flow_slot *s = slot_of(t, e->flow_id);
 	flow_ended(t, s);
 	*s = (struct flow_slot){e->flow_id, in->id, (uint32_t)(in - t->all),
-				e->verdict == VERDICT_FORWARD};
+				e->verdict == VERDICT_FORWARD || e->verdict == VERDICT_REDIRECT};
 	in->active += s->open;
 	in->flows_total++;
 	if (in->n_flows < INCIDENT_FLOWS)
@@ -346,7 +346,8 @@ static struct incident *belongs_to(struct incidents *t, int64_t now_ns, struct e
 		return NULL;
 	if (e->direction == DIR_INBOUND)
 		return tuple != NULL ? visit(t, now_ns, e, guest, &tuple->src) : NULL;
-	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT)
+	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT ||
+	    e->kind == EVENT_SINK)
 		return join(t, now_ns, e, guest);
 	return NULL;
 }
