@@ -27,8 +27,8 @@ size_t tell_dump(const uint8_t *data, size_t len, char ret[EVENT_EXCERPT]);
 /* What the bytes look like: "TLS", "SSH" ...; "" if like nothing known. */
 const char *tell_guess(const uint8_t *data, size_t len);
 
-struct teller { /* per guest, the last one: nobody we know */
-	int64_t routine_ns, urgent_ns;
+struct teller {               /* per guest, the last one: nobody we know */
+	int64_t bucket_ns[3]; /* by priority */
 	uint64_t suppressed;
 	int64_t told_ns;
 };

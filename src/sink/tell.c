@@ -9,17 +9,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One moment per bucket: each event moves it on by its price, never further ahead than the burst. */
-#define ROUTINE_PRICE_NS (500 * NS_PER_MS)
-#define ROUTINE_BURST_NS (30 * NS_PER_SEC) /* 60 events */
-#define URGENT_PRICE_NS (10 * NS_PER_SEC)
-#define URGENT_BURST_NS (100 * NS_PER_SEC)
 #define SUM_NS (10 * NS_PER_SEC)
 #define PARTS 2u /* events that one excerpt may take */
 
 static const char *const names[SINK_SOCKETS] = {
 	[SINK_SMTP] = "smtp", [SINK_HTTP] = "http", [SINK_DNS_TCP] = "dns", [SINK_ANY_TCP] = "tcp",
 	[SINK_DNS] = "dns",   [SINK_NTP] = "ntp",   [SINK_ANY] = "udp",
+};
+
+/* By priority: an event moves its bucket's moment on by its price, never further ahead than the burst. */
+static const struct {
+	int64_t price_ns, burst_ns;
+} bounds[3] = {
+	{500 * NS_PER_MS, 30 * NS_PER_SEC},
+	{NS_PER_SEC, 60 * NS_PER_SEC},
+	{10 * NS_PER_SEC, 100 * NS_PER_SEC},
 };
 
 static bool take(int64_t *bucket_ns, int64_t price_ns, int64_t burst_ns, int64_t now_ns)
@@ -69,11 +73,8 @@ void sink_tell(struct sink *s, enum sink_service v, const struct sink_ends *e,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	for (unsigned i = 0; i < PARTS && (i == 0 || part.len > 0); i++) {
-		bool fine = t->priority == 2 ? take(&b->urgent_ns, URGENT_PRICE_NS, URGENT_BURST_NS,
-						    s->now_ns)
-					     : take(&b->routine_ns, ROUTINE_PRICE_NS,
-						    ROUTINE_BURST_NS, s->now_ns);
-		if (!fine) {
+		if (!take(&b->bucket_ns[t->priority], bounds[t->priority].price_ns,
+			  bounds[t->priority].burst_ns, s->now_ns)) {
 			b->suppressed++;
 			return;
 		}
