@@ -11,9 +11,10 @@
 
 #include "base/base.h"
 
-#define EVENT_NAME 32     /* guest, port and role names, with terminator */
-#define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
-#define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
+#define EVENT_NAME 32  /* guest, port and role names, with terminator */
+#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
+
+#include "event/sink.h"
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -120,18 +121,6 @@ struct event_incident {
 	uint32_t n_flows;   /* entries of flow_ids that are new since the last event */
 	uint32_t ambiguous; /* 1: outbound flows were joined to several open incidents */
 	uint64_t flow_ids[INCIDENT_FLOWS];
-};
-
-struct event_sink {
-	char guest[EVENT_NAME];
-	char service[EVENT_NAME]; /* "smtp", "http", "dns", "ntp", "tcp", "udp" */
-	char what[EVENT_NAME]; /* "mail", "login", "request", "query", "suspicion", "bytes" ... */
-	struct addr client, server; /* server: whom the guest meant */
-	uint16_t cport, sport;      /* sport 0: not known here, see the conversation */
-	uint8_t proto, pad;
-	uint16_t excerpt_len;
-	uint64_t bytes, count; /* count: how often, or which part of an excerpt in several events */
-	char excerpt[EVENT_EXCERPT];
 };
 
 struct event_flow {

@@ -123,6 +123,7 @@ size_t dns_tcp_feed(struct sink *s, struct sink_session *t, const uint8_t *data,
 		size_t need = d->len < 2 ? 2 : 2u + load_be16(d->data);
 		if (need > sizeof(d->data)) {
 			tell_bad(s, t->v, &t->ends, d->data, d->len);
+			d->queries++;
 			t->over = true;
 			break;
 		}

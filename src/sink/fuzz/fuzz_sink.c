@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Any bytes to any server, in any pieces: every event is valid, output is bounded, and a TCP service
- * says and tells the same however the bytes are cut.
+ * answers and tells the same however the bytes are cut.
  *
  * Input: a byte for the service, one for the length of pieces, one of flags, then what is said.
  */
@@ -21,7 +21,6 @@ static void must(bool fact)
 struct heard {
 	char out[65536];
 	uint32_t n_events;
-	uint64_t bytes;
 };
 
 static void tcp(enum sink_service v, bool upstream, const uint8_t *data, size_t len, size_t piece,
@@ -35,9 +34,6 @@ static void tcp(enum sink_service v, bool upstream, const uint8_t *data, size_t 
 	sink_tick(f->sink, f->now);
 	sink_close(f->sink, t, f->now);
 	ret->n_events = f->n_events;
-	ret->bytes = 0;
-	for (uint32_t i = 0; i < f->n_events && i < FAKE_EVENTS; i++)
-		ret->bytes += f->events[i].u.sink.bytes;
 	fake_free(f);
 }
 
@@ -71,10 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	tcp(v, upstream, data + 3, size - 3, 0, &whole);
 	tcp(v, upstream, data + 3, size - 3, data[1] + 1u, &cut);
-	/* What looks like TLS is refused with as much as had come. */
-	if (v != SINK_HTTP) {
+	/* What looks like TLS is refused with as much as had come, and HTTP has dates. */
+	if (v != SINK_HTTP)
 		must(strcmp(whole.out, cut.out) == 0 && whole.n_events == cut.n_events);
-		must(whole.bytes == cut.bytes);
-	}
 	return 0;
 }
