@@ -14,7 +14,7 @@ struct event_sink {
 	char what
 		[EVENT_SINK_NAME]; /* "mail", "login", "request", "query", "suspicion", "bytes" ... */
 	struct addr client, server; /* server: whom the guest meant */
-	uint16_t cport, sport;      /* sport 0: not known here, see the conversation */
+	uint16_t cport, sport;      /* sport 0: not known; hub finds it by the conversation */
 	uint8_t proto, pad;
 	uint16_t excerpt_len;
 	uint64_t bytes, count; /* count: how often, or which part of an excerpt in several events */

@@ -81,6 +81,8 @@ def names(t, net):
         t.equal((s["client_ip"], s["server_ip"], s["server_port"]), ("10.99.0.30", DNS, 53),
                 "... who asked whom")
         t.check(got[0]["incident"], "... and of the guest's incident", got[0])
+        flows = {e["flow_id"] for e in net.connections(guest="bot", dest_port=53)}
+        t.check(all(e["flow_id"] in flows for e in got), "... and of its conversation", (flows, got))
     c = wait_for(lambda: net.connections(guest="bot", proto="UDP", dest_port=53))
     t.check(c and {e["verdict"] for e in c} == {"redirect"}, "the conversations are redirected", c)
     outside.stop()
