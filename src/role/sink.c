@@ -83,8 +83,11 @@ static void emit(void *ctx, const struct event *e)
 static void ask(void *ctx, const uint8_t *data, size_t len)
 {
 	struct role_sink *r = ctx;
-	/* One that is lost is answered by the time-out. */
-	if (r->upstream >= 0 && send(r->upstream, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	ssize_t n = -1;
+	/* The first may only bring the error of an earlier one. One that is lost, the time-out answers. */
+	for (int i = 0; i < 2 && n < 0 && r->upstream >= 0; i++)
+		n = send(r->upstream, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
 		log_line(LOG_DEBUG, "the resolver is not asked: %s", err_text(-errno));
 }
 

@@ -20,6 +20,7 @@
 #define BACKLOG 128
 #define IP_TIMEOUT_MS 20000
 #define DNS_PORT 53
+#define BUFFER 65536 /* of each connection in the kernel, which grows it otherwise */
 
 static int settings(void)
 {
@@ -93,7 +94,7 @@ static int make_link(struct super *s, const char *name, char *why, size_t why_si
 static int open_socket(enum sink_service v, int *ret)
 {
 	bool tcp = v < SINK_TCP;
-	const int yes = 1, no = 0;
+	const int yes = 1, no = 0, room = BUFFER;
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6,
 				   .sin6_port = htons(sink_port(v)),
 				   .sin6_addr = in6addr_any};
@@ -103,6 +104,8 @@ static int open_socket(enum sink_service v, int *ret)
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &yes, sizeof(yes)) < 0 ||
+	    (tcp && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) < 0) ||
+	    (tcp && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) < 0) ||
 	    (!tcp && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes)) < 0) ||
 	    bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || (tcp && listen(fd, BACKLOG) < 0))
 		return -errno;

@@ -132,11 +132,16 @@ bool line_begins(const char *text, const char *word)
 int sink_open(struct sink *s, enum sink_service v, const struct sink_ends *e, int64_t now_ns,
 	      struct sink_session **ret)
 {
+	static const struct telling full = {.what = "full", .priority = 1, .count = 1};
 	uint32_t guest = sink_guest_of(s, &e->client), i = 0;
 	if (v >= SINK_TCP)
 		return SKEP_ERANGE;
-	if (s->n_sessions >= s->conf.connections || s->per_guest[guest] * 4 >= s->conf.connections)
+	s->now_ns = now_ns;
+	if (s->n_sessions >= s->conf.connections ||
+	    s->per_guest[guest] * 4 >= s->conf.connections) {
+		sink_tell(s, v, e, &full, "no room for one more connection (sink.connections)");
 		return SKEP_EFULL;
+	}
 	while (s->sessions[i].used)
 		i++;
 	struct sink_session *t = &s->sessions[i];
@@ -147,7 +152,7 @@ int sink_open(struct sink *s, enum sink_service v, const struct sink_ends *e, in
 	t->v = v;
 	t->guest = guest;
 	t->ends = *e;
-	t->begun_ns = t->last_ns = s->now_ns = now_ns;
+	t->begun_ns = t->last_ns = now_ns;
 	s->n_sessions++;
 	s->per_guest[guest]++;
 	if (servers[v].begin != NULL)

@@ -166,6 +166,20 @@ def made_up(t):
         t.check(dig("-x", "8.8.8.8").endswith(".example.net."), "... a reverse name")
 
 
+def without(t):
+    with Honeynet([guest("bot", "none", 30)], sink={"enabled": False}) as net:
+        net.up()
+        ns, outside = net.guest_ns("bot"), net.sniff_outside()
+        p = net.run_in(ns, "dig", "+short", "+time=5", "+tries=2", "@" + DNS, "www.example.com")
+        t.equal(p.stdout.strip(), WEB, "turned off: names are resolved outside")
+        t.check(wait_for(lambda: [f for f in outside.since(out=False) if f.dport == 53], 3),
+                "... the query crosses")
+        net.run_in(ns, sys.executable, "-c",
+                   f"import socket; s=socket.socket(); s.settimeout(1); s.connect_ex(('{WEB}', 25))")
+        c = wait_for(lambda: net.connections(guest="bot", dest_port=25))
+        t.equal([(e["verdict"], e["reason"]) for e in c], [("drop", "smtp")], "... mail is dropped")
+
+
 def restart(t, net):
     pid = net.role_pid("sink")
     t.check(pid, "status shows the role", net.status().get("roles"))
@@ -192,6 +206,7 @@ def main(t):
         left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
         t.check(net.name not in left, "`down` leaves no namespace", left)
     made_up(t)
+    without(t)
 
 
 tap.run(main)

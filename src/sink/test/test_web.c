@@ -165,6 +165,7 @@ static void connections_are_bounded(void **state)
 	(void)state;
 	while (n < 16 && (t[n] = fake_open(f, SINK_ANY_TCP, 0)) != NULL)
 		n++;
+	assert_non_null(fake_event(f, "full", 0));
 	assert_int_equal(n, 4);                      /* a quarter for one guest ... */
 	assert_non_null(fake_open(f, SINK_SMTP, 1)); /* ... and room for another */
 	sink_close(f->sink, t[2], f->now);
