@@ -285,7 +285,12 @@ static void data_line(struct sink *s, struct sink_session *t)
 		tell_mail(s, t, "");
 		c->state = SMTP_COMMAND;
 		new_mail(c);
-		out_text(t, "250 2.0.0 Ok: queued as 4D2C81F3A\r\n");
+		const uint32_t which[2] = {t->life, c->mails};
+		char queued[64];
+		struct writer w = writer_of(queued, sizeof(queued));
+		write_fmt(&w, "250 2.0.0 Ok: queued as %010llX\r\n",
+			  (unsigned long long)hash_keyed(s->conf.seed, which, sizeof(which)) >> 24);
+		out_text(t, queued);
 		return;
 	}
 	if (l->text[0] == '.') {
