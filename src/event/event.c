@@ -260,8 +260,6 @@ static bool incident_valid(const struct event_incident *i)
 	return true;
 }
 
-_Static_assert(EVENT_SINK_NAME == EVENT_NAME, "names are of one length");
-
 static bool sink_valid(const struct event_sink *s)
 {
 	return TERMINATED(s->guest) && TERMINATED(s->service) && TERMINATED(s->what) &&

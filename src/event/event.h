@@ -9,12 +9,7 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "base/base.h"
-
-#define EVENT_NAME 32  /* guest, port and role names, with terminator */
-#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
-
-#include "event/sink.h"
+#include "event/bodies.h"
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -95,22 +90,6 @@ struct event_limit {
 	uint32_t used, max, window_s;
 };
 
-struct event_guest {
-	char guest[EVENT_NAME];
-	char state
-		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
-	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
-	uint32_t restarts, backoff_s;
-};
-
-struct event_health {
-	char role[EVENT_NAME];
-	char what
-		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
-	uint64_t count;
-	int32_t exit_code, signal; /* for "died"; -1: does not apply */
-};
-
 #define INCIDENT_FLOWS 24
 struct event_incident {
 	char guest[EVENT_NAME];
@@ -137,13 +116,6 @@ struct event_anomaly {
 	struct event_tuple tuple; /* what is known of it; addresses may be none */
 	char name[48];            /* "decoder.ipv4.trunc_pkt" ... */
 	uint64_t count;
-};
-
-/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
-struct event_stats {
-	int64_t uptime_s;
-	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
-	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
 };
 
 struct event {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SINK_FILES 64u /* that are no connections */
 #define CONTROL_BYTES (256u << 10)
 #define EVENTS_BYTES (1u << 20)
 #define WALL_EVENTS_BYTES (4u << 20)
@@ -306,6 +307,8 @@ int child_start(struct super *s, struct child *ch)
 			   .private_ipc = true,
 			   .die_with_parent = ch->role == ROLE_WALL,
 			   .no_dump = true,
+			   .max_files =
+				   ch->role == ROLE_SINK ? s->c->sink.connections + SINK_FILES : 0,
 			   .fds = {-1, -1, -1, theirs},
 			   .n_fds = 4};
 	err = spawn_child(&sp, &ch->pid, &ch->pidfd);
