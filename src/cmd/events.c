@@ -148,6 +148,13 @@ static void print_line(const struct view *v, int64_t time_ns, const json_t *o)
 	if (text[0] == '\0' || strcmp(kind, "connection") != 0)
 		write_tuple(&w, strcmp(kind, "connection") == 0 ? body : o);
 	write_str(&w, " ");
+	if (strcmp(kind, "sink") == 0) {
+		const char *service = text_of(body, "service"), *what = text_of(body, "what");
+		write_escaped(&w, service, strlen(service));
+		write_str(&w, " ");
+		write_escaped(&w, what, strlen(what));
+		write_str(&w, ": ");
+	}
 	write_escaped(&w, text, strlen(text));
 	if (json_object_get(o, "text") == NULL)
 		write_eve(&w, o, kind);

@@ -107,6 +107,9 @@ def mail(t, net):
                               if "Subject: cheap pills" in e["sink"]["excerpt"]]), "its headers too")
     t.check([e for e in sink(net, what="body") if "buy now, with a" in e["sink"]["excerpt"]],
             "its body too", sink(net, what="body"))
+    p = net.skep("events", "--kind", "sink", "--addr", WEB6)
+    t.check("smtp mail: mail from <bot@spam.example>" in p.stdout and WEB + " " not in p.stdout,
+            "`skep events` finds it by either address", p.stdout + p.stderr)
     login = sink(net, what="login", guest="bot")
     t.check(login and "hunter2" in login[0]["text"], "its login too", login)
     outside.stop()
