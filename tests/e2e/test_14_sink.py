@@ -110,6 +110,11 @@ def mail(t, net):
     p = net.skep("events", "--kind", "sink", "--addr", WEB6)
     t.check("smtp mail: mail from <bot@spam.example>" in p.stdout and WEB + " " not in p.stdout,
             "`skep events` finds it by either address", p.stdout + p.stderr)
+    path = f"{net.dir}/sink.pcapng"
+    got = wait_for(lambda: net.skep("pcap", "--interface", "sink", "--port", "25", "-o",
+                                    path).returncode == 0 and
+                   b"cheap pills" in open(path, "rb").read())
+    t.check(got, "its packets are recorded, as of any port")
     login = sink(net, what="login", guest="bot")
     t.check(login and "hunter2" in login[0]["text"], "its login too", login)
     outside.stop()
