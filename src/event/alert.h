@@ -3,9 +3,7 @@
 #ifndef SKEP_EVENT_ALERT_H
 #define SKEP_EVENT_ALERT_H
 
-#include "base/base.h"
-
-#define EVENT_NAME 32 /* guest, port and role names, with terminator */
+#include "event/bodies.h"
 
 /* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
 struct event_tuple {

@@ -10,8 +10,8 @@
 #define SKEP_EVENT_H
 
 #include "event/alert.h"
+#include "event/bodies.h"
 
-#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -19,6 +19,7 @@ enum event_kind {
 	EVENT_GUEST,          /* skep: a guest changed state */
 	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
 	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
+	EVENT_SINK,           /* skep: what contained traffic said to the sink */
 	EVENT_FLOW,           /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
@@ -79,22 +80,6 @@ struct event_limit {
 	uint32_t used, max, window_s;
 };
 
-struct event_guest {
-	char guest[EVENT_NAME];
-	char state
-		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
-	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
-	uint32_t restarts, backoff_s;
-};
-
-struct event_health {
-	char role[EVENT_NAME];
-	char what
-		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
-	uint64_t count;
-	int32_t exit_code, signal; /* for "died"; -1: does not apply */
-};
-
 #define INCIDENT_FLOWS 24
 struct event_incident {
 	char guest[EVENT_NAME];
@@ -123,13 +108,6 @@ struct event_anomaly {
 	uint64_t count;
 };
 
-/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
-struct event_stats {
-	int64_t uptime_s;
-	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
-	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
-};
-
 struct event {
 	uint64_t id;       /* given by hub: unique in this installation, grows with time; else 0 */
 	int64_t time_ns;   /* wall clock of what happened, given by the role */
@@ -149,6 +127,7 @@ struct event {
 		struct event_guest guest;
 		struct event_health health;
 		struct event_incident incident;
+		struct event_sink sink;
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;

@@ -172,7 +172,7 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 	if (!w->routed &&
 	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
 		return REASON_NOT_FOR_US;
-	return is_guest(w) ? caps_take(w, f) : REASON_NONE;
+	return is_guest(w) && !is_sink(w) ? caps_take(w, f) : REASON_NONE;
 }
 
 static void cross(struct way *w, struct flow *f, unsigned side)
@@ -374,7 +374,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 	if (r == REASON_NONE) {
 		ret->verdict = VERDICT_FORWARD;
 		j->stats->forwarded++;
-	} else if (ret->verdict == VERDICT_FORWARD) {
+	} else if (ret->verdict == VERDICT_FORWARD || ret->verdict == VERDICT_REDIRECT) {
 		ret->verdict = VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
 	j->stats->reasons[r]++;

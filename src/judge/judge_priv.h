@@ -80,6 +80,7 @@ struct plan {
 	uint8_t direction, reason;
 	bool limited;               /* class and limit apply */
 	bool seen_limit;            /* use is filled */
+	bool redirected;            /* to the sink: the verdict says so */
 	uint8_t class;              /* enum policy_class */
 	uint16_t guest, peer_guest; /* ports; FLOW_NO_PORT: none */
 	struct flow_key key[2];     /* key[1] only valid with REASON_NONE */
@@ -89,6 +90,11 @@ struct plan {
 static inline bool is_guest(const struct way *w)
 {
 	return w->in->p.kind != JUDGE_OUTSIDE;
+}
+
+static inline bool is_sink(const struct way *w)
+{
+	return w->in->p.kind == JUDGE_SINK;
 }
 
 /* ---- binding.c ------------------------------------------------------------------------------ */
@@ -106,6 +112,8 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* The sink's port; FLOW_NO_PORT: none, or it is down. */
+uint16_t binding_sink(const struct judge *j);
 /* Port of the guest with that MAC; FLOW_NO_PORT: none. */
 uint16_t binding_mac(const struct judge *j, const struct mac *m);
 

@@ -146,28 +146,40 @@ static bool to_resolver(const struct judge *j, const struct flow_key *k)
 	       addr_eq(&k->dst, k->dst.ver == 4 ? &n->resolver : &n->resolver6);
 }
 
+/* To the sink, which answers in the name of whoever was asked: addresses stay as the guest sees them. */
+static void plan_sink(struct plan *p, uint16_t sink, uint16_t sink_port)
+{
+	const struct flow_key *k = &p->key[0];
+	p->redirected = true;
+	set_reply_key(p, sink, &k->dst, sink_port, &k->src, k->sport);
+}
+
 static void plan_outbound(const struct way *w, struct plan *p)
 {
 	const struct judge *j = w->j;
 	const struct flow_key *k = &p->key[0];
 	const struct addr *public = binding_public_of(w->in, k->src.ver);
-	bool dns = to_resolver(j, k);
+	bool dns = to_resolver(j, k), smtp = k->proto == PROTO_TCP && k->dport == SMTP_PORT;
+	uint16_t sink = dns || smtp ? binding_sink(j) : FLOW_NO_PORT;
 	p->direction = DIR_OUTBOUND;
 	if (w->in->p.kind == JUDGE_LOGHOST)
 		p->reason = REASON_LOGHOST;
 	else if (!dns && policy_is_off_limits(&j->off_limits, &k->dst))
 		p->reason = REASON_OFF_LIMITS;
-	else if (k->proto == PROTO_TCP && k->dport == SMTP_PORT)
+	else if (smtp && sink == FLOW_NO_PORT)
 		p->reason = REASON_SMTP;
-	else if (public->ver == 0)
+	else if (sink == FLOW_NO_PORT && public->ver == 0)
 		p->reason = REASON_CLOSED;
-	else if (!j->ports[0].p.up)
+	else if (sink == FLOW_NO_PORT && !j->ports[0].p.up)
 		p->reason = REASON_PORT_DOWN;
 	if (p->reason != REASON_NONE)
 		return;
 	p->limited = true;
 	p->class = dns ? POLICY_DNS : (uint8_t)class_of(k->proto);
-	set_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
+	if (sink != FLOW_NO_PORT)
+		plan_sink(p, sink, k->dport);
+	else
+		set_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
 }
 
 static bool of_the_honeynet(const struct judge *j, const struct addr *dst)
@@ -267,7 +279,7 @@ static struct flow *enter(struct way *w, struct plan *p)
 	}
 	f->direction = p->direction;
 	f->reason = p->reason;
-	f->verdict = p->reason == REASON_NONE    ? VERDICT_FORWARD
+	f->verdict = p->reason == REASON_NONE ? p->redirected ? VERDICT_REDIRECT : VERDICT_FORWARD
 		     : p->reason == REASON_LIMIT ? VERDICT_LIMIT
 						 : VERDICT_DROP;
 	f->bounded = is_bounded(w, p);
@@ -282,6 +294,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 {
 	struct plan p = {.guest = FLOW_NO_PORT, .peer_guest = FLOW_NO_PORT};
 	p.key[0] = *key;
+	if (is_sink(w)) /* it may begin nothing */
+		return REASON_NO_FLOW;
 	if (!may_begin(&w->l)) {
 		/* Towards addresses that are nobody's the wall stays silent. */
 		if (is_guest(w) || binding_answers_outside(w->j, &key->dst))

@@ -72,8 +72,8 @@ static void fill_tuple(const struct judge *j, struct event_tuple *t, const struc
 	t->sport = t->in_sport = key0->sport;
 	t->dport = t->in_dport = key0->dport;
 	text_copy(t->in_port, sizeof(t->in_port), port_name(j, key0->port));
-	if (key1 == NULL)
-		return;
+	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK)
+		return; /* with the sink, both views are the guest's */
 	struct addr src = key1->dst, dst = key1->src; /* as the far side sees it */
 	uint16_t sport = is_icmp(key0->proto) ? key1->sport : key1->dport;
 	uint16_t dport = is_icmp(key0->proto) ? 0 : key1->sport;
