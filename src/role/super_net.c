@@ -25,7 +25,7 @@ static struct mac random_mac(void)
 	return m;
 }
 
-static int make_netns(struct super *s, const char *name, int *ret, char *why, size_t why_size)
+int net_make_netns(struct super *s, const char *name, int *ret, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	int fd, err = netns_open(name, &fd);
@@ -150,7 +150,7 @@ static int bare_port(struct super *s, uint32_t i, char *why, size_t why_size)
 	struct guest_run *g = &s->guests[i];
 	CLEANUP(fd_close) int far = -1;
 	snprintf(name, sizeof(name), "%s-g%u", s->c->name, i);
-	int err = make_netns(s, name, &far, why, why_size);
+	int err = net_make_netns(s, name, &far, why, why_size);
 	if (err != 0)
 		return err;
 	struct writer w = writer_of(buf, sizeof(buf));
@@ -237,9 +237,9 @@ int net_build(struct super *s, char *why, size_t why_size)
 	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
 	int err = host_prefixes(s, why, why_size);
 	if (err == 0)
-		err = make_netns(s, s->c->name, &s->net, why, why_size);
+		err = net_make_netns(s, s->c->name, &s->net, why, why_size);
 	if (err == 0)
-		err = make_netns(s, lab, &s->lab, why, why_size);
+		err = net_make_netns(s, lab, &s->lab, why, why_size);
 	if (err != 0)
 		return err;
 	err = net_sysctls(s);
@@ -259,11 +259,13 @@ int net_build(struct super *s, char *why, size_t why_size)
 			s->guests[i].mac = random_mac();
 		err = guest_port(s, i, why, why_size);
 	}
-	return err;
+	return err != 0 ? err : prove_prepare(s, why, why_size);
 }
 
 static const char *port_ifname(const struct super *s, uint32_t index)
 {
+	if (index == port_count(s) - 1)
+		return PROVE_IFNAME;
 	return index == 0 ? "outside" : s->guests[index - 1].ifname;
 }
 
@@ -301,7 +303,7 @@ int net_rings(const struct super *s, int *ret_fds, size_t *ret_n)
 {
 	size_t n = 0;
 	int err = netns_enter(s->net);
-	for (uint32_t i = 0; i < port_count(s) && err == 0; i++) {
+	for (uint32_t i = 0; i < port_recorded(s) && err == 0; i++) {
 		err = capture_ring_open(port_ifname(s, i), s->c->recorder.ring_bytes, &ret_fds[n]);
 		if (err == 0)
 			n++;

@@ -2,7 +2,7 @@
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
  * roles; super_guests.c QEMU; super_lab.c the fake Internet; super_control.c the control socket;
- * super_state.c folders, run files and what an earlier run left behind.
+ * super_prove.c the port of `skep prove`; super_state.c folders, run files and what an earlier run left.
  */
 #ifndef SKEP_SUPER_PRIV_H
 #define SKEP_SUPER_PRIV_H
@@ -18,6 +18,7 @@
 #define UID_KEEPER 64
 #define UID_LAB 96
 #define STOP_GRACE_MS 10000
+#define PROVE_IFNAME "prove0" /* the wall's end of the proof's port */
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHILD_ENDED };
 
@@ -62,6 +63,14 @@ struct helper { /* a server of the lab's fake Internet */
 	uint32_t restarts;
 };
 
+/* The throw-away guest port of `skep prove`: always there (the wall's ports are fixed at its start), the last
+ * of all, and down but while a proof holds it. */
+struct prove_run {
+	int hold; /* the proof's control connection: what it holds ends with it; -1: none */
+	int64_t until_ns;
+	struct judge_port port; /* up: one runs */
+};
+
 struct super {
 	const struct conf *c;
 	int report;               /* to `skep up`, or -1 */
@@ -81,6 +90,7 @@ struct super {
 	struct guest_run guests[CONF_GUESTS];
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
+	struct prove_run prove;
 	bool kvm, stopping, stop_now, leave;
 	bool fresh_limits; /* no limit state was left by an earlier run */
 	char accel_why[256];
@@ -110,6 +120,10 @@ MUST_USE int net_build(struct super *s, char *why, size_t why_size);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
+/* Makes a named namespace, and notes it first. */
+MUST_USE int net_make_netns(struct super *s, const char *name, int *ret, char *why,
+			    size_t why_size);
+
 /* super_spawn.c */
 MUST_USE int spawn_table(struct super *s);
 MUST_USE int child_start(struct super *s, struct child *ch);
@@ -119,7 +133,9 @@ void child_read(struct super *s, struct child *ch);
 #define CHILD_TEXT (EVENT_NAME + 16)
 const char *child_text(const struct child *ch, char buf[CHILD_TEXT]);
 struct child *child_of(struct super *s, enum role role);
+/* All of them; and those that are recorded: all but the proof's, which is the last. */
 uint32_t port_count(const struct super *s);
+uint32_t port_recorded(const struct super *s);
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret);
 void super_health(struct super *s, const char *role, const char *what, uint64_t count,
 		  int exit_code, int sig, uint8_t priority, const char *text);
@@ -145,6 +161,14 @@ void lab_stop(struct super *s);
 /* super_control.c */
 MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
+
+/* super_prove.c */
+/* The port, at start, with nobody behind it. */
+MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);
+/* Opens it for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's to free. */
+void prove_begin(struct super *s, int *fd, char **ret);
+/* Nobody holds it any more, or it took too long. */
+void prove_end(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -75,7 +75,12 @@ struct child *child_of(struct super *s, enum role role)
 
 uint32_t port_count(const struct super *s)
 {
-	return s->c->n_guests + 1;
+	return s->c->n_guests + 2;
+}
+
+uint32_t port_recorded(const struct super *s)
+{
+	return port_count(s) - 1;
 }
 
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret)
@@ -86,6 +91,10 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 		ret->kind = JUDGE_OUTSIDE;
 		ret->mac = s->outside_mac;
 		ret->peer_mac = s->uplink_mac;
+		return;
+	}
+	if (index == port_count(s) - 1) {
+		*ret = s->prove.port;
 		return;
 	}
 	const struct guest_run *g = &s->guests[index - 1];
@@ -132,7 +141,7 @@ static int start_recorder(struct super *s, const struct child *ch)
 	int err = m == NULL ? -ENOMEM : net_rings(s, fds + 3, &n);
 	if (err == 0) {
 		m->conf = s->c->recorder;
-		m->n_ports = port_count(s);
+		m->n_ports = port_recorded(s);
 		for (uint32_t i = 0; i < m->n_ports; i++) {
 			struct judge_port p;
 			port_describe(s, i, &p);
