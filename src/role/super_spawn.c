@@ -253,14 +253,26 @@ const char *child_text(const struct child *ch, char buf[CHILD_TEXT])
 static char **environment(char **room)
 {
 #ifdef SKEP_SANITIZE
-	static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-					    "PATH"};
+	static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "PATH"
+#ifdef SKEP_WEAKEN
+					    ,
+					    "SKEP_TEST_WEAKEN"
+#endif
+	};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		for (char **e = environ; *e != NULL; e++)
 			if (strncmp(*e, names[i], strlen(names[i])) == 0 &&
 			    (*e)[strlen(names[i])] == '=')
 				room[n++] = *e;
+	room[n] = NULL;
+	return room;
+#elif defined(SKEP_WEAKEN)
+	static const char name[] = "SKEP_TEST_WEAKEN=";
+	size_t n = 0;
+	for (char **e = environ; *e != NULL; e++)
+		if (strncmp(*e, name, strlen(name)) == 0)
+			room[n++] = *e;
 	room[n] = NULL;
 	return room;
 #else
