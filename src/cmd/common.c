@@ -91,7 +91,7 @@ static int read_answer(int fd, char **ret)
 	return 0;
 }
 
-int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
+int cmd_request(const struct conf *c, const char *request, int *ret_fd)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", c->run_dir) >=
@@ -107,7 +107,15 @@ int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
 		return -EIO;
 	if (shutdown(fd, SHUT_WR) < 0)
 		return -errno;
-	return read_answer(fd, ret_answer);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int err = cmd_request(c, request, &fd);
+	return err != 0 ? err : read_answer(fd, ret_answer);
 }
 
 int cmd_parse_time(const char *s, int64_t *ret_ns)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The promises, in the order in which they are tried: first what is allowed (else silence proves nothing), then
+ * what may not pass at all, what is sent to the other guests, rules, and at last what uses the budgets up.
+ */
+#include "prove/prove_priv.h"
+
+const struct prove_case prove_cases[] = {
+	{"allowed-udp4", "an allowed UDP conversation passes", case_allowed, 2},
+	{"allowed-udp6", "... over IPv6 too", case_allowed, 3},
+	{"allowed-tcp4", "an allowed TCP connection passes", case_allowed, 0},
+	{"allowed-tcp6", "... over IPv6 too", case_allowed, 1},
+	{"allowed-ping4", "an allowed ping passes", case_allowed, 4},
+	{"allowed-ping6", "... over IPv6 too", case_allowed, 5},
+	{"allowed-lateral", "a neighbour can be reached", case_allowed_lateral, 0},
+
+	{"spoofed-mac", "no frame with another's source MAC", case_spoof_mac, 0},
+	{"mac-flood", "no flood of source MACs", case_mac_flood, 0},
+	{"spoofed-address", "no packet with another's source address, v4 and v6", case_spoof_addr,
+	 0},
+	{"off-limits", "nothing to private, link-local, metadata and reserved places",
+	 case_off_limits, 0},
+	{"host", "nothing to this machine's own addresses", case_host, 0},
+	{"honeynet", "nothing to the gateway, to free inside addresses, to itself", case_honeynet,
+	 0},
+	{"mail", "no mail (tcp/25)", case_smtp, 0},
+	{"multicast", "no multicast and no broadcast", case_multicast, 0},
+	{"storm", "no storm of them", case_storm, 0},
+	{"unknown-mac", "nothing to a MAC that is nobody's", case_unknown_mac, 0},
+	{"neighbour", "no ARP, neighbour, router or DHCP message", case_neigh, 0},
+	{"ethertype", "nothing but IPv4 and IPv6 (PPPoE, LLDP, STP, MPLS ...)", case_ethertype, 0},
+	{"vlan", "no VLAN tag, one or several", case_vlan, 0},
+	{"oversize", "no frame longer than the link's", case_oversize, 0},
+	{"ttl", "nothing whose time to live is over", case_ttl, 0},
+	{"tcp-state", "no TCP segment of no connection (ACK, FIN, RST scans)", case_tcp_state, 0},
+	{"malformed", "no IP options, routing headers, impossible flags or lengths", case_malformed,
+	 0},
+	{"checksum", "nothing with a wrong checksum", case_checksum, 0},
+	{"icmp-type", "no ICMP but ping and its errors", case_icmp_type, 0},
+	{"fragment", "no lone, tiny, reversed or overlapping fragment", case_fragment, 0},
+	{"inbound", "from outside, nothing with our own or impossible sources", case_inbound, 0},
+
+	{"loghost", "nothing to the loghost but syslog", case_loghost, 0},
+	{"loghost-router", "nothing by way of the loghost", case_loghost_router, 0},
+	{"lateral-mac", "to a neighbour's MAC only for his address", case_lateral_mac, 0},
+
+	{"rule-packet", "a drop rule stops its pattern in a datagram", case_rule_packet, 0},
+	{"rule-stream", "... in a TCP stream", case_rule_stream, 0},
+	{"rule-split", "... cut into single bytes", case_rule_stream, 1},
+	{"rule-reversed", "... in reversed order", case_rule_stream, 2},
+	{"rule-overlap", "... in overlapping segments that differ", case_rule_stream, 3},
+	{"rule-again", "... sent again and again, cut otherwise", case_rule_stream, 4},
+	{"rule-ttl", "... behind chaff with a short time to live", case_rule_stream, 5},
+	{"rule-checksum", "... behind chaff with a wrong checksum", case_rule_stream, 6},
+
+	{"packet-rate", "an allowed conversation can't flood: packets", case_packet_rate, 0},
+	{"byte-rate", "... nor bytes", case_byte_rate, 0},
+	{"limit-tcp", "TCP connections: the limit and no more", case_limit, 0},
+	{"limit-tcp6", "... and over IPv6 no more of them", case_limit, 1},
+	{"limit-udp", "UDP conversations: the limit and no more", case_limit, 2},
+	{"limit-udp6", "... and over IPv6 no more of them", case_limit, 3},
+	{"limit-icmp", "pings (and what they carry): the limit and no more", case_limit, 4},
+	{"limit-icmp6", "... and over IPv6 no more of them", case_limit, 5},
+	{"tunnel-gre", "GRE: the limit of other protocols and no more", case_tunnel, 47},
+	{"tunnel-ipip", "... IP in IP out of the same budget", case_tunnel, 4},
+	{"tunnel-6in4", "... IPv6 in IPv4 too", case_tunnel, 41},
+	{"limit-other", "... SCTP, ESP and any other protocol too", case_tunnel, 0},
+	{"tunnel-dns", "questions to the resolver: the limit and no more", case_dns, 0},
+	{"limit-lateral", "to other honeypots: the limit and no more", case_lateral_limit, 0},
+	{NULL, NULL, NULL, 0},
+};

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* prove: what its files share. */
+#ifndef SKEP_PROVE_PRIV_H
+#define SKEP_PROVE_PRIV_H
+
+#include "capture/capture.h"
+#include "packet/packet.h"
+#include "prove/prove.h"
+
+#define PROVE_FRAME 10240u
+#define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
+#define PROVE_TOKEN 16u
+#define PROVE_ROWS 64u
+#define PROVE_EARS (PROVE_PORTS + 1)
+
+enum { PROVE_ICMP = 1, PROVE_TCP = 6, PROVE_UDP = 17, PROVE_ICMP6 = 58 };
+
+/* ---- frame.c: frames by hand, so that the proof does not believe the code it tries ------------- */
+
+struct pkt {
+	uint8_t b[PROVE_FRAME];
+	uint32_t len;
+};
+struct head { /* what goes around a payload */
+	struct mac to_mac, from_mac;
+	uint16_t tags[3], tag_kind; /* n_tags VLAN tags, the first of tag_kind */
+	unsigned n_tags;
+	struct addr from, to; /* of one version */
+	uint8_t proto, ttl;
+	uint16_t id,
+		frag; /* IPv4: flags and offset as on the wire. IPv6: a fragment header if frag is set */
+	bool bad_ip_sum, bad_l4_sum;
+	const uint8_t *
+		options; /* IPv4 options, or IPv6 extension headers (next: the first one's number) */
+	unsigned n_options;
+	uint8_t next;
+};
+struct tcp_head {
+	uint16_t sport, dport;
+	uint32_t seq, ack;
+	uint8_t flags;
+};
+/* Each writes the whole frame. data may be NULL with len 0. */
+void frame_raw(struct pkt *p, const struct head *h, uint16_t kind, const void *data, uint32_t len);
+void frame_ip(struct pkt *p, const struct head *h, const void *payload, uint32_t len);
+void frame_udp(struct pkt *p, struct head *h, uint16_t sport, uint16_t dport, const void *data,
+	       uint32_t len);
+void frame_tcp(struct pkt *p, struct head *h, const struct tcp_head *t, const void *data,
+	       uint32_t len);
+/* ICMP of either version; rest: the four bytes behind the checksum. */
+void frame_icmp(struct pkt *p, struct head *h, uint8_t type, uint8_t code, uint32_t rest,
+		const void *data, uint32_t len);
+/* The transport part alone (for fragments): its length. */
+uint32_t frame_udp_part(uint8_t *out, const struct head *h, uint16_t sport, uint16_t dport,
+			const void *data, uint32_t len);
+uint32_t frame_tcp_part(uint8_t *out, const struct head *h, const struct tcp_head *t,
+			const void *data, uint32_t len);
+
+/* ---- wire.c --------------------------------------------------------------------------------- */
+
+enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN };
+struct ear {
+	enum ear_kind kind;
+	int fd;
+	uint32_t port; /* of the wall */
+};
+
+/* The bytes that reached the outside in one TCP conversation, by sequence number. */
+#define PROVE_STREAM 2048u
+struct heard_stream {
+	uint16_t sport; /* the proof's; 0: nobody listens */
+	bool open;      /* its SYN was heard */
+	uint32_t first; /* sequence number of byte 0 */
+	uint8_t bytes[PROVE_STREAM], have[PROVE_STREAM];
+};
+
+struct prove {
+	const struct prove_conf *conf;
+	const struct conf *c;
+	const struct prove_port *own;
+	int wall_ns, lab_ns, own_ns;
+	int tx, outside_tx;
+	struct ear ears[PROVE_EARS];
+	size_t n_ears;
+	uint8_t token[PROVE_TOKEN];
+	uint32_t serial;         /* the next frame's */
+	uint8_t seen[65536 / 8]; /* serials that arrived */
+	uint8_t owner[65536];    /* serial: its row; row 0: the fences */
+	struct prove_row rows[PROVE_ROWS];
+	size_t n_rows, row; /* row: the one that is being tried */
+	uint32_t unsettled; /* frames since the last fence */
+	uint16_t next_port, fence_port;
+	bool fenced, dead; /* fences pass; they did once and don't any more */
+	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
+	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
+	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
+	struct addr target, target6;
+	struct heard_stream stream;
+	uint32_t n_answers; /* TCP frames to stream.sport at the own port */
+	struct arena arena;
+	struct capture_writer *capture;
+	struct pkt pkt; /* being built */
+};
+
+MUST_USE int wire_open(struct prove *p, char *why, size_t why_size);
+void wire_close(struct prove *p);
+/* Writes the next serial's mark: PROVE_MARK bytes. */
+void wire_mark(struct prove *p, uint8_t *out);
+/* Starts a new serial; its mark as a sequence number, for frames that carry no data. */
+uint32_t wire_seq(struct prove *p);
+/* Sends p->pkt; the row's own, and counted as sent. */
+void wire_send(struct prove *p);
+/* The same uncounted (what has to go before), and from outside. */
+void wire_send_quietly(struct prove *p);
+void wire_send_outside(struct prove *p);
+/* Hears everything there is, waiting at most so long for the first frame. */
+void wire_hear(struct prove *p, int wait_ms);
+bool wire_seen(const struct prove *p, uint32_t serial);
+
+/* ---- guard.c ---------------------------------------------------------------------------------- */
+
+MUST_USE int guard_set(const struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_read(const struct prove *p, uint64_t *ret);
+
+/* ---- run.c -------------------------------------------------------------------------------------- */
+
+/* All that was sent has been judged, and what passed was heard. */
+void run_settle(struct prove *p);
+/* The row can't be tried, and why. */
+void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void run_expect(struct prove *p, uint32_t least, uint32_t most);
+struct prove_row *run_row(struct prove *p);
+
+/* ---- case_*.c --------------------------------------------------------------------------------- */
+
+struct prove_case {
+	const char *name, *promise;
+	void (*run)(struct prove *p);
+	int arg;
+};
+extern const struct prove_case prove_cases[];
+
+/* From the proof's guest to `to` by way of the gateway. */
+struct head case_head(const struct prove *p, const struct addr *to);
+struct addr case_addr(const char *text);
+/* One marked UDP datagram, SYN or echo request with h around it, on a conversation of its own. */
+void case_udp(struct prove *p, struct head h);
+void case_udp_to(struct prove *p, struct head h, uint16_t dport);
+void case_syn(struct prove *p, struct head h, uint16_t dport);
+void case_flags(struct prove *p, struct head h, uint8_t flags, uint16_t dport);
+void case_ping(struct prove *p, struct head h);
+/* The first honeypot (or loghost) beside the proof, or NULL. */
+const struct prove_port *case_guest(const struct prove *p, bool loghost);
+
+void case_allowed(struct prove *p);
+void case_allowed_lateral(struct prove *p);
+void case_limit(struct prove *p);
+void case_tunnel(struct prove *p);
+void case_dns(struct prove *p);
+void case_packet_rate(struct prove *p);
+void case_byte_rate(struct prove *p);
+
+void case_spoof_mac(struct prove *p);
+void case_mac_flood(struct prove *p);
+void case_spoof_addr(struct prove *p);
+void case_off_limits(struct prove *p);
+void case_host(struct prove *p);
+void case_honeynet(struct prove *p);
+void case_smtp(struct prove *p);
+void case_multicast(struct prove *p);
+void case_storm(struct prove *p);
+void case_unknown_mac(struct prove *p);
+
+void case_ethertype(struct prove *p);
+void case_vlan(struct prove *p);
+void case_neigh(struct prove *p);
+void case_ttl(struct prove *p);
+void case_tcp_state(struct prove *p);
+void case_malformed(struct prove *p);
+void case_checksum(struct prove *p);
+void case_icmp_type(struct prove *p);
+void case_fragment(struct prove *p);
+void case_oversize(struct prove *p);
+
+void case_lateral_limit(struct prove *p);
+void case_loghost(struct prove *p);
+void case_loghost_router(struct prove *p);
+void case_lateral_mac(struct prove *p);
+void case_inbound(struct prove *p);
+
+void case_rule_packet(struct prove *p);
+void case_rule_stream(struct prove *p);
+
+#endif
