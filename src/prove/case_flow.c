@@ -6,7 +6,6 @@
 
 #define OVER 12u         /* attempts beyond a limit */
 #define LIMIT_MOST 3000u /* larger limits would take too long to fill */
-#define BURST 200u       /* frames between fences */
 #define RATE_TIMES 4u    /* so many seconds' worth at once */
 #define RATE_MOST 12000u
 
@@ -144,12 +143,6 @@ void case_allowed(struct prove *p)
 
 /* ---- limits ------------------------------------------------------------------------------------- */
 
-static void pace(struct prove *p)
-{
-	if (p->unsettled >= BURST)
-		run_settle(p);
-}
-
 /* arg: class * 2 + v6 */
 void case_limit(struct prove *p)
 {
@@ -161,7 +154,7 @@ void case_limit(struct prove *p)
 	run_expect(p, 0, left);
 	for (uint32_t i = 0; i < left + OVER; i++) {
 		one_of(p, class, v6);
-		pace(p);
+		run_pace(p);
 	}
 	run_settle(p);
 	p->used[class] += run_row(p)->arrived;
@@ -207,7 +200,7 @@ void case_tunnel(struct prove *p)
 	run_expect(p, 0, left);
 	for (uint32_t i = 0; i < left + OVER; i++) {
 		one_tunnel(p, proto != 0 ? (uint8_t)proto : others[i % ARRAY_LEN(others)], i);
-		pace(p);
+		run_pace(p);
 	}
 	run_settle(p);
 	p->used[CLASS_OTHER] += run_row(p)->arrived;
@@ -233,7 +226,7 @@ void case_dns(struct prove *p)
 		memcpy(q + 13 + PROVE_MARK, "\7example\0\0\1\0\1", 13);
 		frame_udp(&p->pkt, &h, p->next_port++, 53, q, 13 + PROVE_MARK + 13);
 		wire_send(p);
-		pace(p);
+		run_pace(p);
 	}
 }
 

@@ -6,7 +6,6 @@
 
 #define OVER 12u
 #define LIMIT_MOST 3000u
-#define BURST 200u
 
 const struct prove_port *case_guest(const struct prove *p, bool loghost)
 {
@@ -72,8 +71,7 @@ void case_lateral_limit(struct prove *p)
 			case_syn(p, h, (uint16_t)(1 + i));
 		else
 			case_udp_to(p, h, (uint16_t)(1 + i));
-		if (p->unsettled >= BURST)
-			run_settle(p);
+		run_pace(p);
 	}
 }
 

@@ -126,6 +126,8 @@ MUST_USE int guard_read(const struct prove *p, uint64_t *ret);
 
 /* All that was sent has been judged, and what passed was heard. */
 void run_settle(struct prove *p);
+/* After each of many frames: so slowly that no rate cap, but the limit, decides. */
+void run_pace(struct prove *p);
 /* The row can't be tried, and why. */
 void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_expect(struct prove *p, uint32_t least, uint32_t most);

@@ -17,6 +17,8 @@
 #define FENCE_TRIES 60
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
+#define PACE_FRAMES 20u
+#define SETTLE_FRAMES 200u
 #define SERIALS_MOST 60000u
 
 struct prove_row *run_row(struct prove *p)
@@ -77,6 +79,17 @@ void run_settle(struct prove *p)
 	}
 	wire_hear(p, 0);
 	p->unsettled = 0;
+}
+
+void run_pace(struct prove *p)
+{
+	const struct conf_caps *c = &p->c->wall.caps;
+	uint64_t ms = c->guest_pps == 0 ? 0 : PACE_FRAMES * 2000 / c->guest_pps;
+	if (p->unsettled % PACE_FRAMES == PACE_FRAMES - 1)
+		for (int64_t end = clock_boot_ns() + (int64_t)ms * NS_PER_MS; clock_boot_ns() < end;)
+			wire_hear(p, 5);
+	if (p->unsettled >= SETTLE_FRAMES)
+		run_settle(p);
 }
 
 /* ---- a row ----------------------------------------------------------------------------------------- */

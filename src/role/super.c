@@ -144,7 +144,7 @@ static void handle(struct super *s, const struct watch *w)
 		lab_helper_died(s, &s->helpers[w->index]);
 		break;
 	case WATCH_PROVE:
-		prove_end(s);
+		prove_check(s);
 		break;
 	}
 }

@@ -167,7 +167,8 @@ void control_serve(struct super *s);
 MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);
 /* Opens it for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's to free. */
 void prove_begin(struct super *s, int *fd, char **ret);
-/* Nobody holds it any more, or it took too long. */
+/* Takes it down, if nobody holds it any more; in any case. */
+void prove_check(struct super *s);
 void prove_end(struct super *s);
 
 /* super.c */

@@ -173,6 +173,14 @@ static int open_port(struct super *s, char *why, size_t why_size)
 	return err != 0 ? err : tell_wall(s);
 }
 
+/* The proof's guard on the uplink. Maybe it had none. */
+static void remove_guard(const struct super *s)
+{
+	static const char *const argv[] = {"nft", "delete", "table", "netdev", "skep-prove", NULL};
+	if (run_program_in(s->lab, argv, NULL, NULL, 0, 5000) != 0)
+		log_line(LOG_DEBUG, "the proof had no guard");
+}
+
 void prove_end(struct super *s)
 {
 	char name[CONF_NAME + 8], why[256] = "";
@@ -180,6 +188,7 @@ void prove_end(struct super *s)
 	if (s->prove.port.up == 0)
 		return;
 	s->prove.port.up = 0;
+	remove_guard(s);
 	netns_name(s, name, sizeof(name));
 	int err = new_link(s, NULL, -1, why, sizeof(why));
 	if (err == 0)
@@ -189,6 +198,13 @@ void prove_end(struct super *s)
 		log_line(LOG_WARN, "taking the proof's port down: %s",
 			 why[0] != '\0' ? why : err_text(err != 0 ? err : gone));
 	super_health(s, "super", "prove", 1, -1, -1, 0, "the proof's port is down again");
+}
+
+void prove_check(struct super *s)
+{
+	struct pollfd p = {.fd = s->prove.hold};
+	if (s->prove.hold >= 0 && poll(&p, 1, 0) == 1)
+		prove_end(s);
 }
 
 static json_t *addr_json(const struct addr *a)
@@ -225,9 +241,7 @@ static char *dump(json_t *o)
 void prove_begin(struct super *s, int *fd, char **ret)
 {
 	char why[256] = "";
-	struct pollfd p = {.fd = s->prove.hold};
-	if (s->prove.hold >= 0 && poll(&p, 1, 0) == 1)
-		prove_end(s); /* its end was not noticed yet */
+	prove_check(s); /* its end may not have been noticed yet */
 	int err = s->prove.port.up != 0 ? -EBUSY : open_port(s, why, sizeof(why));
 	if (err != 0) {
 		*ret = dump(json_pack("{s:s}", "error",
