@@ -8,6 +8,8 @@
 #define LIMIT_MOST 3000u /* larger limits would take too long to fill */
 #define RATE_TIMES 4u    /* so many seconds' worth at once */
 #define RATE_MOST 12000u
+#define SUPER_SEGMENT 100u /* bytes */
+#define SUPER_SEGMENTS 90u
 
 enum class { CLASS_TCP, CLASS_UDP, CLASS_ICMP, CLASS_OTHER };
 
@@ -232,7 +234,30 @@ void case_dns(struct prove *p)
 
 /* ---- rates --------------------------------------------------------------------------------------- */
 
-/* Never more than a second's worth per second and a quarter of it at once, over any time. */
+/* Until it is quiet. */
+static void hear_out(struct prove *p)
+{
+	for (int quiet = 0; quiet < 5; quiet++) {
+		uint32_t before = run_row(p)->arrived;
+		wire_hear(p, 50);
+		if (run_row(p)->arrived != before)
+			quiet = -1;
+	}
+}
+
+/* Never more than a second's worth per second and a quarter of it at once, over any time. size: units a
+ * frame counts as. */
+static void expect_rate(struct prove *p, uint64_t per_second, uint64_t size)
+{
+	hear_out(p);
+	uint64_t took_ns = p->arrived_ns > p->sent_ns ? (uint64_t)(p->arrived_ns - p->sent_ns) : 0;
+	uint64_t units = per_second * (took_ns / 1000) / 1000000 + per_second / 4;
+	uint64_t most = units / size + 2;
+	run_row(p)->most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+	if (run_row(p)->arrived <= most)
+		run_row(p)->note[0] = '\0';
+}
+
 static void rate(struct prove *p, uint64_t per_second, uint32_t frames, uint32_t size)
 {
 	uint8_t data[1400] = {0};
@@ -245,16 +270,7 @@ static void rate(struct prove *p, uint64_t per_second, uint32_t frames, uint32_t
 		if (i % 64 == 63)
 			wire_hear(p, 0);
 	}
-	for (int quiet = 0; quiet < 5; quiet++) {
-		uint32_t before = run_row(p)->arrived;
-		wire_hear(p, 50);
-		if (run_row(p)->arrived != before)
-			quiet = 0;
-	}
-	uint64_t frame = size + 42, took_ns = (uint64_t)(p->arrived_ns - p->sent_ns);
-	uint64_t units = per_second * (took_ns / 1000) / 1000000 + per_second / 4;
-	uint64_t most = size > PROVE_MARK ? units / frame + 2 : units + 2;
-	run_row(p)->most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+	expect_rate(p, per_second, size > PROVE_MARK ? size + 42 : 1);
 }
 
 static bool rates_tried(struct prove *p, uint64_t a, uint64_t b, uint64_t *ret)
@@ -292,4 +308,58 @@ void case_byte_rate(struct prove *p)
 		run_skip(p, "the cap is too high to be tried from here");
 	else
 		rate(p, cap, (uint32_t)frames, 1400);
+}
+
+/* One ping that goes on and on, with whatever it carries. */
+void case_ping_rate(struct prove *p)
+{
+	const struct conf_caps *c = &p->c->wall.caps;
+	uint8_t mark[PROVE_MARK];
+	uint64_t cap;
+	struct head h = case_head(p, &p->target);
+	uint32_t id = (uint32_t)p->next_port++ << 16;
+	if (!rates_tried(p, c->flow_pps, c->guest_pps, &cap))
+		return;
+	if (cap * RATE_TIMES > RATE_MOST) {
+		run_skip(p, "the cap is too high to be tried from here");
+		return;
+	}
+	run_expect(p, 0, UINT32_MAX);
+	for (uint32_t i = 0; i < cap * RATE_TIMES; i++) {
+		wire_mark(p, mark);
+		frame_icmp(&p->pkt, &h, 8, 0, id | (i & 0xffff), mark, sizeof(mark));
+		wire_send(p);
+		if (i % 64 == 63)
+			wire_hear(p, 0);
+	}
+	p->used[CLASS_ICMP]++;
+	expect_rate(p, cap, 1);
+}
+
+/* A segmentation request counts as what the card would make of it. */
+void case_super_frame(struct prove *p)
+{
+	const struct conf_caps *c = &p->c->wall.caps;
+	uint8_t data[SUPER_SEGMENTS * SUPER_SEGMENT] = {0};
+	struct talk k;
+	uint64_t cap;
+	if (!rates_tried(p, c->flow_pps, c->guest_pps, &cap))
+		return;
+	if (!talk_open(p, &k)) {
+		run_skip(p, "no TCP conversation is allowed any more");
+		return;
+	}
+	p->used[CLASS_TCP]++;
+	run_expect(p, 0, UINT32_MAX);
+	for (uint64_t i = 0; i <= cap * RATE_TIMES / SUPER_SEGMENTS && i < RATE_MOST; i++) {
+		wire_mark(p, data);
+		k.t.flags = TCP_ACK | TCP_PSH;
+		frame_tcp(&p->pkt, &k.h, &k.t, data, sizeof(data));
+		wire_send_super(p, SUPER_SEGMENT);
+		k.t.seq += (uint32_t)sizeof(data);
+		wire_hear(p, 0);
+	}
+	expect_rate(p, cap, SUPER_SEGMENTS);
+	if (run_row(p)->sent == 0)
+		run_skip(p, "this kernel takes no segmentation requests from the proof");
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Around a drop rule. The marker rules (rules/skep-prove.rules, sid 9999001 and 9999002) drop what holds the
- * pattern; nobody else has a reason to say it. The proof plays both ends of a conversation, so no server is
- * needed, and the guard keeps the lab's own stack out of it.
+ * pattern; nobody else has a reason to say it.
  */
 #include "prove/prove_priv.h"
 
@@ -49,59 +48,14 @@ void case_rule_packet(struct prove *p)
 		unloaded(p);
 }
 
-/* ---- a conversation --------------------------------------------------------------------------------- */
-
-struct talk {
-	struct head h;
-	struct tcp_head t;
-};
-
-static void say(struct prove *p, struct talk *k, uint8_t flags, const void *data, uint32_t len)
-{
-	k->t.flags = flags;
-	frame_tcp(&p->pkt, &k->h, &k->t, data, len);
-	wire_send_quietly(p);
-}
-
-/* SYN, the answer from outside, ACK. The guest's own numbers are seen outside: nothing is translated yet. */
-static bool open_talk(struct prove *p, struct talk *k)
-{
-	*k = (struct talk){.h = case_head(p, &p->target)};
-	k->t = (struct tcp_head){.sport = p->next_port++, .dport = 80, .seq = 5000};
-	p->stream.sport = k->t.sport;
-	p->stream.first = 5001;
-	p->n_answers = 0;
-	say(p, k, TCP_SYN, NULL, 0);
-	for (int i = 0; i < 50 && !p->stream.open; i++)
-		wire_hear(p, 20);
-	if (!p->stream.open)
-		return false;
-	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->uplink_mac,
-			 .from = p->target,
-			 .to = p->own->public,
-			 .ttl = 60};
-	struct tcp_head t = {.sport = 80,
-			     .dport = k->t.sport,
-			     .seq = 9000,
-			     .ack = 5001,
-			     .flags = TCP_SYN | TCP_ACK};
-	frame_tcp(&p->pkt, &h, &t, NULL, 0);
-	wire_send_outside(p);
-	for (int i = 0; i < 50 && p->n_answers == 0; i++)
-		wire_hear(p, 20);
-	k->t.seq = 5001;
-	k->t.ack = 9001;
-	say(p, k, TCP_ACK, NULL, 0);
-	return p->n_answers > 0;
-}
+/* ---- in a conversation ------------------------------------------------------------------------------ */
 
 static void segment(struct prove *p, struct talk *k, const uint8_t *all, uint32_t from,
 		    uint32_t len)
 {
-	k->t.seq = 5001 + from;
+	k->t.seq = TALK_FIRST + from;
 	run_row(p)->sent++;
-	say(p, k, TCP_PSH | TCP_ACK, all + from, len);
+	talk_say(p, k, TCP_PSH | TCP_ACK, all + from, len);
 	wire_hear(p, 0);
 }
 
@@ -165,7 +119,8 @@ static bool passed_whole(const struct prove *p)
 {
 	const struct heard_stream *s = &p->stream;
 	for (uint32_t i = 0; i + PATTERN_LEN <= PROVE_STREAM; i++)
-		if (memcmp(s->bytes + i, PATTERN, PATTERN_LEN) == 0 &&
+		if ((memcmp(s->newest + i, PATTERN, PATTERN_LEN) == 0 ||
+		     memcmp(s->oldest + i, PATTERN, PATTERN_LEN) == 0) &&
 		    memchr(s->have + i, 0, PATTERN_LEN) == NULL)
 			return true;
 	return false;
@@ -182,7 +137,7 @@ void case_rule_stream(struct prove *p)
 			arg = c->arg;
 	memset(all, '.', sizeof(all));
 	memcpy(all + LEAD, PATTERN, PATTERN_LEN);
-	if (!open_talk(p, &k)) {
+	if (!talk_open(p, &k)) {
 		run_skip(p, "no TCP conversation is allowed any more");
 		return;
 	}

@@ -55,6 +55,8 @@ const struct prove_case prove_cases[] = {
 
 	{"packet-rate", "an allowed conversation can't flood: packets", case_packet_rate, 0},
 	{"byte-rate", "... nor bytes", case_byte_rate, 0},
+	{"ping-rate", "... nor one ping, with whatever it carries", case_ping_rate, 0},
+	{"super-frame", "... nor in super-frames (segmentation requests)", case_super_frame, 0},
 	{"limit-tcp", "TCP connections: the limit and no more", case_limit, 0},
 	{"limit-tcp6", "... and over IPv6 no more of them", case_limit, 1},
 	{"limit-udp", "UDP conversations: the limit and no more", case_limit, 2},

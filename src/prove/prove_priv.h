@@ -5,56 +5,13 @@
 
 #include "capture/capture.h"
 #include "packet/packet.h"
+#include "prove/frame_priv.h"
 #include "prove/prove.h"
 
-#define PROVE_FRAME 10240u
 #define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
 #define PROVE_TOKEN 16u
 #define PROVE_ROWS 64u
 #define PROVE_EARS (PROVE_PORTS + 1)
-
-enum { PROVE_ICMP = 1, PROVE_TCP = 6, PROVE_UDP = 17, PROVE_ICMP6 = 58 };
-
-/* ---- frame.c: frames by hand, so that the proof does not believe the code it tries ------------- */
-
-struct pkt {
-	uint8_t b[PROVE_FRAME];
-	uint32_t len;
-};
-struct head { /* what goes around a payload */
-	struct mac to_mac, from_mac;
-	uint16_t tags[3], tag_kind; /* n_tags VLAN tags, the first of tag_kind */
-	unsigned n_tags;
-	struct addr from, to; /* of one version */
-	uint8_t proto, ttl;
-	uint16_t id,
-		frag; /* IPv4: flags and offset as on the wire. IPv6: a fragment header if frag is set */
-	bool bad_ip_sum, bad_l4_sum;
-	const uint8_t *
-		options; /* IPv4 options, or IPv6 extension headers (next: the first one's number) */
-	unsigned n_options;
-	uint8_t next;
-};
-struct tcp_head {
-	uint16_t sport, dport;
-	uint32_t seq, ack;
-	uint8_t flags;
-};
-/* Each writes the whole frame. data may be NULL with len 0. */
-void frame_raw(struct pkt *p, const struct head *h, uint16_t kind, const void *data, uint32_t len);
-void frame_ip(struct pkt *p, const struct head *h, const void *payload, uint32_t len);
-void frame_udp(struct pkt *p, struct head *h, uint16_t sport, uint16_t dport, const void *data,
-	       uint32_t len);
-void frame_tcp(struct pkt *p, struct head *h, const struct tcp_head *t, const void *data,
-	       uint32_t len);
-/* ICMP of either version; rest: the four bytes behind the checksum. */
-void frame_icmp(struct pkt *p, struct head *h, uint8_t type, uint8_t code, uint32_t rest,
-		const void *data, uint32_t len);
-/* The transport part alone (for fragments): its length. */
-uint32_t frame_udp_part(uint8_t *out, const struct head *h, uint16_t sport, uint16_t dport,
-			const void *data, uint32_t len);
-uint32_t frame_tcp_part(uint8_t *out, const struct head *h, const struct tcp_head *t,
-			const void *data, uint32_t len);
 
 /* ---- wire.c --------------------------------------------------------------------------------- */
 
@@ -71,7 +28,8 @@ struct heard_stream {
 	uint16_t sport; /* the proof's; 0: nobody listens */
 	bool open;      /* its SYN was heard */
 	uint32_t first; /* sequence number of byte 0 */
-	uint8_t bytes[PROVE_STREAM], have[PROVE_STREAM];
+	uint8_t newest[PROVE_STREAM], oldest[PROVE_STREAM],
+		have[PROVE_STREAM]; /* either may count */
 };
 
 struct prove {
@@ -79,7 +37,7 @@ struct prove {
 	const struct conf *c;
 	const struct prove_port *own;
 	int wall_ns, lab_ns, own_ns;
-	int tx, outside_tx;
+	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;
 	uint8_t token[PROVE_TOKEN];
@@ -112,6 +70,8 @@ uint32_t wire_seq(struct prove *p);
 void wire_send(struct prove *p);
 /* The same uncounted (what has to go before), and from outside. */
 void wire_send_quietly(struct prove *p);
+/* p->pkt as a TCP super-frame over IPv4 of segments of that size, counted as sent. */
+void wire_send_super(struct prove *p, uint16_t segment);
 void wire_send_outside(struct prove *p);
 /* Hears everything there is, waiting at most so long for the first frame. */
 void wire_hear(struct prove *p, int wait_ms);
@@ -132,6 +92,18 @@ void run_pace(struct prove *p);
 void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_expect(struct prove *p, uint32_t least, uint32_t most);
 struct prove_row *run_row(struct prove *p);
+
+/* ---- talk.c ------------------------------------------------------------------------------------- */
+
+#define TALK_FIRST 5001u /* sequence number of the first byte */
+struct talk {
+	struct head h;
+	struct tcp_head t;
+};
+/* To port 80 of the target; false: nobody lets it begin. */
+MUST_USE bool talk_open(struct prove *p, struct talk *ret);
+/* The next segment, uncounted. */
+void talk_say(struct prove *p, struct talk *k, uint8_t flags, const void *data, uint32_t len);
 
 /* ---- case_*.c --------------------------------------------------------------------------------- */
 
@@ -161,6 +133,8 @@ void case_tunnel(struct prove *p);
 void case_dns(struct prove *p);
 void case_packet_rate(struct prove *p);
 void case_byte_rate(struct prove *p);
+void case_ping_rate(struct prove *p);
+void case_super_frame(struct prove *p);
 
 void case_spoof_mac(struct prove *p);
 void case_mac_flood(struct prove *p);

@@ -86,7 +86,8 @@ void run_pace(struct prove *p)
 	const struct conf_caps *c = &p->c->wall.caps;
 	uint64_t ms = c->guest_pps == 0 ? 0 : PACE_FRAMES * 2000 / c->guest_pps;
 	if (p->unsettled % PACE_FRAMES == PACE_FRAMES - 1)
-		for (int64_t end = clock_boot_ns() + (int64_t)ms * NS_PER_MS; clock_boot_ns() < end;)
+		for (int64_t end = clock_boot_ns() + (int64_t)ms * NS_PER_MS;
+		     clock_boot_ns() < end;)
 			wire_hear(p, 5);
 	if (p->unsettled >= SETTLE_FRAMES)
 		run_settle(p);
@@ -173,7 +174,7 @@ static struct prove *prove_new(const struct prove_conf *c)
 	p->conf = c;
 	p->c = c->c;
 	p->own = &c->ports[c->n_ports - 1];
-	p->wall_ns = p->lab_ns = p->own_ns = p->tx = p->outside_tx = -1;
+	p->wall_ns = p->lab_ns = p->own_ns = p->tx = p->super_tx = p->outside_tx = -1;
 	random_fill(p->token, sizeof(p->token));
 	random_fill(&p->next_port, sizeof(p->next_port));
 	p->next_port = (uint16_t)(20000 + p->next_port % 20000);

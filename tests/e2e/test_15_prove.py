@@ -29,7 +29,7 @@ WEAK = {
     "not_for_us": ["unknown-mac"],
     "lateral": ["limit-lateral"],
     "loghost": ["loghost"],
-    "caps": ["packet-rate", "byte-rate"],
+    "caps": ["packet-rate", "byte-rate", "ping-rate", "super-frame"],
     "tcp_state": ["tcp-state"],
     "ttl": ["ttl"],
     "icmp_type": ["icmp-type"],
