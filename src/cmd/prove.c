@@ -5,6 +5,7 @@
  */
 #include "prove/prove.h"
 #include "cmd/cmd.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX 32768u
@@ -244,8 +246,8 @@ static void print_table(const struct prove_result *r, const struct options *o)
 	printf("\n%zu held, %zu leaked, %zu skipped, %zu broken; ", n[PROVE_HELD], n[PROVE_LEAK],
 	       n[PROVE_SKIPPED], n[PROVE_BROKEN]);
 	if (r->guard)
-		printf("the guard on the uplink stopped %llu marked frames\n",
-		       (unsigned long long)r->guarded);
+		printf("%llu marked frames got outside, the guard stopped %llu there\n",
+		       (unsigned long long)r->outside, (unsigned long long)r->guarded);
 	else
 		printf("no guard stood on the uplink (the lab has no way out)\n");
 	if (o->dir != NULL)
@@ -265,8 +267,9 @@ static void print_json(const struct prove_result *r, enum prove_verdict all)
 						      (json_int_t)w->least, "most",
 						      (json_int_t)w->most, "note", w->note));
 	}
-	json_t *o = json_pack("{s:s, s:o, s:b, s:I}", "verdict", prove_verdict_text(all), "cases",
-			      rows, "guard", (int)r->guard, "guarded", (json_int_t)r->guarded);
+	json_t *o = json_pack("{s:s, s:o, s:I, s:b, s:I}", "verdict", prove_verdict_text(all),
+			      "cases", rows, "outside", (json_int_t)r->outside, "guard",
+			      (int)r->guard, "guarded", (json_int_t)r->guarded);
 	if (o != NULL)
 		json_dumpf(o, stdout, JSON_INDENT(1));
 	printf("\n");
@@ -281,6 +284,24 @@ static int open_dir(const char *path, int *ret)
 		return cmd_fail(EXIT_NOT_RUN, "prove: %s: %s", path, err_text(-errno));
 	*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return *ret >= 0 ? 0 : cmd_fail(EXIT_NOT_RUN, "prove: %s: %s", path, err_text(-errno));
+}
+
+/* Gives the port back and sees it gone, so that nothing is left when we end. */
+static void give_back(const struct conf *c, int *port)
+{
+	char name[CONF_NAME + 8];
+	int err = 0;
+	if (*port < 0)
+		return;
+	fd_close(port);
+	snprintf(name, sizeof(name), "%s-prove", c->name);
+	for (int64_t end = clock_boot_ns() + PATIENCE_S * NS_PER_SEC;
+	     err == 0 && clock_boot_ns() < end;) {
+		CLEANUP(fd_close) int fd = -1;
+		err = netns_open(name, &fd);
+		if (err == 0)
+			nanosleep(&(struct timespec){0, 10 * NS_PER_MS}, NULL);
+	}
 }
 
 static int prove(const struct conf *c, const struct options *o)
@@ -304,6 +325,7 @@ static int prove(const struct conf *c, const struct options *o)
 	}
 	if (code == 0) {
 		int err = prove_run(pc, &r);
+		give_back(c, &port);
 		if (err != 0)
 			code = cmd_fail(EXIT_NOT_RUN, "prove: %s",
 					r.why[0] != '\0' ? r.why : err_text(err));

@@ -51,7 +51,8 @@ struct prove_conf {
 struct prove_result {
 	size_t n;
 	struct prove_row *rows; /* the caller frees it */
-	uint64_t guarded;       /* marked frames the guard stopped */
+	uint64_t outside;       /* marked frames that got outside, allowed or not */
+	uint64_t guarded;       /* ... and that the guard stopped there */
 	bool guard;             /* there was one */
 	char why[256];          /* an error's reason */
 };

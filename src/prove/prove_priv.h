@@ -51,6 +51,7 @@ struct prove {
 	bool fenced, dead; /* fences pass; they did once and don't any more */
 	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
 	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
+	uint64_t outside;            /* marked frames heard there, copies too */
 	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
 	struct addr target, target6;
 	struct heard_stream stream;

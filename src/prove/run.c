@@ -199,6 +199,7 @@ static void first_fence(struct prove *p)
 static int take_rows(const struct prove *p, struct prove_result *ret)
 {
 	ret->n = p->n_rows - 1;
+	ret->outside = p->outside;
 	ret->rows = calloc(ret->n + 1, sizeof(*ret->rows));
 	if (ret->rows == NULL)
 		return -ENOMEM;

@@ -387,6 +387,7 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	if (!marked && !followed)
 		return true;
 	record(p, e->port, b, len, true);
+	p->outside += marked && e->kind == EAR_OUTSIDE;
 	if (marked && (p->inbound ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
 		arrived(p, e, serial, stamp_ns, b, len);
 	return true;
