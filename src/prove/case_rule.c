@@ -9,7 +9,8 @@
 
 #define PATTERN "skep-prove-marker-must-not-pass"
 #define PATTERN_LEN ((uint32_t)sizeof(PATTERN) - 1)
-#define LEAD 32u    /* bytes before the pattern */
+#define LEAD 32u /* bytes before the pattern */
+#define SAID (LEAD + PATTERN_LEN + 4)
 #define HOLD_MS 500 /* the longest that the wall holds bytes back */
 
 enum trick {
@@ -61,7 +62,7 @@ static void segment(struct prove *p, struct talk *k, const uint8_t *all, uint32_
 
 static void overlapping(struct prove *p, struct talk *k, const uint8_t *all, uint32_t n)
 {
-	uint8_t other[LEAD + PATTERN_LEN + 8];
+	uint8_t other[SAID];
 	memcpy(other, all, n);
 	memset(other + LEAD + 8, 'x', 8);
 	segment(p, k, other, LEAD + 8, 16); /* ahead, with other bytes in it */
@@ -72,7 +73,8 @@ static void overlapping(struct prove *p, struct talk *k, const uint8_t *all, uin
 
 static void play(struct prove *p, struct talk *k, enum trick trick, const uint8_t *all, uint32_t n)
 {
-	uint8_t ttl = k->h.ttl;
+	uint8_t ttl = k->h.ttl, chaff[SAID];
+	memset(chaff, 'c', sizeof(chaff));
 	switch (trick) {
 	case TRICK_WHOLE:
 		segment(p, k, all, 0, n);
@@ -96,19 +98,13 @@ static void play(struct prove *p, struct talk *k, enum trick trick, const uint8_
 		break;
 	case TRICK_TTL: /* chaff that the receiver never gets, then the truth */
 		k->h.ttl = 2;
-		segment(p, k,
-			(const uint8_t *)"chaff chaff chaff chaff chaff chaff chaff chaff chaff "
-					 "chaff chaff",
-			0, n);
+		segment(p, k, chaff, 0, n);
 		k->h.ttl = ttl;
 		segment(p, k, all, 0, n);
 		break;
 	case TRICK_SUM:
 		k->h.bad_l4_sum = true;
-		segment(p, k,
-			(const uint8_t *)"chaff chaff chaff chaff chaff chaff chaff chaff chaff "
-					 "chaff chaff",
-			0, n);
+		segment(p, k, chaff, 0, n);
 		k->h.bad_l4_sum = false;
 		segment(p, k, all, 0, n);
 		break;
@@ -129,7 +125,7 @@ static bool passed_whole(const struct prove *p)
 /* arg: enum trick */
 void case_rule_stream(struct prove *p)
 {
-	uint8_t all[LEAD + PATTERN_LEN + 4];
+	uint8_t all[SAID];
 	struct talk k;
 	int arg = 0;
 	for (const struct prove_case *c = prove_cases; c->name != NULL; c++)
