@@ -5,6 +5,7 @@
  */
 #include "prove/prove.h"
 #include "cmd/cmd.h"
+#include "judge/judge.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -159,7 +160,8 @@ static int take_port(const json_t *o, struct prove_port *ret)
 	    mac_parse(mac, &ret->mac) != 0 || !text_copy(ret->name, sizeof(ret->name), name) ||
 	    !text_copy(ret->link, sizeof(ret->link), link))
 		return SKEP_EPEER;
-	ret->loghost = kind == 2;
+	ret->loghost = kind == JUDGE_LOGHOST;
+	ret->sink = kind == JUDGE_SINK;
 	ret->up = up != 0;
 	ret->inside = addr_of(o, "inside");
 	ret->inside6 = addr_of(o, "inside6");

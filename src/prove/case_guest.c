@@ -11,7 +11,8 @@ const struct prove_port *case_guest(const struct prove *p, bool loghost)
 {
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports; i++) {
 		const struct prove_port *g = &p->conf->ports[i];
-		if (g->loghost == loghost && g->up && g->inside.ver != 0 && g->link[0] != '\0')
+		if (g->loghost == loghost && !g->sink && g->up && g->inside.ver != 0 &&
+		    g->link[0] != '\0')
 			return g;
 	}
 	return NULL;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define PATTERN "skep-prove-marker-must-not-pass"
+#define PATTERN PROVE_PATTERN
 #define PATTERN_LEN ((uint32_t)sizeof(PATTERN) - 1)
 #define LEAD 32u /* bytes before the pattern */
 #define SAID (LEAD + PATTERN_LEN + 4)
@@ -46,6 +46,38 @@ void case_rule_packet(struct prove *p)
 	}
 	run_settle(p);
 	if (run_row(p)->arrived > 0 && !p->conf->rules)
+		unloaded(p);
+}
+
+/* In order and without overlap, as any sender may cut it; the pattern over the edge. */
+void case_rule_fragment(struct prove *p)
+{
+	uint8_t data[PROVE_MARK + PATTERN_LEN + PROVE_MARK], l4[8 + sizeof(data)];
+	uint32_t first = 8 + PROVE_MARK + 16, whole = 0;
+	p->heard_pattern = false;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct head h = case_head(p, v6 ? &p->target6 : &p->target);
+		if (h.from.ver == 0)
+			continue;
+		uint32_t serial = p->serial;
+		h.proto = PROVE_UDP;
+		h.id = (uint16_t)p->next_port++;
+		wire_mark(p, data);
+		memcpy(data + PROVE_MARK, PATTERN, PATTERN_LEN);
+		wire_mark(p, data + PROVE_MARK + PATTERN_LEN);
+		uint32_t len = frame_udp_part(l4, &h, p->next_port, 9, data, sizeof(data));
+		h.frag = 0x2000;
+		frame_ip(&p->pkt, &h, l4, first);
+		wire_send(p);
+		h.frag = (uint16_t)(first / 8);
+		frame_ip(&p->pkt, &h, l4 + first, len - first);
+		wire_send(p);
+		run_settle(p);
+		whole += (wire_seen(p, serial) && wire_seen(p, serial + 1)) || p->heard_pattern;
+	}
+	run_row(p)->arrived = whole;
+	run_row(p)->note[0] = '\0';
+	if (whole > 0 && !p->conf->rules)
 		unloaded(p);
 }
 

@@ -45,6 +45,7 @@ const struct prove_case prove_cases[] = {
 	{"lateral-mac", "to a neighbour's MAC only for his address", case_lateral_mac, 0},
 
 	{"rule-packet", "a drop rule stops its pattern in a datagram", case_rule_packet, 0},
+	{"rule-fragment", "... and cut by fragments", case_rule_fragment, 0},
 	{"rule-stream", "... in a TCP stream", case_rule_stream, 0},
 	{"rule-split", "... cut into single bytes", case_rule_stream, 1},
 	{"rule-reversed", "... in reversed order", case_rule_stream, 2},

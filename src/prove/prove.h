@@ -18,7 +18,7 @@
 
 struct prove_port { /* of the wall, as super describes it; the first is outside, the last the proof's own */
 	char name[CONF_NAME], link[16];
-	bool loghost, up;
+	bool loghost, sink, up; /* sink: the house's own, where it leads what it does not let out */
 	struct mac mac;
 	struct addr inside, inside6, public, public6;
 };

@@ -10,6 +10,7 @@
 
 #define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
 #define PROVE_TOKEN 16u
+#define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
 #define PROVE_ROWS 64u
 #define PROVE_EARS (PROVE_PORTS + 1)
 
@@ -51,6 +52,7 @@ struct prove {
 	bool fenced, dead; /* fences pass; they did once and don't any more */
 	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
 	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
+	bool heard_pattern;          /* whole in one frame, outside */
 	uint64_t outside;            /* marked frames heard there, copies too */
 	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
 	struct addr target, target6;
@@ -167,5 +169,6 @@ void case_inbound(struct prove *p);
 
 void case_rule_packet(struct prove *p);
 void case_rule_stream(struct prove *p);
+void case_rule_fragment(struct prove *p);
 
 #endif

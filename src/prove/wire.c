@@ -133,7 +133,8 @@ int wire_open(struct prove *p, char *why, size_t why_size)
 	if (err == 0)
 		err = add_ear(p, p->own_ns, home, "eth0", EAR_OWN, p->conf->n_ports - 1);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports && err == 0; i++)
-		err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link, EAR_GUEST, i);
+		if (!p->conf->ports[i].sink)
+			err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link, EAR_GUEST, i);
 	if (err != 0) {
 		write_fmt(&w, "opening the ports: %s", err_text(err));
 		return err;
@@ -387,7 +388,11 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	if (!marked && !followed)
 		return true;
 	record(p, e->port, b, len, true);
-	p->outside += marked && e->kind == EAR_OUTSIDE;
+	if (e->kind == EAR_OUTSIDE) {
+		p->outside += marked;
+		p->heard_pattern = p->heard_pattern ||
+				   memmem(b, len, PROVE_PATTERN, sizeof(PROVE_PATTERN) - 1) != NULL;
+	}
 	if (marked && (p->inbound ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
 		arrived(p, e, serial, stamp_ns, b, len);
 	return true;

@@ -262,7 +262,7 @@ int net_build(struct super *s, char *why, size_t why_size)
 	return err != 0 ? err : prove_prepare(s, why, why_size);
 }
 
-static const char *port_ifname(const struct super *s, uint32_t index)
+const char *port_ifname(const struct super *s, uint32_t index)
 {
 	if (index == port_count(s) - 1)
 		return PROVE_IFNAME;

@@ -118,6 +118,8 @@ void state_clean(const struct conf *c, bool keep_limits);
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
+/* The wall's link of a port. */
+const char *port_ifname(const struct super *s, uint32_t index);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
 /* Makes a named namespace, and notes it first. */

@@ -219,11 +219,9 @@ static json_t *port_json(const struct super *s, uint32_t i)
 	struct judge_port p;
 	char mac[MAC_TEXT];
 	port_describe(s, i, &p);
-	json_t *o = json_pack("{s:s, s:i, s:b, s:s, s:s}", "name", p.name, "kind", (int)p.kind,
-			      "up", p.up != 0, "mac", mac_text(&p.mac, mac), "link",
-			      i == 0                   ? "outside"
-			      : i == port_count(s) - 1 ? PROVE_IFNAME
-						       : s->guests[i - 1].ifname);
+	json_t *o =
+		json_pack("{s:s, s:i, s:b, s:s, s:s}", "name", p.name, "kind", (int)p.kind, "up",
+			  p.up != 0, "mac", mac_text(&p.mac, mac), "link", port_ifname(s, i));
 	json_object_set_new(o, "inside", addr_json(&p.inside));
 	json_object_set_new(o, "inside6", addr_json(&p.inside6));
 	json_object_set_new(o, "public", addr_json(&p.public));

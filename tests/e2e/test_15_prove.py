@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces
+# tags: namespaces asan
 """Done-when 5: `skep prove` holds on the lab, and with any single protection left out (the test build
 skep-weak) it fails, in the case that is meant for it. The port that it uses leaves nothing, however it ends."""
 import glob
