@@ -254,8 +254,10 @@ static void expect_rate(struct prove *p, uint64_t per_second, uint64_t size)
 	uint64_t units = per_second * (took_ns / 1000) / 1000000 + per_second / 4;
 	uint64_t most = units / size + 2;
 	run_row(p)->most = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
-	if (run_row(p)->arrived <= most)
-		run_row(p)->note[0] = '\0';
+	struct writer w = writer_of(run_row(p)->note, sizeof(run_row(p)->note));
+	if (run_row(p)->arrived > most)
+		write_fmt(&w, "outside: all within %llu ms",
+			  (unsigned long long)(took_ns / NS_PER_MS));
 }
 
 static void rate(struct prove *p, uint64_t per_second, uint32_t frames, uint32_t size)

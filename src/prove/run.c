@@ -98,17 +98,17 @@ void run_pace(struct prove *p)
 static void judge_row(struct prove *p)
 {
 	struct prove_row *r = run_row(p);
-	struct writer w = writer_of(r->note, sizeof(r->note));
 	if (r->verdict == PROVE_SKIPPED)
 		return;
 	if (r->arrived > r->most) {
 		r->verdict = PROVE_LEAK;
 	} else if (r->arrived < r->least) {
 		r->verdict = PROVE_BROKEN;
-		write_str(&w, "what is allowed did not arrive: the rest proves nothing");
+		text_copy(r->note, sizeof(r->note),
+			  "what is allowed did not arrive: the rest proves nothing");
 	} else if (p->dead) {
 		r->verdict = PROVE_BROKEN;
-		write_str(&w, "the wall lets nothing pass any more");
+		text_copy(r->note, sizeof(r->note), "the wall lets nothing pass any more");
 	} else {
 		r->verdict = PROVE_HELD;
 	}

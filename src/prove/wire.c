@@ -286,9 +286,9 @@ static void note_leak(struct prove *p, struct prove_row *r, const struct ear *e,
 	char from[ADDR_TEXT], to[ADDR_TEXT];
 	struct layers l;
 	struct frame f = {.data = b, .len = len, .cap = len};
-	struct writer w = writer_of(r->note, sizeof(r->note));
 	if (r->note[0] != '\0')
 		return;
+	struct writer w = writer_of(r->note, sizeof(r->note));
 	packet_decode(&f, &l);
 	write_fmt(&w, "%s: ", p->conf->ports[e->port].name);
 	if (l.src.ver != 0)

@@ -67,6 +67,8 @@ def whole(t, net):
     t.check(len(held) >= 44, "it tried at least 44 promises", (len(held), said))
     skipped = {c for c, v in cases.items() if v == "skipped"}
     t.check(all(c.startswith("rule-") for c in skipped), "only rules may be missing", skipped)
+    t.check(all(c["note"] for c in said.get("cases", []) if c["verdict"] == "skipped"),
+            "... each with its reason")
     arrived = {c["case"]: c["arrived"] for c in said.get("cases", [])}
     t.equal([arrived.get(f"allowed-{x}") for x in ("udp4", "udp6", "tcp4", "tcp6", "ping4", "ping6", "lateral")],
             [1] * 7, "what is allowed arrived")
@@ -138,6 +140,8 @@ def weakened(t, what, cases):
     t.equal((code, got), (1 if what else 0, want),
             f"without {what or 'nothing'}: {'a leak' if what else 'all held'}")
     guarded(t, said, "... and the guard stopped all of it")
+    t.check(all(c["note"] for c in said.get("cases", []) if c["verdict"] == "LEAK"),
+            "... the table says where it came out")
     if (code, got) != (1 if what else 0, want):
         t.note(json.dumps(said)[:3000])
 
