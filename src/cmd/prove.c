@@ -224,7 +224,9 @@ static void tell(void *ctx, const struct prove_row *r, bool done)
 static void print_row(const struct prove_row *r, bool colour)
 {
 	char allowed[32];
-	if (r->least == r->most)
+	if (r->most == UINT32_MAX)
+		snprintf(allowed, sizeof(allowed), "%u..", r->least);
+	else if (r->least == r->most)
 		snprintf(allowed, sizeof(allowed), "%u", r->most);
 	else
 		snprintf(allowed, sizeof(allowed), "%u..%u", r->least, r->most);

@@ -278,7 +278,7 @@ static void rate(struct prove *p, uint64_t per_second, uint32_t frames, uint32_t
 static bool rates_tried(struct prove *p, uint64_t a, uint64_t b, uint64_t *ret)
 {
 	*ret = a != 0 && (b == 0 || a < b) ? a : b;
-	if (!p->fenced)
+	if (!p->fenced || p->own->inside.ver == 0)
 		run_skip(p, "no conversation is allowed that could go too fast");
 	else if (*ret == 0)
 		run_skip(p, "no cap is set");
@@ -293,7 +293,9 @@ void case_packet_rate(struct prove *p)
 	uint64_t cap;
 	if (!rates_tried(p, c->flow_pps, c->guest_pps, &cap))
 		return;
-	if (cap * RATE_TIMES > RATE_MOST)
+	if (p->fence_ping)
+		run_skip(p, "no UDP is allowed");
+	else if (cap * RATE_TIMES > RATE_MOST)
 		run_skip(p, "the cap is too high to be tried from here");
 	else
 		rate(p, cap, (uint32_t)cap * RATE_TIMES, PROVE_MARK);
@@ -306,7 +308,9 @@ void case_byte_rate(struct prove *p)
 	if (!rates_tried(p, c->flow_bytes, c->guest_bytes, &cap))
 		return;
 	uint64_t frames = cap * RATE_TIMES / 1442 + 1;
-	if (frames > RATE_MOST)
+	if (p->fence_ping)
+		run_skip(p, "no UDP is allowed");
+	else if (frames > RATE_MOST)
 		run_skip(p, "the cap is too high to be tried from here");
 	else
 		rate(p, cap, (uint32_t)frames, 1400);

@@ -50,7 +50,7 @@ struct prove_conf {
 
 struct prove_result {
 	size_t n;
-	struct prove_row *rows; /* the caller frees it */
+	struct prove_row *rows; /* the caller frees it; the first is that of the fences */
 	uint64_t outside;       /* marked frames that got outside, allowed or not */
 	uint64_t guarded;       /* ... and that the guard stopped there */
 	bool guard;             /* there was one */

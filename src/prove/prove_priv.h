@@ -49,6 +49,7 @@ struct prove {
 	size_t n_rows, row; /* row: the one that is being tried */
 	uint32_t unsettled; /* frames since the last fence */
 	uint16_t next_port, fence_port;
+	bool fence_ping;   /* fences are pings: no UDP is allowed */
 	bool fenced, dead; /* fences pass; they did once and don't any more */
 	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
 	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */

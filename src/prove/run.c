@@ -53,11 +53,16 @@ static bool fence(struct prove *p)
 	p->inbound = false;
 	for (int i = 0; i < FENCE_TRIES && !heard; i++) {
 		uint8_t mark[PROVE_MARK];
-		struct head h = case_head(p, &p->target);
+		struct head h = case_head(p, p->own->inside.ver != 0 ? &p->target : &p->target6);
 		uint32_t serial = p->serial & 0xffff;
 		p->row = 0;
 		wire_mark(p, mark);
-		frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
+		if (p->fence_ping)
+			frame_icmp(&p->pkt, &h, h.from.ver == 6 ? 128 : 8, 0,
+				   (uint32_t)p->fence_port << 16, mark, sizeof(mark));
+		else
+			frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
+		p->rows[0].sent++;
 		wire_send_quietly(p);
 		for (int64_t end = clock_boot_ns() + FENCE_MS * NS_PER_MS;
 		     !heard && clock_boot_ns() < end; heard = wire_seen(p, serial))
@@ -181,8 +186,10 @@ static struct prove *prove_new(const struct prove_conf *c)
 	p->fence_port = p->next_port++;
 	p->n_rows = 1; /* the fences */
 	p->serial = 1;
-	p->rows[0].name = "fence";
-	p->rows[0].most = UINT32_MAX;
+	p->rows[0] = (struct prove_row){.name = "fence",
+					.promise = "what is allowed is heard, between all the rest",
+					.least = 1,
+					.most = UINT32_MAX};
 	choose_targets(p);
 	return p;
 }
@@ -193,17 +200,25 @@ static void first_fence(struct prove *p)
 	p->row = 0;
 	p->fenced = true;
 	p->fenced = fence(p);
-	p->used[1] += p->fenced;
+	if (!p->fenced) {
+		p->fence_ping = true;
+		p->fenced = fence(p);
+	}
+	p->used[p->fence_ping ? 2 : 1] += p->fenced;
 }
 
 static int take_rows(const struct prove *p, struct prove_result *ret)
 {
-	ret->n = p->n_rows - 1;
+	ret->n = p->n_rows;
 	ret->outside = p->outside;
-	ret->rows = calloc(ret->n + 1, sizeof(*ret->rows));
+	ret->rows = calloc(ret->n, sizeof(*ret->rows));
 	if (ret->rows == NULL)
 		return -ENOMEM;
-	memcpy(ret->rows, p->rows + 1, ret->n * sizeof(*ret->rows));
+	memcpy(ret->rows, p->rows, ret->n * sizeof(*ret->rows));
+	ret->rows[0].verdict = p->fenced && !p->dead ? PROVE_HELD : PROVE_BROKEN;
+	if (!p->fenced)
+		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
+			  "neither UDP nor ping passes: silence proves nothing");
 	return 0;
 }
 
@@ -255,7 +270,7 @@ enum prove_verdict prove_judge(const struct prove_result *r)
 			return PROVE_LEAK;
 		if (r->rows[i].verdict == PROVE_BROKEN)
 			worst = PROVE_BROKEN;
-		any = any || r->rows[i].verdict == PROVE_HELD;
+		any = any || (i > 0 && r->rows[i].verdict == PROVE_HELD); /* row 0: the fences */
 	}
 	return any ? worst : PROVE_BROKEN;
 }

@@ -49,6 +49,7 @@ def prove(net, *args):
         said = json.loads(p.stdout)
     except ValueError:
         return p.returncode, {}, {"error": p.stderr, "out": p.stdout}
+    said["fence"], said["cases"] = said["cases"][0], said["cases"][1:]
     return p.returncode, {c["case"]: c["verdict"] for c in said["cases"]}, said
 
 
@@ -122,8 +123,26 @@ def usage(t, net):
     t.equal(missing, [], "docs/PROVE.md has each of them")
     t.equal(net.skep("prove", "--only", "nonsense").returncode, 2, "an unknown case is bad usage")
     table = net.skep("prove", "--only", "allowed-udp4", "--only", "vlan").stdout
-    t.check("verdict" in table and "2 held, 0 leaked" in table and "\033" not in table,
+    t.check("verdict" in table and "3 held, 0 leaked" in table and "\033" not in table,
             "a table for people, without colours in a file", table)
+
+
+def deaf(t):
+    """Where nothing is allowed silence proves nothing, and the proof says so."""
+    none = {"wall": {"limits": {"udp": "0/1h", "icmp": "0/1h"}}}
+    with Honeynet(GUESTS[:2], **QUIET, **none) as net:
+        net.up()
+        code, cases, said = prove(net, "--only", "vlan")
+        t.equal((code, cases, said["fence"]["verdict"]), (2, {"vlan": "held"}, "BROKEN"),
+                "where nothing may pass it is no proof")
+        net.down()
+    ping = {"wall": {"limits": {"udp": "0/1h"}}}
+    with Honeynet(GUESTS[:2], **QUIET, **ping) as net:
+        net.up()
+        code, cases, said = prove(net, "--only", "vlan", "--only", "packet-rate")
+        t.equal((code, cases), (0, {"vlan": "held", "packet-rate": "skipped"}),
+                "where only pings may pass, they will do")
+        net.down()
 
 
 def weakened(t, what, cases):
@@ -157,6 +176,7 @@ def main(t):
     code = subprocess.run([honeynet.SKEP, "prove"], env=dict(os.environ, SKEP_CONF=net.conf),
                           capture_output=True).returncode if os.path.exists(net.conf) else 2
     t.equal(code, 2, "without a honeynet it can't be run")
+    deaf(t)
     weak = honeynet.SKEP + "-weak"
     if not os.access(weak, os.X_OK):
         t.check(False, f"{weak} is built (ninja src/cmd/skep-weak)")
