@@ -216,9 +216,10 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 		return -ENOMEM;
 	memcpy(ret->rows, p->rows, ret->n * sizeof(*ret->rows));
 	ret->rows[0].verdict = p->fenced && !p->dead ? PROVE_HELD : PROVE_BROKEN;
-	if (!p->fenced)
+	if (ret->rows[0].verdict == PROVE_BROKEN)
 		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
-			  "neither UDP nor ping passes: silence proves nothing");
+			  p->dead ? "the wall let nothing pass any more: ended early"
+				  : "neither UDP nor ping passes: silence proves nothing");
 	return 0;
 }
 
@@ -240,7 +241,7 @@ int prove_run(const struct prove_conf *c, struct prove_result *ret)
 	if (err == 0) {
 		first_fence(p);
 		for (const struct prove_case *k = prove_cases; k->name != NULL; k++)
-			if (wanted(c, k) && p->n_rows < PROVE_ROWS)
+			if (wanted(c, k) && p->n_rows < PROVE_ROWS && !p->dead)
 				try_case(p, k);
 		if (ret->guard && guard_read(p, &ret->guarded) != 0)
 			ret->guard = false;
