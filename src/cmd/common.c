@@ -114,13 +114,9 @@ static int send_request(int fd, const char *request, const int *fds, size_t n_fd
 	return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EIO;
 }
 
-int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
-{
-	return cmd_ask_with(c, request, NULL, 0, ret_answer);
-}
-
-int cmd_ask_with(const struct conf *c, const char *request, const int *fds, size_t n_fds,
-		 char **ret_answer)
+/* Connects and sends; the answer will come on *ret_fd. */
+static int request(const struct conf *c, const char *text, const int *fds, size_t n_fds,
+		   int *ret_fd)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", c->run_dir) >=
@@ -131,12 +127,31 @@ int cmd_ask_with(const struct conf *c, const char *request, const int *fds, size
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return errno == ECONNREFUSED ? -ENOENT : -errno;
-	int err = send_request(fd, request, fds, n_fds);
+	int err = send_request(fd, text, fds, n_fds);
 	if (err != 0)
 		return err;
 	if (shutdown(fd, SHUT_WR) < 0)
 		return -errno;
-	return read_answer(fd, ret_answer);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int cmd_request(const struct conf *c, const char *text, int *ret_fd)
+{
+	return request(c, text, NULL, 0, ret_fd);
+}
+
+int cmd_ask_with(const struct conf *c, const char *text, const int *fds, size_t n_fds,
+		 char **ret_answer)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int err = request(c, text, fds, n_fds, &fd);
+	return err != 0 ? err : read_answer(fd, ret_answer);
+}
+
+int cmd_ask(const struct conf *c, const char *text, char **ret_answer)
+{
+	return cmd_ask_with(c, text, NULL, 0, ret_answer);
 }
 
 int cmd_parse_time(const char *s, int64_t *ret_ns)

@@ -15,6 +15,8 @@ bool caps_guest_has(struct way *w)
 {
 	const struct conf_caps *c = &w->j->conf.wall.caps;
 	struct port_state *in = w->in;
+	if (weak(w->j, WEAK_CAPS))
+		return true;
 	bool pps = policy_bucket_has(in->cap_pps_ns, c->guest_pps, caps_packets(w), w->now_ns);
 	bool bytes = policy_bucket_has(in->cap_bytes_ns, c->guest_bytes, w->f->len, w->now_ns);
 	if (pps && bytes)
@@ -29,6 +31,8 @@ enum reason caps_take(struct way *w, struct flow *f)
 {
 	const struct conf_caps *c = &w->j->conf.wall.caps;
 	uint32_t packets = caps_packets(w), len = w->f->len;
+	if (weak(w->j, WEAK_CAPS))
+		return REASON_NONE;
 	bool pps = policy_bucket_has(f->cap_pps_ns, c->flow_pps, packets, w->now_ns);
 	bool bytes = policy_bucket_has(f->cap_bytes_ns, c->flow_bytes, len, w->now_ns);
 	if (!pps || !bytes) {

@@ -56,6 +56,9 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 		return -ENOMEM;
 	j->conf = *conf;
 	j->stats = stats;
+#ifdef SKEP_WEAKEN
+	j->weakened = weaken_asked();
+#endif
 	j->emit = emit;
 	j->emit_ctx = emit_ctx;
 	/* 41 bits of milliseconds and 12 bits of counter that may run over into them: the next start is
@@ -112,14 +115,16 @@ static enum reason step_addressed(struct way *w)
 	memcpy(dst.b, w->f->data, sizeof(dst.b));
 	const uint8_t *ip = w->l.dst.b;
 	bool v4 = w->l.ip_ver == 4;
-	if ((dst.b[0] & 1) != 0 || (v4 ? ip[0] >= 224 : ip[0] == 0xff))
+	bool group = (dst.b[0] & 1) != 0;
+	if ((group || (v4 ? ip[0] >= 224 : ip[0] == 0xff)) && !weak(w->j, WEAK_MULTICAST))
 		return REASON_MULTICAST;
 	if (!is_guest(w)) {
 		w->routed = true;
 		return memcmp(&dst, &w->in->p.mac, sizeof(dst)) == 0 ? REASON_NONE
 								     : REASON_NOT_FOR_US;
 	}
-	w->routed = memcmp(&dst, &net->gateway_mac, sizeof(dst)) == 0;
+	w->routed = memcmp(&dst, &net->gateway_mac, sizeof(dst)) == 0 || group ||
+		    (weak(w->j, WEAK_NOT_FOR_US) && binding_mac(w->j, &dst) == FLOW_NO_PORT);
 	if (!w->routed && binding_mac(w->j, &dst) == FLOW_NO_PORT)
 		return REASON_NOT_FOR_US;
 	return REASON_NONE;
@@ -128,15 +133,16 @@ static enum reason step_addressed(struct way *w)
 static enum reason step_sound(struct way *w)
 {
 	uint32_t odd = w->l.odd;
-	if ((odd & ODD_FRAGMENT_SMALL) != 0) {
+	if ((odd & ODD_FRAGMENT_SMALL) != 0 && !weak(w->j, WEAK_FRAGMENTS)) {
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
-	if ((odd & UNTRUSTED) != 0) {
+	if ((odd & UNTRUSTED) != 0 && !weak(w->j, WEAK_MALFORMED)) {
 		report_anomaly(w, (unsigned)__builtin_ctz(odd & UNTRUSTED));
 		return REASON_MALFORMED;
 	}
-	if ((odd & ODD_BAD_IP_CSUM) != 0 || !packet_checksums_ok(w->f, &w->l)) {
+	if (((odd & ODD_BAD_IP_CSUM) != 0 || !packet_checksums_ok(w->f, &w->l)) &&
+	    !weak(w->j, WEAK_CHECKSUM)) {
 		report_anomaly(w, ANOMALY_CSUM);
 		return REASON_BAD_CSUM;
 	}
@@ -147,7 +153,7 @@ static enum reason step_sound(struct way *w)
 static enum reason step_icmp(const struct way *w)
 {
 	const struct layers *l = &w->l;
-	if (l->proto != PROTO_ICMP && l->proto != PROTO_ICMP6)
+	if ((l->proto != PROTO_ICMP && l->proto != PROTO_ICMP6) || weak(w->j, WEAK_ICMP_TYPE))
 		return REASON_NONE;
 	if (l->fragment && !l->first_fragment)
 		return REASON_NONE;
@@ -194,7 +200,7 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 
 static enum reason step_ttl(struct way *w)
 {
-	if (!w->routed || w->l.ttl > 1)
+	if (!w->routed || w->l.ttl > 1 || weak(w->j, WEAK_TTL))
 		return REASON_NONE;
 	answer_time_exceeded(w);
 	return REASON_TTL;
@@ -271,7 +277,7 @@ static enum reason way_later_fragment(struct way *w)
 static enum reason step_first_fragment(struct way *w, const struct fragment_key *key,
 				       const struct flow *f, unsigned side)
 {
-	if (!w->l.fragment || !w->l.more_fragments)
+	if (!w->l.fragment || !w->l.more_fragments || weak(w->j, WEAK_FRAGMENTS))
 		return REASON_NONE;
 	if (w->l.l4 == 0 || w->l.payload < w->l.l4 ||
 	    fragment_begin(w->j->table, key, f, side, w->l.payload - w->l.l4, w->l.l3_end - w->l.l4,
@@ -335,6 +341,13 @@ static enum reason way_flow(struct way *w)
 	return way_known(w, f, side);
 }
 
+static enum reason way_not_ip(struct way *w)
+{
+	bool arp = w->l.ethertype == ETHERTYPE_ARP;
+	w->ret->out_port = arp ? 1 : 0;
+	return weak(w->j, arp ? WEAK_NEIGH : WEAK_ETHERTYPE) ? REASON_NONE : REASON_ETHERTYPE;
+}
+
 static enum reason way_of(struct way *w)
 {
 	static enum reason (*const steps[])(struct way *) = {
@@ -342,21 +355,22 @@ static enum reason way_of(struct way *w)
 	};
 	if (w->f->port >= w->j->conf.n_ports || !w->in->p.up)
 		return REASON_PORT_DOWN;
-	if ((w->l.odd & ODD_VLAN) != 0)
+	if ((w->l.odd & ODD_VLAN) != 0 && !weak(w->j, WEAK_VLAN))
 		return REASON_VLAN;
 	if ((w->l.odd & ODD_TRUNC_ETH) != 0 || w->f->len < ETH_HLEN)
 		return REASON_MALFORMED;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		enum reason r = steps[i](w);
+		enum reason r =
+			steps[i] == neigh_way && weak(w->j, WEAK_NEIGH) ? REASON_NONE : steps[i](w);
 		if (r != REASON_NONE)
 			return r;
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
-			return REASON_ETHERTYPE;
+			return way_not_ip(w);
 	}
 	enum reason r = step_icmp(w);
 	if (r != REASON_NONE)
 		return r;
-	if (w->l.fragment && !w->l.first_fragment)
+	if (w->l.fragment && !w->l.first_fragment && !weak(w->j, WEAK_FRAGMENTS))
 		return way_later_fragment(w);
 	return w->l.icmp_error ? way_error(w) : way_flow(w);
 }

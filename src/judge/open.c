@@ -13,8 +13,13 @@
 #define DNS_PORT 53
 #define SYSLOG_PORT 514
 
-static bool may_begin(const struct layers *l)
+static bool may_begin(const struct way *w)
 {
+	const struct layers *l = &w->l;
+	if (weak(w->j, l->proto == PROTO_TCP ? WEAK_TCP_STATE : WEAK_ICMP_TYPE))
+		return true;
+	if (l->fragment && !l->first_fragment && weak(w->j, WEAK_FRAGMENTS))
+		return true;
 	if (l->proto == PROTO_TCP)
 		return (l->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 	if (l->proto == PROTO_ICMP || l->proto == PROTO_ICMP6)
@@ -123,7 +128,9 @@ static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 	const struct judge_port *g = &w->j->ports[to].p;
 	const struct flow_key *k = &p->key[0];
 	const struct addr *inside = k->dst.ver == 4 ? &g->inside : &g->inside6;
-	bool syslog = (k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT;
+	bool syslog =
+		((k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT) ||
+		weak(w->j, WEAK_LOGHOST);
 	p->direction = DIR_LATERAL;
 	p->peer_guest = to;
 	if (w->in->p.kind == JUDGE_LOGHOST || (g->kind == JUDGE_LOGHOST && !syslog))
@@ -134,7 +141,8 @@ static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 		p->reason = REASON_PORT_DOWN;
 	if (p->reason != REASON_NONE)
 		return;
-	p->limited = g->kind != JUDGE_LOGHOST; /* the record must not run dry */
+	p->limited = g->kind != JUDGE_LOGHOST &&
+		     !weak(w->j, WEAK_LATERAL); /* the record must not run dry */
 	p->class = POLICY_LATERAL;
 	set_reply_key(p, to, inside, k->dport, &k->src, k->sport);
 }
@@ -164,9 +172,9 @@ static void plan_outbound(const struct way *w, struct plan *p)
 	p->direction = DIR_OUTBOUND;
 	if (w->in->p.kind == JUDGE_LOGHOST)
 		p->reason = REASON_LOGHOST;
-	else if (!dns && policy_is_off_limits(&j->off_limits, &k->dst))
+	else if (!dns && policy_is_off_limits(&j->off_limits, &k->dst) && !weak(j, WEAK_OFF_LIMITS))
 		p->reason = REASON_OFF_LIMITS;
-	else if (smtp && sink == FLOW_NO_PORT)
+	else if (smtp && sink == FLOW_NO_PORT && !weak(j, WEAK_SMTP))
 		p->reason = REASON_SMTP;
 	else if (sink == FLOW_NO_PORT && public->ver == 0)
 		p->reason = REASON_CLOSED;
@@ -174,7 +182,7 @@ static void plan_outbound(const struct way *w, struct plan *p)
 		p->reason = REASON_PORT_DOWN;
 	if (p->reason != REASON_NONE)
 		return;
-	p->limited = true;
+	p->limited = !weak(j, WEAK_LIMITS);
 	p->class = dns ? POLICY_DNS : (uint8_t)class_of(k->proto);
 	if (sink != FLOW_NO_PORT)
 		plan_sink(p, sink, k->dport);
@@ -296,7 +304,7 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	p.key[0] = *key;
 	if (is_sink(w)) /* it may begin nothing */
 		return REASON_NO_FLOW;
-	if (!may_begin(&w->l)) {
+	if (!may_begin(w)) {
 		/* Towards addresses that are nobody's the wall stays silent. */
 		if (is_guest(w) || binding_answers_outside(w->j, &key->dst))
 			answer_reset(w);

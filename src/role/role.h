@@ -119,8 +119,8 @@ struct msg_guest {
 };
 
 /* Starts a role's process (this very binary), confined as far as it can be from outside, in a network
- * namespace without links; uid 0 stays root. All results are the caller's. */
-MUST_USE int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd,
+ * namespace without links; uid 0 stays root. files: that it may have open (0: the usual number). All results are the caller's. */
+MUST_USE int role_spawn(enum role role, uid_t uid, uint32_t files, pid_t *ret_pid, int *ret_pidfd,
 			int *ret_control);
 /* The ids by which other tools know a conversation, both views. */
 void role_community_ids(struct event *e);

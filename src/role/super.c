@@ -25,7 +25,7 @@
 #define BEAT_PATIENCE_NS (30 * NS_PER_SEC)
 #define TICK_MS 1000
 #define TRIM_NS (60 * NS_PER_SEC)
-#define POLLED (4 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS)
+#define POLLED (5 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS)
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
 void super_say(const struct super *s, const char *fmt, ...)
@@ -72,7 +72,8 @@ enum watch_kind {
 	WATCH_CHILD,
 	WATCH_CHANNEL,
 	WATCH_GUEST,
-	WATCH_HELPER
+	WATCH_HELPER,
+	WATCH_PROVE
 };
 struct watch {
 	enum watch_kind kind;
@@ -106,6 +107,10 @@ static void watch_all(const struct super *s, struct turn *t)
 		watch(t, s->guests[i].pidfd, WATCH_GUEST, i);
 	for (size_t i = 0; i < s->n_helpers; i++)
 		watch(t, s->helpers[i].pidfd, WATCH_HELPER, i);
+	/* It has said all it had to say: only its end matters. */
+	watch(t, s->prove.hold, WATCH_PROVE, 0);
+	if (s->prove.hold >= 0 && t->n > 0)
+		t->p[t->n - 1].events = 0;
 }
 
 static void take_signal(struct super *s)
@@ -138,6 +143,9 @@ static void handle(struct super *s, const struct watch *w)
 		break;
 	case WATCH_HELPER:
 		lab_helper_died(s, &s->helpers[w->index]);
+		break;
+	case WATCH_PROVE:
+		prove_check(s);
 		break;
 	}
 }
@@ -232,6 +240,8 @@ static void supervise(struct super *s)
 		    lab_helper_start(s, &s->helpers[i]) != 0)
 			s->helpers[i].start_at_ns = now + 10 * NS_PER_SEC;
 	super_rules_tick(s, now);
+	if (s->prove.port.up != 0 && now > s->prove.until_ns)
+		prove_end(s);
 	if (now - s->checked_ns > TRIM_NS) {
 		state_trim_logs(s);
 		s->checked_ns = now;
@@ -405,6 +415,7 @@ static void stop_house(struct super *s)
 {
 	s->stopping = true;
 	super_rules_close(s);
+	prove_end(s);
 	super_health(s, "super", "stopped", 1, -1, -1, 1, "the honeynet stops");
 	stop_guests(s);
 	lab_stop(s);
@@ -427,6 +438,7 @@ static struct super *super_new(const struct conf *c, int report_fd)
 	s->limits = s->stats_fd = s->marks = s->marks_ro = s->store_dir = s->capture_dir = -1;
 	s->book.texts = s->book.snapshot = -1;
 	s->reload.client = s->reload.texts = s->reload.snapshot = -1;
+	s->prove.hold = -1;
 	s->hub_ledger[0] = s->hub_ledger[1] = s->own_events[0] = s->own_events[1] = -1;
 	for (size_t i = 0; i < JUDGE_PORTS; i++)
 		s->port_fds[i] = -1;

@@ -120,7 +120,7 @@ static json_t *wall_ports_json(const struct super *s, const struct wall_stats *s
 {
 	static const char *const names[] = {"tcp", "udp", "icmp", "other"};
 	json_t *ports = json_array();
-	for (uint32_t i = 0; i < port_count(s) && i < JUDGE_PORTS; i++) {
+	for (uint32_t i = 0; i < port_recorded(s) && i < JUDGE_PORTS; i++) {
 		json_t *limits = json_object();
 		for (size_t k = 0; k < ARRAY_LEN(names); k++)
 			json_object_set_new(limits, names[k],
@@ -282,6 +282,13 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 	return a;
 }
 
+/* The one request whose connection stays open: it holds the port. */
+static bool is_prove(const char *request, size_t len)
+{
+	static const char text[] = "{\"do\":\"prove-begin\"}";
+	return len == sizeof(text) - 1 && memcmp(request, text, len) == 0;
+}
+
 static void send_all(int fd, const char *text)
 {
 	for (size_t left = strlen(text); left > 0;) {
@@ -344,10 +351,18 @@ void control_serve(struct super *s)
 			return;
 		len += (size_t)n;
 	}
-	json_t *a = answer(s, &c, buf, len);
-	char *text = a != NULL ? json_dumps(a, JSON_COMPACT) : NULL;
-	if (text != NULL)
-		send_all(c.fd, text);
+	char *text = NULL;
+	if (is_prove(buf, len)) {
+		int held = c.fd; /* super's own from here on */
+		prove_begin(s, &c.fd, &text);
+		if (text != NULL)
+			send_all(held, text);
+	} else {
+		json_t *a = answer(s, &c, buf, len);
+		text = a != NULL ? json_dumps(a, JSON_COMPACT) : NULL;
+		json_decref(a);
+		if (text != NULL)
+			send_all(c.fd, text);
+	}
 	free(text);
-	json_decref(a);
 }

@@ -261,11 +261,13 @@ int net_build(struct super *s, char *why, size_t why_size)
 	}
 	if (err == 0 && s->c->sink.on)
 		err = sink_build(s, why, why_size);
-	return err;
+	return err != 0 ? err : prove_prepare(s, why, why_size);
 }
 
-static const char *port_ifname(const struct super *s, uint32_t index)
+const char *port_ifname(const struct super *s, uint32_t index)
 {
+	if (index == port_count(s) - 1)
+		return PROVE_IFNAME;
 	if (index == 0)
 		return "outside";
 	return index > s->c->n_guests ? "sink" : s->guests[index - 1].ifname;
@@ -305,7 +307,7 @@ int net_rings(const struct super *s, int *ret_fds, size_t *ret_n)
 {
 	size_t n = 0;
 	int err = netns_enter(s->net);
-	for (uint32_t i = 0; i < port_count(s) && err == 0; i++) {
+	for (uint32_t i = 0; i < port_recorded(s) && err == 0; i++) {
 		err = capture_ring_open(port_ifname(s, i), s->c->recorder.ring_bytes, &ret_fds[n]);
 		if (err == 0)
 			n++;

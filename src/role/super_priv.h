@@ -2,7 +2,7 @@
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
  * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink;
- * super_control.c the control socket;
+ * super_control.c the control socket; super_prove.c the port of `skep prove`;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -20,6 +20,7 @@
 #define UID_KEEPER 64
 #define UID_LAB 96
 #define STOP_GRACE_MS 10000
+#define PROVE_IFNAME "prove0" /* the wall's end of the proof's port */
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHILD_ENDED };
 
@@ -64,6 +65,14 @@ struct helper { /* a server of the lab's fake Internet */
 	uint32_t restarts;
 };
 
+/* The throw-away guest port of `skep prove`: always there (the wall's ports are fixed at its start), the last
+ * of all, and down but while a proof holds it. */
+struct prove_run {
+	int hold; /* the proof's control connection: what it holds ends with it; -1: none */
+	int64_t until_ns;
+	struct judge_port port; /* up: one runs */
+};
+
 struct super {
 	const struct conf *c;
 	int report;               /* to `skep up`, or -1 */
@@ -91,6 +100,7 @@ struct super {
 	struct guest_run guests[CONF_GUESTS];
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
+	struct prove_run prove;
 	bool kvm, stopping, stop_now, leave;
 	bool fresh_limits; /* no limit state was left by an earlier run */
 	char accel_why[256];
@@ -123,6 +133,8 @@ MUST_USE int net_namespace(struct super *s, const char *name, int *ret, char *wh
 /* Settings of the current namespace; those that this kernel has not are left out. */
 MUST_USE int net_settings(const char *const (*rows)[2], size_t n);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
+/* The wall's link of a port. */
+const char *port_ifname(const struct super *s, uint32_t index);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
 /* super_spawn.c */
@@ -134,7 +146,9 @@ void child_read(struct super *s, struct child *ch);
 #define CHILD_TEXT (EVENT_NAME + 16)
 const char *child_text(const struct child *ch, char buf[CHILD_TEXT]);
 struct child *child_of(struct super *s, enum role role);
+/* All of them; and those that are recorded: all but the proof's, which is the last. */
 uint32_t port_count(const struct super *s);
+uint32_t port_recorded(const struct super *s);
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret);
 void super_health(struct super *s, const char *role, const char *what, uint64_t count,
 		  int exit_code, int sig, uint8_t priority, const char *text);
@@ -173,6 +187,14 @@ void super_rules_done(struct super *s, const struct msg_rules_done *d);
 void super_rules_wall_died(struct super *s);
 void super_rules_tick(struct super *s, int64_t now);
 void super_rules_close(struct super *s);
+/* super_prove.c */
+/* The port, at start, with nobody behind it. */
+MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);
+/* Opens it for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's to free. */
+void prove_begin(struct super *s, int *fd, char **ret);
+/* Takes it down, if nobody holds it any more; in any case. */
+void prove_check(struct super *s);
+void prove_end(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -78,7 +78,12 @@ struct child *child_of(struct super *s, enum role role)
 
 uint32_t port_count(const struct super *s)
 {
-	return s->c->n_guests + 1 + (s->c->sink.on ? 1 : 0);
+	return s->c->n_guests + 2 + (s->c->sink.on ? 1 : 0);
+}
+
+uint32_t port_recorded(const struct super *s)
+{
+	return port_count(s) - 1;
 }
 
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret)
@@ -89,6 +94,10 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 		ret->kind = JUDGE_OUTSIDE;
 		ret->mac = s->outside_mac;
 		ret->peer_mac = s->uplink_mac;
+		return;
+	}
+	if (index == port_count(s) - 1) {
+		*ret = s->prove.port;
 		return;
 	}
 	if (index > s->c->n_guests) {
@@ -149,7 +158,7 @@ static int start_recorder(struct super *s, const struct child *ch)
 	int err = m == NULL ? -ENOMEM : net_rings(s, fds + 3, &n);
 	if (err == 0) {
 		m->conf = s->c->recorder;
-		m->n_ports = port_count(s);
+		m->n_ports = port_recorded(s);
 		for (uint32_t i = 0; i < m->n_ports; i++) {
 			struct judge_port p;
 			port_describe(s, i, &p);
@@ -274,14 +283,26 @@ const char *child_text(const struct child *ch, char buf[CHILD_TEXT])
 static char **environment(char **room)
 {
 #ifdef SKEP_SANITIZE
-	static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-					    "PATH"};
+	static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "PATH"
+#ifdef SKEP_WEAKEN
+					    ,
+					    "SKEP_TEST_WEAKEN"
+#endif
+	};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		for (char **e = environ; *e != NULL; e++)
 			if (strncmp(*e, names[i], strlen(names[i])) == 0 &&
 			    (*e)[strlen(names[i])] == '=')
 				room[n++] = *e;
+	room[n] = NULL;
+	return room;
+#elif defined(SKEP_WEAKEN)
+	static const char name[] = "SKEP_TEST_WEAKEN=";
+	size_t n = 0;
+	for (char **e = environ; *e != NULL; e++)
+		if (strncmp(*e, name, strlen(name)) == 0)
+			room[n++] = *e;
 	room[n] = NULL;
 	return room;
 #else
@@ -297,7 +318,8 @@ static uid_t child_uid(const struct super *s, const struct child *ch)
 	return s->c->uid_base + ch->role;
 }
 
-int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd, int *ret_control)
+int role_spawn(enum role role, uid_t uid, uint32_t files, pid_t *ret_pid, int *ret_pidfd,
+	       int *ret_control)
 {
 	char *room[8];
 	char *argv[] = {(char *)"skep", (char *)"--role", (char *)(uintptr_t)role_text(role), NULL};
@@ -314,8 +336,7 @@ int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd, int *r
 			   .private_ipc = true,
 			   .die_with_parent = role == ROLE_WALL,
 			   .no_dump = true,
-			   .max_files =
-				   ch->role == ROLE_SINK ? s->c->sink.connections + SINK_FILES : 0,
+			   .max_files = files,
 			   .fds = {-1, -1, -1, theirs},
 			   .n_fds = 4};
 	err = spawn_child(&sp, ret_pid, ret_pidfd);
@@ -326,7 +347,8 @@ int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd, int *r
 
 int child_start(struct super *s, struct child *ch)
 {
-	int err = role_spawn(ch->role, child_uid(s, ch), &ch->pid, &ch->pidfd, &ch->control);
+	uint32_t files = ch->role == ROLE_SINK ? s->c->sink.connections + SINK_FILES : 0;
+	int err = role_spawn(ch->role, child_uid(s, ch), files, &ch->pid, &ch->pidfd, &ch->control);
 	if (err != 0)
 		return err;
 	ch->state = CHILD_STARTING;

@@ -20,7 +20,7 @@ class Missing(Exception):
 TIER = {"base": 0, "packet": 1, "dissect": 1, "event": 1, "conf": 1, "sys": 1, "ipc": 2, "port": 2,
         "flow": 2, "stream": 2, "proto": 2, "capture": 2, "guest": 2, "store": 2, "sink": 2, "rule": 3,
         "policy": 3, "inspect": 3, "scrub": 3,
-        "judge": 3, "role": 4, "cmd": 4}
+        "judge": 3, "prove": 3, "role": 4, "cmd": 4}
 BELOW = {m: {n for n in TIER if TIER[n] < min(t, 2)} if t < 3 else set() for m, t in TIER.items()}
 ALLOWED = dict(BELOW, **{
     "guest": BELOW["guest"] | {"ipc"},
@@ -32,6 +32,7 @@ ALLOWED = dict(BELOW, **{
     "scrub": {"base", "packet", "event", "dissect", "stream", "proto", "rule", "inspect"},
     "judge": {"base", "packet", "event", "conf", "sys", "flow", "policy", "stream", "rule", "inspect",
               "scrub"},
+    "prove": {"base", "packet", "event", "conf", "sys", "port", "capture"},
     "role": set(TIER) - {"role", "cmd"},
     "cmd": set(TIER) - {"cmd"},
 })

@@ -175,7 +175,7 @@ static int send_start(const struct job *j)
 static int start_wall(struct job *j)
 {
 	j->ready = false;
-	int err = role_spawn(ROLE_WALL, j->conf.uid_base + ROLE_WALL, &j->pid, &j->pidfd,
+	int err = role_spawn(ROLE_WALL, j->conf.uid_base + ROLE_WALL, 0, &j->pid, &j->pidfd,
 			     &j->control);
 	if (err == 0)
 		err = send_start(j);

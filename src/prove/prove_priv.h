@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* prove: what its files share. */
+#ifndef SKEP_PROVE_PRIV_H
+#define SKEP_PROVE_PRIV_H
+
+#include "capture/capture.h"
+#include "packet/packet.h"
+#include "prove/frame_priv.h"
+#include "prove/prove.h"
+
+#define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
+#define PROVE_TOKEN 16u
+#define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
+#define PROVE_ROWS 64u
+#define PROVE_EARS (PROVE_PORTS + 1)
+
+/* ---- wire.c --------------------------------------------------------------------------------- */
+
+enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN };
+struct ear {
+	enum ear_kind kind;
+	int fd;
+	uint32_t port; /* of the wall */
+};
+
+/* The bytes that reached the outside in one TCP conversation, by sequence number. */
+#define PROVE_STREAM 2048u
+struct heard_stream {
+	uint16_t sport; /* the proof's; 0: nobody listens */
+	bool open;      /* its SYN was heard */
+	uint32_t first; /* sequence number of byte 0 */
+	uint8_t newest[PROVE_STREAM], oldest[PROVE_STREAM],
+		have[PROVE_STREAM]; /* either may count */
+};
+
+struct prove {
+	const struct prove_conf *conf;
+	const struct conf *c;
+	const struct prove_port *own;
+	int wall_ns, lab_ns, own_ns;
+	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
+	struct ear ears[PROVE_EARS];
+	size_t n_ears;
+	uint8_t token[PROVE_TOKEN];
+	uint32_t serial;         /* the next frame's */
+	uint8_t seen[65536 / 8]; /* serials that arrived */
+	uint8_t owner[65536];    /* serial: its row; row 0: the fences */
+	struct prove_row rows[PROVE_ROWS];
+	size_t n_rows, row; /* row: the one that is being tried */
+	uint32_t unsettled; /* frames since the last fence */
+	uint16_t next_port, fence_port;
+	bool fence_ping;   /* fences are pings: no UDP is allowed */
+	bool fenced, dead; /* fences pass; they did once and don't any more */
+	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
+	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
+	bool heard_pattern;          /* whole in one frame, outside */
+	uint64_t outside;            /* marked frames heard there, copies too */
+	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
+	struct addr target, target6;
+	struct heard_stream stream;
+	uint32_t n_answers; /* TCP frames to stream.sport at the own port */
+	struct arena arena;
+	struct capture_writer *capture;
+	struct pkt pkt; /* being built */
+};
+
+MUST_USE int wire_open(struct prove *p, char *why, size_t why_size);
+void wire_close(struct prove *p);
+/* Writes the next serial's mark: PROVE_MARK bytes. */
+void wire_mark(struct prove *p, uint8_t *out);
+/* Starts a new serial; its mark as a sequence number, for frames that carry no data. */
+uint32_t wire_seq(struct prove *p);
+/* Sends p->pkt; the row's own, and counted as sent. */
+void wire_send(struct prove *p);
+/* The same uncounted (what has to go before), and from outside. */
+void wire_send_quietly(struct prove *p);
+/* p->pkt as a TCP super-frame over IPv4 of segments of that size, counted as sent. */
+void wire_send_super(struct prove *p, uint16_t segment);
+void wire_send_outside(struct prove *p);
+/* Hears everything there is, waiting at most so long for the first frame. */
+void wire_hear(struct prove *p, int wait_ms);
+bool wire_seen(const struct prove *p, uint32_t serial);
+
+/* ---- guard.c ---------------------------------------------------------------------------------- */
+
+MUST_USE int guard_set(const struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_read(const struct prove *p, uint64_t *ret);
+
+/* ---- run.c -------------------------------------------------------------------------------------- */
+
+/* All that was sent has been judged, and what passed was heard. */
+void run_settle(struct prove *p);
+/* After each of many frames: so slowly that no rate cap, but the limit, decides. */
+void run_pace(struct prove *p);
+/* The row can't be tried, and why. */
+void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void run_expect(struct prove *p, uint32_t least, uint32_t most);
+struct prove_row *run_row(struct prove *p);
+
+/* ---- talk.c ------------------------------------------------------------------------------------- */
+
+#define TALK_FIRST 5001u /* sequence number of the first byte */
+struct talk {
+	struct head h;
+	struct tcp_head t;
+};
+/* To port 80 of the target; false: nobody lets it begin. */
+MUST_USE bool talk_open(struct prove *p, struct talk *ret);
+/* The next segment, uncounted. */
+void talk_say(struct prove *p, struct talk *k, uint8_t flags, const void *data, uint32_t len);
+
+/* ---- case_*.c --------------------------------------------------------------------------------- */
+
+struct prove_case {
+	const char *name, *promise;
+	void (*run)(struct prove *p);
+	int arg;
+};
+extern const struct prove_case prove_cases[];
+
+/* From the proof's guest to `to` by way of the gateway. */
+struct head case_head(const struct prove *p, const struct addr *to);
+struct addr case_addr(const char *text);
+/* One marked UDP datagram, SYN or echo request with h around it, on a conversation of its own. */
+void case_udp(struct prove *p, struct head h);
+void case_udp_to(struct prove *p, struct head h, uint16_t dport);
+void case_syn(struct prove *p, struct head h, uint16_t dport);
+void case_flags(struct prove *p, struct head h, uint8_t flags, uint16_t dport);
+void case_ping(struct prove *p, struct head h);
+/* The first honeypot (or loghost) beside the proof, or NULL. */
+const struct prove_port *case_guest(const struct prove *p, bool loghost);
+
+void case_allowed(struct prove *p);
+void case_allowed_lateral(struct prove *p);
+void case_limit(struct prove *p);
+void case_tunnel(struct prove *p);
+void case_dns(struct prove *p);
+void case_packet_rate(struct prove *p);
+void case_byte_rate(struct prove *p);
+void case_ping_rate(struct prove *p);
+void case_super_frame(struct prove *p);
+
+void case_spoof_mac(struct prove *p);
+void case_mac_flood(struct prove *p);
+void case_spoof_addr(struct prove *p);
+void case_off_limits(struct prove *p);
+void case_host(struct prove *p);
+void case_honeynet(struct prove *p);
+void case_smtp(struct prove *p);
+void case_multicast(struct prove *p);
+void case_storm(struct prove *p);
+void case_unknown_mac(struct prove *p);
+
+void case_ethertype(struct prove *p);
+void case_vlan(struct prove *p);
+void case_neigh(struct prove *p);
+void case_ttl(struct prove *p);
+void case_tcp_state(struct prove *p);
+void case_malformed(struct prove *p);
+void case_checksum(struct prove *p);
+void case_icmp_type(struct prove *p);
+void case_fragment(struct prove *p);
+void case_oversize(struct prove *p);
+
+void case_lateral_limit(struct prove *p);
+void case_loghost(struct prove *p);
+void case_loghost_router(struct prove *p);
+void case_lateral_mac(struct prove *p);
+void case_inbound(struct prove *p);
+
+void case_rule_packet(struct prove *p);
+void case_rule_stream(struct prove *p);
+void case_rule_fragment(struct prove *p);
+
+#endif
