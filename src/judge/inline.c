@@ -115,6 +115,11 @@ void inline_emit(struct way *w, const struct scrub_seen *seen)
 		return;
 	r->n_frames = scrub_emit(w->j->conf.scrub, seen, w->f, &w->l, r->out_port, &r->frames);
 	r->changed = r->n_frames != 1 || r->frames[0] != w->f;
+	struct frame *back = scrub_answer(w->j->conf.scrub);
+	if (back == NULL || r->n_replies == JUDGE_REPLIES)
+		return;
+	r->reply_port[r->n_replies] = w->f->port;
+	r->replies[r->n_replies++] = back;
 }
 
 void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns)

@@ -274,6 +274,7 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 		    struct layers *l, uint16_t out_port, struct frame ***ret)
 {
 	s->out[0] = f;
+	s->back.len = 0;
 	*ret = s->out;
 	if (seen->flow != NULL && seen->flow->user != NULL) {
 		emit_clear(s->emit);
@@ -283,6 +284,11 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 	if (!seen->rebuild)
 		return 1;
 	return set_right(s, seen, f, l) ? 1 : 0;
+}
+
+struct frame *scrub_answer(struct scrub *s)
+{
+	return s->back.len > 0 ? &s->back : NULL;
 }
 
 /* ---- ends ------------------------------------------------------------------------------------------- */

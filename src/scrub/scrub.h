@@ -59,6 +59,9 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
  * frame of a TCP conversation that passes, rebuild or not: its headers are kept for bytes that wait. */
 uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		    struct layers *l, uint16_t out_port, struct frame ***ret);
+/* After scrub_emit: an acknowledgement for the frame's sender, as from its receiver, to go back where the frame came
+ * from: that what came early is there, so that he sends what is missing again soon. NULL: none. Valid as those. */
+struct frame *scrub_answer(struct scrub *s);
 /* Bytes that have waited long enough: calls send for each frame. *ret_next: when to call again at the latest
  * (INT64_MAX: nothing waits). */
 typedef void scrub_send_fn(void *ctx, uint16_t port, struct frame *f);

@@ -15,7 +15,8 @@ struct talk_head {
 	uint8_t bytes[HEAD_BYTES];
 	struct layers l; /* none yet: l4 0 */
 	struct vnet vnet;
-	uint16_t in_port, out_port, mss;
+	uint16_t in_port, out_port;
+	uint32_t most; /* bytes of the longest IP packet, as it is on the wire */
 };
 
 /* Bytes that wait: oldest first. */
@@ -33,6 +34,7 @@ struct talk {
 	struct xlate *x[2]; /* NULL: that direction leaves as it comes */
 	struct wait wait[2];
 	struct talk_head head[2];
+	bool sack_ok[2]; /* what each side's SYN allows */
 };
 
 struct scrub {
@@ -56,6 +58,8 @@ struct scrub {
 	uint32_t patch_at, patch_len; /* offset in the frame; bytes that leave instead of its own */
 	uint8_t patch[FRAME_MAX];
 	struct frame *out[1];
+	struct frame back; /* to the sender; len 0: none */
+	uint8_t back_bytes[HEAD_BYTES + 64];
 };
 
 /* ---- talk.c ------------------------------------------------------------------------------------------ */

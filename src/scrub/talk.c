@@ -143,8 +143,12 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 		bool mine = t != NULL && t->x[dir] != NULL;
 		if (!mine && rule_rewrites(e, f, dir) && !begin(s, f, dir))
 			return false;
-	} else if (e != NULL && !s->may_rewrite) {
-		s->may_rewrite = rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1);
+	} else if (e != NULL && (x->pkt->tcp.flags & TCP_SYN) != 0 &&
+		   (rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1))) {
+		struct talk *born = talk_of(s, f);
+		s->may_rewrite = true;
+		if (born != NULL)
+			born->sack_ok[dir] = x->pkt->tcp.has_sack_ok;
 	}
 	const struct talk *t = f->user;
 	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0)
@@ -181,7 +185,8 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 {
 	struct talk_head *h = &t->head[dir];
 	uint32_t len = l->l3_end > l->payload ? l->l3_end - l->payload : 0;
-	uint32_t mss = f->vnet.gso_type != 0 ? f->vnet.gso_size : len;
+	uint32_t one = f->vnet.gso_type != 0 && f->vnet.gso_size < len ? f->vnet.gso_size : len;
+	uint32_t most = l->payload - l->l3 + one;
 	if (l->payload > HEAD_BYTES || (l->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
 		return;
 	memcpy(h->bytes, f->data, l->payload);
@@ -189,7 +194,7 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 	h->vnet = f->vnet;
 	h->in_port = f->port;
 	h->out_port = out_port;
-	h->mss = mss > h->mss && mss <= UINT16_MAX ? (uint16_t)mss : h->mss;
+	h->most = most > h->most && most <= UINT16_MAX ? most : h->most;
 }
 
 static void add(struct scrub *s, struct frame *f)
@@ -210,10 +215,61 @@ static void emit_span(struct scrub *s, struct talk *t, unsigned dir, const struc
 		return;
 	w.kept = kept_of(t->flow, dir);
 	w.fin = t->flow->side[dir].fin && to == (int64_t)stream_end(t->flow, dir) + 1;
-	w.mss = t->head[dir].mss >= MSS_LEAST ? t->head[dir].mss : 0;
+	/* Behind these headers: they may be longer than those of the longest (SACK). */
+	uint32_t header = l->payload - l->l3, most = t->head[dir].most;
+	w.mss = most >= header + MSS_LEAST ? (uint16_t)(most - header) : MSS_LEAST;
 	/* What does not fit is as good as lost: its sender sends it again. */
 	if (emit_stream(s->emit, head, l, &w, &done) != 0)
 		s->stats.cut++;
+}
+
+/* Time stamps among a header's options, or NULL. */
+static const uint8_t *stamps_of(const uint8_t *o, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && o[i] != 0;) {
+		uint32_t len = o[i] == 1 ? 1 : i + 1 < n ? o[i + 1] : 0;
+		if (len == 0 || len > n - i || (len == 1 && o[i] != 1))
+			return NULL;
+		if (o[i] == 8 && len == 10)
+			return o + i;
+		i += len;
+	}
+	return NULL;
+}
+
+/* Tells the sender that seq .. seq + len came, and waits here: the receiver, who does not see it, can't. Without
+ * that its next loss would be found by a time-out only, which bytes that are held don't survive. */
+static void answer_early(struct scrub *s, const struct talk *t, unsigned dir, uint32_t seq,
+			 uint32_t len)
+{
+	const struct talk_head *h = &t->head[!dir];
+	const struct stream_flow *f = t->flow;
+	struct layers l = h->l;
+	if (l.l4 == 0 || !t->sack_ok[0] || !t->sack_ok[1] || len == 0)
+		return;
+	s->back = (struct frame){.data = s->back_bytes,
+				 .cap = sizeof(s->back_bytes),
+				 .stamp_ns = s->now_ns,
+				 .port = h->in_port};
+	memcpy(s->back_bytes, h->bytes, l.l4 + 20);
+	uint8_t *tcp = s->back_bytes + l.l4, *o = tcp + 20;
+	const uint8_t *stamps = stamps_of(h->bytes + l.l4 + 20, l.payload - l.l4 - 20);
+	if (stamps != NULL) {
+		store_be16(o, 0x0101);
+		memcpy(o + 2, stamps, 10);
+		o += 12;
+	}
+	store_be32(o, 0x0101050a);
+	store_be32(o + 4, seq);
+	store_be32(o + 8, seq + len);
+	o += 12;
+	tcp[12] = (uint8_t)((o - tcp) / 4 << 4);
+	l.payload = (uint32_t)(o - s->back_bytes);
+	l.l3_end = s->back.len = l.payload;
+	const struct xlate *x = t->x[!dir];
+	uint32_t next = x != NULL ? xlate_number(x, xlate_out(x, xlate_emitted(x)))
+				  : stream_seq(f, !dir, stream_end(f, !dir));
+	emit_bare(&s->back, &l, next);
 }
 
 /* Behind what has just left. */
@@ -240,6 +296,7 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	int64_t limit = xlate_limit(x), first = from < gone ? from : gone;
 	int64_t last = limit > gone ? limit : to < gone ? to : gone;
 	if (r->early && limit <= gone) {
+		answer_early(s, t, dir, seq, len);
 		emit_probe(f, l, x);
 		add(s, f);
 		return;
@@ -276,13 +333,13 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		emit_cut(f, l, 0, l->l3_end - l->payload);
 	packet_clear_urgent(f, l);
 	emit_headers(f, l, own, t->x[!dir]);
+	keep_head(t, dir, f, l, out_port);
 	if (own == NULL || rst) {
 		add(s, f);
 		if (rst && t->x[dir] != NULL)
 			wait_end(s, &t->wait[dir]);
 		return;
 	}
-	keep_head(t, dir, f, l, out_port);
 	if (l->l3_end > l->payload || (l->tcp_flags & TCP_FIN) != 0) {
 		leave_bytes(s, t, dir, f, l, seq);
 	} else {
