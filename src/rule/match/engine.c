@@ -663,7 +663,11 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 	}
 	if (v.fr != NULL)
 		v.fr->established = f->established;
-	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
+	if (e->n_queued > 0)
+		return finish(e, &v, ret);
+	if (e->conf.inline_mode)
+		replace_finish(e, &v, false);
+	return 0;
 }
 
 uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,

@@ -18,6 +18,7 @@
 struct noted {
 	struct rule_edit edit;
 	bool live; /* a match that acts wants it */
+	bool ask;  /* no match, but a request for an answer as it can be changed */
 };
 struct replacing {
 	struct noted noted[EDITS];
@@ -420,6 +421,33 @@ void replace_buffer(struct rule_engine *e, const struct rule *r, const struct vi
 	note_buffer(e, k);
 }
 
+void replace_ask(struct rule_engine *e, const struct view *v, struct app_tx *tx)
+{
+	static const uint8_t plain[] = "identity";
+	struct replacing *p = e->replacing;
+	struct app_piece at;
+	struct span s;
+	if (tx->asked || tx->proto != APP_HTTP || e->c->replaced_body[TO_CLIENT].n == 0 ||
+	    !v->flow->tcp || tx->progress[TO_SERVER] == 0 ||
+	    app_buffer(v->app, tx, BUF_HTTP_ACCEPT_ENC, TO_SERVER, 0, &s, NULL, NULL) != 0)
+		return;
+	tx->asked = true;
+	const struct rule *r = hold_answers(e, v->flow);
+	unsigned dir = v->app->reversed ? TO_CLIENT : TO_SERVER;
+	if (r == NULL || s.len == 0 || p->n_noted == EDITS ||
+	    app_wire(v->app, tx, BUF_HTTP_ACCEPT_ENC, TO_SERVER, 0, 0, s.len, &at, 1) != 1 ||
+	    at.off < v->fr->side[dir].gone)
+		return;
+	p->noted[p->n_noted++] = (struct noted){.ask = true,
+						.edit = {.rule = r->index,
+							 .where = WHERE_STREAM,
+							 .dir = (uint8_t)dir,
+							 .off = at.off,
+							 .len = at.len,
+							 .n = sizeof(plain) - 1,
+							 .bytes = plain}};
+}
+
 /* ---- what becomes of them -------------------------------------------------------------------------- */
 
 /* Another rule changes the same bytes, or has. */
@@ -448,7 +476,7 @@ static bool enliven(struct rule_engine *e, struct flow_rules *fr, uint32_t rule,
 	*ret_any = false;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		struct noted *x = &p->noted[i];
-		if (x->edit.rule != rule)
+		if (x->edit.rule != rule || x->ask)
 			continue;
 		*ret_any = true;
 		if (x->live)
@@ -489,8 +517,14 @@ void replace_finish(struct rule_engine *e, const struct view *v, bool passed)
 {
 	struct replacing *p = e->replacing;
 	p->n_edits = 0;
+	if (v == NULL)
+		p->n_noted = 0;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		const struct rule_edit *x = &p->noted[i].edit;
+		if (p->noted[i].ask && !clashes(e, v->fr, i))
+			p->noted[i].live = remember(e, v->fr, x);
+		if (p->noted[i].ask && !p->noted[i].live)
+			continue;
 		if (!p->noted[i].live) { /* let go: it does not come late next time */
 			if (passed && x->where == WHERE_STREAM)
 				(void)remember(e, v->fr, x);

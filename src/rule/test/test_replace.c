@@ -267,6 +267,21 @@ static void test_bodies(void **state)
 	};
 	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"x\"; sid:1;)",
 		   until_close, 80);
+	static const struct line asks[LINES] = {
+		{TO_SERVER, "GET / HTTP/1.1\r\nAccept-Encoding: gzip, br\r\nHost: a\r\n\r\n",
+		 "GET / HTTP/1.1\r\nAccept-Encoding: identity\r\nHost: a\r\n\r\n"},
+		{TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+		 "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"},
+		{TO_SERVER, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
+	};
+	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"good\"; sid:1;)",
+		   asks, 80);
+	static const struct line field[LINES] = {
+		{TO_SERVER, "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an evil one\r\n\r\n",
+		 "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an x one\r\n\r\n"},
+	};
+	everywhere("rewrite http (http_header:field x-b; content:\"evil\"; replace:\"x\"; sid:1;)",
+		   field, 80);
 	static const struct line waits[LINES] = {
 		{TO_SERVER, "GET / HTTP/1.0\r\n\r\n", NULL},
 		{TO_CLIENT, "HTTP/1.0 200 OK\r\n\r\n<script>x<script>y</script>",
