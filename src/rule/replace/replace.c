@@ -13,6 +13,7 @@
 
 #define EDITS 1024u /* of one packet */
 #define EDITS_FIRST 32u
+#define BUDGETS 16 /* of steps, for all places in one buffer */
 #define PIECES 32u /* that one content stands in on the wire */
 
 struct noted {
@@ -44,11 +45,25 @@ static bool overlaps(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len)
 
 /* ---- places -------------------------------------------------------------------------------------- */
 
+/* The first found place that ends behind at: they are ordered, and apart from each other. */
+static uint32_t found_at(const struct collect *k, uint32_t at)
+{
+	uint32_t lo = 0, hi = k->n;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (k->at[mid].at + k->at[mid].c->len > at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
 bool collect_known(const struct collect *k, uint32_t at, uint32_t len)
 {
-	for (uint32_t i = k->n; i-- > 0;)
-		if (overlaps(k->at[i].at, k->at[i].c->len, at, len))
-			return true;
+	uint32_t i = found_at(k, at);
+	if (i < k->n && k->at[i].at < at + len)
+		return true;
 	return k->known != NULL && k->known(k, at, len);
 }
 
@@ -80,7 +95,10 @@ static bool add_places(const struct eval *x, struct collect *k)
 			continue;
 		if (k->n == COLLECT)
 			return false;
-		k->at[k->n++] = (struct found){.at = at, .c = c};
+		uint32_t to = found_at(k, at);
+		memmove(k->at + to + 1, k->at + to, (k->n - to) * sizeof(k->at[0]));
+		k->at[to] = (struct found){.at = at, .c = c};
+		k->n++;
 	}
 	return true;
 }
@@ -88,11 +106,15 @@ static bool add_places(const struct eval *x, struct collect *k)
 bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
 		  struct collect *k)
 {
+	int64_t left = (int64_t)x->e->budget * BUDGETS;
 	k->n = 0;
 	k->n_list = n_list;
 	x->collect = k;
-	while (!k->more && eval_list(x, l, b))
-		k->more = !add_places(x, k);
+	while (!k->more && eval_list(x, l, b)) {
+		left -= x->e->budget - x->budget;
+		k->more = !add_places(x, k) || left < 0;
+	}
+	k->more |= x->spent && k->n > 0; /* there may be more, and nobody has looked */
 	x->collect = NULL;
 	return k->n > 0;
 }
