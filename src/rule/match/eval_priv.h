@@ -65,6 +65,8 @@ void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
 /* The view of a direction of a flow, without a packet (*p is filled in), and its groups: at least [0]. */
 unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
 		     struct pkt *p, struct view *ret_view, const struct group *ret[2]);
+/* Is the packet's payload part of a stream? Inline a second copy is, too: nobody looks at it again. */
+bool engine_in_stream(const struct rule_engine *e, const struct view *v);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
 /* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is

@@ -277,7 +277,7 @@ bool replace_payload(struct rule_engine *e, const struct rule *r, const struct v
 {
 	struct collect *k = &e->replacing->collect;
 	bool copy = v->where != WHERE_STREAM; /* of a packet nothing is new or old */
-	bool stream = v->fr != NULL && v->flow->tcp && (!copy || v->r->added);
+	bool stream = v->fr != NULL && (!copy || engine_in_stream(e, v));
 	k->e = e;
 	k->v = v;
 	k->rule = r;

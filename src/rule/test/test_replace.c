@@ -399,6 +399,39 @@ static void test_segments(void **state)
 		   http, 80);
 }
 
+/* The same segment once more: it is no news, and drops nothing. */
+static void test_retransmission(void **state)
+{
+	(void)state;
+	struct river r;
+	river_open(&r,
+		   "rewrite tcp any any -> any any (content:\"evil\"; replace:\"longer\"; sid:1;)\n"
+		   "rewrite tcp-pkt any any -> any any (content:\"bad\"; replace:\"\"; sid:2;)\n",
+		   false);
+	river_flow(&r, true, 7777);
+	river_say(&r, TO_SERVER, S("an evil bad one"));
+	struct stream_result again = {.flow = &r.bed.flow, .dir = TO_SERVER};
+	const struct rule_edit *e;
+	struct pkt p = {.ip_ver = 4,
+			.proto = 6,
+			.src = r.bed.flow.addr[0],
+			.dst = r.bed.flow.addr[1],
+			.sport = 40000,
+			.dport = 7777,
+			.l4_hlen = 20,
+			.payload = (const uint8_t *)"an evil bad one",
+			.payload_len = 15};
+	p.tcp.flags = 0x18;
+	p.tcp.seq = 1;
+	uint32_t n = rule_packet(r.bed.engine, &p, &again, r.bed.hits);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(r.bed.hits[i].action, ACTION_ALERT);
+	assert_int_equal(rule_edits(r.bed.engine, &e), 0);
+	river_say(&r, TO_SERVER, S(" evil!"));
+	river_left(&r, TO_SERVER, S("an longer  one longer!"));
+	river_close(&r);
+}
+
 /* A frame of many segments, full of it. */
 static void test_crowded(void **state)
 {
@@ -649,8 +682,9 @@ int main(void)
 		cmocka_unit_test(test_drops),         cmocka_unit_test(test_gzip_drops),
 		cmocka_unit_test(test_datagrams),     cmocka_unit_test(test_holds),
 		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_many),
-		cmocka_unit_test(test_any_cut),       cmocka_unit_test(test_any_chunks),
+		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_retransmission),
+		cmocka_unit_test(test_many),          cmocka_unit_test(test_any_cut),
+		cmocka_unit_test(test_any_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
