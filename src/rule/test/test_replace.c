@@ -631,6 +631,40 @@ static void test_any_cut(void **state)
 	}
 }
 
+/* Several rules that may be in each other's way: nothing that one of them replaces leaves whole. */
+static void test_never_whole(void **state)
+{
+	(void)state;
+	uint64_t seed = 99;
+	unsigned lived = 0;
+	for (unsigned i = 0; i < RULES_DRAWN; i++) {
+		char word[3][16], rule[512], text[256];
+		struct river r;
+		for (unsigned k = 0; k < 3; k++)
+			draw_text(&seed, 3, 2, 7, word[k]);
+		(void)snprintf(
+			rule, sizeof(rule),
+			"rewrite tcp any any -> any any (content:\"%s\"; replace:\"X\"; sid:1;)\n"
+			"alert tcp any any -> any any (content:\"%s\"; nocase; "
+			"replace:\"YYYYYYYYY\"; sid:2;)\n"
+			"alert tcp-stream any any -> any any (content:\"%s\"; replace:\"Z\"; "
+			"sid:3;)\n",
+			word[0], word[1], word[2]);
+		river_open(&r, rule, false);
+		for (unsigned k = 0; k < STREAMS_DRAWN; k++) {
+			river_flow(&r, true, 7777);
+			size_t n = draw_text(&seed, 4, 1, 120, text);
+			say_cut(&r, TO_SERVER, text, n, &seed);
+			const struct river_side *s = &r.side[TO_SERVER];
+			lived += !r.dropped;
+			for (unsigned j = 0; j < 3; j++)
+				assert_null(memmem(s->out, s->n_out, word[j], strlen(word[j])));
+		}
+		river_close(&r);
+	}
+	assert_true(lived > RULES_DRAWN * STREAMS_DRAWN / 4);
+}
+
 static void test_any_chunks(void **state)
 {
 	(void)state;
@@ -684,7 +718,7 @@ int main(void)
 		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_retransmission),
 		cmocka_unit_test(test_many),          cmocka_unit_test(test_any_cut),
-		cmocka_unit_test(test_any_chunks),
+		cmocka_unit_test(test_never_whole),   cmocka_unit_test(test_any_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
