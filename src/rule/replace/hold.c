@@ -276,8 +276,10 @@ static uint64_t body_hold(const struct rule_engine *e, const struct view *v, uns
 	return end;
 }
 
-const struct rule *hold_answers(const struct rule_engine *e, struct stream_flow *f)
+const struct rule *hold_answers(const struct rule_engine *e, struct stream_flow *f,
+				bool *ret_resizes)
 {
+	const struct rule *found = NULL;
 	const struct holds *h = &e->c->replaced_body[TO_CLIENT];
 	const struct app *a = f->app;
 	const struct group *g[2];
@@ -287,16 +289,20 @@ const struct rule *hold_answers(const struct rule_engine *e, struct stream_flow 
 		return NULL;
 	(void)engine_view(e, f, a != NULL && a->reversed ? TO_SERVER : TO_CLIENT, &p, &v, g);
 	for (uint32_t i = 0; i < h->n && i < ASKED; i++)
-		if (eval_header(e, h->at[i].rule, &v) != NO)
-			return h->at[i].rule;
-	return NULL;
+		if (eval_header(e, h->at[i].rule, &v) != NO) {
+			found = found == NULL ? h->at[i].rule : found;
+			*ret_resizes |= h->at[i].c->len != h->at[i].c->replace_len;
+		}
+	return found;
 }
 
-/* Requests: of which a rule changes the head, or asks for another answer. */
+/* Is the head changed, by a rule or since the answer's body is to be? */
 static bool head_fits(const struct rule_engine *e, const struct view *v, unsigned talk)
 {
-	return any_fits(e, v, &e->c->replaced_head[talk]) ||
-	       (talk == TO_SERVER && hold_answers(e, v->flow) != NULL);
+	bool resizes = false;
+	if (any_fits(e, v, &e->c->replaced_head[talk]))
+		return true;
+	return hold_answers(e, v->flow, &resizes) != NULL && (talk == TO_SERVER || resizes);
 }
 
 static uint64_t http_hold(const struct rule_engine *e, const struct view *v, unsigned dir,

@@ -19,7 +19,7 @@
 struct noted {
 	struct rule_edit edit;
 	bool live; /* a match that acts wants it */
-	bool ask;  /* no match, but a request for an answer as it can be changed */
+	bool also; /* no match, but what goes before one */
 };
 struct replacing {
 	struct noted noted[EDITS];
@@ -300,7 +300,7 @@ static bool breaks_framing(const struct collect *k, const struct found *f)
 {
 	bool body = (app_buffer_row(k->buffer)->flags & BUFFER_GROWS) != 0;
 	return body && f->c->len != f->c->replace_len && !k->e->conf.reframes &&
-	       app_is_framed(k->v->app, k->v->tx, k->dir);
+	       !k->v->tx->unframed && app_is_framed(k->v->app, k->v->tx, k->dir);
 }
 
 /* The replacement over several pieces: only byte for byte. */
@@ -443,33 +443,6 @@ void replace_buffer(struct rule_engine *e, const struct rule *r, const struct vi
 	note_buffer(e, k);
 }
 
-void replace_ask(struct rule_engine *e, const struct view *v, struct app_tx *tx)
-{
-	static const uint8_t plain[] = "identity";
-	struct replacing *p = e->replacing;
-	struct app_piece at;
-	struct span s;
-	if (tx->asked || tx->proto != APP_HTTP || e->c->replaced_body[TO_CLIENT].n == 0 ||
-	    !v->flow->tcp || tx->progress[TO_SERVER] == 0 ||
-	    app_buffer(v->app, tx, BUF_HTTP_ACCEPT_ENC, TO_SERVER, 0, &s, NULL, NULL) != 0)
-		return;
-	tx->asked = true;
-	const struct rule *r = hold_answers(e, v->flow);
-	unsigned dir = v->app->reversed ? TO_CLIENT : TO_SERVER;
-	if (r == NULL || s.len == 0 || p->n_noted == EDITS ||
-	    app_wire(v->app, tx, BUF_HTTP_ACCEPT_ENC, TO_SERVER, 0, 0, s.len, &at, 1) != 1 ||
-	    at.off < v->fr->side[dir].gone)
-		return;
-	p->noted[p->n_noted++] = (struct noted){.ask = true,
-						.edit = {.rule = r->index,
-							 .where = WHERE_STREAM,
-							 .dir = (uint8_t)dir,
-							 .off = at.off,
-							 .len = at.len,
-							 .n = sizeof(plain) - 1,
-							 .bytes = plain}};
-}
-
 /* ---- what becomes of them -------------------------------------------------------------------------- */
 
 /* Another rule changes the same bytes, or has. */
@@ -491,6 +464,19 @@ static bool clashes(const struct rule_engine *e, const struct flow_rules *fr, ui
 	return false;
 }
 
+bool replace_also(struct rule_engine *e, const struct view *v, const struct rule_edit *x, bool now)
+{
+	struct replacing *p = e->replacing;
+	if (p->n_noted == EDITS)
+		return false;
+	struct noted *at = &p->noted[p->n_noted];
+	*at = (struct noted){.edit = *x, .also = true};
+	if (now)
+		at->live = !clashes(e, v->fr, p->n_noted) && remember(e, v->fr, x);
+	p->n_noted += !now || at->live;
+	return !now || at->live;
+}
+
 /* Makes the edits of a rule count; false: one of them can't. */
 static bool enliven(struct rule_engine *e, struct flow_rules *fr, uint32_t rule, bool *ret_any)
 {
@@ -498,7 +484,7 @@ static bool enliven(struct rule_engine *e, struct flow_rules *fr, uint32_t rule,
 	*ret_any = false;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		struct noted *x = &p->noted[i];
-		if (x->edit.rule != rule || x->ask)
+		if (x->edit.rule != rule || x->also)
 			continue;
 		*ret_any = true;
 		if (x->live)
@@ -543,9 +529,9 @@ void replace_finish(struct rule_engine *e, const struct view *v, bool passed)
 		p->n_noted = 0;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		const struct rule_edit *x = &p->noted[i].edit;
-		if (p->noted[i].ask && !clashes(e, v->fr, i))
+		if (p->noted[i].also && !p->noted[i].live && !clashes(e, v->fr, i))
 			p->noted[i].live = remember(e, v->fr, x);
-		if (p->noted[i].ask && !p->noted[i].live)
+		if (p->noted[i].also && !p->noted[i].live)
 			continue;
 		if (!p->noted[i].live) { /* let go: it does not come late next time */
 			if (passed && x->where == WHERE_STREAM)

@@ -276,6 +276,22 @@ static void test_bodies(void **state)
 	};
 	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"good\"; sid:1;)",
 		   asks, 80);
+	static const struct line other_length[LINES] = {
+		{TO_SERVER, "GET /f HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+		 "GET /f HTTP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n"},
+		{TO_CLIENT,
+		 "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nServer: s\r\n\r\nan evil evil",
+		 "HTTP/1.1 200 OK\r\nConnection: close\r\nServer: s\r\n\r\nan longer longer"},
+	};
+	everywhere(RULE_HTTP "(file_data; content:\"evil\"; replace:\"longer\"; sid:1;)",
+		   other_length, 80);
+	static const struct line shorter[LINES] = {
+		{TO_SERVER, "GET /f HTTP/1.0\r\nHost: a\r\n\r\n", NULL},
+		{TO_CLIENT, "HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nan evil evil",
+		 "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nan x x"},
+	};
+	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"x\"; sid:1;)",
+		   shorter, 80);
 	static const struct line field[LINES] = {
 		{TO_SERVER, "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an evil one\r\n\r\n",
 		 "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an x one\r\n\r\n"},
