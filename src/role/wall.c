@@ -315,7 +315,7 @@ static void rules_message(struct wall *w, struct ipc_msg *m)
 	struct msg_rules_done d = {.result = SKEP_EUNSUPPORTED, .swaps = w->swaps};
 	if (w->loader != NULL) {
 		int texts = fd_take(&m->fds[0]), snapshot = fd_take(&m->fds[1]);
-		d.result = loader_order(w->loader, texts, snapshot);
+		d.result = loader_order(w->loader, texts, snapshot, w->set);
 	}
 	if (d.result != 0)
 		tell_rules(w, &d);

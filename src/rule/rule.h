@@ -176,6 +176,9 @@ void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint6
  * state, matched by gid, sid and rev, by names of bits; then from has nothing left and may be freed. Rules that
  * are new look at what the streams still hold. Bounded work per flow; no heap. */
 void rule_engine_adopt(struct rule_engine *e, struct rule_engine *from, struct stream *s);
+/* Does beforehand, in any thread and from the heap, what adoption from an engine of that set will want to know.
+ * The set must live until then. An error only costs adoption its time. */
+MUST_USE int rule_engine_expect(struct rule_engine *e, const struct rule_set *from);
 
 /* The same for a flow that ends or times out, without a packet: what was still held back is judged.
  * p may be the last packet's copy or a synthetic one with only addresses. */

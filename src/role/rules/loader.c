@@ -19,6 +19,7 @@
 
 struct order {
 	int texts, snapshot; /* -1: nothing to read */
+	const struct rule_set *now;
 	struct rule_set *old_set;
 	struct rule_engine *old_engine;
 };
@@ -88,6 +89,8 @@ static struct loader_answer work(const struct loader *l, struct order *o)
 	a.result = loader_read(o->texts, o->snapshot, true, &a.set, &a.counts);
 	if (a.result == 0)
 		a.result = rule_engine_create(a.set, &l->conf.engine, l->conf.slab, &a.engine);
+	if (a.result == 0 && o->now != NULL && rule_engine_expect(a.engine, o->now) != 0)
+		log_line(LOG_DEBUG, "the change will take its time");
 	if (a.result != 0)
 		rule_set_free(&a.set);
 	fd_close(&o->texts);
@@ -181,9 +184,9 @@ int loader_fd(const struct loader *l)
 	return l->answers[0];
 }
 
-int loader_order(struct loader *l, int texts, int snapshot)
+int loader_order(struct loader *l, int texts, int snapshot, const struct rule_set *now)
 {
-	const struct order o = {.texts = texts, .snapshot = snapshot};
+	const struct order o = {.texts = texts, .snapshot = snapshot, .now = now};
 	int err = l->busy ? -EBUSY : put(l->orders[1], &o, sizeof(o)) ? 0 : -EIO;
 	l->busy |= err == 0;
 	if (err != 0) {

@@ -27,9 +27,9 @@ struct loader_conf {
 MUST_USE int loader_create(const struct loader_conf *conf, struct loader **ret);
 /* Readable when there is an answer. */
 int loader_fd(const struct loader *l);
-/* Orders a set and its engine; takes the descriptors. -EBUSY: it is still at the last one (the
+/* Orders a set and its engine, which will take over from one of set now; takes the descriptors. -EBUSY: it is still at the last one (the
  * descriptors are closed). Neither blocks nor allocates, as none below. */
-MUST_USE int loader_order(struct loader *l, int texts, int snapshot);
+MUST_USE int loader_order(struct loader *l, int texts, int snapshot, const struct rule_set *now);
 struct loader_answer {
 	int result; /* 0: set and engine are the caller's */
 	struct rule_set *set;

@@ -90,26 +90,28 @@ static void play(void)
 	struct slab_stats before, after;
 	struct loader *l = NULL;
 	struct loader_answer a;
+	const struct rule_set *now = NULL;
 	MUST(slab_create(1u << 20, &slab) == 0);
 	slab_read_stats(slab, &before);
 	const struct loader_conf conf = {.engine = {.inline_mode = true}, .slab = slab};
 	MUST(loader_create(&conf, &l) == 0);
 	MUST(!loader_take(l, &a));
-	MUST(loader_order(l, pack(good), junk()) == 0);
-	MUST(loader_order(l, pack(good), junk()) == -EBUSY);
+	MUST(loader_order(l, pack(good), junk(), now) == 0);
+	MUST(loader_order(l, pack(good), junk(), now) == -EBUSY);
 	a = answer(l);
 	MUST(a.result == 0 && a.set != NULL && a.engine != NULL && a.counts.rules == 2);
 	for (unsigned i = 0; i < 5; i++) {
 		struct loader_answer next;
 		/* Nothing that can be read: the next order is served all the same. */
-		MUST(loader_order(l, junk(), junk()) == 0);
+		MUST(loader_order(l, junk(), junk(), now) == 0);
 		next = answer(l);
 		MUST(next.result < 0 && next.set == NULL && next.engine == NULL);
-		MUST(loader_order(l, pack(good), junk()) == 0);
+		MUST(loader_order(l, pack(good), junk(), now) == 0);
 		next = answer(l);
 		MUST(next.result == 0);
 		loader_discard(l, a.set, a.engine);
 		a = next;
+		now = a.set;
 	}
 	slab_read_stats(slab, &after);
 	MUST(before.used == after.used && after.peak == before.peak);

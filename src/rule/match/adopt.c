@@ -58,6 +58,8 @@ void adopt_free(struct adopt_index *x)
 	free(x->rules);
 	free(x->bits);
 	free(x->born);
+	free(x->old_rules);
+	free(x->old_bits);
 	*x = (struct adopt_index){.generation = 0};
 }
 
@@ -95,35 +97,60 @@ static uint32_t find_bit(const struct rule_engine *e, const char *name)
 	return ADOPT_NONE;
 }
 
+int rule_engine_expect(struct rule_engine *e, const struct rule_set *from)
+{
+	struct adopt_index *x = &e->index;
+	uint32_t *rules = calloc((size_t)from->n + 1, sizeof(*rules));
+	uint32_t *bits = calloc((size_t)from->n_bits + 1, sizeof(*bits));
+	if (rules == NULL || bits == NULL) {
+		free(rules);
+		free(bits);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < from->n; i++)
+		rules[i] = find_rule(e, from->rules[i]);
+	for (uint32_t i = 0; i < from->n_bits; i++)
+		bits[i] = find_bit(e, from->bit_names[i]);
+	free(x->old_rules);
+	free(x->old_bits);
+	x->old_rules = rules;
+	x->old_bits = bits;
+	x->expected = from;
+	return 0;
+}
+
 /* From the old engine's numbers to the new one's. */
 static void translate(struct adoption *a)
 {
 	struct rule_engine *e = a->e, *from = a->from;
+	struct adopt_index *x = &e->index;
 	uint32_t n = from->set->n, n_bits = from->set->n_bits, known = 0;
+	bool expected = x->expected == from->set;
 	a->same = n == e->set->n;
 	a->rules = from->slot; /* one number for each of its rules */
 	a->bits = (uint32_t *)(void *)from->xform_bytes;
 	a->n_bits = n_bits < XFORM_BYTES / sizeof(*a->bits)
 			    ? n_bits
 			    : (uint32_t)(XFORM_BYTES / sizeof(*a->bits));
-	e->index.generation = from->index.generation + 1;
+	x->generation = from->index.generation + 1;
 	for (uint32_t i = 0; i < e->set->n; i++)
-		e->index.born[i] = e->index.generation;
+		x->born[i] = x->generation;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = find_rule(e, from->set->rules[i]);
+		uint32_t at = expected ? x->old_rules[i] : find_rule(e, from->set->rules[i]);
 		a->rules[i] = at;
 		a->same &= at == i;
 		if (at == ADOPT_NONE)
 			continue;
-		e->index.born[at] = from->index.born[i];
+		x->born[at] = from->index.born[i];
 		known++;
 	}
 	a->any_new = known < e->set->n;
 	a->same_bits = n_bits == e->set->n_bits;
 	for (uint32_t i = 0; i < a->n_bits; i++) {
-		a->bits[i] = find_bit(e, from->set->bit_names[i]);
+		a->bits[i] = expected ? x->old_bits[i] : find_bit(e, from->set->bit_names[i]);
 		a->same_bits &= a->bits[i] == i;
 	}
+	x->expected = NULL; /* may be freed from here on */
 }
 
 /* ---- flows ----------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ static void reload(struct bed *b, const char *rules)
 	assert_int_equal(rule_engine_create(other.set, &ec, b->slab, &b->engine), 0);
 	slab_read_stats(b->slab, &after);
 	assert_int_equal(before.used, after.used); /* it is another thread's slab */
+	/* With and without its help. */
+	if ((b->frames & 1) != 0)
+		assert_int_equal(rule_engine_expect(b->engine, old_set), 0);
 	adopt_begin(&a, b->engine, old);
 	adopt_flow(&a, &b->flow);
 	engine_leave_slab(old);
