@@ -98,6 +98,8 @@ struct app_tx {
 	uint8_t progress[2]; /* grows; buffers say from which progress they are there; APP_DONE */
 	uint8_t told;        /* inspect's: bits of what has been logged */
 	bool inspected[2];   /* rule's: finished with this direction */
+	bool asked, open_end,
+		unframed; /* rule's: request and answer are changed so that the body can be */
 	uint64_t events[APP_EVENT_WORDS];
 	uint64_t events_told[APP_EVENT_WORDS]; /* rule's */
 	void *rules[2]; /* rule's state per direction; freed by app_free_fn */
