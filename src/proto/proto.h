@@ -98,6 +98,8 @@ struct app_tx {
 	uint8_t progress[2]; /* grows; buffers say from which progress they are there; APP_DONE */
 	uint8_t told;        /* inspect's: bits of what has been logged */
 	bool inspected[2];   /* rule's: finished with this direction */
+	bool asked, open_end,
+		unframed; /* rule's: request and answer are changed so that the body can be */
 	uint64_t events[APP_EVENT_WORDS];
 	uint64_t events_told[APP_EVENT_WORDS]; /* rule's */
 	void *rules[2]; /* rule's state per direction; freed by app_free_fn */
@@ -198,8 +200,7 @@ struct app_frame_at {
 	uint8_t kind, dir; /* enum app_frame; of the talk */
 	uint64_t off;      /* in the stream (BODY, COUNT) */
 	uint32_t len;
-	/* HEAD: headers from name to value, len 0: none or not in one piece */
-	struct app_piece length, encodings; /* Content-Length, Accept-Encoding */
+	struct app_piece length; /* HEAD: Content-Length, from name to value; len 0: none, or not in one piece */
 	bool chunked;   /* the body comes in chunks; else by length, or there is none */
 	bool chunkable; /* there is one that both sides could have in chunks, and it is not encoded */
 };

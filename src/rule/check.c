@@ -251,6 +251,9 @@ static void check_replaces(struct reading *r)
 		c->replace_no = n[r->m[i].list]++;
 		warn_sometimes(r, i);
 	}
+	uint8_t a = r->rule->action;
+	if (any && a != ACTION_ALERT && a != ACTION_REWRITE && a != ACTION_LOG)
+		read_warn(r, r->text.at, "replace: %s: nothing is replaced", rule_action_text(a));
 	if (!any && r->rule->action == ACTION_REWRITE)
 		read_warn(r, r->text.at, "rewrite, but nothing is replaced: it only alerts");
 }

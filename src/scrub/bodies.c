@@ -3,7 +3,7 @@
  * Bodies of HTTP whose length rules may change. A body that was counted (by Content-Length or in chunks) leaves
  * in chunks of our own: what leaves at once is one chunk, counted after rules have changed it. The head says so
  * instead of the length; lines and ends of chunks as they came are taken out, but for the last one with what
- * follows it. Where answers may be changed, the request asks for them unencoded.
+ * follows it. (That answers come unencoded the rules see to.)
  *
  * proto tells what stands where while it reads, before rules look; so it is noted here, and becomes edits when
  * it is known how much will leave.
@@ -16,10 +16,9 @@
 #define RUNS_FIRST 16u
 #define RUNS_MOST 16384u /* of one direction that have not left */
 
-enum run_kind { RUN_CHUNKED, RUN_PLAIN, RUN_BODY, RUN_COUNT, RUN_LAST, RUN_OVER };
+enum run_kind { RUN_CHUNKED, RUN_BODY, RUN_COUNT, RUN_LAST, RUN_OVER };
 
-static const char chunked[] = "Transfer-Encoding: chunked", plain[] = "Accept-Encoding: identity",
-		  last_chunk[] = "0\r\n\r\n";
+static const char chunked[] = "Transfer-Encoding: chunked", last_chunk[] = "0\r\n\r\n";
 
 /* ---- noting --------------------------------------------------------------------------------------- */
 
@@ -60,28 +59,16 @@ static int64_t gone_of(const struct scrub *s, const struct stream_flow *f, unsig
 static bool head(struct scrub *s, struct stream_flow *f, unsigned dir, const struct app_frame_at *h)
 {
 	struct rule_engine *e = inspect_engine(s->inspect);
-	if (e == NULL)
-		return false;
-	bool lengths = h->chunkable && rule_bodies(e, f, dir) == BODIES_LENGTHS;
-	bool ask = h->encodings.len > 0 && rule_bodies(e, f, dir ^ 1u) != BODIES_PLAIN;
-	if (!lengths && !ask)
+	if (e == NULL || !h->chunkable || rule_bodies(e, f, dir) != BODIES_LENGTHS)
 		return false;
 	struct talk *t = talk_of(s, f);
-	int64_t gone = gone_of(s, f, dir);
-	if (t == NULL)
+	if (t == NULL || (!h->chunked && (int64_t)h->length.off < gone_of(s, f, dir)))
 		return false;
-	lengths = lengths && (h->chunked || (int64_t)h->length.off >= gone);
-	ask = ask && (int64_t)h->encodings.off >= gone;
-	bool ask_first = h->encodings.off < h->length.off || !lengths || h->chunked;
-	if (ask && ask_first)
-		note(s, t, dir, RUN_PLAIN, h->encodings.off, h->encodings.len);
-	if (lengths && !h->chunked)
+	if (!h->chunked)
 		note(s, t, dir, RUN_CHUNKED, h->length.off, h->length.len);
-	if (ask && !ask_first)
-		note(s, t, dir, RUN_PLAIN, h->encodings.off, h->encodings.len);
-	t->runs[dir].counting |= lengths;
-	t->runs[dir].by_length = lengths && !h->chunked;
-	return lengths;
+	t->runs[dir].counting = true;
+	t->runs[dir].by_length = !h->chunked;
+	return true;
 }
 
 bool bodies_frame(void *ctx, const struct app *a, const struct app_frame_at *f)
@@ -138,8 +125,6 @@ static bool apply(struct talk_runs *q, struct xlate *x, const struct talk_run *r
 		return xlate_edit(x, off, r->len, NULL, 0) == 0;
 	case RUN_CHUNKED:
 		return xlate_edit(x, off, r->len, chunked, sizeof(chunked) - 1) == 0;
-	case RUN_PLAIN:
-		return xlate_edit(x, off, r->len, plain, sizeof(plain) - 1) == 0;
 	case RUN_LAST:
 	case RUN_OVER:
 		q->counting = false;

@@ -15,7 +15,8 @@ struct talk_head {
 	uint8_t bytes[HEAD_BYTES];
 	struct layers l; /* none yet: l4 0 */
 	struct vnet vnet;
-	uint16_t in_port, out_port, mss;
+	uint16_t in_port, out_port;
+	uint32_t most; /* bytes of the longest IP packet, as it is on the wire */
 };
 
 /* Bytes that wait: oldest first. */

@@ -144,8 +144,9 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 		bool mine = t != NULL && t->x[dir] != NULL;
 		if (!mine && rule_rewrites(e, f, dir) && !begin(s, f, dir))
 			return false;
-	} else if (e != NULL && !s->may_rewrite) {
-		s->may_rewrite = rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1);
+	} else if (e != NULL && (x->pkt->tcp.flags & TCP_SYN) != 0 &&
+		   (rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1))) {
+		s->may_rewrite = true;
 	}
 	const struct talk *t = f->user;
 	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0)
@@ -185,7 +186,8 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 {
 	struct talk_head *h = &t->head[dir];
 	uint32_t len = l->l3_end > l->payload ? l->l3_end - l->payload : 0;
-	uint32_t mss = f->vnet.gso_type != 0 ? f->vnet.gso_size : len;
+	uint32_t one = f->vnet.gso_type != 0 && f->vnet.gso_size < len ? f->vnet.gso_size : len;
+	uint32_t most = l->payload - l->l3 + one;
 	if (l->payload > HEAD_BYTES || (l->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
 		return;
 	memcpy(h->bytes, f->data, l->payload);
@@ -193,7 +195,7 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 	h->vnet = f->vnet;
 	h->in_port = f->port;
 	h->out_port = out_port;
-	h->mss = mss > h->mss && mss <= UINT16_MAX ? (uint16_t)mss : h->mss;
+	h->most = most > h->most && most <= UINT16_MAX ? most : h->most;
 }
 
 static void add(struct scrub *s, struct frame *f)
@@ -214,7 +216,9 @@ static void emit_span(struct scrub *s, struct talk *t, unsigned dir, const struc
 		return;
 	w.kept = kept_of(t->flow, dir);
 	w.fin = t->flow->side[dir].fin && to == (int64_t)stream_end(t->flow, dir) + 1;
-	w.mss = t->head[dir].mss >= MSS_LEAST ? t->head[dir].mss : 0;
+	/* Behind these headers: they may be longer than those of the longest (SACK). */
+	uint32_t header = l->payload - l->l3, most = t->head[dir].most;
+	w.mss = most >= header + MSS_LEAST ? (uint16_t)(most - header) : MSS_LEAST;
 	/* What does not fit is as good as lost: its sender sends it again. */
 	if (emit_stream(s->emit, head, l, &w, &done) != 0)
 		s->stats.cut++;

@@ -191,6 +191,34 @@ def test_pass(t, w):
         s.close()
 
 
+def test_tools(t, w):
+    """Real tools: a web server and curl, ncat."""
+    if not shutil.which("curl"):
+        t.skip("a download with curl", "curl is not installed")
+        return
+    data = os.urandom(4 << 20)
+    os.mkdir(f"{w.dir}/www")
+    with open(f"{w.dir}/www/tool", "wb") as h:
+        h.write(data)
+    with open(f"{w.dir}/www/bad", "wb") as h:
+        h.write(data[:100000] + b"evil-word" + data)
+    web = subprocess.Popen(["nsenter", f"--net={w.path('b')}", "/usr/bin/python3", "-m", "http.server", "-b", B,
+                            "-d", f"{w.dir}/www", "8080"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: w.inside("a", "curl", "-s", "-m", "2", f"http://{B}:8080/").returncode == 0, 10)
+        p = w.inside("a", "curl", "-s", "-m", "20", "-o", f"{w.dir}/got", f"http://{B}:8080/tool")
+        with open(f"{w.dir}/got", "rb") as h:
+            t.check(p.returncode == 0 and h.read() == data, "a download with curl arrives as it is", p)
+        p = w.inside("a", "curl", "-s", "-m", "3", "-o", f"{w.dir}/got", f"http://{B}:8080/bad")
+        with open(f"{w.dir}/got", "rb") as h:
+            got = h.read()
+        t.check(p.returncode != 0 and len(got) < len(data) and b"evil-word" not in got,
+                "one that a rule is against ends before the match", (p.returncode, len(got)))
+    finally:
+        web.kill()
+        web.wait()
+
+
 def test_drop(t, w):
     s = connect(w, 7000)
     t.equal(echo(s, b"evil-"), b"evil-", "half of the word passes")
@@ -403,6 +431,7 @@ def main(t):
         w.start("-S", f"{w.dir}/one.rules", "-o", f"{w.dir}/out")
         listeners = [server(w, 7000), server(w, 7006, socket.AF_INET6)]
         test_pass(t, w)
+        test_tools(t, w)
         test_drop(t, w)
         test_reload(t, w)
         test_replace(t, w)

@@ -12,7 +12,7 @@ import time
 
 import common  # noqa
 import tap
-from honeynet import Honeynet, guest, in_netns, need, sanitized, wait_for
+from honeynet import WEB, Honeynet, guest, in_netns, need, sanitized, wait_for
 
 HOST = "203.0.113.30"
 WORD = b"evil-word"
@@ -174,6 +174,57 @@ def test_restart(t, net):
     s.close()
 
 
+class Storm:
+    """Datagrams outwards, each a conversation of its own; every other one is what a rule is against."""
+
+    def __init__(self, net):
+        self.ns, self.stop, self.sent = net.guest_ns("bare"), threading.Event(), [0, 0]
+        self.thread = threading.Thread(target=lambda: in_netns(self.ns, self.run))
+        self.thread.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            for i, what in enumerate((b"good-word", WORD)):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.sendto(b"%s %d" % (what, self.sent[i]), (WEB, 9))
+                self.sent[i] += 1
+            time.sleep(0.004)
+
+    def end(self):
+        self.stop.set()
+        self.thread.join()
+
+
+def test_storm(t, net):
+    """Reloads and walls that die or stand still, under load: not one packet passes uninspected."""
+    rule = DROP + DROP.replace("tcp", "udp").replace("sid:1", "sid:2")
+    write_rules(net, rule)
+    net.skep("rules", "reload", check=True)
+    outside = net.sniff_outside()
+    storm = Storm(net)
+    for i in range(3):
+        for k in range(2):
+            write_rules(net, rule + OTHER % (i, 30 + k))
+            net.skep("rules", "reload")
+            time.sleep(0.5)
+        pid = net.role_pid("wall")
+        if i == 1:
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.5)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: net.role_pid("wall") not in (0, pid), 30)
+        net.skep("rules", "reload")  # while it starts: refused or done
+    wait_for(lambda: try_talk(net), 20)
+    time.sleep(0.5)
+    storm.end()
+    outside.stop()
+    arrived = [d for _, out, d, _ in outside.frames if not out]
+    good = sum(b"good-word" in d for d in arrived)
+    evil = sum(WORD in d for d in arrived)
+    t.check(good > 100, f"of {storm.sent[0]} good packets {good} arrive outside")
+    t.equal(evil, 0, f"of {storm.sent[1]} others none")
+
+
 def try_talk(net):
     try:
         return talk(net, 7000, 2)
@@ -185,6 +236,7 @@ def main(t):
     need("ip", "nsenter")
     with Honeynet([guest("bare", "none", 30)]) as net:
         net.settings["rules"] = {"files": [f"{net.dir}/one.rules"], "vars": ["HOME_NET=[10.99.0.0/24]"]}
+        net.settings["wall"] = {"limits": {"udp": "none"}, "caps": {"guest_pps": 100000}}
         net.settings["cache_dir"] = f"{net.dir}/cache"
         net.write_conf()
         write_rules(net, DROP)
@@ -195,6 +247,7 @@ def main(t):
         test_bad(t, net)
         test_long(t, net)
         test_restart(t, net)
+        test_storm(t, net)
         echo.sock.close()
         write_rules(net, "this is no rule\n")
         net.down()

@@ -133,13 +133,17 @@ class Path:
             ["nsenter", f"--net={self.path('m')}", SKEP, "scrub", "-i", "pa:pb", "-S", f"{self.dir}/r.rules"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
             env=dict(os.environ, XDG_CACHE_HOME=self.dir))
-        threading.Thread(target=lambda: self.lines.extend(self.proc.stdout), daemon=True).start()
+        threading.Thread(target=self.read, daemon=True).start()
         time_is_up = time.monotonic() + 60
         while not any("ready" in x for x in self.lines) and time.monotonic() < time_is_up:
             if self.proc.poll() is not None:
                 break
             time.sleep(0.05)
         assert any("ready" in x for x in self.lines), "".join(self.lines)
+
+    def read(self):
+        for line in self.proc.stdout:
+            self.lines.append(line)
 
     def __exit__(self, *a):
         if self.proc is not None:
@@ -179,10 +183,10 @@ def talk(conn, out, ret):
 def exchange(p, port, out_a, out_b):
     listener = in_netns(p.path("b"), lambda: socket.create_server((B, port)))
     client = in_netns(p.path("a"), lambda: socket.socket())
-    client.settimeout(60)
+    client.settimeout(20)
     client.connect((B, port))
     server, _ = listener.accept()
-    server.settimeout(60)
+    server.settimeout(20)
     got_a, got_b = [], []
     threads = [threading.Thread(target=talk, args=(client, out_a, got_a)),
                threading.Thread(target=talk, args=(server, out_b, got_b))]
@@ -241,6 +245,10 @@ def main(t):
         start = time.monotonic()
         one, two = text(3, 2 * MIB), text(4, 2 * MIB)
         got_a, got_b, errors = exchange(p, 9003, one, two)
+        if errors:
+            p.proc.send_signal(signal.SIGUSR1)
+            time.sleep(0.5)
+            t.note("".join(x for x in p.lines if not x.startswith("{")))
         t.check(got_a == rewritten(two) and got_b == rewritten(one),
                f"and with frames lost, doubled and reordered {errors}")
         t.check(all(f.counts[k] > before[k] for k in f.counts), f"which they were: {f.counts}")

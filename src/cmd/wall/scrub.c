@@ -123,6 +123,8 @@ static void reload(struct job *j)
 
 static void rules_done(struct job *j, const struct msg_rules_done *d)
 {
+	if (j->ready && j->next.texts < 0)
+		return; /* nobody asked */
 	if (d->result != 0) {
 		cmd_fail(0, "scrub: new rules can't be used, the old ones stay: %s",
 			 err_text(d->result));

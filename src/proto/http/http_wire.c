@@ -292,8 +292,6 @@ void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body)
 		return;
 	bool modern = t->msg[dir].version == 11 &&
 		      (dir == TO_SERVER || (!t->no_request && t->msg[TO_SERVER].version == 11));
-	if (dir == TO_SERVER)
-		f.encodings = only(c, dir, HDR_ACCEPT_ENC);
 	if (body && !chunked)
 		f.length = only(c, dir, HDR_CONTENT_LEN);
 	bool doubtful = t->msg[dir].known[HDR_TRANSFER_ENC] != 0 &&

@@ -84,7 +84,10 @@ const char *super_rules_reload(struct super *s, int *client, int *texts, int *sn
 
 void super_rules_done(struct super *s, const struct msg_rules_done *d)
 {
-	if (s->reload.client < 0) { /* a start */
+	const struct child *wall = child_of(s, ROLE_WALL);
+	if (s->reload.client < 0 && (wall == NULL || wall->state != CHILD_STARTING))
+		return; /* nobody asked */
+	if (s->reload.client < 0) {
 		if (d->failed > 0)
 			super_say(s, "%llu rules in force, %llu did not load",
 				  (unsigned long long)d->rules, (unsigned long long)d->failed);

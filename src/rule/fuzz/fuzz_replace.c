@@ -32,7 +32,8 @@ static const char rules[] =
 	"alert http any any -> any any (http.stat_msg; content:\"OK\"; replace:\"KO\"; sid:12;)\n"
 	"rewrite udp any any -> any any (content:\"evil\"; replace:\"good\"; sid:13;)\n"
 	"rewrite tcp-pkt any any -> any any (content:\"pkt\"; replace:\"packet\"; sid:14;)\n"
-	"alert http any any -> any any (content:\"//\"; replace:\"/\"; sid:15;)\n";
+	"alert http any any -> any any (content:\"//\"; replace:\"/\"; sid:15;)\n"
+	"alert http any any -> any any (file.data; content:\"gg\"; replace:\"ggg\"; sid:16;)\n";
 
 struct side {
 	uint8_t data[BYTES], out[8 * BYTES];

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#define TH_SYN 0x02u
+#define TH_RST 0x04u
+
 /* ---- candidates ---------------------------------------------------------------------------------------- */
 
 void cand_begin(struct rule_engine *e)
@@ -331,13 +334,12 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 
 /* ---- packets ------------------------------------------------------------------------------------------ */
 
-/* Where in its stream the payload stands; 0: in none. */
-static uint64_t packet_begins(const struct view *v)
+bool engine_in_stream(const struct rule_engine *e, const struct view *v)
 {
-	const struct stream_flow *f = v->flow;
-	if (f == NULL || !f->tcp || v->r == NULL || !v->r->added)
-		return 0;
-	return v->r->off;
+	const struct stream_result *r = v->r;
+	/* Bad and not refused: sent again, after it was acknowledged. */
+	bool copy = e->conf.inline_mode && !r->refuse && (v->p->tcp.flags & (TH_SYN | TH_RST)) == 0;
+	return v->flow != NULL && v->flow->tcp && (r->added || copy);
 }
 
 static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)
@@ -351,7 +353,7 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || (replaces(e, r) ? replace_payload(e, r, v, &b, packet_begins(v))
+	    (r->n_lists == 0 || (replaces(e, r) ? replace_payload(e, r, v, &b, v->r->off)
 						: eval_payload(e, r, v, &b, NULL))))
 		engine_match(e, v, r);
 	engine_checked(e, r, begin);
@@ -544,7 +546,7 @@ static void look_at_packet(struct rule_engine *e, struct view *v)
 		flow_once(e, v);
 	if (c->stream_events.n > 0 && any_bits(v->r->events, STREAM_EVENT_WORDS))
 		check_refs(e, v, &c->stream_events);
-	bool alone = v->transport == T_TCP && (!v->r->added || beyond(v));
+	bool alone = v->transport == T_TCP && (!engine_in_stream(e, v) || beyond(v));
 	packet_groups(e, v, alone);
 }
 
@@ -676,7 +678,11 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 	}
 	if (v.fr != NULL)
 		v.fr->established = f->established;
-	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
+	if (e->n_queued > 0)
+		return finish(e, &v, ret);
+	if (e->conf.inline_mode)
+		replace_finish(e, &v, false);
+	return 0;
 }
 
 uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,

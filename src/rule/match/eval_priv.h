@@ -65,6 +65,8 @@ void engine_checked(struct rule_engine *e, const struct rule *r, int64_t begin);
 /* The view of a direction of a flow, without a packet (*p is filled in), and its groups: at least [0]. */
 unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
 		     struct pkt *p, struct view *ret_view, const struct group *ret[2]);
+/* Is the packet's payload part of a stream? Inline a second copy is, too: nobody looks at it again. */
+bool engine_in_stream(const struct rule_engine *e, const struct view *v);
 /* Looks from the other direction. */
 void view_turn(struct view *v, unsigned dir);
 /* One direction of a stream; g: the n groups of v. turn: the other side speaks; settle: what is there is
@@ -132,6 +134,14 @@ bool replace_known(const struct flow_rules *fr, unsigned dir, uint32_t rule, uin
 /* What to do about a match whose action would be this. */
 uint8_t replace_settle(struct rule_engine *e, const struct view *v, const struct queued *q,
 		       uint8_t action);
+/* Of a request whose answer's body a rule may change: sees to it that it can be (ask.c). */
+void replace_ask(struct rule_engine *e, const struct view *v, struct app_tx *tx);
+/* A rule that replaces in bodies of what the server says in v's flow, and of which the header fits; NULL: none.
+ * *ret_resizes: such a rule changes their length. */
+const struct rule *hold_answers(const struct rule_engine *e, struct stream_flow *f,
+				bool *ret_resizes);
+/* An edit that no match wants, but what a rule will do; now: before those of matches. false: it can't be. */
+bool replace_also(struct rule_engine *e, const struct view *v, const struct rule_edit *x, bool now);
 /* All matches are settled. passed: the rest was let go. */
 void replace_finish(struct rule_engine *e, const struct view *v, bool passed);
 /* Other rules: the i-th of n is now the to[i]-th (UINT32_MAX: gone). What left under the old ones is let be. */

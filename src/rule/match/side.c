@@ -218,7 +218,9 @@ static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 				.rule = e->cands[i].rule, .credit = CREDIT_FIRST, .pending = true};
 			if (!room(e, s)) {
 				e->stats.candidates_lost++;
-				fresh.from = e->conf.inline_mode ? 0 : w->fresh; /* rather twice than never */
+				fresh.from = e->conf.inline_mode
+						     ? 0
+						     : w->fresh; /* rather twice than never */
 				(void)try_one(e, v, s, &fresh, w, settle);
 				continue;
 			}

@@ -530,6 +530,8 @@ void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 		v->tx = tx;
 		if (tx->proto >= APP_PROTOS)
 			continue;
+		if (e->conf.inline_mode)
+			replace_ask(e, v, tx);
 		for (unsigned d = 0; d < 2; d++) {
 			if (tx->inspected[d])
 				continue;

@@ -304,14 +304,34 @@ enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_fl
 	return bodies_of(e, &v, talk);
 }
 
-/* Must a head be whole before it leaves? Headers of it may be changed: by rules, or because of what they do to
- * bodies, its own or (by asking for an encoding) that of the answer. */
-static bool head_waits(const struct rule_engine *e, const struct view *v, unsigned dir,
-		       unsigned talk)
+const struct rule *hold_answers(const struct rule_engine *e, struct stream_flow *f,
+				bool *ret_resizes)
 {
+	const struct rule *found = NULL;
+	const struct holds *h = &e->c->replaced_body[TO_CLIENT];
+	const struct app *a = f->app;
+	const struct group *g[2];
+	struct view v;
+	struct pkt p;
+	if (h->n == 0)
+		return NULL;
+	(void)engine_view(e, f, a != NULL && a->reversed ? TO_SERVER : TO_CLIENT, &p, &v, g);
+	for (uint32_t i = 0; i < h->n && i < ASKED; i++)
+		if (eval_header(e, h->at[i].rule, &v) != NO) {
+			found = found == NULL ? h->at[i].rule : found;
+			*ret_resizes |= h->at[i].c->len != h->at[i].c->replace_len;
+		}
+	return found;
+}
+
+/* Must a head be whole before it leaves? Headers of it may be changed: by rules, or because of what they do to
+ * bodies, its own or (by asking for another encoding) that of the answer. */
+static bool head_waits(const struct rule_engine *e, const struct view *v, unsigned talk)
+{
+	bool resizes = false;
 	if (any_fits(e, v, &e->c->replaced_head[talk]) || bodies_of(e, v, talk) == BODIES_LENGTHS)
 		return true;
-	return talk == TO_SERVER && rule_bodies(e, v->flow, dir ^ 1u) != BODIES_PLAIN;
+	return talk == TO_SERVER && hold_answers(e, v->flow, &resizes) != NULL;
 }
 
 static uint64_t http_hold(const struct rule_engine *e, const struct view *v, unsigned dir,
@@ -320,21 +340,18 @@ static uint64_t http_hold(const struct rule_engine *e, const struct view *v, uns
 	const struct app *a = v->app;
 	const struct stream_side *s = &v->flow->side[dir];
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
-	const struct holds *head = &e->c->replaced_head[talk], *body = &e->c->replaced_body[talk];
-	uint32_t answers = e->c->replaced_body[talk ^ 1u].n;
-	if ((head->n == 0 && body->n == 0 && answers == 0) || a == NULL || !may_be_http(a) ||
-	    s->no_app)
+	if (a == NULL || !may_be_http(a) || s->no_app)
 		return end;
+	bool body = e->c->replaced_body[talk].n > 0;
 	if (a->proto == APP_UNKNOWN) { /* what it is can't be told yet */
 		bool waits = !a->detected[dir] && end - s->app_done <= HOLD_BYTES &&
-			     (head_waits(e, v, dir, talk) || any_fits(e, v, body));
+			     (head_waits(e, v, talk) || any_fits(e, v, &e->c->replaced_body[talk]));
 		return waits ? s->app_done : end;
 	}
 	uint64_t from = app_head_begins(a, talk);
-	if (from != UINT64_MAX && from <= end && end - from <= HEAD_BYTES &&
-	    head_waits(e, v, dir, talk))
+	if (from != UINT64_MAX && from <= end && end - from <= HEAD_BYTES && head_waits(e, v, talk))
 		return from;
-	return body->n > 0 ? body_hold(e, v, talk, end) : end;
+	return body ? body_hold(e, v, talk, end) : end;
 }
 
 /* From where on an end of the stream is compared with beginnings: over an edit nothing matches. */
@@ -389,7 +406,7 @@ bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, uns
 				return true;
 	unsigned talk = dir ^ (a != NULL && a->reversed ? 1u : 0u);
 	return f->tcp && may_be_http(a) &&
-	       (head_waits(e, &v, dir, talk) || any_fits(e, &v, &e->c->replaced_body[talk]));
+	       (head_waits(e, &v, talk) || any_fits(e, &v, &e->c->replaced_body[talk]));
 }
 
 void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off)

@@ -13,11 +13,13 @@
 
 #define EDITS 1024u /* of one packet */
 #define EDITS_FIRST 32u
+#define BUDGETS 16 /* of steps, for all places in one buffer */
 #define PIECES 32u /* that one content stands in on the wire */
 
 struct noted {
 	struct rule_edit edit;
 	bool live; /* a match that acts wants it */
+	bool also; /* no match, but what goes before one */
 };
 struct replacing {
 	struct noted noted[EDITS];
@@ -43,11 +45,25 @@ static bool overlaps(uint64_t a, uint32_t a_len, uint64_t b, uint32_t b_len)
 
 /* ---- places -------------------------------------------------------------------------------------- */
 
+/* The first found place that ends behind at: they are ordered, and apart from each other. */
+static uint32_t found_at(const struct collect *k, uint32_t at)
+{
+	uint32_t lo = 0, hi = k->n;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (k->at[mid].at + k->at[mid].c->len > at)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
 bool collect_known(const struct collect *k, uint32_t at, uint32_t len)
 {
-	for (uint32_t i = k->n; i-- > 0;)
-		if (overlaps(k->at[i].at, k->at[i].c->len, at, len))
-			return true;
+	uint32_t i = found_at(k, at);
+	if (i < k->n && k->at[i].at < at + len)
+		return true;
 	return k->known != NULL && k->known(k, at, len);
 }
 
@@ -79,7 +95,10 @@ static bool add_places(const struct eval *x, struct collect *k)
 			continue;
 		if (k->n == COLLECT)
 			return false;
-		k->at[k->n++] = (struct found){.at = at, .c = c};
+		uint32_t to = found_at(k, at);
+		memmove(k->at + to + 1, k->at + to, (k->n - to) * sizeof(k->at[0]));
+		k->at[to] = (struct found){.at = at, .c = c};
+		k->n++;
 	}
 	return true;
 }
@@ -87,11 +106,15 @@ static bool add_places(const struct eval *x, struct collect *k)
 bool collect_list(struct eval *x, const struct rule_list *l, const struct bytes *b, uint32_t n_list,
 		  struct collect *k)
 {
+	int64_t left = (int64_t)x->e->budget * BUDGETS;
 	k->n = 0;
 	k->n_list = n_list;
 	x->collect = k;
-	while (!k->more && eval_list(x, l, b))
-		k->more = !add_places(x, k);
+	while (!k->more && eval_list(x, l, b)) {
+		left -= x->e->budget - x->budget;
+		k->more = !add_places(x, k) || left < 0;
+	}
+	k->more |= x->spent && k->n > 0; /* there may be more, and nobody has looked */
 	x->collect = NULL;
 	return k->n > 0;
 }
@@ -254,7 +277,7 @@ bool replace_payload(struct rule_engine *e, const struct rule *r, const struct v
 {
 	struct collect *k = &e->replacing->collect;
 	bool copy = v->where != WHERE_STREAM; /* of a packet nothing is new or old */
-	bool stream = v->fr != NULL && v->flow->tcp && (!copy || (int64_t)v->r->off >= 0);
+	bool stream = v->fr != NULL && (!copy || engine_in_stream(e, v));
 	k->e = e;
 	k->v = v;
 	k->rule = r;
@@ -277,7 +300,7 @@ static bool breaks_framing(const struct collect *k, const struct found *f)
 {
 	bool body = (app_buffer_row(k->buffer)->flags & BUFFER_GROWS) != 0;
 	return body && f->c->len != f->c->replace_len && !k->e->conf.reframes &&
-	       app_is_framed(k->v->app, k->v->tx, k->dir);
+	       !k->v->tx->unframed && app_is_framed(k->v->app, k->v->tx, k->dir);
 }
 
 /* The replacement over several pieces: only byte for byte. */
@@ -441,6 +464,19 @@ static bool clashes(const struct rule_engine *e, const struct flow_rules *fr, ui
 	return false;
 }
 
+bool replace_also(struct rule_engine *e, const struct view *v, const struct rule_edit *x, bool now)
+{
+	struct replacing *p = e->replacing;
+	if (p->n_noted == EDITS)
+		return false;
+	struct noted *at = &p->noted[p->n_noted];
+	*at = (struct noted){.edit = *x, .also = true};
+	if (now)
+		at->live = !clashes(e, v->fr, p->n_noted) && remember(e, v->fr, x);
+	p->n_noted += !now || at->live;
+	return !now || at->live;
+}
+
 /* Makes the edits of a rule count; false: one of them can't. */
 static bool enliven(struct rule_engine *e, struct flow_rules *fr, uint32_t rule, bool *ret_any)
 {
@@ -448,7 +484,7 @@ static bool enliven(struct rule_engine *e, struct flow_rules *fr, uint32_t rule,
 	*ret_any = false;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		struct noted *x = &p->noted[i];
-		if (x->edit.rule != rule)
+		if (x->edit.rule != rule || x->also)
 			continue;
 		*ret_any = true;
 		if (x->live)
@@ -489,8 +525,14 @@ void replace_finish(struct rule_engine *e, const struct view *v, bool passed)
 {
 	struct replacing *p = e->replacing;
 	p->n_edits = 0;
+	if (v == NULL)
+		p->n_noted = 0;
 	for (uint32_t i = 0; i < p->n_noted; i++) {
 		const struct rule_edit *x = &p->noted[i].edit;
+		if (p->noted[i].also && !p->noted[i].live && !clashes(e, v->fr, i))
+			p->noted[i].live = remember(e, v->fr, x);
+		if (p->noted[i].also && !p->noted[i].live)
+			continue;
 		if (!p->noted[i].live) { /* let go: it does not come late next time */
 			if (passed && x->where == WHERE_STREAM)
 				(void)remember(e, v->fr, x);

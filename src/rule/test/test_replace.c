@@ -267,6 +267,37 @@ static void test_bodies(void **state)
 	};
 	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"x\"; sid:1;)",
 		   until_close, 80);
+	static const struct line asks[LINES] = {
+		{TO_SERVER, "GET / HTTP/1.1\r\nAccept-Encoding: gzip, br\r\nHost: a\r\n\r\n",
+		 "GET / HTTP/1.1\r\nAccept-Encoding: identity\r\nHost: a\r\n\r\n"},
+		{TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+		 "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood"},
+		{TO_SERVER, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", NULL},
+	};
+	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"good\"; sid:1;)",
+		   asks, 80);
+	static const struct line other_length[LINES] = {
+		{TO_SERVER, "GET /f HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+		 "GET /f HTTP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n"},
+		{TO_CLIENT,
+		 "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nServer: s\r\n\r\nan evil evil",
+		 "HTTP/1.1 200 OK\r\nConnection: close\r\nServer: s\r\n\r\nan longer longer"},
+	};
+	everywhere(RULE_HTTP "(file_data; content:\"evil\"; replace:\"longer\"; sid:1;)",
+		   other_length, 80);
+	static const struct line shorter[LINES] = {
+		{TO_SERVER, "GET /f HTTP/1.0\r\nHost: a\r\n\r\n", NULL},
+		{TO_CLIENT, "HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nan evil evil",
+		 "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nan x x"},
+	};
+	everywhere(RULE_HTTP "(http.response_body; content:\"evil\"; replace:\"x\"; sid:1;)",
+		   shorter, 80);
+	static const struct line field[LINES] = {
+		{TO_SERVER, "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an evil one\r\n\r\n",
+		 "GET / HTTP/1.1\r\nA: evil\r\nX-B:  an x one\r\n\r\n"},
+	};
+	everywhere("rewrite http (http_header:field x-b; content:\"evil\"; replace:\"x\"; sid:1;)",
+		   field, 80);
 	static const struct line waits[LINES] = {
 		{TO_SERVER, "GET / HTTP/1.0\r\n\r\n", NULL},
 		{TO_CLIENT, "HTTP/1.0 200 OK\r\n\r\n<script>x<script>y</script>",
@@ -382,6 +413,39 @@ static void test_segments(void **state)
 		   "alert http any any -> any any (content:\"G\"; content:\"none\"; replace:\"x\"; "
 		   "sid:2;)",
 		   http, 80);
+}
+
+/* The same segment once more: it is no news, and drops nothing. */
+static void test_retransmission(void **state)
+{
+	(void)state;
+	struct river r;
+	river_open(&r,
+		   "rewrite tcp any any -> any any (content:\"evil\"; replace:\"longer\"; sid:1;)\n"
+		   "rewrite tcp-pkt any any -> any any (content:\"bad\"; replace:\"\"; sid:2;)\n",
+		   false);
+	river_flow(&r, true, 7777);
+	river_say(&r, TO_SERVER, S("an evil bad one"));
+	struct stream_result again = {.flow = &r.bed.flow, .dir = TO_SERVER};
+	const struct rule_edit *e;
+	struct pkt p = {.ip_ver = 4,
+			.proto = 6,
+			.src = r.bed.flow.addr[0],
+			.dst = r.bed.flow.addr[1],
+			.sport = 40000,
+			.dport = 7777,
+			.l4_hlen = 20,
+			.payload = (const uint8_t *)"an evil bad one",
+			.payload_len = 15};
+	p.tcp.flags = 0x18;
+	p.tcp.seq = 1;
+	uint32_t n = rule_packet(r.bed.engine, &p, &again, r.bed.hits);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(r.bed.hits[i].action, ACTION_ALERT);
+	assert_int_equal(rule_edits(r.bed.engine, &e), 0);
+	river_say(&r, TO_SERVER, S(" evil!"));
+	river_left(&r, TO_SERVER, S("an longer  one longer!"));
+	river_close(&r);
 }
 
 /* A frame of many segments, full of it. */
@@ -583,6 +647,40 @@ static void test_any_cut(void **state)
 	}
 }
 
+/* Several rules that may be in each other's way: nothing that one of them replaces leaves whole. */
+static void test_never_whole(void **state)
+{
+	(void)state;
+	uint64_t seed = 99;
+	unsigned lived = 0;
+	for (unsigned i = 0; i < RULES_DRAWN; i++) {
+		char word[3][16], rule[512], text[256];
+		struct river r;
+		for (unsigned k = 0; k < 3; k++)
+			draw_text(&seed, 3, 2, 7, word[k]);
+		(void)snprintf(
+			rule, sizeof(rule),
+			"rewrite tcp any any -> any any (content:\"%s\"; replace:\"X\"; sid:1;)\n"
+			"alert tcp any any -> any any (content:\"%s\"; nocase; "
+			"replace:\"YYYYYYYYY\"; sid:2;)\n"
+			"alert tcp-stream any any -> any any (content:\"%s\"; replace:\"Z\"; "
+			"sid:3;)\n",
+			word[0], word[1], word[2]);
+		river_open(&r, rule, false);
+		for (unsigned k = 0; k < STREAMS_DRAWN; k++) {
+			river_flow(&r, true, 7777);
+			size_t n = draw_text(&seed, 4, 1, 120, text);
+			say_cut(&r, TO_SERVER, text, n, &seed);
+			const struct river_side *s = &r.side[TO_SERVER];
+			lived += !r.dropped;
+			for (unsigned j = 0; j < 3; j++)
+				assert_null(memmem(s->out, s->n_out, word[j], strlen(word[j])));
+		}
+		river_close(&r);
+	}
+	assert_true(lived > RULES_DRAWN * STREAMS_DRAWN / 4);
+}
+
 static void test_any_chunks(void **state)
 {
 	(void)state;
@@ -634,8 +732,9 @@ int main(void)
 		cmocka_unit_test(test_drops),         cmocka_unit_test(test_gzip_drops),
 		cmocka_unit_test(test_datagrams),     cmocka_unit_test(test_holds),
 		cmocka_unit_test(test_hold_ends),     cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_many),
-		cmocka_unit_test(test_any_cut),       cmocka_unit_test(test_any_chunks),
+		cmocka_unit_test(test_crowded),       cmocka_unit_test(test_retransmission),
+		cmocka_unit_test(test_many),          cmocka_unit_test(test_any_cut),
+		cmocka_unit_test(test_never_whole),   cmocka_unit_test(test_any_chunks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

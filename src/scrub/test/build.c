@@ -77,6 +77,10 @@ static uint32_t put_options(uint8_t *p, const struct how *how, const struct seg 
 		store_be32(p + 8, 0);
 		n = 12;
 	}
+	if (how->sack_ok && (s->flags & TCP_SYN) != 0) {
+		store_be32(p + n, 0x01010402);
+		n += 4;
+	}
 	if (s->n_sack > 0) {
 		store_be32(p + n, 0x01010500 | (2 + 8 * s->n_sack));
 		n += 4;

@@ -23,6 +23,7 @@ struct how {
 	int tags;
 	bool extension, stamps; /* an IPv6 destination-options header; timestamps */
 	bool partial;
+	bool sack_ok; /* its SYN says so */
 	uint16_t mss; /* longer segments become super-frames */
 };
 
