@@ -31,6 +31,7 @@ struct state {
 	uint64_t secret[2];
 	struct arena arena; /* mapped: only what is used is ever touched */
 	struct state_entry *entries;
+	bool any; /* there ever was one */
 };
 
 int state_create(const struct rule_set *set, struct state **ret)
@@ -75,6 +76,7 @@ static struct state_entry *entry(struct state *s, const struct state_key *k, int
 	if (!make)
 		return NULL;
 	*old = (struct state_entry){.key = *k, .used = true, .touched_ns = now_ns};
+	s->any = true;
 	return old;
 }
 
@@ -399,6 +401,8 @@ static uint32_t new_what(const struct adoption *a, uint32_t what)
 void state_adopt(const struct adoption *a)
 {
 	const struct state_entry *x = a->from->state->entries;
+	if (!a->from->state->any)
+		return;
 	for (size_t i = 0; i < (size_t)STATE_SETS * STATE_WAYS; i++, x++) {
 		struct state_key k = x->key;
 		k.what = x->used ? new_what(a, k.what) : 0;
