@@ -213,6 +213,8 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 	}
 	if (p->proto == PROTO_TCP && r->flow != NULL && !p->fragment)
 		look_at_tcp(s, x);
+	else if (r->flow != NULL && r->flow->tcp)
+		talk_quoted(s, x);
 	else
 		look_at_packet(s, x);
 }
@@ -277,6 +279,10 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 	s->out[0] = f;
 	s->has_back = false;
 	*ret = s->out;
+	if (l->icmp_error && seen->flow != NULL) {
+		talk_quote(seen, f, l);
+		return 1;
+	}
 	if (seen->flow != NULL && seen->flow->user != NULL) {
 		emit_clear(s->emit);
 		talk_leave(s, seen, f, l, out_port);

@@ -87,6 +87,9 @@ MUST_USE bool talk_seen(struct scrub *s, const struct inspect_seen *x);
 /* The frames that leave instead of f: emit has them. */
 void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f, struct layers *l,
 		uint16_t out_port);
+/* An ICMP error about a segment of such a conversation: what it quotes is numbered as its sender counts. */
+void talk_quoted(struct scrub *s, const struct inspect_seen *x);
+void talk_quote(const struct scrub_seen *seen, struct frame *f, const struct layers *l);
 void talk_free(struct scrub *s, struct stream_flow *f);
 /* The state of a conversation, made if need be. NULL: no memory. */
 struct talk *talk_of(struct scrub *s, struct stream_flow *f);

@@ -303,6 +303,30 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 	settle(s, t, dir);
 }
 
+void talk_quoted(struct scrub *s, const struct inspect_seen *x)
+{
+	const struct talk *t = x->r->flow->user;
+	/* The error goes the other way than what it is about. */
+	unsigned dir = x->r->dir ^ 1u;
+	if (t == NULL || t->x[dir] == NULL || x->pkt->depth > 0)
+		return;
+	s->seen->flow = x->r->flow;
+	s->seen->dir = dir;
+	s->seen->rebuild = true;
+}
+
+void talk_quote(const struct scrub_seen *seen, struct frame *f, const struct layers *l)
+{
+	const struct talk *t = seen->flow->user;
+	struct layers q;
+	uint8_t seq[4];
+	if (t == NULL || packet_decode_quoted(f, l, &q) != 0 || q.proto != PROTO_TCP || q.l4 == 0 ||
+	    q.l4 + 8 > l->l3_end)
+		return;
+	store_be32(seq, xlate_ack(t->x[seen->dir], load_be32(f->data + q.l4 + 4)));
+	(void)packet_set_bytes(f, l, q.l4 + 4, seq, sizeof(seq));
+}
+
 uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq)
 {
 	const struct talk *t = f->user;

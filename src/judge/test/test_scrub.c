@@ -542,6 +542,34 @@ static void replace_streams(void **state)
 	world_free(w);
 }
 
+/* A router says that a segment was too long: its sender finds it among those that he sent. */
+static void quoted_numbers(void **state)
+{
+	struct world *w = world_new();
+	world_rules(w, replacing, false);
+	struct talk t = talk_of(w, 2, 6, 3000, 8080);
+	open_talk(&t);
+	assert_int_equal(say(&t, 0, "so evil"), REASON_NONE);
+	uint32_t seq = t.seq[0];
+	assert_int_equal(say(&t, 0, "more"), REASON_NONE);
+	assert_int_equal(w->l.seq, seq + 7);
+	uint8_t quoted[28];
+	memcpy(quoted, w->f.data + 14, sizeof(quoted));
+	const struct spec err = {.port = OUTSIDE,
+				 .src = "192.0.2.200",
+				 .dst = "203.0.113.10",
+				 .proto = 1,
+				 .type = 3,
+				 .code = 4,
+				 .body = quoted,
+				 .payload = sizeof(quoted)};
+	assert_int_equal(world_send(w, &err), REASON_NONE);
+	assert_int_equal(w->r.out_port, WEB1);
+	assert_int_equal(load_be32(w->f.data + 14 + 20 + 8 + 20 + 4), seq);
+	assert_true(packet_checksums_ok(&w->f, &w->l));
+	world_free(w);
+}
+
 struct sent {
 	struct world *w;
 	uint32_t n;
@@ -624,7 +652,8 @@ int main(void)
 		cmocka_unit_test(fragments),           cmocka_unit_test(errors_pass),
 		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
 		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
-		cmocka_unit_test(waiting_has_an_end),  cmocka_unit_test(unicode_attack),
+		cmocka_unit_test(quoted_numbers),      cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(unicode_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
