@@ -200,7 +200,8 @@ struct app_frame_at {
 	uint8_t kind, dir; /* enum app_frame; of the talk */
 	uint64_t off;      /* in the stream (BODY, COUNT) */
 	uint32_t len;
-	struct app_piece length; /* HEAD: Content-Length, from name to value; len 0: none, or not in one piece */
+	struct app_piece
+		length; /* HEAD: Content-Length, from name to value; len 0: none, or not in one piece */
 	bool chunked;   /* the body comes in chunks; else by length, or there is none */
 	bool chunkable; /* there is one that both sides could have in chunks, and it is not encoded */
 };

@@ -47,7 +47,7 @@ struct wall {
 	struct rule_set *set;
 	struct loader *loader;
 	uint32_t swaps;
-	int64_t hold_ns, release_ns, waits_until_ns; /* bytes may wait until then */
+	int64_t release_ns;
 };
 
 /* What the ports need, beside the event loop's own. */
@@ -202,22 +202,21 @@ static void send_now(void *ctx, uint16_t port, struct frame *f)
 	w->to_flush &= ~(1u << port);
 }
 
-static void send_changed(struct wall *w, const struct judge_result *r, int64_t now)
+static void send_changed(struct wall *w, const struct judge_result *r)
 {
 	for (uint32_t i = 0; i < r->n_frames; i++)
 		send_now(w, r->out_port, r->frames[i]);
-	w->waits_until_ns = now + w->hold_ns + NS_PER_SEC;
 }
 
 /* Is there something that may have to leave without a frame to drive it? */
-static bool waits(const struct wall *w, int64_t now)
+static bool waits(const struct wall *w)
 {
-	return w->scrub != NULL && now < w->waits_until_ns;
+	return w->scrub != NULL && scrub_waits(w->scrub);
 }
 
 static void release(struct wall *w, int64_t now)
 {
-	if (!waits(w, now) || now - w->release_ns < RELEASE_NS)
+	if (!waits(w) || now - w->release_ns < RELEASE_NS)
 		return;
 	w->release_ns = now;
 	judge_release(w->judge, now, send_now, w);
@@ -256,7 +255,7 @@ static void one_frame(struct wall *w, struct frame *f, int64_t now)
 	memcpy(head, f->data, len < HASHED ? len : HASHED);
 	judge_frame(w->judge, now, f, &r);
 	if (r.verdict == VERDICT_FORWARD && r.changed)
-		send_changed(w, &r, now);
+		send_changed(w, &r);
 	else if (r.verdict == VERDICT_FORWARD)
 		send_frame(w, r.out_port, f);
 	if (r.verdict != VERDICT_FORWARD || r.first || r.rewritten)
@@ -379,7 +378,7 @@ static enum word run(struct wall *w)
 		fds[w->n_ports + 1] = (struct pollfd){
 			.fd = w->loader != NULL ? loader_fd(w->loader) : -1, .events = POLLIN};
 		int64_t wait = w->tick_ns + TICK_NS - now;
-		if (waits(w, now) && wait > w->release_ns + RELEASE_NS - now)
+		if (waits(w) && wait > w->release_ns + RELEASE_NS - now)
 			wait = w->release_ns + RELEASE_NS - now;
 		int n = poll(fds, w->n_ports + 2, wait > 0 ? (int)(wait / NS_PER_MS) + 1 : 0);
 		if (n < 0 && errno != EINTR)
@@ -449,7 +448,6 @@ static int prepare_rules(struct wall *w, const struct start_wall *start, int tex
 		.ids = ids,
 		.hold_ns = start->rules_hold_ns,
 	};
-	w->hold_ns = conf.hold_ns != 0 ? conf.hold_ns : SCRUB_HOLD_NS;
 	err = scrub_create(&conf, &w->scrub);
 	const struct loader_conf lc = {.engine = engine,
 				       .slab = err == 0 ? scrub_slab(w->scrub) : NULL};

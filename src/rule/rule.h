@@ -128,8 +128,8 @@ struct rule_engine_conf {
 	bool inline_mode;
 	bool profile;
 	bool midstream;
-	bool reframes; /* who makes the edits sees to the framing of HTTP bodies: their length may change
-			  where it is counted; else that acts as drop */
+	bool reframes; /* who makes the edits frames bodies of HTTP anew (app_ctx_set_framing); else answers
+			  are asked for that end with the connection */
 };
 /* Makes the state of one thread for a finished set (kept by reference, as is the slab, from which flows'
  * and transactions' state comes). The heap is used here and never again. */

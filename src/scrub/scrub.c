@@ -341,6 +341,7 @@ int scrub_create(const struct scrub_conf *conf, struct scrub **ret)
 	struct inspect_conf c = conf->inspect;
 	c.dissect.checksums = false; /* whoever calls has seen to them */
 	c.dissect.inline_mode = c.stream.inline_mode = c.engine.inline_mode = !conf->ids;
+	c.engine.reframes = !conf->ids; /* bodies.c */
 	c.stream.checksums = false;
 	c.stream.midstream = c.engine.midstream = conf->ids;
 	if (!conf->ids)

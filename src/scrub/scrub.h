@@ -64,6 +64,7 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 struct frame *scrub_back(struct scrub *s);
 /* Bytes that have waited long enough: calls send for each frame. *ret_next: when to call again at the latest
  * (INT64_MAX: nothing waits). */
+bool scrub_waits(const struct scrub *s); /* does anything wait? */
 typedef void scrub_send_fn(void *ctx, uint16_t port, struct frame *f);
 void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *ctx,
 		   int64_t *ret_next);

@@ -368,6 +368,11 @@ static void release(struct scrub *s, struct wait *w, scrub_send_fn *send, void *
 		send(ctx, h->out_port, frames[i]);
 }
 
+bool scrub_waits(const struct scrub *s)
+{
+	return s->oldest != NULL;
+}
+
 void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *ctx,
 		   int64_t *ret_next)
 {

@@ -100,7 +100,7 @@ void replace_ask(struct rule_engine *e, const struct view *v, struct app_tx *tx)
 	if (!tx->asked && head_is_there(&q, TO_SERVER)) {
 		tx->asked = true;
 		(void)change(&q, BUF_HTTP_ACCEPT_ENC, TO_SERVER, 0, "identity", false);
-		tx->open_end = resizes && ask_open_end(&q);
+		tx->open_end = resizes && !e->conf.reframes && ask_open_end(&q);
 	}
 	if (!tx->open_end || tx->unframed || !head_is_there(&q, TO_CLIENT))
 		return;

@@ -299,8 +299,8 @@ bool replace_payload(struct rule_engine *e, const struct rule *r, const struct v
 static bool breaks_framing(const struct collect *k, const struct found *f)
 {
 	bool body = (app_buffer_row(k->buffer)->flags & BUFFER_GROWS) != 0;
-	return body && f->c->len != f->c->replace_len && !k->e->conf.reframes &&
-	       !k->v->tx->unframed && app_is_framed(k->v->app, k->v->tx, k->dir);
+	return body && f->c->len != f->c->replace_len && !k->v->tx->unframed &&
+	       app_is_framed(k->v->app, k->v->tx, k->dir);
 }
 
 /* The replacement over several pieces: only byte for byte. */

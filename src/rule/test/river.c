@@ -10,6 +10,12 @@
 
 #include <cmocka.h>
 
+static bool anew(void *ctx, const struct app *a, const struct app_frame_at *f)
+{
+	(void)ctx, (void)a, (void)f;
+	return true;
+}
+
 void river_open(struct river *r, const char *rules, bool reframes)
 {
 	memset(r, 0, sizeof(*r));
@@ -17,6 +23,8 @@ void river_open(struct river *r, const char *rules, bool reframes)
 	rule_engine_free(&r->bed.engine);
 	struct rule_engine_conf ec = {.inline_mode = true, .reframes = reframes};
 	assert_int_equal(rule_engine_create(r->bed.set, &ec, r->bed.slab, &r->bed.engine), 0);
+	if (reframes)
+		app_ctx_set_framing(r->bed.apps, anew, NULL);
 	for (unsigned d = 0; d < 2; d++) {
 		r->side[d].out = malloc(2 * BED_STREAM);
 		assert_non_null(r->side[d].out);
