@@ -441,8 +441,19 @@ static int prepare_rules(struct wall *w, const struct start_wall *start, int tex
 	if (err != 0)
 		return err;
 	const struct rule_engine_conf engine = {.inline_mode = !ids, .midstream = ids};
+	/* It remembers each conversation for longer than the judge, who says when one is over. */
+	const struct conf_wall *c = &start->judge.wall;
+	bool judged = !start->judge.bridge;
+	const struct stream_conf stream = {
+		.flows = c->flows,
+		.tcp_est_ns = judged ? c->tcp_idle_ns + NS_PER_SEC : 0,
+		.udp_ns = judged ? c->udp_idle_ns + NS_PER_SEC : 0,
+		.icmp_ns = judged ? c->icmp_idle_ns + NS_PER_SEC : 0,
+		.other_ns = judged ? c->udp_idle_ns + NS_PER_SEC : 0,
+	};
 	const struct scrub_conf conf = {
 		.inspect = {.engine = engine,
+			    .stream = stream,
 			    .rules = w->set,
 			    .memory_bytes = (size_t)start->rules_memory},
 		.ids = ids,

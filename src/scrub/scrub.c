@@ -13,8 +13,10 @@
 #include <string.h>
 
 #define WINDOW (4u << 20) /* bytes that came early, of a direction: what a stack has in flight */
-#define IDLE_NS \
-	(2 * 3600 * NS_PER_SEC) /* TCP; whoever has a table of his own ends flows by scrub_end */
+/* How long a silent conversation is remembered, if the caller does not say: longer than keep-alive probes wait.
+ * What is forgotten is refused when it goes on (TCP), or its ends may be taken for each other (UDP). */
+#define TCP_IDLE_NS (86400 * NS_PER_SEC)
+#define UDP_IDLE_NS (180 * NS_PER_SEC)
 
 static bool is_ip(uint16_t ethertype)
 {
@@ -349,7 +351,9 @@ int scrub_create(const struct scrub_conf *conf, struct scrub **ret)
 	if (!conf->ids && c.stream.window == 0)
 		c.stream.window = WINDOW;
 	if (c.stream.tcp_est_ns == 0)
-		c.stream.tcp_est_ns = IDLE_NS;
+		c.stream.tcp_est_ns = TCP_IDLE_NS;
+	if (c.stream.udp_ns == 0)
+		c.stream.udp_ns = UDP_IDLE_NS;
 	c.hooks = (struct inspect_hooks){
 		.before = on_before, .seen = on_seen, .gone = on_gone, .ctx = s};
 	int err = inspect_create(&c, &s->inspect);
