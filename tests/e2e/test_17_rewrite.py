@@ -91,11 +91,13 @@ def digest(data):
 
 
 def chat(t, wire, at, kind):
-    """Both say lines, some with the word in them, some of them in two halves; both hear what they should."""
+    """Both say lines, some with the word in them, some of them in two halves; both hear what they should. Without
+    Nagle, as programs for people do it: he would not send the second half before the first is acknowledged."""
     got = []
 
     def partner(server, conn):
         conn.settimeout(60)
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = b""
         while not data.endswith(b"bye\n"):
             more = conn.recv(65536)
@@ -110,6 +112,7 @@ def chat(t, wire, at, kind):
     server = wire.serve(at, PORTS[kind], partner)
     conn = wire.connect(at, PORTS[kind])
     conn.settimeout(60)
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     said = heard = b""
     for i in range(12):
         line = b"line %d " % i + (WORD if i % 3 else b"quiet") + b" end\n"
@@ -140,13 +143,15 @@ def transfer(t, wire, at, kind, size):
 
     def send(server, conn):
         conn.settimeout(120)
-        threading.Thread(target=conn.sendall, args=(data,), daemon=True).start()
+        job = threading.Thread(target=conn.sendall, args=(data,), daemon=True)
+        job.start()
         got = b""
         while len(got) < len(want):
             more = conn.recv(1 << 20)
             if not more:
                 break
             got += more
+        job.join()
         server.got.append(got)
     server = wire.serve(at, PORTS[kind], send)
     conn = wire.connect(at, PORTS[kind])
