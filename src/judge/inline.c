@@ -145,7 +145,8 @@ void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns)
 	unsigned side = j->look_side;
 	j->look_flow = f;
 	j->look_side = 0;
-	scrub_end(j->conf.scrub, &src, &dst, k->proto, icmp ? f->icmp_type : sport, dport);
+	scrub_end(j->conf.scrub, &src, &dst, k->proto, icmp ? f->icmp_type : sport,
+		  icmp ? k->sport : dport);
 	j->look_flow = before;
 	j->look_side = side;
 }

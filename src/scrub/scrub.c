@@ -308,7 +308,9 @@ void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l)
 			      .sport = l->sport,
 			      .dport = l->dport,
 			      .icmp_type = l->icmp_type,
-			      .icmp_code = l->icmp_code};
+			      .icmp_code = l->icmp_code,
+			      .icmp_id = l->sport,
+			      .has_icmp_id = l->icmp_echo_request || l->icmp_echo_reply};
 	struct stream_flow *flow = stream_find(inspect_stream(s->inspect), &p, &dir);
 	if (flow == NULL)
 		return;
@@ -326,7 +328,9 @@ void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, 
 			      .proto = proto,
 			      .sport = icmp ? 0 : sport,
 			      .dport = icmp ? 0 : dport,
-			      .icmp_type = icmp ? (uint8_t)sport : 0};
+			      .icmp_type = icmp ? (uint8_t)sport : 0,
+			      .icmp_id = icmp ? dport : 0,
+			      .has_icmp_id = icmp};
 	inspect_end_flow(s->inspect, &p);
 }
 

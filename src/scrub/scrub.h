@@ -71,7 +71,7 @@ void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *c
 /* The conversation of this frame (as for scrub_look) is over for the wall as well: nothing of it passes. */
 void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l);
 /* A conversation between these ends, as seen by scrub_look, has left the wall's table (ICMP: sport is the type
- * of its first message): its state is given back, and what comes with these ends is another one. */
+ * of its first message, dport its id): its state is given back, and what comes with these ends is another one. */
 void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, uint8_t proto,
 	       uint16_t sport, uint16_t dport);
 /* False: it only watches (ids). */

@@ -152,8 +152,17 @@ static bool key_of(struct flow_key *k, const struct addr *src, const struct addr
 	return swap;
 }
 
+/* Inline each echo id is a conversation of its own: what is done to one ping shall not touch the next. (Suricata, whom
+ * we follow offline, takes all of them for one.) */
+static void key_add_id(const struct stream *s, struct flow_key *k, uint16_t id)
+{
+	if (s->conf.inline_mode)
+		k->w[4] |= (uint64_t)id << 48;
+}
+
 /* An ICMP error belongs to the flow of the packet it quotes. False: no error, or quotes too little. */
-static bool key_of_quoted(struct flow_key *k, const struct pkt *p, bool *ret_swapped)
+static bool key_of_quoted(const struct stream *s, struct flow_key *k, const struct pkt *p,
+			  bool *ret_swapped)
 {
 	const uint8_t *q = p->l4 ? p->l4 + 8 : NULL;
 	uint32_t ihl, len = p->l4_len < 8 ? 0 : p->l4_len - 8;
@@ -183,10 +192,12 @@ static bool key_of_quoted(struct flow_key *k, const struct pkt *p, bool *ret_swa
 	}
 	/* It goes back: the direction is that of an answer. */
 	*ret_swapped = !key_of(k, &src, &dst, sp, dp, proto, 4, p);
+	if (proto == IP_ICMP)
+		key_add_id(s, k, load_be16(q + ihl + 4));
 	return true;
 }
 
-static bool key_of_pkt(struct flow_key *k, const struct pkt *p)
+static bool key_of_pkt(const struct stream *s, struct flow_key *k, const struct pkt *p)
 {
 	uint16_t sp = p->sport, dp = p->dport;
 
@@ -194,7 +205,10 @@ static bool key_of_pkt(struct flow_key *k, const struct pkt *p)
 		sp = p->icmp_type;
 		dp = icmp_counterpart(p->proto, p->icmp_type);
 	}
-	return key_of(k, &p->src, &p->dst, sp, dp, p->proto, p->ip_ver, p);
+	bool swapped = key_of(k, &p->src, &p->dst, sp, dp, p->proto, p->ip_ver, p);
+	if (p->has_icmp_id)
+		key_add_id(s, k, p->icmp_id);
+	return swapped;
 }
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -474,11 +488,11 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 	if (!has_flow(p))
 		return;
 	if (is_icmp4_error(p)) {
-		if (key_of_quoted(&k, p, &swapped))
+		if (key_of_quoted(s, &k, p, &swapped))
 			error_packet(s, p, &k, swapped, ret);
 		return;
 	}
-	swapped = key_of_pkt(&k, p);
+	swapped = key_of_pkt(s, &k, p);
 	hash = hash_of(s, &k);
 	sl = table_find(s, &k, hash);
 	if (sl && timed_out(s, sl)) {
@@ -581,8 +595,8 @@ struct stream_flow *stream_find(struct stream *s, const struct pkt *p, unsigned 
 	if (!has_flow(p))
 		return NULL;
 	if (!is_icmp4_error(p))
-		swapped = key_of_pkt(&k, p);
-	else if (!key_of_quoted(&k, p, &swapped))
+		swapped = key_of_pkt(s, &k, p);
+	else if (!key_of_quoted(s, &k, p, &swapped))
 		return NULL;
 	sl = table_find(s, &k, hash_of(s, &k));
 	if (!sl)

@@ -87,7 +87,7 @@ def of_flow(sniffer, mark, port):
 
 def tcp_actions(t, wire, v6):
     at, tag = (S6, "IPv6") if v6 else (S4, "IPv4")
-    servers = {p: wire.serve(at, p, keep) for p in range(7001, 7012)}
+    servers = {p: wire.serve(at, p, keep) for p in range(7001, 7010)}
     far = Sniffer(wire.path("s"), "eth0")
     near = Sniffer(wire.path("c"), "eth0")
 
@@ -168,7 +168,7 @@ def udp_actions(t, wire, v6):
     t.equal(ask(8001, EVIL), [EVIL], f"{tag} udp alert: passes unchanged")
     t.equal(ask(8003, b"hello", EVIL, b"hello"), [b"hello", None, None], f"{tag} udp drop: and the rest of the flow")
     t.equal(ask(8005, b"hello", EVIL)[1], "ConnectionRefusedError", f"{tag} udp reject: the sender is told")
-    big = bytes(range(256)) * 4
+    big = bytes(range(256)) * 2
     t.equal(ask(8006, big + EVIL + big), [big + b"potato-at-noon" + big], f"{tag} udp rewrite: in place, both ways")
     t.check(EVIL not in b"".join(b"".join(s.got) for p, s in servers.items() if p != 8001),
             f"{tag} udp: the server never saw it")
@@ -183,7 +183,7 @@ def icmp_actions(t, wire, v6):
     t.equal(ping("a").returncode, 0, f"{tag} icmp alert: passes")
     t.equal(ping("d").returncode, 1, f"{tag} icmp drop")
     done = ping("r")
-    t.check(done.returncode == 1 and b"rohibited" in done.stdout + done.stderr, f"{tag} icmp reject: the sender is told",
+    t.check(done.returncode == 1 and (b"rohibited" in done.stdout or b"filtered" in done.stdout), f"{tag} icmp reject: the sender is told",
             done.stdout + done.stderr)
     t.check(wait_for(lambda: True, 0.2) and not any(b"d" * 8 in f.raw or b"r" * 8 in f.raw for f in far.since(out=False)),
             f"{tag} icmp: none of these arrived")

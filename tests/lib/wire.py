@@ -82,6 +82,7 @@ class Server:
     def _serve(self, conn):
         try:
             with conn:
+                conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.body(self, conn)
         except OSError:
             pass
@@ -90,6 +91,8 @@ class Server:
         while not self.stopped:
             try:
                 data, peer = self.sock.recvfrom(65536)
+                if peer is None:
+                    return
                 self.got.append(data)
                 answer = self.body(self, data)
                 if answer is not None:
@@ -222,6 +225,7 @@ class Wire:
     def connect(self, address, port, end="c", timeout=10):
         s = self.socket(end, socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         s.settimeout(timeout)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         s.connect((address, port))
         return s
 
