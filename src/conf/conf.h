@@ -18,10 +18,20 @@
 #define CONF_PREFIXES 64
 #define CONF_WINDOWS 4
 #define CONF_SOURCES 8
+#define CONF_POLICY 32
+#define CONF_POLICY_GUESTS 8
+#define CONF_POLICY_NETS 16
+#define CONF_POLICY_PORTS 16
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
 enum conf_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+/* clang-format off */
+enum conf_act { ACT_FORWARD, ACT_LIMIT, ACT_DROP, ACT_REJECT, ACT_REDIRECT, ACT_REFLECT, ACT_REWRITE, ACTS };
+/* clang-format on */
+enum conf_per { PER_GUEST, PER_PROTO, PER_DESTINATION };
+enum conf_to { TO_ANY, TO_OUTSIDE, TO_LATERAL, TO_RESOLVER };
+#define CONF_OTHER 255 /* any protocol but TCP, UDP and ICMP */
 
 /* At most max events in any period of window_ns; max 0: none at all. */
 struct conf_window {
@@ -45,9 +55,30 @@ struct conf_caps { /* leaving a guest; 0: no cap */
 	uint64_t guest_bytes, flow_bytes; /* per second */
 };
 
+struct conf_ports {
+	uint16_t lo, hi;
+};
+
+/* One rule of the containment policy; first match wins (docs/POLICY.md). */
+struct conf_policy {
+	uint32_t n_guests, n_to, n_ports; /* 0: any */
+	char guests[CONF_POLICY_GUESTS][CONF_NAME]; /* names or classes */
+	struct prefix to[CONF_POLICY_NETS]; /* addr.ver 0: a word, len is enum conf_to */
+	struct conf_ports ports[CONF_POLICY_PORTS];
+	uint8_t proto;             /* 0: any; 1 for both ICMPs; CONF_OTHER */
+	uint8_t act, per;          /* enum conf_act, enum conf_per */
+	uint16_t redirect_port;    /* 0: as asked */
+	struct addr redirect_to;   /* ver 0: the sink */
+	char reflect_to[CONF_NAME]; /* a honeypot */
+	char rules[CONF_NAME];     /* rewrite: a set of rules; empty: all */
+	struct conf_limit connections, packets, bytes; /* n 0: no such window */
+};
+
 struct conf_guest {
 	char name[CONF_NAME]; /* [a-z0-9-], unique */
 	uint8_t kind;         /* enum conf_guest_kind */
+	char class[CONF_NAME]; /* for the policy */
+	uint8_t roach_motel;   /* in, but never out */
 	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair
 	 * instead of a tap: the wall's end is tap<i>, the far end is eth0 in the network namespace
 	 * <conf.name>-g<i>, with the guest's MAC and no address. For tests and bare containers. */
@@ -85,6 +116,10 @@ struct conf_wall {
 	struct prefix off_limits[CONF_PREFIXES];
 	uint32_t n_allowed; /* exceptions to off limits */
 	struct prefix allowed[CONF_PREFIXES];
+	uint32_t n_fence, n_ignore;
+	struct prefix fence[CONF_PREFIXES], ignore[CONF_PREFIXES];
+	uint32_t n_policy; /* 0: the built-in policy */
+	struct conf_policy policy[CONF_POLICY];
 	int64_t tcp_idle_ns, udp_idle_ns, icmp_idle_ns, half_open_ns;
 };
 
