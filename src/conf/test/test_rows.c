@@ -145,7 +145,7 @@ static void visit_other(const struct row *row)
 		[ROW_ADDR] = "1.2.3",
 		[ROW_PREFIX] = "10.0.0.1/24",
 		[ROW_MAC] = "01:00:00:00:00:01",
-		[ROW_LIMIT] = "4097/1h",
+		[ROW_LIMIT] = "1000000001/1h",
 		[ROW_PREFIXES] = "10.0.0.1/8",
 		[ROW_NAMES] = "a,-b",
 		[ROW_PORTS] = "80-79",
