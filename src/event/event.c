@@ -89,6 +89,7 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_FLOW] = "flow",
 		[EVENT_ANOMALY] = "anomaly",
 		[EVENT_STATS] = "stats",
+		[EVENT_CONTAINMENT] = "containment",
 	};
 	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
 	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
@@ -142,6 +143,8 @@ const char *event_guest_of(const struct event *e)
 		return e->u.guest.guest;
 	case EVENT_INCIDENT:
 		return e->u.incident.guest;
+	case EVENT_CONTAINMENT:
+		return e->u.containment.guest;
 	case EVENT_HEALTH:
 	case EVENT_STATS:
 	case EVENT_KINDS:
@@ -257,6 +260,13 @@ static bool incident_valid(const struct event_incident *i)
 	return true;
 }
 
+static bool containment_valid(const struct event_containment *c)
+{
+	return TERMINATED(c->what) && TERMINATED(c->state) && TERMINATED(c->guest) &&
+	       TERMINATED(c->order) && addr_valid(&c->net.addr) &&
+	       c->net.len <= (c->net.addr.ver == 4 ? 32 : 128) && c->until_ns >= 0;
+}
+
 static bool body_valid(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
@@ -280,6 +290,8 @@ static bool body_valid(const struct event *e)
 		return tuple_valid(&e->u.anomaly.tuple) && TERMINATED(e->u.anomaly.name);
 	case EVENT_STATS:
 		return e->u.stats.uptime_s >= 0;
+	case EVENT_CONTAINMENT:
+		return containment_valid(&e->u.containment);
 	case EVENT_KINDS:
 		break;
 	}

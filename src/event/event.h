@@ -10,6 +10,7 @@
 #define SKEP_EVENT_H
 
 #include "base/base.h"
+#include "event/words.h"
 
 #define EVENT_NAME 32  /* guest, port and role names, with terminator */
 #define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
@@ -23,46 +24,9 @@ enum event_kind {
 	EVENT_FLOW,           /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
+	EVENT_CONTAINMENT, /* skep: what may pass was changed, by an operator or because time was up */
 	EVENT_KINDS
 };
-
-enum event_direction { DIR_NONE, DIR_INBOUND, DIR_OUTBOUND, DIR_LATERAL };
-
-/* What became of a packet or conversation (design: containment verdicts). */
-/* clang-format off */
-enum verdict { VERDICT_FORWARD, VERDICT_LIMIT, VERDICT_DROP, VERDICT_REJECT, VERDICT_REDIRECT,
-	       VERDICT_REFLECT, VERDICT_REWRITE, VERDICTS };
-/* clang-format on */
-
-/* Why. One list for marks, counters and events; text by reason_text. */
-/* clang-format off */
-enum reason {
-	REASON_NONE,           /* forwarded */
-	REASON_REPLIED,        /* answered by the wall itself (ARP, ND) and not passed on */
-	REASON_MALFORMED, REASON_VLAN, REASON_ETHERTYPE, REASON_NOT_FOR_US,
-	REASON_SPOOFED_MAC, REASON_SPOOFED_ADDR, REASON_NEIGH_BUDGET, REASON_NEIGH_REFUSED,
-	REASON_DHCP, REASON_MULTICAST, REASON_TTL, REASON_FRAGMENT, REASON_BAD_CSUM,
-	REASON_OFF_LIMITS, REASON_CLOSED,      /* no forward or binding leads there */
-	REASON_SOURCE_NOT_LISTED, REASON_LOGHOST, /* loghost rules */
-	REASON_NO_FLOW,        /* TCP or ICMP that belongs to no known conversation */
-	REASON_LIMIT,          /* new conversations per window */
-	REASON_CAP_GUEST, REASON_CAP_FLOW,     /* packet or byte rate */
-	REASON_TABLE_FULL, REASON_PORT_DOWN, REASON_SEND_FAILED, REASON_SMTP, REASON_ICMP_TYPE,
-	REASON_RULE,           /* a rule's drop or reject, or a replacement that came too late */
-	REASON_RULE_FLOW,      /* of a conversation that a rule has ended */
-	REASON_STREAM,         /* does not fit its TCP stream: nobody would have looked at it */
-	REASON_NO_MEMORY,      /* inspection has no memory for it */
-	REASON_HELD,           /* its bytes wait in the wall, and leave in another frame */
-	REASON_FENCE,          /* fence list */
-	REASON_POLICY,         /* a rule of the containment policy */
-	REASON_ROACH_MOTEL,    /* in, but never out */
-	REASON_LOCKDOWN, REASON_IGNORED, /* inbound, on the ignore list */
-	REASONS
-};
-/* clang-format on */
-const char *reason_text(enum reason r);             /* "spoofed-mac" */
-const char *verdict_text(enum verdict v);           /* "forward" */
-const char *direction_text(enum event_direction d); /* "INBOUND"; "NONE" */
 
 /* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
 struct event_tuple {
@@ -130,6 +94,15 @@ struct event_flow {
 	char end_reason[EVENT_NAME]; /* "timeout", "forced", "shutdown" */
 };
 
+struct event_containment {
+	char what[EVENT_NAME];  /* "fence", "ignore", "lockdown", "override" */
+	char state[EVENT_NAME]; /* "on", "off", "expired" */
+	char guest[EVENT_NAME]; /* override */
+	char order[EVENT_NAME]; /* override: the verdict; lockdown: "all", "outbound" */
+	struct prefix net;      /* fence, ignore; addr.ver 0: none */
+	int64_t until_ns;       /* wall clock; 0: for good */
+};
+
 struct event_anomaly {
 	struct event_tuple tuple; /* what is known of it; addresses may be none */
 	char name[48];            /* "decoder.ipv4.trunc_pkt" ... */
@@ -165,6 +138,7 @@ struct event {
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;
+		struct event_containment containment;
 	} u;
 };
 

@@ -54,3 +54,23 @@ void answer_time_exceeded(struct way *w)
 	if (out != NULL && packet_build_icmp_error(out, w->f, &w->l, from, v4 ? 11 : 3, 0) != 0)
 		w->ret->n_replies--;
 }
+
+void answer_refused(struct way *w)
+{
+	const struct layers *l = &w->l;
+	if (l->proto == PROTO_TCP) {
+		answer_reset(w);
+		return;
+	}
+	if (l->fragment && !l->first_fragment)
+		return;
+	/* As if the host itself, or the router before it, had said so. */
+	const struct conf_network *net = &w->j->conf.network;
+	bool v4 = l->ip_ver == 4, udp = l->proto == PROTO_UDP;
+	const struct addr *from = udp ? &l->dst : v4 ? &net->gateway : &net->gateway6;
+	uint8_t code = v4 ? (udp ? 3 : 13) : (udp ? 4 : 1);
+	struct frame *out = slot_back(w);
+	if (out != NULL &&
+	    packet_build_icmp_error(out, w->f, l, from, v4 ? 3 : 1, code) != 0)
+		w->ret->n_replies--;
+}

@@ -36,6 +36,7 @@ struct port_state {
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	bool limit_told[POLICY_CLASSES];
+	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
 };
 
@@ -46,6 +47,7 @@ struct judge {
 	struct flow_table *table;
 	struct policy_limits *limits;
 	struct policy_off_limits off_limits;
+	struct policy_now now;
 	struct wall_stats *stats;
 	judge_emit_fn *emit;
 	void *emit_ctx;
@@ -70,6 +72,11 @@ struct way {
 /* What is to become of a new conversation. */
 struct plan {
 	uint8_t direction, reason;
+	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
+	bool resolver;   /* asks the name server */
+	bool relayed, any_sport;
+	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
+	uint16_t meter;
 	bool limited;               /* class and limit apply */
 	bool seen_limit;            /* use is filled */
 	uint8_t class;              /* enum policy_class */
@@ -98,6 +105,10 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* Port of the sink; FLOW_NO_PORT: there is none. */
+uint16_t binding_sink(const struct judge *j);
+/* Port of the guest of that name; FLOW_NO_PORT: none. */
+uint16_t binding_name(const struct judge *j, const char *name);
 /* Port of the guest with that MAC; FLOW_NO_PORT: none. */
 uint16_t binding_mac(const struct judge *j, const struct mac *m);
 
@@ -115,6 +126,28 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* The other side's key: what an answer from addr:port to peer looks like at that port. */
+void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
+		    const struct addr *peer, uint16_t dport);
+
+/* ---- contain.c: what a guest may begin ------------------------------------------------------------ */
+
+/* Applies orders and policy to a conversation whose direction is known. */
+void contain_plan(const struct way *w, struct plan *p);
+/* The limit of that class. */
+const struct conf_limit *contain_limit(const struct judge *j, unsigned class);
+/* Counts it where the plan says, or refuses it. */
+void contain_charge(struct way *w, struct plan *p);
+/* Packets and bytes of a conversation that a rule counts. */
+bool contain_has(struct way *w, struct flow *f);
+void contain_take(struct way *w, struct flow *f);
+/* Nothing is exchanged with that address. */
+bool contain_is_fenced(const struct judge *j, const struct addr *a);
+/* Inbound conversations from there are dropped silently: counted. */
+bool contain_ignores(struct judge *j, const struct addr *src);
+/* orders.c: orders whose time is over. */
+void contain_expire(struct judge *j, int64_t now_ns);
 
 /* ---- track.c: TCP's state, lightly ------------------------------------------------------------- */
 
@@ -150,6 +183,8 @@ enum reason caps_take(struct way *w, struct flow *f);
 struct frame *answer_slot(struct way *w, uint16_t port);
 void answer_reset(struct way *w);
 void answer_time_exceeded(struct way *w);
+/* To a conversation that the policy rejects: a reset, or "unreachable". */
+void answer_refused(struct way *w);
 
 /* ---- report.c: events ------------------------------------------------------------------------------ */
 
@@ -157,6 +192,9 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 void report_limit_reached(struct way *w, const struct plan *p);
 void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);
 void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns);
+void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use *u, int64_t now_ns);
+void report_expired(struct judge *j, enum policy_over kind, const struct policy_net *net,
+		    const struct policy_override *o);
 void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
 void report_anomaly(struct way *w, unsigned kind);
 void report_limits_state(struct judge *j, enum policy_state state);

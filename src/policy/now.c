@@ -4,6 +4,25 @@
 
 #include <string.h>
 
+const char *policy_act_text(uint8_t act)
+{
+	static const char *const names[] = {"forward",	"limit",   "drop",   "reject",
+					    "redirect", "reflect", "rewrite"};
+	_Static_assert(ARRAY_LEN(names) == ACTS, "a word for each verdict");
+	return act < ACTS ? names[act] : "?";
+}
+
+int policy_act_parse(const char *text, uint8_t *ret)
+{
+	for (uint8_t i = 0; i < ACTS; i++) {
+		if (strcmp(policy_act_text(i), text) != 0)
+			continue;
+		*ret = i;
+		return 0;
+	}
+	return SKEP_ENOTFOUND;
+}
+
 static bool prefix_sound(const struct prefix *p)
 {
 	static const uint8_t zero[3];

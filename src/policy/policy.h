@@ -126,6 +126,9 @@ struct policy_now {
 	struct policy_override overrides[CONF_GUESTS];
 };
 
+/* "limit": the word of the configuration; and back: SKEP_ENOTFOUND. */
+const char *policy_act_text(uint8_t act);
+MUST_USE int policy_act_parse(const char *text, uint8_t *ret);
 /* Counts and values in range? */
 bool policy_now_sound(const struct policy_now *p);
 enum policy_over {
