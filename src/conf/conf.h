@@ -179,6 +179,8 @@ MUST_USE int conf_read_file(const char *path, struct conf *ret, struct conf_erro
 void conf_error_text(struct writer *w, const struct conf_error *e);
 /* The values of c as a file that conf_read reads back to the same snapshot. */
 void conf_write_values(struct writer *w, const struct conf *c);
+/* Its containment policy, as in a file. */
+void conf_write_policy(struct writer *w, const struct conf *c);
 /* The commented example with every row at its default; a JSON Schema (draft 2020-12); a Markdown
  * reference page. */
 void conf_write_example(struct writer *w);

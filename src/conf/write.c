@@ -152,6 +152,13 @@ static void yaml_item(struct writer *w, const struct row *rows, size_t n, const 
 	}
 }
 
+void conf_write_policy(struct writer *w, const struct conf *c)
+{
+	write_str(w, c->wall.n_policy > 0 ? "policy:\n" : "policy: []\n");
+	for (uint32_t i = 0; i < c->wall.n_policy; i++)
+		yaml_item(w, conf_policy_rows, conf_policy_rows_n, &c->wall.policy[i], false);
+}
+
 static void yaml_lists(struct writer *w, const struct conf *c, bool comments)
 {
 	if (comments)
@@ -169,9 +176,7 @@ static void yaml_lists(struct writer *w, const struct conf *c, bool comments)
 		write_str(w, "\n# The containment policy: rules for what guests begin, first match "
 			     "wins, nothing else passes.\n# Empty: the built-in policy "
 			     "(docs/POLICY.md).\n");
-	write_str(w, c->wall.n_policy > 0 ? "policy:\n" : "policy: []\n");
-	for (uint32_t i = 0; i < c->wall.n_policy; i++)
-		yaml_item(w, conf_policy_rows, conf_policy_rows_n, &c->wall.policy[i], false);
+	conf_write_policy(w, c);
 }
 
 void conf_write_values(struct writer *w, const struct conf *c)

@@ -28,6 +28,8 @@ static const struct ipc_row rows[] = {
 	 "guest"},
 	{MSG_EVENT, FROM_ANY, ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER), sizeof(struct event), 0,
 	 0, "event"},
+	{MSG_ORDERS, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct policy_now), 0, 0,
+	 "orders"},
 	{MSG_DONE, CHILDREN, ROLE_BIT(ROLE_SUPER), 0, 0, 0, "done"},
 };
 

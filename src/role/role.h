@@ -38,6 +38,7 @@ enum message {
 	MSG_GUEST, /* keeper -> super: struct msg_guest */
 	MSG_EVENT, /* role -> hub, hub -> ledger: struct event */
 	MSG_DONE,  /* role -> super: everything is written, ending now */
+	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 };
 extern const struct ipc_table role_messages;
 

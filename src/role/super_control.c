@@ -206,7 +206,7 @@ static json_t *forwards_json(const struct super *s)
 	return all;
 }
 
-static json_t *status_json(const struct super *s)
+static json_t *status_json(struct super *s)
 {
 	static const char *const modes[] = {"lab", "nat", "bridge"};
 	json_t *o = json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", s->c->name, "mode",
@@ -216,6 +216,7 @@ static json_t *status_json(const struct super *s)
 	json_object_set_new(o, "guests", guests_json(s));
 	json_object_set_new(o, "wall", wall_json(s));
 	json_object_set_new(o, "forwards", forwards_json(s));
+	json_object_set_new(o, "orders", orders_json(s));
 	return o;
 }
 
@@ -235,7 +236,7 @@ static json_t *answer(struct super *s, const char *request, size_t len)
 		s->leave = true;
 		s->stop_now = s->stop_now || now != 0;
 		a = json_pack("{s:b, s:i}", "ok", 1, "pid", (int)getpid());
-	} else {
+	} else if ((a = orders_answer(s, what, r)) == NULL) {
 		a = json_pack("{s:s}", "error", "no such request");
 	}
 	json_decref(r);

@@ -10,6 +10,7 @@
 #include "guest/guest.h"
 #include "role/role.h"
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #define SUPER_CHILDREN (ROLES + CONF_GUESTS)
@@ -146,6 +147,10 @@ void lab_stop(struct super *s);
 /* super_control.c */
 MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
+
+/* super_orders.c: what is in force, and answers to requests that change it; NULL: another request. */
+json_t *orders_json(struct super *s);
+json_t *orders_answer(struct super *s, const char *what, json_t *request);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
