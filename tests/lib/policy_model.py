@@ -169,7 +169,7 @@ class Model:
                          "established": duration(wall["tcp_idle"]), "closing": 10 * SEC,
                          "icmp": duration(wall["icmp_idle"])}
         self.lockdown, self.fences, self.ignored, self.overrides, self.orders = 0, {}, {}, {}, 0
-        self.reasons = collections.Counter()
+        self.reasons, self.begun = collections.Counter(), collections.Counter()
         self.forget()
 
     def forget(self):
@@ -522,6 +522,10 @@ class Model:
             reason = self.find_room(f)
         if reason:
             f.keys[1] = None
+        else:
+            out = f.keys[1][0]
+            self.begun[f.direction if not f.relayed else "to the sink" if out == self.sink else
+                       "to an address" if out == 0 else "reflected"] += 1
         f.reason, f.orders, f.start, f.last = reason, self.orders, now, now
         f.tcp, f.udp = p.proto == TCP, p.proto == UDP
         f.isn0 = f.isn1 = f.fin = 0
@@ -551,6 +555,7 @@ class Model:
                 k = k[:which] + (1024 + (p + 7919 * i) % 64512,) + k[which + 1:]
                 if k not in self.flows and k != f.keys[0]:
                     f.keys[1] = k
+                    self.begun["by another port"] += 1
                     return None
         return "closed"
 

@@ -25,7 +25,7 @@ from policy_model import (ACK, FIN, GW_MAC, ICMP, ICMP6, PEER_MAC, RST, SEC, SIN
 
 BUILD = os.environ.get("SKEP_BUILD", os.path.join(os.path.dirname(os.path.dirname(HERE)), "build"))
 DRIVE = os.path.join(BUILD, "tests/lib/policy_drive")
-EACH = 25000
+EACH = 12500
 TICK, ORDER, CRASH = 0xfff0, 0xfff1, 0xfff2
 OUTSIDE4 = [address(f"198.51.100.{n}") for n in (1, 2, 3, 17, 66)] + \
     [address(f"192.0.2.{n}") for n in (10, 53, 80, 129, 200)] + [address("8.8.4.4")]
@@ -56,12 +56,12 @@ def windows(r, scale=1, unit=""):
 
 def rule(r, names):
     v = {"verdict": r.choice(["forward", "limit", "limit", "limit", "limit", "drop", "reject", "redirect",
-                              "redirect", "reflect", "reflect", "rewrite"])}
-    if r.random() < .4:
+                              "redirect", "redirect", "reflect", "reflect", "reflect", "rewrite"])}
+    if r.random() < .3:
         v["guests"] = some(r, names + ["honeypot", "odd"], 2)
-    if r.random() < .6:
-        v["proto"] = r.choice(["tcp", "udp", "icmp", "other", "any"])
     if r.random() < .7:
+        v["proto"] = r.choice(["tcp", "udp", "icmp", "other", "any"])
+    if r.random() < .8 or "proto" not in v:
         v["to"] = some(r, NETS + ["outside", "lateral", "resolver"] * 2, 3)
     if v.get("proto") in ("tcp", "udp") and r.random() < .5:
         v["ports"] = some(r, [str(p) for p in PORTS] + ["1-1023", "1024-65535"], 4)
@@ -79,11 +79,19 @@ def rule(r, names):
     return v
 
 
-def configuration(r):
+def policy(r, names, wide):
+    rules = [rule(r, names) for _ in range(r.choice([0, 1, 3, 6, 12, 30]))]
+    if wide and r.random() < .5:  # scans use up the meters
+        rules.insert(0, {"verdict": "limit", "to": ["outside"], "proto": "tcp", "per": "destination",
+                         "connections": [window(r), "3/1h"], "packets": ["10/5m"]})
+    return rules
+
+
+def configuration(r, wide):
     names = ["web1", "db1", "old1"]
     guests = [{"name": n, "inside": f"10.99.0.{10 + i}", "public": f"203.0.113.{10 + i}",
                "inside6": f"2001:db8:113::{10 + i}", "public6": f"2001:db8:113::{i}:{10 + i}",
-               "mac": f"02:00:00:00:01:0{i}", "class": r.choice(["honeypot", "odd"]),
+               "mac": f"02:00:00:00:01:0{i}", "class": ["honeypot", "odd"][i % 2],
                "roach_motel": r.random() < .1} for i, n in enumerate(names)]
     if r.random() < .5:
         del guests[2]["inside6"], guests[2]["public6"]
@@ -91,7 +99,7 @@ def configuration(r):
                    "inside6": "2001:db8:113::20", "mac": "02:00:00:00:01:0f"})
     flow_pps, flow_bytes = r.choice([20, 100, 1000]), r.choice([2, 20, 2000])
     return {
-        "guests": guests, "policy": [rule(r, names) for _ in range(r.choice([0, 1, 3, 6, 12, 32]))],
+        "guests": guests, "policy": policy(r, names, wide),
         "forwards": [{"public": "203.0.113.10", "port": 24, "guest": "loghost", "guest_port": 22,
                       "sources": ["198.51.100.0/28"]},
                      {"public": "203.0.113.99", "proto": "udp", "port": 53, "guest": "db1",
@@ -151,8 +159,8 @@ def transport(src, dst, proto, sport, dport, flags=SYN, seq=0, ack=0, data=b"", 
 class Traffic:
     """Draws frames: new conversations, answers to what left, the same again, and whatever is forbidden."""
 
-    def __init__(self, r, model):
-        self.r, self.m = r, model
+    def __init__(self, r, model, wide):
+        self.r, self.m, self.wide = r, model, wide    # wide: scans, destinations without end
         self.recent = collections.deque(maxlen=200)   # (port, frame) as sent
         self.ready = collections.deque(maxlen=300)    # (port, frame) that could be answers
         self.fragments = []                           # rest of datagrams: (port, frame)
@@ -180,6 +188,8 @@ class Traffic:
 
     def target(self, g, v6):
         r, x = self.r, self.r.random()
+        if x < .65 and self.wide and r.random() < .7:
+            return (OUTSIDE6 if v6 else OUTSIDE4)[0][:-1] + bytes([r.randrange(1, 255)])
         if x < .65:
             return r.choice(OUTSIDE6 if v6 else OUTSIDE4)
         if x < .9:
@@ -382,9 +392,10 @@ def an_order(r, now):
 def script(seed, packets):
     """(configuration, sink?, script's bytes, expected output, model, frames)"""
     r = random.Random(seed)
-    conf, sink = configuration(r), r.random() < .6
+    wide = r.random() < .3
+    conf, sink = configuration(r, wide), r.random() < .6
     m = Model(conf, sink)
-    t, out, want, frames = Traffic(r, m), [], [], []
+    t, out, want, frames = Traffic(r, m, wide), [], [], []
     now, next_tick = 1000 * SEC, 1000 * SEC
     pack = struct.Struct("<QHH").pack
     for _ in range(packets):
@@ -446,7 +457,7 @@ def main(t):
     if not os.path.exists(DRIVE):
         raise tap.Skip(f"{DRIVE} is not built")
     total, seed = int(os.environ.get("ORACLE_PACKETS", "1000000")), int(os.environ.get("ORACLE_SEED", "1"))
-    sums, done, runs, keep = collections.Counter(), 0, 0, None
+    sums, begun, done, runs, keep = collections.Counter(), collections.Counter(), 0, 0, None
     with tempfile.TemporaryDirectory() as folder:
         while done < total:
             conf, sink, data, want, m, frames = script(seed + runs, min(EACH, total - done))
@@ -458,6 +469,7 @@ def main(t):
                     shutil.copytree(folder, os.environ["ORACLE_KEEP"], dirs_exist_ok=True)
                 return
             sums.update(m.reasons)
+            begun.update(m.begun)
             done += len(want)
             runs += 1
             if keep is None and 200 < m.reasons["crossed"] < len(want) - 200:
@@ -465,8 +477,12 @@ def main(t):
         t.check(True, f"{done} packets under {runs} policies: {sums['crossed']} left, each where and as the "
                       "model says")
         t.note(", ".join(f"{k} {n}" for k, n in sums.most_common()))
+        t.note("conversations: " + ", ".join(f"{k} {n}" for k, n in begun.most_common()))
+        for what in ("in", "out", "lat", "to the sink", "to an address", "reflected", "by another port"):
+            t.check(begun[what] > 0, f"{begun[what]} conversations of kind '{what}'")
         for what in ("crossed", "limit", "rate", "policy", "fence", "off limits", "roach motel", "lockdown", "closed",
-                     "fragment", "ignored", "tcp state"):
+                     "fragment", "ignored", "tcp state",
+                     "table-full"):
             t.check(sums[what] > 0, f"among them {sums[what]} of kind '{what}'")
         for spoil in ("drop=100", "leak=100", "flip=100"):
             got, _ = drive(folder, *keep[:3], spoil)
