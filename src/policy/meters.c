@@ -34,7 +34,8 @@ bool meter_sound(const struct meter *m, int64_t now_ns)
 {
 	if (m->until_ns == 0)
 		return true; /* whatever is in it will be emptied */
-	if (m->until_ns < 0 || m->until_ns - now_ns > LONGEST_NS * 2 || m->key.used != 1)
+	if (m->until_ns < 0 || m->until_ns - now_ns > LONGEST_NS * 2 || m->key.used != 1 ||
+	    m->stamp_ns < 0 || m->stamp_ns > now_ns)
 		return false;
 	const struct meter_window *const all[] = {m->connections, m->packets, m->bytes};
 	for (size_t k = 0; k < ARRAY_LEN(all); k++)
@@ -189,6 +190,7 @@ enum policy_metered policy_meter_take(struct policy_limits *p, unsigned slot,
 		*hint = (uint16_t)(m - p->slot[slot].meters);
 	}
 	kinds_of(rule, m, a, kinds);
+	m->stamp_ns = now_ns;
 	for (unsigned k = 0; k < KINDS; k++)
 		for (uint32_t i = 0; kinds[k].n > 0 && i < kinds[k].limit->n && i < CONF_WINDOWS; i++) {
 			int64_t until = window_add(&kinds[k].windows[i], &kinds[k].limit->w[i],

@@ -20,6 +20,7 @@ struct meter_window {
 /* What one rule counts together, in all of its windows. */
 struct meter {
 	struct policy_meter_key key;
+	int64_t stamp_ns; /* last counted */
 	int64_t until_ns; /* from then on nothing of it counts any more; 0: free */
 	struct meter_window connections[CONF_WINDOWS], packets[CONF_WINDOWS], bytes[CONF_WINDOWS];
 };
