@@ -21,14 +21,16 @@
 static const char help_fence[] =
 	"usage: skep fence add|del PREFIX [--for TIME] | list   [-c FILE] [--json]\n\n"
 	"Networks nothing is exchanged with, whatever the policy says; at once, also in\n"
-	"conversations that are open. --for 2h: it ends by itself. wall.fence holds those for good.\n";
+	"conversations that are open. --for 2h: it ends by itself. wall.fence holds those for "
+	"good.\n";
 static const char help_lockdown[] =
 	"usage: skep lockdown on [--outbound] | off | status   [-c FILE] [--json]\n\n"
 	"At once nothing crosses the wall any more; with --outbound nothing of what guests began\n"
 	"outwards. Conversations are kept in mind and go on when it is over, if they still can.\n";
 static const char help_policy[] =
 	"usage: skep policy show | set GUEST VERDICT [--for TIME] | reset GUEST |\n"
-	"                   ignore add|del PREFIX [--for TIME] | ignore list   [-c FILE] [--json]\n\n"
+	"                   ignore add|del PREFIX [--for TIME] | ignore list   [-c FILE] "
+	"[--json]\n\n"
 	"show     the rules, and what was ordered\n"
 	"set      whatever this guest begins gets that verdict: forward, limit, drop, reject,\n"
 	"         redirect (to the sink) or rewrite; drop and reject end what it has open\n"
@@ -183,8 +185,8 @@ static json_t *request_of(const struct options *o)
 					   "outbound", o->outbound)
 			       : NULL;
 	if (is_word(o, 0, "set") && o->n == 3)
-		return json_pack("{s:s, s:s, s:s, s:s, s:I}", "do", "override", "op", "set", "guest",
-				 o->words[1], "verdict", o->words[2], "for_ns",
+		return json_pack("{s:s, s:s, s:s, s:s, s:I}", "do", "override", "op", "set",
+				 "guest", o->words[1], "verdict", o->words[2], "for_ns",
 				 (json_int_t)o->for_ns);
 	if (is_word(o, 0, "reset") && o->n == 2)
 		return json_pack("{s:s, s:s, s:s}", "do", "override", "op", "reset", "guest",
@@ -194,8 +196,8 @@ static json_t *request_of(const struct options *o)
 
 static bool only_looks(const struct options *o)
 {
-	return (o->n == 1 && (is_word(o, 0, "list") || is_word(o, 0, "status") ||
-			      is_word(o, 0, "show"))) ||
+	return (o->n == 1 &&
+		(is_word(o, 0, "list") || is_word(o, 0, "status") || is_word(o, 0, "show"))) ||
 	       (o->n == 2 && is_word(o, 0, "ignore") && is_word(o, 1, "list"));
 }
 
@@ -239,8 +241,8 @@ static int parse(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'}, {"for", required_argument, NULL, 'f'},
-		{"json", no_argument, NULL, 'j'},	  {"outbound", no_argument, NULL, 'o'},
-		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
+		{"json", no_argument, NULL, 'j'},         {"outbound", no_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
 	for (int ch; (ch = getopt_long(argc, argv, "c:jh", longs, NULL)) != -1;) {
 		if (ch == 'c') {
 			o->conf = optarg;

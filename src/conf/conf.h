@@ -61,22 +61,22 @@ struct conf_ports {
 
 /* One rule of the containment policy; first match wins (docs/POLICY.md). */
 struct conf_policy {
-	uint32_t n_guests, n_to, n_ports; /* 0: any */
+	uint32_t n_guests, n_to, n_ports;           /* 0: any */
 	char guests[CONF_POLICY_GUESTS][CONF_NAME]; /* names or classes */
-	struct prefix to[CONF_POLICY_NETS]; /* addr.ver 0: a word, len is enum conf_to */
+	struct prefix to[CONF_POLICY_NETS];         /* addr.ver 0: a word, len is enum conf_to */
 	struct conf_ports ports[CONF_POLICY_PORTS];
-	uint8_t proto;             /* 0: any; 1 for both ICMPs; CONF_OTHER */
-	uint8_t act, per;          /* enum conf_act, enum conf_per */
-	uint16_t redirect_port;    /* 0: as asked */
-	struct addr redirect_to;   /* ver 0: the sink */
-	char reflect_to[CONF_NAME]; /* a honeypot */
-	char rules[CONF_NAME];     /* rewrite: a set of rules; empty: all */
+	uint8_t proto;                                 /* 0: any; 1 for both ICMPs; CONF_OTHER */
+	uint8_t act, per;                              /* enum conf_act, enum conf_per */
+	uint16_t redirect_port;                        /* 0: as asked */
+	struct addr redirect_to;                       /* ver 0: the sink */
+	char reflect_to[CONF_NAME];                    /* a honeypot */
+	char rules[CONF_NAME];                         /* rewrite: a set of rules; empty: all */
 	struct conf_limit connections, packets, bytes; /* n 0: no such window */
 };
 
 struct conf_guest {
-	char name[CONF_NAME]; /* [a-z0-9-], unique */
-	uint8_t kind;         /* enum conf_guest_kind */
+	char name[CONF_NAME];  /* [a-z0-9-], unique */
+	uint8_t kind;          /* enum conf_guest_kind */
 	char class[CONF_NAME]; /* for the policy */
 	uint8_t roach_motel;   /* in, but never out */
 	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair

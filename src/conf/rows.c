@@ -32,12 +32,16 @@ static const struct row_choice proto_choices[] = {{"tcp", 6}, {"udp", 17}, {NULL
 
 static const struct row_choice policy_protos[] = {
 	{"any", 0}, {"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"other", CONF_OTHER}, {NULL, 0}};
-static const struct row_choice to_choices[] = {
-	{"any", TO_ANY}, {"outside", TO_OUTSIDE}, {"lateral", TO_LATERAL}, {"resolver", TO_RESOLVER},
-	{NULL, 0}};
+static const struct row_choice to_choices[] = {{"any", TO_ANY},
+					       {"outside", TO_OUTSIDE},
+					       {"lateral", TO_LATERAL},
+					       {"resolver", TO_RESOLVER},
+					       {NULL, 0}};
 static const struct row_choice act_choices[] = {
-	{"forward", ACT_FORWARD}, {"limit", ACT_LIMIT}, {"drop", ACT_DROP}, {"reject", ACT_REJECT},
-	{"redirect", ACT_REDIRECT}, {"reflect", ACT_REFLECT}, {"rewrite", ACT_REWRITE}, {NULL, 0}};
+	{"forward", ACT_FORWARD},   {"limit", ACT_LIMIT},
+	{"drop", ACT_DROP},         {"reject", ACT_REJECT},
+	{"redirect", ACT_REDIRECT}, {"reflect", ACT_REFLECT},
+	{"rewrite", ACT_REWRITE},   {NULL, 0}};
 static const struct row_choice per_choices[] = {
 	{"guest", PER_GUEST}, {"proto", PER_PROTO}, {"destination", PER_DESTINATION}, {NULL, 0}};
 

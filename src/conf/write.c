@@ -88,8 +88,7 @@ static void yaml_value(struct writer *w, const struct row *row, const void *base
 	char text[VALUE_TEXT];
 	struct writer v = writer_of(text, sizeof(text));
 	row_write(&v, row, base);
-	bool list =
-		row_is_list(row) && (!row_is_limit(row) || strchr(text, ',') != NULL);
+	bool list = row_is_list(row) && (!row_is_limit(row) || strchr(text, ',') != NULL);
 	if (!list) {
 		yaml_scalar(w, text, strlen(text));
 		return;
@@ -232,9 +231,10 @@ static const char *const patterns[ROW_TYPES] = {
 static void schema_string(struct writer *w, const struct row *row)
 {
 	write_fmt(w, "{\"type\": %s, \"pattern\": ",
-		  row->type == ROW_BYTES || row->type == ROW_PORTS ? "[\"string\", \"integer\"]" : "\"string\"");
+		  row->type == ROW_BYTES || row->type == ROW_PORTS ? "[\"string\", \"integer\"]"
+								   : "\"string\"");
 	json_text(w, row->type == ROW_PREFIXES && row->choices != NULL ? WORD_PATTERN
-									: patterns[row->type]);
+								       : patterns[row->type]);
 	if (row->type == ROW_NAME || row->type == ROW_PATH)
 		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
 			  (unsigned long long)row->min, (unsigned long long)row->max);

@@ -70,7 +70,6 @@ void answer_refused(struct way *w)
 	const struct addr *from = udp ? &l->dst : v4 ? &net->gateway : &net->gateway6;
 	uint8_t code = v4 ? (udp ? 3 : 13) : (udp ? 4 : 1);
 	struct frame *out = slot_back(w);
-	if (out != NULL &&
-	    packet_build_icmp_error(out, w->f, l, from, v4 ? 3 : 1, code) != 0)
+	if (out != NULL && packet_build_icmp_error(out, w->f, l, from, v4 ? 3 : 1, code) != 0)
 		w->ret->n_replies--;
 }

@@ -11,7 +11,8 @@ bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port
 {
 	return index < j->conf.n_ports && memchr(p->name, '\0', sizeof(p->name)) != NULL &&
 	       p->name[0] != '\0' && p->kind <= JUDGE_SINK &&
-	       memchr(p->class, '\0', sizeof(p->class)) != NULL && (p->kind == JUDGE_OUTSIDE) == (index == 0);
+	       memchr(p->class, '\0', sizeof(p->class)) != NULL &&
+	       (p->kind == JUDGE_OUTSIDE) == (index == 0);
 }
 
 int binding_set(struct judge *j, uint16_t index, const struct judge_port *p)

@@ -240,8 +240,8 @@ static void by_rules(const struct way *w, struct plan *p)
 void contain_plan(const struct way *w, struct plan *p)
 {
 	const struct policy_override *o;
-	bool log = p->direction == DIR_LATERAL &&
-		   w->j->ports[p->peer_guest].p.kind == JUDGE_LOGHOST;
+	bool log =
+		p->direction == DIR_LATERAL && w->j->ports[p->peer_guest].p.kind == JUDGE_LOGHOST;
 	if (contain_is_fenced(w->j, &p->key[0].dst))
 		p->reason = REASON_FENCE;
 	else if (log) /* the record must not run dry */
@@ -279,8 +279,8 @@ static void charge_rule(struct way *w, struct plan *p)
 	struct policy_meter_key key;
 	key_of(w->j, p->rule, &p->key[0], &key);
 	/* Its first packet must find room too, else it would count and not pass. */
-	enum policy_metered r = policy_meter_has(l, w->in->slot, rule, &key, &first, w->now_ns,
-						 &p->meter, &p->use);
+	enum policy_metered r =
+		policy_meter_has(l, w->in->slot, rule, &key, &first, w->now_ns, &p->meter, &p->use);
 	p->seen_limit = r == POLICY_METER_OVER;
 	if (r == POLICY_METER_ROOM) {
 		r = policy_meter_take(l, w->in->slot, rule, &key, &one, w->now_ns, &p->meter,

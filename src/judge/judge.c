@@ -377,7 +377,10 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 		ret->verdict = VERDICT_FORWARD;
 		j->stats->forwarded++;
 	} else if (ret->verdict != VERDICT_LIMIT && ret->verdict != VERDICT_REJECT) {
-		ret->verdict = r == REASON_LIMIT ? VERDICT_LIMIT : VERDICT_DROP; /* the conversation may go on, this frame not */
+		ret->verdict =
+			r == REASON_LIMIT
+				? VERDICT_LIMIT
+				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;

@@ -65,7 +65,8 @@ struct wall_stats {
 	uint64_t kernel_drops, send_failed;
 	/* What the wall acts by: the last orders it took, what it still has of them. */
 	uint64_t orders, lockdown;
-	uint64_t ignored[CONF_PREFIXES + POLICY_NETS]; /* conversations: of the configuration, of orders */
+	uint64_t ignored[CONF_PREFIXES +
+			 POLICY_NETS]; /* conversations: of the configuration, of orders */
 	struct {
 		char name[EVENT_NAME];
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;

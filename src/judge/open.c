@@ -210,8 +210,7 @@ static int find_room(struct way *w, struct plan *p, struct flow **ret)
 	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(w, p),
 			   w->now_ns, ret);
 	for (uint32_t i = 1; err == -EEXIST && open && p->any_sport && i <= SPORT_TRIES; i++) {
-		*change =
-			(uint16_t)(SPORT_FIRST + (port + i * SPORT_STEP) % (65536 - SPORT_FIRST));
+		*change = (uint16_t)(SPORT_FIRST + (port + i * SPORT_STEP) % (65536 - SPORT_FIRST));
 		err = flow_add(w->j->table, &p->key[0], &p->key[1], first_class(w, p), w->now_ns,
 			       ret);
 	}

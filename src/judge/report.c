@@ -313,8 +313,10 @@ void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use 
 	e.u.limit.used = u->used;
 	e.u.limit.max = u->max;
 	e.u.limit.window_s = u->window_s;
-	event_say(&e, "%s: a conversation is over what rule %u of the policy allows, %u packets dropped",
-		  e.u.limit.guest, f->rule + 1u, f->cap_dropped);
+	event_say(
+		&e,
+		"%s: a conversation is over what rule %u of the policy allows, %u packets dropped",
+		e.u.limit.guest, f->rule + 1u, f->cap_dropped);
 	f->cap_dropped = 0;
 	emit(j, &e);
 }
@@ -333,8 +335,7 @@ void report_expired(struct judge *j, enum policy_over kind, const struct policy_
 		text_copy(c->order, sizeof(c->order), policy_act_text(o->act));
 		event_say(&e, "the order '%s' for %s is over", c->order, c->guest);
 	} else {
-		text_copy(c->what, sizeof(c->what),
-			  kind == POLICY_OVER_FENCE ? "fence" : "ignore");
+		text_copy(c->what, sizeof(c->what), kind == POLICY_OVER_FENCE ? "fence" : "ignore");
 		c->net = net->net;
 		event_say(&e, "the %s of %s is over",
 			  kind == POLICY_OVER_FENCE ? "fence" : "ignoring",

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define SHORTEST_NS (NS_PER_SEC / (int64_t)POLICY_SLICES) /* slice of the shortest window */
-#define LONGEST_NS (31 * 24 * 3600 * NS_PER_SEC) /* windows hold at most 30 days */
+#define LONGEST_NS (31 * 24 * 3600 * NS_PER_SEC)          /* windows hold at most 30 days */
 
 void policy_meter_key_of(const struct conf_policy *p, unsigned rule, enum policy_class class,
 			 const struct addr *dst, struct policy_meter_key *ret)
@@ -25,7 +25,7 @@ void policy_meter_key_of(const struct conf_policy *p, unsigned rule, enum policy
 	ret->rule = hash_keyed(fixed, p, sizeof(*p)) ^ rule;
 	ret->used = 1;
 	if (p->per == PER_PROTO)
-		ret->class = (uint8_t)class;
+		ret->class = (uint8_t) class;
 	if (p->per == PER_DESTINATION)
 		ret->dst = *dst;
 }
@@ -152,8 +152,8 @@ static struct meter *find(struct slot *s, const struct policy_meter_key *key, in
 enum policy_metered policy_meter_has(struct policy_limits *p, unsigned slot,
 				     const struct conf_policy *rule,
 				     const struct policy_meter_key *key,
-				     const struct policy_amount *a, int64_t now_ns,
-				     uint16_t *hint, struct policy_use *ret)
+				     const struct policy_amount *a, int64_t now_ns, uint16_t *hint,
+				     struct policy_use *ret)
 {
 	struct kind kinds[KINDS];
 	struct meter *free;
@@ -173,8 +173,8 @@ enum policy_metered policy_meter_has(struct policy_limits *p, unsigned slot,
 enum policy_metered policy_meter_take(struct policy_limits *p, unsigned slot,
 				      const struct conf_policy *rule,
 				      const struct policy_meter_key *key,
-				      const struct policy_amount *a, int64_t now_ns,
-				      uint16_t *hint, struct policy_use *ret)
+				      const struct policy_amount *a, int64_t now_ns, uint16_t *hint,
+				      struct policy_use *ret)
 {
 	struct kind kinds[KINDS];
 	struct meter *free;
@@ -192,7 +192,8 @@ enum policy_metered policy_meter_take(struct policy_limits *p, unsigned slot,
 	kinds_of(rule, m, a, kinds);
 	m->stamp_ns = now_ns;
 	for (unsigned k = 0; k < KINDS; k++)
-		for (uint32_t i = 0; kinds[k].n > 0 && i < kinds[k].limit->n && i < CONF_WINDOWS; i++) {
+		for (uint32_t i = 0; kinds[k].n > 0 && i < kinds[k].limit->n && i < CONF_WINDOWS;
+		     i++) {
 			int64_t until = window_add(&kinds[k].windows[i], &kinds[k].limit->w[i],
 						   kinds[k].n, now_ns);
 			m->until_ns = until > m->until_ns ? until : m->until_ns;

@@ -6,7 +6,7 @@
 
 const char *policy_act_text(uint8_t act)
 {
-	static const char *const names[] = {"forward",	"limit",   "drop",   "reject",
+	static const char *const names[] = {"forward",  "limit",   "drop",   "reject",
 					    "redirect", "reflect", "rewrite"};
 	_Static_assert(ARRAY_LEN(names) == ACTS, "a word for each verdict");
 	return act < ACTS ? names[act] : "?";

@@ -131,12 +131,7 @@ const char *policy_act_text(uint8_t act);
 MUST_USE int policy_act_parse(const char *text, uint8_t *ret);
 /* Counts and values in range? */
 bool policy_now_sound(const struct policy_now *p);
-enum policy_over {
-	POLICY_OVER_NONE,
-	POLICY_OVER_FENCE,
-	POLICY_OVER_IGNORE,
-	POLICY_OVER_OVERRIDE
-};
+enum policy_over { POLICY_OVER_NONE, POLICY_OVER_FENCE, POLICY_OVER_IGNORE, POLICY_OVER_OVERRIDE };
 /* Takes out one order whose time is over, if there is one. */
 enum policy_over policy_now_expire(struct policy_now *p, int64_t now_ns, struct policy_net *ret_net,
 				   struct policy_override *ret_override);

@@ -50,8 +50,10 @@ static bool has_port(const struct conf_policy *p, const struct policy_ask *a)
 
 static bool is_proto(const struct conf_policy *p, const struct policy_ask *a)
 {
-	static const uint8_t protos[] = {
-		[POLICY_TCP] = 6, [POLICY_UDP] = 17, [POLICY_ICMP] = 1, [POLICY_OTHER] = CONF_OTHER};
+	static const uint8_t protos[] = {[POLICY_TCP] = 6,
+					 [POLICY_UDP] = 17,
+					 [POLICY_ICMP] = 1,
+					 [POLICY_OTHER] = CONF_OTHER};
 	return p->proto == 0 || (a->class <= POLICY_OTHER && p->proto == protos[a->class]);
 }
 

@@ -33,11 +33,11 @@ enum message {
 	MSG_START_LEDGER, /* fds: hub, store folder */
 	MSG_READY,        /* role -> super: struct msg_ready */
 	MSG_STOP,         /* super -> role: end in good order */
-	MSG_PORT,  /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
-	MSG_QEMU,  /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
-	MSG_GUEST, /* keeper -> super: struct msg_guest */
-	MSG_EVENT, /* role -> hub, hub -> ledger: struct event */
-	MSG_DONE,  /* role -> super: everything is written, ending now */
+	MSG_PORT,   /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
+	MSG_QEMU,   /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
+	MSG_GUEST,  /* keeper -> super: struct msg_guest */
+	MSG_EVENT,  /* role -> hub, hub -> ledger: struct event */
+	MSG_DONE,   /* role -> super: everything is written, ending now */
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 };
 extern const struct ipc_table role_messages;

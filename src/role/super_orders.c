@@ -34,8 +34,8 @@ static json_t *nets_json(const struct policy_net *nets, uint32_t n, const uint64
 	char text[PREFIX_TEXT];
 	json_t *all = json_array();
 	for (uint32_t i = 0; i < n; i++) {
-		json_t *o = json_pack("{s:s, s:I}", "prefix", prefix_text(&nets[i].net, text), "until",
-				      (json_int_t)wall_time(nets[i].until_ns));
+		json_t *o = json_pack("{s:s, s:I}", "prefix", prefix_text(&nets[i].net, text),
+				      "until", (json_int_t)wall_time(nets[i].until_ns));
 		if (counts != NULL)
 			json_object_set_new(o, "count", json_integer((json_int_t)counts[i]));
 		json_array_append_new(all, o);
@@ -43,7 +43,8 @@ static json_t *nets_json(const struct policy_net *nets, uint32_t n, const uint64
 	return all;
 }
 
-static json_t *fixed_json(const struct prefix *nets, uint32_t n, const uint64_t *counts, json_t *all)
+static json_t *fixed_json(const struct prefix *nets, uint32_t n, const uint64_t *counts,
+			  json_t *all)
 {
 	char text[PREFIX_TEXT];
 	for (uint32_t i = 0; i < n; i++) {
@@ -75,22 +76,21 @@ json_t *orders_json(struct super *s)
 	forget_expired(&s->orders);
 	const struct policy_now *now = &s->orders;
 	for (uint32_t i = 0; i < now->n_overrides; i++)
-		json_array_append_new(
-			overrides,
-			json_pack("{s:s, s:s, s:I}", "guest", now->overrides[i].guest, "verdict",
-				  policy_act_text(now->overrides[i].act), "until",
-				  (json_int_t)wall_time(now->overrides[i].until_ns)));
+		json_array_append_new(overrides,
+				      json_pack("{s:s, s:s, s:I}", "guest", now->overrides[i].guest,
+						"verdict", policy_act_text(now->overrides[i].act),
+						"until",
+						(json_int_t)wall_time(now->overrides[i].until_ns)));
 	json_t *o = json_pack("{s:s, s:b}", "lockdown", lockdowns[now->lockdown], "in_force",
 			      taken == now->generation);
 	json_object_set_new(o, "overrides", overrides);
 	json_object_set_new(o, "fences",
 			    fixed_json(c->fence, c->n_fence, NULL,
 				       nets_json(now->fences, now->n_fences, NULL)));
-	json_object_set_new(
-		o, "ignored",
-		fixed_json(c->ignore, c->n_ignore, counts,
-			   nets_json(now->ignored, now->n_ignored,
-				     counts != NULL ? counts + CONF_PREFIXES : NULL)));
+	json_object_set_new(o, "ignored",
+			    fixed_json(c->ignore, c->n_ignore, counts,
+				       nets_json(now->ignored, now->n_ignored,
+						 counts != NULL ? counts + CONF_PREFIXES : NULL)));
 	return o;
 }
 
@@ -137,8 +137,11 @@ static int change_lockdown(struct super *s, struct policy_now *now, const struct
 	if (!on && strcmp(o->op, "off") != 0)
 		return -EINVAL;
 	now->lockdown = !on ? LOCKDOWN_OFF : o->outbound ? LOCKDOWN_OUTBOUND : LOCKDOWN_ALL;
-	tell(s, "lockdown", on, o, !on ? "" : o->outbound ? "outbound" : "all",
-	     !on	    ? "the lockdown is over"
+	tell(s, "lockdown", on, o,
+	     !on           ? ""
+	     : o->outbound ? "outbound"
+			   : "all",
+	     !on           ? "the lockdown is over"
 	     : o->outbound ? "lockdown: nothing that guests began goes out any more"
 			   : "lockdown: nothing crosses the wall any more");
 	return 0;
@@ -152,8 +155,8 @@ static int change_override(struct super *s, struct policy_now *now, const struct
 	if ((!on && strcmp(o->op, "reset") != 0) || o->guest == NULL ||
 	    conf_guest(s->c, o->guest) == NULL)
 		return -EINVAL;
-	if (on && (o->verdict == NULL || policy_act_parse(o->verdict, &act) != 0 ||
-		   act == ACT_REFLECT))
+	if (on &&
+	    (o->verdict == NULL || policy_act_parse(o->verdict, &act) != 0 || act == ACT_REFLECT))
 		return -EINVAL;
 	int err = on ? policy_override_set(now, o->guest, act, o->until_ns)
 		     : policy_override_reset(now, o->guest);
@@ -195,10 +198,10 @@ static int send_orders(struct super *s)
 
 static json_t *refusal(int err)
 {
-	const char *why = err == SKEP_EFULL	  ? "the list is full"
+	const char *why = err == SKEP_EFULL       ? "the list is full"
 			  : err == SKEP_ENOTFOUND ? "it is not there"
-			  : err == SKEP_EFORMAT	  ? "not a network (host bits must be zero)"
-			  : err == -EINVAL	  ? "not an order"
+			  : err == SKEP_EFORMAT   ? "not a network (host bits must be zero)"
+			  : err == -EINVAL        ? "not an order"
 						  : err_text(err);
 	return json_pack("{s:s}", "error", why);
 }
@@ -217,7 +220,7 @@ json_t *orders_answer(struct super *s, const char *what, json_t *request)
 	forget_expired(&s->orders);
 	now = s->orders;
 	if (err == 0)
-		err = lockdown	 ? change_lockdown(s, &now, &o)
+		err = lockdown   ? change_lockdown(s, &now, &o)
 		      : override ? change_override(s, &now, &o)
 				 : change_net(s, &now, fence, &o);
 	if (err != 0)

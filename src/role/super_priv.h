@@ -83,7 +83,7 @@ struct super {
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
 	bool kvm, stopping, stop_now, leave;
-	bool fresh_limits; /* no limit state was left by an earlier run */
+	bool fresh_limits;        /* no limit state was left by an earlier run */
 	struct policy_now orders; /* kept here, so that a new wall acts by them too */
 	char accel_why[256];
 	int64_t since_ns, checked_ns;

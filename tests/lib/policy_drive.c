@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_TICK = 0xfff0, KIND_ORDER = 0xfff1, KIND_CRASH = 0xfff2, PORT_NONE = 0xffff, PORT_BAD = 0xfffe };
+enum {
+	KIND_TICK = 0xfff0,
+	KIND_ORDER = 0xfff1,
+	KIND_CRASH = 0xfff2,
+	PORT_NONE = 0xffff,
+	PORT_BAD = 0xfffe
+};
 
 struct drive {
 	struct conf c;
@@ -173,8 +179,8 @@ static bool clear_checksums(uint8_t *f, size_t len)
 	size_t at = proto == 6 ? 16 : proto == 17 ? 6 : proto == 1 || proto == 58 ? 2 : 0;
 	if (at == 0 || later)
 		return true;
-	uint32_t pseudo = v6 ? sum(ip + 8, 32, (uint32_t)n + proto)
-			     : sum(ip + 12, 8, (uint32_t)n + proto);
+	uint32_t pseudo =
+		v6 ? sum(ip + 8, 32, (uint32_t)n + proto) : sum(ip + 12, 8, (uint32_t)n + proto);
 	bool fine = part || is_right(sum(l4, n, proto == 1 ? 0 : pseudo));
 	l4[at] = l4[at + 1] = 0;
 	return fine;
@@ -263,8 +269,8 @@ int main(int argc, char **argv)
 		die("can't open a file");
 	make_ports(d, sink);
 	play(d, in);
-	printf("%llu %llu %llu\n", (unsigned long long)d->forwarded,
-	       (unsigned long long)d->dropped, (unsigned long long)d->events);
+	printf("%llu %llu %llu\n", (unsigned long long)d->forwarded, (unsigned long long)d->dropped,
+	       (unsigned long long)d->events);
 	arena_destroy(&d->arena);
 	free(d->limits);
 	fclose(in);

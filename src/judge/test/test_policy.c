@@ -170,8 +170,13 @@ static void mail_ends_in_the_sink(void **state)
 	assert_int_equal(e->reason, REASON_NONE);
 	assert_true(world_has(&e->u.connection.tuple.dst, WEB));
 	/* It begins nothing, and speaks only where it was asked. */
-	struct spec own = {.port = SINK, .src = WEB, .dst = "10.99.0.10", .sport = 1, .dport = 2,
-			   .flags = TCP_SYN, .smac = &mac_sink};
+	struct spec own = {.port = SINK,
+			   .src = WEB,
+			   .dst = "10.99.0.10",
+			   .sport = 1,
+			   .dport = 2,
+			   .flags = TCP_SYN,
+			   .smac = &mac_sink};
 	assert_int_equal(judge_raw(w, &own), REASON_NO_FLOW);
 	own.src = "10.99.0.11";
 	own.dst = "198.51.100.1";
@@ -184,9 +189,9 @@ static void ports_of_the_sink(void **state)
 	static const struct {
 		uint8_t proto;
 		uint16_t asked, there;
-	} map[] = {{6, 465, 25},   {6, 587, 25},  {6, 80, 80},   {6, 8000, 80}, {6, 8080, 80},
-		   {6, 443, 9},	   {6, 53, 53},	  {17, 53, 53},	 {17, 123, 123}, {6, 123, 9},
-		   {17, 25, 9},	   {17, 9999, 9}, {6, 31337, 9}, {17, 80, 9}};
+	} map[] = {{6, 465, 25}, {6, 587, 25},  {6, 80, 80},   {6, 8000, 80},  {6, 8080, 80},
+		   {6, 443, 9},  {6, 53, 53},   {17, 53, 53},  {17, 123, 123}, {6, 123, 9},
+		   {17, 25, 9},  {17, 9999, 9}, {6, 31337, 9}, {17, 80, 9}};
 	struct world *w = world_new();
 	(void)state;
 	add_sink(w);
@@ -221,8 +226,14 @@ static void redirected_to_an_address(void **state)
 	world_restart(w);
 	world_handshake(w, &s, OUTSIDE, "198.51.100.99", 80, "203.0.113.10");
 	/* The answer came as from who was asked. */
-	struct spec data = {.port = OUTSIDE, .src = "198.51.100.99", .dst = "203.0.113.10", .sport = 80,
-			    .dport = s.sport, .flags = TCP_ACK, .payload = 10, .seq = 5001};
+	struct spec data = {.port = OUTSIDE,
+			    .src = "198.51.100.99",
+			    .dst = "203.0.113.10",
+			    .sport = 80,
+			    .dport = s.sport,
+			    .flags = TCP_ACK,
+			    .payload = 10,
+			    .seq = 5001};
 	assert_int_equal(world_send(w, &data), REASON_NONE);
 	assert_true(world_has(&w->l.src, WEB));
 	assert_int_equal(w->l.sport, 8080);
@@ -256,8 +267,14 @@ static void reflected_by_another_honeypot(void **state)
 	assert_string_equal(e->u.connection.tuple.peer_guest, "db1");
 	assert_true(world_has(&e->u.connection.tuple.dst, "10.20.30.40"));
 	/* The other one answers a neighbour; it must look as if it came from far. */
-	struct spec back = {.port = DB1, .src = "10.99.0.11", .dst = "10.99.0.10", .sport = 445,
-			    .dport = s.sport, .flags = TCP_SYN | TCP_ACK, .seq = 9, .ack = 1001,
+	struct spec back = {.port = DB1,
+			    .src = "10.99.0.11",
+			    .dst = "10.99.0.10",
+			    .sport = 445,
+			    .dport = s.sport,
+			    .flags = TCP_SYN | TCP_ACK,
+			    .seq = 9,
+			    .ack = 1001,
 			    .dmac = &mac_web1};
 	assert_int_equal(judge_raw(w, &back), REASON_NONE);
 	assert_int_equal(w->r.out_port, WEB1);
@@ -277,7 +294,8 @@ static void windows_of_a_rule(void **state)
 	struct world *w = world_new();
 	struct conf_policy *p = add_rule(w, ACT_LIMIT);
 	const int64_t minute = 60 * NS_PER_SEC;
-	struct spec s = {.port = WEB1, .src = "10.99.0.10", .dst = WEB, .proto = 17, .sport = 5, .dport = 9};
+	struct spec s = {
+		.port = WEB1, .src = "10.99.0.10", .dst = WEB, .proto = 17, .sport = 5, .dport = 9};
 	(void)state;
 	p->per = PER_DESTINATION;
 	p->connections = (struct conf_limit){1, {{2, minute}}};
@@ -336,7 +354,11 @@ static void a_fence_is_at_once(void **state)
 	assert_int_equal(world_send(w, &other), REASON_NONE);
 	s = syn_to(WEB, 80);
 	assert_int_equal(world_send(w, &s), REASON_FENCE);
-	struct spec in = {.port = OUTSIDE, .src = WEB, .dst = "203.0.113.11", .sport = 1, .dport = 2,
+	struct spec in = {.port = OUTSIDE,
+			  .src = WEB,
+			  .dst = "203.0.113.11",
+			  .sport = 1,
+			  .dport = 2,
 			  .flags = TCP_SYN};
 	assert_int_equal(world_send(w, &in), REASON_FENCE);
 	/* It ends by itself, as an event, and the same attempt may now pass. */
@@ -354,15 +376,23 @@ static void lockdown_lets_nothing_cross(void **state)
 {
 	struct world *w = world_new();
 	static struct policy_now now;
-	struct spec in = {.port = OUTSIDE, .src = "198.51.100.66", .dst = "203.0.113.10", .sport = 4000,
+	struct spec in = {.port = OUTSIDE,
+			  .src = "198.51.100.66",
+			  .dst = "203.0.113.10",
+			  .sport = 4000,
 			  .dport = 22};
 	struct spec out = syn_to(WEB, 80);
 	(void)state;
 	memset(&now, 0, sizeof(now));
 	world_handshake(w, &in, WEB1, "10.99.0.10", 22, "198.51.100.66");
 	world_handshake(w, &out, OUTSIDE, WEB, 80, "203.0.113.10");
-	struct spec answer = {.port = WEB1, .src = "10.99.0.10", .dst = "198.51.100.66", .sport = 22,
-			      .dport = 4000, .flags = TCP_ACK, .payload = 5};
+	struct spec answer = {.port = WEB1,
+			      .src = "10.99.0.10",
+			      .dst = "198.51.100.66",
+			      .sport = 22,
+			      .dport = 4000,
+			      .flags = TCP_ACK,
+			      .payload = 5};
 	in.flags = out.flags = TCP_ACK;
 	for (uint8_t how = LOCKDOWN_OUTBOUND; how <= LOCKDOWN_ALL; how++) {
 		enum reason inbound = how == LOCKDOWN_ALL ? REASON_LOCKDOWN : REASON_NONE;
@@ -389,10 +419,18 @@ static void overrides_and_roach_motel(void **state)
 	struct world *w = world_new();
 	static struct policy_now now;
 	struct spec out = syn_to(WEB, 80);
-	struct spec in = {.port = OUTSIDE, .src = "198.51.100.66", .dst = "203.0.113.10", .sport = 4000,
+	struct spec in = {.port = OUTSIDE,
+			  .src = "198.51.100.66",
+			  .dst = "203.0.113.10",
+			  .sport = 4000,
 			  .dport = 22};
-	struct spec log = {.port = WEB1, .src = "10.99.0.10", .dst = "10.99.0.20", .proto = 17, .sport = 514,
-			   .dport = 514, .payload = 30};
+	struct spec log = {.port = WEB1,
+			   .src = "10.99.0.10",
+			   .dst = "10.99.0.20",
+			   .proto = 17,
+			   .sport = 514,
+			   .dport = 514,
+			   .payload = 30};
 	(void)state;
 	memset(&now, 0, sizeof(now));
 	world_handshake(w, &in, WEB1, "10.99.0.10", 22, "198.51.100.66");
@@ -422,8 +460,12 @@ static void ignored_is_silent_and_counted(void **state)
 {
 	struct world *w = world_new();
 	static struct policy_now now;
-	struct spec in = {.port = OUTSIDE, .src = "198.51.100.66", .dst = "203.0.113.10", .sport = 4000,
-			  .dport = 22, .flags = TCP_SYN};
+	struct spec in = {.port = OUTSIDE,
+			  .src = "198.51.100.66",
+			  .dst = "203.0.113.10",
+			  .sport = 4000,
+			  .dport = 22,
+			  .flags = TCP_SYN};
 	struct spec out = syn_to("198.51.100.66", 80);
 	struct prefix p;
 	(void)state;

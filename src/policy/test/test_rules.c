@@ -22,7 +22,8 @@ static struct prefix net(const char *text)
 
 static struct policy_ask ask_to(const char *dst, uint8_t class, uint16_t dport)
 {
-	struct policy_ask a = {.guest = "web1", .guest_class = "farm", .class = class, .dport = dport};
+	struct policy_ask a = {
+		.guest = "web1", .guest_class = "farm", .class = class, .dport = dport};
 	assert_int_equal(addr_parse(dst, &a.dst), 0);
 	return a;
 }
