@@ -98,7 +98,7 @@ const struct addr *binding_public_of(const struct port_state *s, uint8_t ver)
 uint16_t binding_sink(const struct judge *j)
 {
 	for (uint16_t i = 1; i < j->conf.n_ports; i++)
-		if (j->ports[i].p.kind == JUDGE_SINK)
+		if (j->ports[i].p.kind == JUDGE_SINK && j->ports[i].p.up)
 			return i;
 	return FLOW_NO_PORT;
 }
@@ -114,7 +114,8 @@ uint16_t binding_name(const struct judge *j, const char *name)
 uint16_t binding_mac(const struct judge *j, const struct mac *m)
 {
 	for (uint16_t i = 1; i < j->conf.n_ports; i++)
-		if (memcmp(j->ports[i].p.mac.b, m->b, sizeof(m->b)) == 0)
+		if (j->ports[i].p.kind != JUDGE_SINK && /* reached by way of the gateway only */
+		    memcmp(j->ports[i].p.mac.b, m->b, sizeof(m->b)) == 0)
 			return i;
 	return FLOW_NO_PORT;
 }

@@ -29,7 +29,7 @@ enum reason caps_take(struct way *w, struct flow *f)
 {
 	const struct conf_caps *c = &w->j->conf.wall.caps;
 	uint32_t packets = caps_packets(w), len = w->f->len;
-	if (w->in->p.kind == JUDGE_SINK)
+	if (is_sink(w))
 		return REASON_NONE;
 	bool pps = policy_bucket_has(f->cap_pps_ns, c->flow_pps, packets, w->now_ns);
 	bool bytes = policy_bucket_has(f->cap_bytes_ns, c->flow_bytes, len, w->now_ns);

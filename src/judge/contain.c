@@ -111,10 +111,6 @@ static void go_to_sink(const struct way *w, struct plan *p)
 		refuse(p, REASON_POLICY, VERDICT_DROP);
 		return;
 	}
-	if (!w->j->ports[to].p.up) {
-		p->reason = REASON_PORT_DOWN;
-		return;
-	}
 	go_elsewhere(p);
 	open_reply_key(p, to, &k->dst, sink_port(k->proto, k->dport), &k->src, k->sport);
 }
@@ -207,13 +203,19 @@ static void built_in(const struct way *w, struct plan *p)
 	const struct flow_key *k = &p->key[0];
 	bool smtp = k->proto == PROTO_TCP && k->dport == SMTP_PORT && p->direction == DIR_OUTBOUND;
 	bool sink = binding_sink(w->j) != FLOW_NO_PORT;
-	if (sink && (smtp || p->resolver)) {
-		go_to_sink(w, p);
+	if (!(sink && p->resolver) && !smtp) {
+		go_on(w, p, VERDICT_FORWARD, true);
 		return;
 	}
-	go_on(w, p, VERDICT_FORWARD, true);
-	if (smtp && p->reason != REASON_OFF_LIMITS)
+	if (smtp && policy_is_off_limits(&w->j->off_limits, &k->dst)) {
+		p->reason = REASON_OFF_LIMITS;
+	} else if (!sink) {
 		p->reason = REASON_SMTP;
+	} else {
+		go_to_sink(w, p);
+		p->limited = true;
+		p->class = p->resolver ? POLICY_DNS : POLICY_TCP;
+	}
 }
 
 static void by_rules(const struct way *w, struct plan *p)

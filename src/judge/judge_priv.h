@@ -90,6 +90,11 @@ static inline bool is_guest(const struct way *w)
 	return w->in->p.kind != JUDGE_OUTSIDE;
 }
 
+static inline bool is_sink(const struct way *w)
+{
+	return w->in->p.kind == JUDGE_SINK;
+}
+
 /* ---- binding.c ------------------------------------------------------------------------------ */
 
 /* Prepares ports and forwards from conf. */
@@ -105,7 +110,7 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
-/* Port of the sink; FLOW_NO_PORT: there is none. */
+/* The sink's port; FLOW_NO_PORT: none, or it is down. */
 uint16_t binding_sink(const struct judge *j);
 /* Port of the guest of that name; FLOW_NO_PORT: none. */
 uint16_t binding_name(const struct judge *j, const char *name);

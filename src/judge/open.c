@@ -283,8 +283,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	p.key[0] = *key;
 	if (is_refused_silently(w, key))
 		return REASON_IGNORED;
-	if (w->in->p.kind == JUDGE_SINK)
-		return REASON_NO_FLOW; /* it answers, and begins nothing */
+	if (is_sink(w)) /* it may begin nothing */
+		return REASON_NO_FLOW;
 	if (!may_begin(&w->l)) {
 		/* Towards addresses that are nobody's the wall stays silent. */
 		if (is_guest(w) || binding_answers_outside(w->j, &key->dst))

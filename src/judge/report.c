@@ -70,8 +70,9 @@ static void fill_tuple(const struct judge *j, struct event_tuple *t, const struc
 	t->sport = t->in_sport = key0->sport;
 	t->dport = t->in_dport = key0->dport;
 	text_copy(t->in_port, sizeof(t->in_port), port_name(j, key0->port));
-	/* Nothing of what ends in the sink or at another guest instead is seen outside: as asked. */
-	if (key1 == NULL || (dir == DIR_OUTBOUND && key1->port != 0))
+	/* With the sink, or another guest that poses as the target, both views are the guest's. */
+	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK ||
+	    (dir == DIR_OUTBOUND && key1->port != 0))
 		return;
 	struct addr src = key1->dst, dst = key1->src; /* as the far side sees it */
 	uint16_t sport = is_icmp(key0->proto) ? key1->sport : key1->dport;

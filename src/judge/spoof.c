@@ -81,8 +81,8 @@ enum reason spoof_addr(struct way *w)
 		return REASON_NONE; /* not found: malformed, as the next step says */
 	if (dhcp(&w->l))
 		return REASON_DHCP;
-	if (w->in->p.kind == JUDGE_SINK)
-		return REASON_NONE; /* speaks as whoever was asked; only in conversations known */
+	if (is_sink(w)) /* it answers in the name of whoever was asked; flows bind it */
+		return is_multicast(&w->l.dst) ? REASON_MULTICAST : REASON_NONE;
 	enum reason r = is_guest(w) ? guest_addr(w) : outside_addr(w);
 	if (r == REASON_SPOOFED_ADDR)
 		report_anomaly(w, ANOMALY_SPOOFED_ADDR);

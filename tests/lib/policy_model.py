@@ -146,7 +146,7 @@ class Model:
         self.by_inside = {a: g for g in self.guests[1:] for a in g.inside.values()}
         self.by_public = {a: g for g in self.guests[1:] for a in g.public.values()}
         self.macs = [WALL_MAC] + [g.mac for g in self.guests[1:]] + [SINK_MAC] * sink
-        self.neighbours = set(self.macs[1:])
+        self.neighbours = {g.mac for g in self.guests[1:]}
         self.forwards = [(address(f["public"]), {"tcp": TCP, "udp": UDP}[f.get("proto", "tcp")],
                           f["port"], self.by_name[f["guest"]], f["guest_port"],
                           [network(s) for s in f.get("sources", [])]) for f in conf["forwards"]]
@@ -615,10 +615,13 @@ class Model:
             return self.act(self.overrides[g.name][0], None, p, f, g, peer, resolver)
         if not self.rules:
             smtp = p.proto == TCP and p.dport == 25 and peer is None
-            if (smtp or resolver) and self.sink is not None:
-                return self.act("redirect", None, p, f, g, peer, resolver)
-            if smtp:
+            if smtp and listed(self.off, dst) and not listed(self.allowed, dst):
+                return "off limits", None
+            if smtp and self.sink is None:
                 return "smtp", None
+            if (smtp or resolver) and self.sink is not None:
+                self.go_to_sink(p, f, resolver)
+                return None, "dns" if resolver else "tcp"
             return self.act("limit", None, p, f, g, peer, resolver)
         name = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp"}.get(p.proto, "other")
         dport = p.dport if p.proto in (TCP, UDP) else 0
