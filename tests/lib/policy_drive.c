@@ -152,6 +152,24 @@ static bool is_right(uint32_t s)
 	return s == 0xffff;
 }
 
+/* The same inside a packet that an ICMP error quotes; they may be wrong, but are nobody's to check. */
+static void clear_quoted(uint8_t *ip, size_t left, bool v6)
+{
+	size_t head = v6 ? 40 : 20;
+	if (left < head)
+		return;
+	uint8_t proto = v6 ? ip[6] : ip[9];
+	if (!v6)
+		ip[10] = ip[11] = 0;
+	if (v6 && proto == 44 && left >= 48) {
+		proto = ip[40];
+		head = 48;
+	}
+	size_t at = proto == 6 ? 16 : proto == 17 ? 6 : proto == 1 || proto == 58 ? 2 : 0;
+	if (at != 0 && left >= head + at + 2)
+		ip[head + at] = ip[head + at + 1] = 0;
+}
+
 /* Sets the checksums of a frame to zero; false: one was wrong. Whatever is not IP is left alone. */
 static bool clear_checksums(uint8_t *f, size_t len)
 {
@@ -183,6 +201,10 @@ static bool clear_checksums(uint8_t *f, size_t len)
 		v6 ? sum(ip + 8, 32, (uint32_t)n + proto) : sum(ip + 12, 8, (uint32_t)n + proto);
 	bool fine = part || is_right(sum(l4, n, proto == 1 ? 0 : pseudo));
 	l4[at] = l4[at + 1] = 0;
+	bool error = v6 ? proto == 58 && l4[0] >= 1 && l4[0] <= 4
+			: proto == 1 && (l4[0] == 3 || l4[0] == 11 || l4[0] == 12);
+	if (error && !part)
+		clear_quoted(l4 + 8, n - 8, v6);
 	return fine;
 }
 

@@ -2,7 +2,7 @@
 """What the wall must do, written from docs/POLICY.md alone: frames in, (port, bytes) or None out.
 
 No line of it comes from the wall, so that both can't be wrong in the same way. Section names of the
-page stand in the comments. Only whole frames without offloads; ICMP errors are taken to quote nothing.
+page stand in the comments. Only whole frames without offloads.
 """
 import collections
 
@@ -253,7 +253,8 @@ class Model:
         if p.__class__ is str:
             self.reasons[p] += 1
             return None
-        r = self.later_fragment(now, p) if p.offset else self.in_flow(now, p)
+        r = self.later_fragment(now, p) if p.offset else self.error(now, p) if p.is_error() else \
+            self.in_flow(now, p)
         if r.__class__ is str:
             self.reasons[r] += 1
             return None
@@ -296,8 +297,8 @@ class Model:
         if p.proto in (ICMP, ICMP6) and not p.offset:
             if p.proto != (ICMP if len(p.src) == 4 else ICMP6):
                 return "icmp type"
-            if p.itype not in ((0, 8) if p.proto == ICMP else (128, 129)):
-                return "icmp type" # or an error, which quotes nothing that is known
+            if p.itype not in ((0, 3, 8, 11, 12) if p.proto == ICMP else (1, 2, 3, 4, 128, 129)):
+                return "icmp type"
         return p
 
     def bad_source(self, p):
@@ -457,6 +458,65 @@ class Model:
                 b[at + 2:at + 4] = b"\0\0"
         f.crossed = True
         return out, bytes(b)
+
+    def error(self, now, p):
+        """ICMP errors: they go with the conversation of the packet they quote."""
+        if p.more:
+            return "fragment"
+        v6, q = len(p.src) == 16, p.data[p.l4 + 8:p.end]
+        head = 40 if v6 else 20
+        if len(q) < head or (q[0] >> 4 != 6 if v6 else q[0] != 0x45):
+            return "error"
+        total = 40 + (q[4] << 8 | q[5]) if v6 else q[2] << 8 | q[3]
+        if not v6 and (total < 20 or (q[6] & 0x1f) or q[7]):
+            return "error"
+        proto = q[6] if v6 else q[9]
+        net = head
+        if v6 and proto == 44 and len(q) >= 48 and not (q[42] << 8 | q[43]) & 0xfff8:
+            proto, head = q[40], 48
+        if min(total, len(q)) - head < 8 or proto in (0, 43, 44, 51, 59, 60):
+            return "error"
+        src, dst = (q[8:24], q[24:40]) if v6 else (q[12:16], q[16:20])
+        sport = dport = 0
+        if proto in (TCP, UDP):
+            sport, dport = q[head] << 8 | q[head + 1], q[head + 2] << 8 | q[head + 3]
+            key = (p.port, proto, dst, src, dport, sport)
+        elif proto in (ICMP, ICMP6):
+            if q[head] not in ((128, 129) if v6 else (0, 8)) or proto != (ICMP6 if v6 else ICMP):
+                return "error"
+            key = (p.port, proto, dst, src, q[head + 4] << 8 | q[head + 5], 0)
+        else:
+            key = (p.port, proto, dst, src, 0, 0)
+        f = self.flows.get(key)
+        if f is None or f.cls == "refused":
+            return "error"
+        side = 0 if f.keys[0] == key else 1
+        bad = self.may_cross(now, p, f, side)
+        if bad:
+            return bad
+        frm, to = f.keys[side], f.keys[1 - side]
+        b, at = bytearray(self.cross(p, f, side)[1]), p.l4
+        # A router speaks for itself; the peer wears the address that was asked.
+        outer = p.src if p.src != frm[2] else to[3]
+        if v6:
+            b[22:54] = outer + to[2]
+        else:
+            b[26:34] = outer + to[2]
+        b[at + 4:at + 6] = p.data[at + 4:at + 6]
+        at += 8
+        b[at + (8 if v6 else 12):at + net] = to[2] + to[3]
+        if not v6:
+            b[at + 10:at + 12] = b"\0\0"
+        t = at + head
+        if proto in (TCP, UDP):
+            b[t:t + 4] = to[4].to_bytes(2, "big") + to[5].to_bytes(2, "big")
+        elif proto in (ICMP, ICMP6):
+            b[t + 4:t + 6] = to[4].to_bytes(2, "big")
+        c = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}.get(proto)
+        if c is not None and p.end >= t + c + 2:
+            b[t + c:t + c + 2] = b"\0\0"
+        self.reasons["error crossed"] += 1
+        return to[0], bytes(b)
 
     # ---- Fragments ------------------------------------------------------------------------------
 
@@ -745,6 +805,9 @@ class Model:
 class Packet:
     __slots__ = ("data", "length", "port", "proto", "src", "dst", "ttl", "offset", "more", "id", "l4", "end",
                  "sport", "dport", "flags", "seq", "ack", "itype", "routed", "dmac")
+
+    def is_error(self):
+        return (self.proto == ICMP and self.itype in (3, 11, 12)) or (self.proto == ICMP6 and 1 <= self.itype <= 4)
 
     def read4(self, d):
         if len(d) < 34 or d[14] != 0x45:

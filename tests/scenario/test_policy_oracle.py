@@ -306,6 +306,8 @@ class Traffic:
             a = self.reply(out, left)
             if a is not None:
                 self.ready.append((out, a))
+        if r.random() < .05:
+            self.ready.append((out, self.error(out, left)))
         if r.random() < .25:
             a = self.more(frame)
             if a is not None:
@@ -319,20 +321,33 @@ class Traffic:
             return None
         return src, dst, proto, f[at:at + 20]
 
+    def link_back(self, out, f, src):
+        """MACs of an answer at that port to f, whose sender was src."""
+        if out == 0:
+            return WALL_MAC + PEER_MAC
+        if out == self.m.sink:
+            return GW_MAC + SINK_MAC
+        to = self.m.by_inside.get(src)
+        near = to.mac if to is not None and self.r.random() < .8 else f[6:12]
+        return (near if self.r.random() < .9 else GW_MAC) + self.m.macs[out]
+
+    def error(self, out, f):
+        """An ICMP error about f, from who got it or from a router; sometimes too short to tell."""
+        r, v6 = self.r, f[12] == 0x86
+        src, dst = (f[22:38], f[38:54]) if v6 else (f[26:30], f[30:34])
+        sender = dst if out != 0 or r.random() < .5 else r.choice(OUTSIDE6 if v6 else OUTSIDE4)
+        quoted = f[14:] if r.random() < .4 else f[14:14 + (40 if v6 else 20) + 8] if r.random() < .8 else f[14:50]
+        proto, kind = (ICMP6, r.choice([1, 2, 3, 4])) if v6 else (ICMP, r.choice([3, 3, 11, 12, 4, 5]))
+        body = transport(sender, src, proto, 0, 0, data=quoted[:1200], kind=kind)
+        return self.link_back(out, f, src) + ip(sender, src, proto, body)
+
     def reply(self, out, f):
         p = self.parts(f)
         if p is None:
             return None
         src, dst, proto, h = p
         r = self.r
-        if out == 0:
-            link = WALL_MAC + PEER_MAC
-        elif out == self.m.sink:
-            link = GW_MAC + SINK_MAC
-        else:
-            to = self.m.by_inside.get(src)
-            near = to.mac if to is not None and r.random() < .8 else f[6:12]
-            link = (near if r.random() < .9 else GW_MAC) + self.m.macs[out]
+        link = self.link_back(out, f, src)
         sport, dport = int.from_bytes(h[2:4], "big"), int.from_bytes(h[0:2], "big")
         data = bytes(r.randrange(0, 80))
         if proto == TCP:
@@ -481,7 +496,7 @@ def main(t):
         for what in ("in", "out", "lat", "to the sink", "to an address", "reflected", "by another port"):
             t.check(begun[what] > 0, f"{begun[what]} conversations of kind '{what}'")
         for what in ("crossed", "limit", "rate", "policy", "fence", "off limits", "roach motel", "lockdown", "closed",
-                     "fragment", "ignored", "tcp state",
+                     "fragment", "ignored", "error", "error crossed", "tcp state",
                      "table-full"):
             t.check(sums[what] > 0, f"among them {sums[what]} of kind '{what}'")
         for spoil in ("drop=100", "leak=100", "flip=100"):
