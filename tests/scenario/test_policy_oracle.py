@@ -37,7 +37,7 @@ FORBIDDEN6 = [address(a) for a in ("fe80::1", "fd00::1", "2002::1", "ff02::1", "
                                    "2001:db8:113::77")]
 NETS = ["198.51.100.0/28", "192.0.2.128/25", "192.0.2.80", "2001:db8:66::/64", "10.0.0.0/8",
         "2001:db8:80::/48", "198.51.100.66", "fd00::/8", "8.0.0.0/7"]
-PORTS = [22, 25, 53, 80, 123, 443, 445, 514, 587, 8080, 6667, 31337]
+PORTS = [22, 25, 53, 80, 123, 443, 445, 465, 514, 587, 8000, 8080, 6667, 31337]
 
 
 # ---- policies -----------------------------------------------------------------------------------
@@ -413,10 +413,16 @@ def script(seed, packets):
     t, out, want, frames = Traffic(r, m, wide), [], [], []
     now, next_tick = 1000 * SEC, 1000 * SEC
     pack = struct.Struct("<QHH").pack
+    # Whole hundredths of a second meet the very edges of windows and buckets.
+    grain = SEC // 100 if r.random() < .5 else 1
+    # Slow ones see refusals that are old enough to be judged anew.
+    pace = r.choice([1, 1, 1, 1, 300])
     for _ in range(packets):
         x = r.random()
-        now += r.randrange(3000000) if x < .97 else r.randrange(300000000) if x < .998 else \
+        now += r.randrange(3000000) * pace if x < .97 else r.randrange(300000000) if x < .998 else \
             r.randrange(90 * SEC) if x < .9998 else r.randrange(700 * SEC)
+        if grain > 1:
+            now = now // grain * grain + (grain if r.random() < .15 else 0)
         if now >= next_tick:
             out.append(pack(now, TICK, 0))
             m.tick(now)
@@ -437,6 +443,8 @@ def script(seed, packets):
         frames.append((now, port, f))
         if got is None:
             want.append(b"\xff\xff\0\0")
+            if r.random() < .1:
+                t.recent.append((port, f))
         else:
             want.append(struct.pack("<HH", got[0], len(got[1])) + got[1])
             t.crossed(port, f, *got)
