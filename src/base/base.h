@@ -101,6 +101,9 @@ void write_fmt(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Foreign bytes for people: printable ASCII stays, the rest becomes \xNN; backslash is doubled. */
 void write_escaped(struct writer *w, const void *data, size_t len);
 
+/* Base64 (RFC 4648) into ret, which has room for size bytes; stops at the first byte that is none.
+ * Returns how many bytes were made. */
+size_t text_unbase64(const char *s, void *ret, size_t size);
 /* Copies s into dst of the given size, always terminated; false if it was cut. */
 bool text_copy(char *dst, size_t size, const char *s);
 /* Edit distance (Levenshtein), for "did you mean"; strings over 63 bytes count as far away. */

@@ -41,8 +41,9 @@ static const char help[] =
 	"usage: skep events [OPTION ...]\n"
 	"Shows the last 50 events of today, oldest first, or those that match.\n\n"
 	"  -f, --follow           go on showing what happens\n"
-	"  -k, --kind K           connection, limit, guest, health, incident, flow, anomaly, "
-	"stats\n"
+	"  -k, --kind K           connection, limit, guest, health, incident, sink, containment, "
+	"flow, "
+	"anomaly, stats\n"
 	"  -D, --direction D      inbound, outbound or lateral\n"
 	"  -V, --verdict V        forward, limit, drop, reject ...\n"
 	"  -g, --guest NAME       the guest concerned\n"
@@ -148,6 +149,13 @@ static void print_line(const struct view *v, int64_t time_ns, const json_t *o)
 	if (text[0] == '\0' || strcmp(kind, "connection") != 0)
 		write_tuple(&w, strcmp(kind, "connection") == 0 ? body : o);
 	write_str(&w, " ");
+	if (strcmp(kind, "sink") == 0) {
+		const char *service = text_of(body, "service"), *what = text_of(body, "what");
+		write_escaped(&w, service, strlen(service));
+		write_str(&w, " ");
+		write_escaped(&w, what, strlen(what));
+		write_str(&w, ": ");
+	}
 	write_escaped(&w, text, strlen(text));
 	if (json_object_get(o, "text") == NULL)
 		write_eve(&w, o, kind);

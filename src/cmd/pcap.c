@@ -34,7 +34,7 @@ static const char help[] =
 	"  -a, --addr ADDRESS     either end, ARP and quotes in ICMP errors included\n"
 	"  -p, --port N           either end\n"
 	"  -P, --proto P          tcp, udp, icmp (both versions) or a number\n"
-	"  -i, --interface NAME   one port: outside, or a guest's name\n"
+	"  -i, --interface NAME   one port: outside, sink, or a guest's name\n"
 	"      --since T          2026-11-23T20:01:02, 2026-11-23, or 10m, 2h, 3d ago\n"
 	"      --until T          likewise\n"
 	"      --count            print the number of packets that fit, write nothing\n"

@@ -22,6 +22,7 @@
 #define CONF_POLICY_GUESTS 8
 #define CONF_POLICY_NETS 16
 #define CONF_POLICY_PORTS 16
+#define CONF_SINK_CONNECTIONS 1024
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
@@ -142,6 +143,15 @@ struct conf_lab {
 	uint8_t services; /* run the web and name server of the fake Internet */
 };
 
+struct conf_sink { /* where contained traffic ends */
+	uint8_t on;
+	uint32_t connections; /* TCP, of all guests together */
+	uint64_t bytes;       /* read of one connection, then it ends */
+	int64_t idle_ns;
+	struct addr dns_upstream; /* the operator's resolver; ver 0: answers are made up */
+	uint32_t dns_budget;      /* queries of a guest in any minute */
+};
+
 struct conf {
 	uint8_t mode, accel;  /* enum conf_mode, enum conf_accel */
 	char name[CONF_NAME]; /* of this installation: namespaces are NAME and NAME-lab */
@@ -156,6 +166,7 @@ struct conf {
 	struct conf_recorder recorder;
 	struct conf_store store;
 	struct conf_lab lab;
+	struct conf_sink sink;
 };
 
 /* Where and what is wrong, and how to mend it. Caller's. line and column count from 1; 0: whole file. */

@@ -52,6 +52,8 @@ const struct row_group conf_groups[] = {
 	{"wall.caps", "How fast a guest may send, whatever it was allowed to begin."},
 	{"recorder", "Packet captures: pcapng files in a ring."},
 	{"store", "Event files and databases."},
+	{"sink", "Where contained traffic ends: servers that listen and do nothing."},
+	{"sink.dns", "The name server that guests see."},
 	{"lab", "The fake Internet of mode lab."},
 };
 const size_t conf_groups_n = ARRAY_LEN(conf_groups);
@@ -153,6 +155,19 @@ const struct row conf_rows[] = {
 	 .help = "disk budget of events; the oldest days go first"},
 	{"store.incident_quiet", ROW_DURATION, AT(store.incident_quiet_ns), .min = 10 * SECOND, .max = 7 * DAY,
 	 .text = "30m", .help = "an incident ends after this silence of its intruder"},
+
+	{"sink.enabled", ROW_BOOL, AT(sink.on), .text = "true",
+	 .help = "run the sink: the guests' name server, and servers that contained traffic is sent to"},
+	{"sink.connections", ROW_UINT, AT(sink.connections), .min = 16, .max = CONF_SINK_CONNECTIONS, .text = "512",
+	 .unit = "connections", .help = "TCP connections to the sink at a time; a guest has at most a quarter"},
+	{"sink.bytes", ROW_BYTES, AT(sink.bytes), .min = 4 * KB, .max = 64 * MB, .text = "256KB",
+	 .help = "bytes read from one connection to the sink, then it ends"},
+	{"sink.idle", ROW_DURATION, AT(sink.idle_ns), .min = SECOND, .max = HOUR, .text = "1m",
+	 .help = "a silent connection to the sink ends after this; any one after ten times as long"},
+	{"sink.dns.upstream", ROW_ADDR, AT(sink.dns_upstream), .text = "none", .empty = "none",
+	 .help = "the operator's resolver, asked by the host for what guests ask; none: answers are made up, in mode lab the lab's name server gives them"},
+	{"sink.dns.budget", ROW_UINT, AT(sink.dns_budget), .max = 1000, .text = "120",
+	 .unit = "queries a minute", .help = "DNS queries of a guest that are answered in any minute"},
 
 	{"lab.intruder", ROW_ADDR, AT(lab.intruder), .min = 4, .text = "198.51.100.66", .help = "the intruder's address"},
 	{"lab.intruder6", ROW_ADDR, AT(lab.intruder6), .min = 6, .text = "2001:db8:66::66", .help = "the same over IPv6"},

@@ -86,6 +86,7 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_GUEST] = "guest",
 		[EVENT_HEALTH] = "health",
 		[EVENT_INCIDENT] = "incident",
+		[EVENT_SINK] = "sink",
 		[EVENT_FLOW] = "flow",
 		[EVENT_ANOMALY] = "anomaly",
 		[EVENT_STATS] = "stats",
@@ -145,6 +146,8 @@ const char *event_guest_of(const struct event *e)
 		return e->u.incident.guest;
 	case EVENT_CONTAINMENT:
 		return e->u.containment.guest;
+	case EVENT_SINK:
+		return e->u.sink.guest;
 	case EVENT_HEALTH:
 	case EVENT_STATS:
 	case EVENT_KINDS:
@@ -267,6 +270,12 @@ static bool containment_valid(const struct event_containment *c)
 	       c->net.len <= (c->net.addr.ver == 4 ? 32 : 128) && c->until_ns >= 0;
 }
 
+static bool sink_valid(const struct event_sink *s)
+{
+	return TERMINATED(s->guest) && TERMINATED(s->service) && TERMINATED(s->what) &&
+	       addr_valid(&s->client) && addr_valid(&s->server) && s->excerpt_len <= EVENT_EXCERPT;
+}
+
 static bool body_valid(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
@@ -282,6 +291,8 @@ static bool body_valid(const struct event *e)
 		return TERMINATED(e->u.health.role) && TERMINATED(e->u.health.what);
 	case EVENT_INCIDENT:
 		return incident_valid(&e->u.incident);
+	case EVENT_SINK:
+		return sink_valid(&e->u.sink);
 	case EVENT_FLOW:
 		return tuple_valid(&e->u.flow.tuple) && TERMINATED(e->u.flow.state) &&
 		       TERMINATED(e->u.flow.end_reason) && e->u.flow.start_ns >= 0 &&

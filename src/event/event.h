@@ -9,11 +9,8 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "base/base.h"
+#include "event/bodies.h"
 #include "event/words.h"
-
-#define EVENT_NAME 32  /* guest, port and role names, with terminator */
-#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -21,10 +18,11 @@ enum event_kind {
 	EVENT_GUEST,          /* skep: a guest changed state */
 	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
 	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
-	EVENT_FLOW,           /* eve: a conversation ended */
+	EVENT_SINK,           /* skep: what contained traffic said to the sink */
+	EVENT_CONTAINMENT, /* skep: an operator changed what may pass, or the time of it was over */
+	EVENT_FLOW,        /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
-	EVENT_CONTAINMENT, /* skep: what may pass was changed, by an operator or because time was up */
 	EVENT_KINDS
 };
 
@@ -56,22 +54,6 @@ struct event_limit {
 	uint32_t used, max, window_s;
 };
 
-struct event_guest {
-	char guest[EVENT_NAME];
-	char state
-		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
-	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
-	uint32_t restarts, backoff_s;
-};
-
-struct event_health {
-	char role[EVENT_NAME];
-	char what
-		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
-	uint64_t count;
-	int32_t exit_code, signal; /* for "died"; -1: does not apply */
-};
-
 #define INCIDENT_FLOWS 24
 struct event_incident {
 	char guest[EVENT_NAME];
@@ -94,26 +76,10 @@ struct event_flow {
 	char end_reason[EVENT_NAME]; /* "timeout", "forced", "shutdown" */
 };
 
-struct event_containment {
-	char what[EVENT_NAME];  /* "fence", "ignore", "lockdown", "override" */
-	char state[EVENT_NAME]; /* "on", "off", "expired" */
-	char guest[EVENT_NAME]; /* override */
-	char order[EVENT_NAME]; /* override: the verdict; lockdown: "all", "outbound" */
-	struct prefix net;      /* fence, ignore; addr.ver 0: none */
-	int64_t until_ns;       /* wall clock; 0: for good */
-};
-
 struct event_anomaly {
 	struct event_tuple tuple; /* what is known of it; addresses may be none */
 	char name[48];            /* "decoder.ipv4.trunc_pkt" ... */
 	uint64_t count;
-};
-
-/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
-struct event_stats {
-	int64_t uptime_s;
-	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
-	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
 };
 
 struct event {
@@ -135,6 +101,7 @@ struct event {
 		struct event_guest guest;
 		struct event_health health;
 		struct event_incident incident;
+		struct event_sink sink;
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;

@@ -179,7 +179,7 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 	if (!w->routed &&
 	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
 		return REASON_NOT_FOR_US;
-	return is_guest(w) ? caps_take(w, f) : REASON_NONE;
+	return is_guest(w) && !is_sink(w) ? caps_take(w, f) : REASON_NONE;
 }
 
 static void cross(struct way *w, struct flow *f, unsigned side)

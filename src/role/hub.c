@@ -60,6 +60,7 @@ static const uint32_t may_say[ROLES] = {
 	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
 	[ROLE_HUB] = 0,
 	[ROLE_LEDGER] = 1u << EVENT_HEALTH,
+	[ROLE_SINK] = 1u << EVENT_SINK | 1u << EVENT_HEALTH,
 };
 
 /* ---- the queue ---------------------------------------------------------------------------------- */

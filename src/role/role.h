@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c) and the one
+ * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c, sink.c) and the one
  * table of messages between them (messages.c). The only place, with cmd, that logs and exits.
  *
  * Every role starts as `skep --role NAME` with descriptor 3 connected to super. super sends its
@@ -15,11 +15,21 @@
 #include "event/event.h"
 #include "ipc/ipc.h"
 #include "judge/judge.h"
+#include "sink/sink.h"
 
 #include <sys/types.h>
 
 #define ROLE_SUPER_FD 3
-enum role { ROLE_SUPER, ROLE_WALL, ROLE_RECORDER, ROLE_KEEPER, ROLE_HUB, ROLE_LEDGER, ROLES };
+enum role {
+	ROLE_SUPER,
+	ROLE_WALL,
+	ROLE_RECORDER,
+	ROLE_KEEPER,
+	ROLE_HUB,
+	ROLE_LEDGER,
+	ROLE_SINK,
+	ROLES
+};
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
 /* "wall": as in `skep --role wall`. */
 const char *role_text(enum role r);
@@ -31,6 +41,9 @@ enum message {
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
 	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
 	MSG_START_LEDGER, /* fds: hub, store folder */
+	MSG_START_SINK,   /* fds: events, one socket per enum sink_service (bound to every
+			     address, TCP ones listen), then one connected to the
+			     upstream resolver if there is any */
 	MSG_READY,        /* role -> super: struct msg_ready */
 	MSG_STOP,         /* super -> role: end in good order */
 	MSG_PORT,   /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
@@ -71,6 +84,9 @@ struct start_ledger {
 	struct conf_store conf;
 	char sensor[CONF_NAME];
 };
+struct start_sink {
+	struct sink_conf conf;
+};
 struct msg_ready {
 	uint32_t pid;
 };
@@ -96,6 +112,7 @@ int role_recorder(void);
 int role_keeper(void);
 int role_hub(void);
 int role_ledger(void);
+int role_sink(void);
 /* super runs in this process until a `down` on its control socket, or SIGTERM. While it starts it
  * writes lines to report_fd, if that is not -1: "say TEXT", at last "ok" or "fail TEXT"; then its log
  * goes to RUN/super.log. */

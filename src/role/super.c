@@ -400,6 +400,7 @@ static void stop_house(struct super *s)
 	lab_stop(s);
 	stop_role(s, ROLE_KEEPER, 3 * NS_PER_SEC);
 	stop_role(s, ROLE_WALL, 5 * NS_PER_SEC);
+	stop_role(s, ROLE_SINK, 3 * NS_PER_SEC);
 	stop_role(s, ROLE_RECORDER, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_HUB, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_LEDGER, 30 * NS_PER_SEC);
@@ -417,6 +418,9 @@ static struct super *super_new(const struct conf *c, int report_fd)
 	s->hub_ledger[0] = s->hub_ledger[1] = s->own_events[0] = s->own_events[1] = -1;
 	for (size_t i = 0; i < JUDGE_PORTS; i++)
 		s->port_fds[i] = -1;
+	s->sink = -1;
+	for (size_t i = 0; i < ARRAY_LEN(s->sink_fds); i++)
+		s->sink_fds[i] = -1;
 	s->since_ns = clock_wall_ns();
 	return s;
 }
@@ -431,6 +435,7 @@ static int fail(struct super *s, const char *why)
 		state_keep_log(s->c, kept, sizeof(kept));
 	fd_close(&s->net);
 	fd_close(&s->lab);
+	fd_close(&s->sink);
 	state_clean(s->c, !s->fresh_limits); /* a start that fails gives no fresh budget either */
 	snprintf(text, sizeof(text), "%s%s%s", why, kept[0] ? "; its log: " : "", kept);
 	report(s, "fail", text);

@@ -129,9 +129,11 @@ static json_t *wall_ports_json(const struct super *s, const struct wall_stats *s
 						      (json_int_t)st->ports[i].max[k]));
 		json_array_append_new(
 			ports, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-					 i == 0 ? "outside" : s->c->guests[i - 1].name, "rx_frames",
-					 (json_int_t)st->ports[i].rx_frames, "rx_bytes",
-					 (json_int_t)st->ports[i].rx_bytes, "tx_frames",
+					 i == 0               ? "outside"
+					 : i > s->c->n_guests ? "sink"
+							      : s->c->guests[i - 1].name,
+					 "rx_frames", (json_int_t)st->ports[i].rx_frames,
+					 "rx_bytes", (json_int_t)st->ports[i].rx_bytes, "tx_frames",
 					 (json_int_t)st->ports[i].tx_frames, "tx_bytes",
 					 (json_int_t)st->ports[i].tx_bytes, "kernel_drops",
 					 (json_int_t)st->ports[i].kernel_drops, "send_failed",

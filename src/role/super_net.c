@@ -17,7 +17,7 @@
 
 #define HOST_PREFIXES 512
 
-static struct mac random_mac(void)
+struct mac net_mac(void)
 {
 	struct mac m;
 	random_fill(m.b, sizeof(m.b));
@@ -25,7 +25,7 @@ static struct mac random_mac(void)
 	return m;
 }
 
-static int make_netns(struct super *s, const char *name, int *ret, char *why, size_t why_size)
+int net_namespace(struct super *s, const char *name, int *ret, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	int fd, err = netns_open(name, &fd);
@@ -46,7 +46,7 @@ static int make_netns(struct super *s, const char *name, int *ret, char *why, si
 }
 
 /* Missing knobs (a kernel without IPv6) leave nothing to turn off. */
-static int set_all(const char *const (*rows)[2], size_t n)
+int net_settings(const char *const (*rows)[2], size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		int err = sysctl_set(rows[i][0], rows[i][1]);
@@ -81,11 +81,11 @@ static int net_sysctls(const struct super *s)
 	};
 	int err = netns_enter(s->net);
 	if (err == 0)
-		err = set_all(silent, ARRAY_LEN(silent));
+		err = net_settings(silent, ARRAY_LEN(silent));
 	if (err == 0)
 		err = netns_enter(s->lab);
 	if (err == 0)
-		err = set_all(lab, ARRAY_LEN(lab));
+		err = net_settings(lab, ARRAY_LEN(lab));
 	int back = netns_enter(s->home);
 	return err != 0 ? err : back;
 }
@@ -150,7 +150,7 @@ static int bare_port(struct super *s, uint32_t i, char *why, size_t why_size)
 	struct guest_run *g = &s->guests[i];
 	CLEANUP(fd_close) int far = -1;
 	snprintf(name, sizeof(name), "%s-g%u", s->c->name, i);
-	int err = make_netns(s, name, &far, why, why_size);
+	int err = net_namespace(s, name, &far, why, why_size);
 	if (err != 0)
 		return err;
 	struct writer w = writer_of(buf, sizeof(buf));
@@ -232,14 +232,14 @@ int net_build(struct super *s, char *why, size_t why_size)
 {
 	char buf[2048], lab[CONF_NAME + 8];
 	struct writer reason = writer_of(why, why_size), w = writer_of(buf, sizeof(buf));
-	s->outside_mac = random_mac();
-	s->uplink_mac = random_mac();
+	s->outside_mac = net_mac();
+	s->uplink_mac = net_mac();
 	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
 	int err = host_prefixes(s, why, why_size);
 	if (err == 0)
-		err = make_netns(s, s->c->name, &s->net, why, why_size);
+		err = net_namespace(s, s->c->name, &s->net, why, why_size);
 	if (err == 0)
-		err = make_netns(s, lab, &s->lab, why, why_size);
+		err = net_namespace(s, lab, &s->lab, why, why_size);
 	if (err != 0)
 		return err;
 	err = net_sysctls(s);
@@ -256,15 +256,19 @@ int net_build(struct super *s, char *why, size_t why_size)
 	err = link_batch(s->lab, buf, why, why_size);
 	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++) {
 		if (s->guests[i].state == RUN_NONE && s->guests[i].mac.b[0] == 0)
-			s->guests[i].mac = random_mac();
+			s->guests[i].mac = net_mac();
 		err = guest_port(s, i, why, why_size);
 	}
+	if (err == 0 && s->c->sink.on)
+		err = sink_build(s, why, why_size);
 	return err;
 }
 
 static const char *port_ifname(const struct super *s, uint32_t index)
 {
-	return index == 0 ? "outside" : s->guests[index - 1].ifname;
+	if (index == 0)
+		return "outside";
+	return index > s->c->n_guests ? "sink" : s->guests[index - 1].ifname;
 }
 
 /* Frames longer than a virtio-net header can tell of, and checksums it has no kind for. */

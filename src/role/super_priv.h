@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
- * roles; super_guests.c QEMU; super_lab.c the fake Internet; super_control.c the control socket;
+ * roles; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink; super_control.c the control socket;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -74,6 +74,9 @@ struct super {
 	uint64_t own_lost;
 	const struct wall_stats *stats;
 	int port_fds[JUDGE_PORTS];
+	int sink;                       /* namespace of the sink */
+	int sink_fds[SINK_SOCKETS + 1]; /* the last one: to the upstream resolver, or -1 */
+	struct mac sink_mac;
 	struct mac outside_mac, uplink_mac;
 	struct prefix host[CONF_PREFIXES];
 	uint32_t n_host;
@@ -109,6 +112,11 @@ void state_clean(const struct conf *c, bool keep_limits);
 
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
+struct mac net_mac(void); /* a random one */
+/* A named namespace of our making, remembered before it is made. */
+MUST_USE int net_namespace(struct super *s, const char *name, int *ret, char *why, size_t why_size);
+/* Settings of the current namespace; those that this kernel has not are left out. */
+MUST_USE int net_settings(const char *const (*rows)[2], size_t n);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
@@ -143,6 +151,10 @@ MUST_USE int lab_start(struct super *s, char *why, size_t why_size);
 void lab_helper_died(struct super *s, struct helper *h);
 MUST_USE int lab_helper_start(struct super *s, struct helper *h);
 void lab_stop(struct super *s);
+
+/* super_sink.c: the sink's namespace, its link to the wall, its sockets. */
+MUST_USE int sink_build(struct super *s, char *why, size_t why_size);
+void sink_start_message(const struct super *s, struct start_sink *ret);
 
 /* super_control.c */
 MUST_USE int control_open(struct super *s);

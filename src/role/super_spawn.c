@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SINK_FILES 64u /* that are no connections */
 #define CONTROL_BYTES (256u << 10)
 #define EVENTS_BYTES (1u << 20)
 #define WALL_EVENTS_BYTES (4u << 20)
@@ -51,6 +52,8 @@ int spawn_table(struct super *s)
 		err = add_child(s, ROLE_RECORDER, "recorder", EVENTS_BYTES);
 	if (err == 0)
 		err = add_child(s, ROLE_WALL, "wall", WALL_EVENTS_BYTES);
+	if (err == 0 && s->c->sink.on)
+		err = add_child(s, ROLE_SINK, "sink", EVENTS_BYTES);
 	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++) {
 		if (s->guests[i].state == RUN_NONE)
 			continue;
@@ -75,7 +78,7 @@ struct child *child_of(struct super *s, enum role role)
 
 uint32_t port_count(const struct super *s)
 {
-	return s->c->n_guests + 1;
+	return s->c->n_guests + 1 + (s->c->sink.on ? 1 : 0);
 }
 
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret)
@@ -86,6 +89,12 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 		ret->kind = JUDGE_OUTSIDE;
 		ret->mac = s->outside_mac;
 		ret->peer_mac = s->uplink_mac;
+		return;
+	}
+	if (index > s->c->n_guests) {
+		text_copy(ret->name, sizeof(ret->name), "sink");
+		ret->kind = JUDGE_SINK;
+		ret->mac = s->sink_mac;
 		return;
 	}
 	const struct guest_run *g = &s->guests[index - 1];
@@ -143,6 +152,7 @@ static int start_recorder(struct super *s, const struct child *ch)
 			text_copy(m->ports[i].description, sizeof(m->ports[i].description),
 				  p.kind == JUDGE_OUTSIDE   ? "outside"
 				  : p.kind == JUDGE_LOGHOST ? "loghost"
+				  : p.kind == JUDGE_SINK    ? "sink"
 							    : "honeypot");
 		}
 		err = ipc_send(ch->control, MSG_START_RECORDER, m, sizeof(*m), fds, 3 + n);
@@ -213,6 +223,16 @@ static int start_ledger(struct super *s, const struct child *ch)
 	return ipc_send(ch->control, MSG_START_LEDGER, &m, sizeof(m), fds, 2);
 }
 
+static int start_sink(struct super *s, const struct child *ch)
+{
+	struct start_sink m;
+	int fds[2 + SINK_SOCKETS] = {ch->events[1]};
+	sink_start_message(s, &m);
+	memcpy(fds + 1, s->sink_fds, sizeof(s->sink_fds));
+	return ipc_send(ch->control, MSG_START_SINK, &m, sizeof(m), fds,
+			1 + SINK_SOCKETS + (m.conf.dns_upstream ? 1 : 0));
+}
+
 static int send_start(struct super *s, const struct child *ch)
 {
 	switch (ch->role) {
@@ -226,6 +246,8 @@ static int send_start(struct super *s, const struct child *ch)
 		return start_hub(s, ch);
 	case ROLE_LEDGER:
 		return start_ledger(s, ch);
+	case ROLE_SINK:
+		return start_sink(s, ch);
 	case ROLE_SUPER:
 	case ROLES:
 		break;
@@ -288,6 +310,8 @@ int child_start(struct super *s, struct child *ch)
 			   .private_ipc = true,
 			   .die_with_parent = ch->role == ROLE_WALL,
 			   .no_dump = true,
+			   .max_files =
+				   ch->role == ROLE_SINK ? s->c->sink.connections + SINK_FILES : 0,
 			   .fds = {-1, -1, -1, theirs},
 			   .n_fds = 4};
 	err = spawn_child(&sp, &ch->pid, &ch->pidfd);

@@ -35,6 +35,7 @@ except OSError as e: print(type(e).__name__)
 POLICY = [
     {"verdict": "reflect", "guests": ["a"], "to": ["10.0.0.0/8"], "reflect_to": "b"},
     {"verdict": "redirect", "proto": "tcp", "ports": ["8000-8099"], "redirect_to": WEB, "redirect_port": 80},
+    {"verdict": "redirect", "proto": "tcp", "ports": [6667, 8888]},
     {"verdict": "reject", "proto": "tcp", "ports": [23]},
     {"verdict": "reject", "proto": "udp", "to": "outside", "ports": [7777]},
     {"verdict": "limit", "proto": "tcp", "to": "outside", "ports": [80], "per": "destination",
@@ -51,6 +52,10 @@ def rules(t, net):
     got = ask(net, "a", "203.0.113.77", 8042)
     t.check(got.startswith("from 203.0.113.77"), "redirect: another port of the operator's server answers as asked",
             got)
+    got = ask(net, "a", "203.0.113.78", 6667, 2)
+    t.check(got.startswith("from 203.0.113.78") or got == "TimeoutError", "redirect: the sink takes it and is silent", got)
+    t.check(wait_for(lambda: net.events("sink", guest="a", server_ip="203.0.113.78", server_port=6667), 10),
+            "the sink tells whom it was meant for", net.events("sink"))
     t.equal(ask(net, "a", WEB, 23), "ConnectionRefusedError", "reject: a TCP reset")
     p = net.run_in(net.guest_ns("a"), sys.executable, "-c", UDP, WEB, "7777")
     t.equal(p.stdout.strip(), "ConnectionRefusedError", "reject: port unreachable for UDP")

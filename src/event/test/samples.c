@@ -136,6 +136,19 @@ static void others(unsigned i, const char *text)
 		e.u.containment.until_ns = INT64_MAX;
 	}
 	print(&e);
+	e = base(EVENT_SINK, i, text);
+	text_copy(e.u.sink.guest, EVENT_NAME, text);
+	text_copy(e.u.sink.service, EVENT_NAME, text);
+	text_copy(e.u.sink.what, EVENT_NAME, text);
+	if (i % 2 != 0) {
+		e.u.sink.client = e.u.sink.server = addr_from_v4("\xc6\x33\x64\x42");
+		e.u.sink.cport = e.u.sink.sport = UINT16_MAX;
+		e.u.sink.proto = 6;
+		e.u.sink.bytes = e.u.sink.count = UINT64_MAX;
+		e.u.sink.excerpt_len = i % 4 == 1 ? EVENT_EXCERPT : 1;
+		memset(e.u.sink.excerpt, i % 3 == 0 ? 0xff : i % 3 == 1 ? 0 : '\\', EVENT_EXCERPT);
+	}
+	print(&e);
 	e = base(EVENT_STATS, i, text);
 	e.u.stats.uptime_s = INT64_MAX;
 	e.u.stats.pkts = e.u.stats.kernel_drops = e.u.stats.memuse = UINT64_MAX;

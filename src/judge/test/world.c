@@ -285,10 +285,9 @@ void world_make(struct world *w, const struct spec *s)
 
 static void check_forwarded(struct world *w, uint8_t ttl_before, const uint8_t macs[12])
 {
-	const struct mac *guests[] = {NULL, &mac_web1, &mac_loghost, &mac_db1};
 	uint16_t out = w->r.out_port;
 	bool routed = w->f.port == OUTSIDE || memcmp(macs, mac_gateway.b, 6) == 0;
-	assert_in_range(out, 0, 3);
+	assert_in_range(out, 0, w->conf.n_ports - 1);
 	assert_true(packet_checksums_ok(&w->f, &w->l));
 	assert_int_equal(w->l.odd & ODD_BAD_IP_CSUM, 0);
 	assert_int_equal(w->l.ttl, ttl_before - routed);
@@ -296,7 +295,7 @@ static void check_forwarded(struct world *w, uint8_t ttl_before, const uint8_t m
 		assert_memory_equal(w->f.data, macs, 12);
 		return;
 	}
-	const struct mac *dst = out == OUTSIDE ? &mac_peer : guests[out];
+	const struct mac *dst = out == OUTSIDE ? &mac_peer : &w->conf.ports[out].mac;
 	assert_memory_equal(w->f.data, dst->b, 6);
 	assert_memory_equal(w->f.data + 6, out == OUTSIDE ? mac_wall.b : mac_gateway.b, 6);
 }
