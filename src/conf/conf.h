@@ -9,40 +9,18 @@
 #ifndef SKEP_CONF_H
 #define SKEP_CONF_H
 
-#include "base/base.h"
+#include "conf/policy.h"
 
-#define CONF_NAME 32
 #define CONF_PATH 128
 #define CONF_GUESTS 16
 #define CONF_FORWARDS 16
 #define CONF_PREFIXES 64
-#define CONF_WINDOWS 4
 #define CONF_SOURCES 8
-#define CONF_POLICY 32
-#define CONF_POLICY_GUESTS 8
-#define CONF_POLICY_NETS 16
-#define CONF_POLICY_PORTS 16
 #define CONF_SINK_CONNECTIONS 1024
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
 enum conf_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
-/* clang-format off */
-enum conf_act { ACT_FORWARD, ACT_LIMIT, ACT_DROP, ACT_REJECT, ACT_REDIRECT, ACT_REFLECT, ACT_REWRITE, ACTS };
-/* clang-format on */
-enum conf_per { PER_GUEST, PER_PROTO, PER_DESTINATION };
-enum conf_to { TO_ANY, TO_OUTSIDE, TO_LATERAL, TO_RESOLVER };
-#define CONF_OTHER 255 /* any protocol but TCP, UDP and ICMP */
-
-/* At most max events in any period of window_ns; max 0: none at all. */
-struct conf_window {
-	uint32_t max;
-	int64_t window_ns;
-};
-struct conf_limit {
-	uint32_t n; /* 0: unlimited */
-	struct conf_window w[CONF_WINDOWS];
-};
 
 struct conf_limits {                             /* per guest */
 	struct conf_limit tcp, udp, icmp, other; /* new outbound conversations */
@@ -54,25 +32,6 @@ struct conf_limits {                             /* per guest */
 struct conf_caps { /* leaving a guest; 0: no cap */
 	uint32_t guest_pps, flow_pps;
 	uint64_t guest_bytes, flow_bytes; /* per second */
-};
-
-struct conf_ports {
-	uint16_t lo, hi;
-};
-
-/* One rule of the containment policy; first match wins (docs/POLICY.md). */
-struct conf_policy {
-	uint32_t n_guests, n_to, n_ports;           /* 0: any */
-	char guests[CONF_POLICY_GUESTS][CONF_NAME]; /* names or classes */
-	struct prefix to[CONF_POLICY_NETS];         /* addr.ver 0: a word, len is enum conf_to */
-	struct conf_ports ports[CONF_POLICY_PORTS];
-	uint8_t proto;                                 /* 0: any; 1 for both ICMPs; CONF_OTHER */
-	uint8_t act, per;                              /* enum conf_act, enum conf_per */
-	uint16_t redirect_port;                        /* 0: as asked */
-	struct addr redirect_to;                       /* ver 0: the sink */
-	char reflect_to[CONF_NAME];                    /* a honeypot */
-	char rules[CONF_NAME];                         /* rewrite: a set of rules; empty: all */
-	struct conf_limit connections, packets, bytes; /* n 0: no such window */
 };
 
 struct conf_guest {

@@ -160,7 +160,7 @@ void sink_start_message(const struct super *s, struct start_sink *ret);
 MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
 
-/* super_orders.c: what is in force, and answers to requests that change it; NULL: another request. */
+/* orders/orders.c: what is in force, and answers to requests that change it; NULL: another request. */
 json_t *orders_json(struct super *s);
 json_t *orders_answer(struct super *s, const char *what, json_t *request);
 
