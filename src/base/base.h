@@ -58,7 +58,7 @@ void arena_destroy(struct arena *arena);
 /* Zeroed, 64-byte aligned memory, or NULL when the arena is used up. Never freed one by one. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 
-/* Seals the heap: after this any malloc, calloc or realloc of this process aborts it. Called by
+/* Seals the heap: after this any malloc, calloc or realloc of this thread aborts the process. Called by
  * data-path roles once start-up is over. heap_sealed tells. */
 void heap_seal(void);
 bool heap_sealed(void);

@@ -27,6 +27,9 @@ bool cmd_colour(void);
 /* Sends one request (JSON text) to the running super's control socket and reads the whole answer
  * (caller frees). -ENOENT: not running. */
 MUST_USE int cmd_ask(const struct conf *c, const char *request, char **ret_answer);
+/* The same with descriptors for super, which stay the caller's. */
+MUST_USE int cmd_ask_with(const struct conf *c, const char *request, const int *fds, size_t n_fds,
+			  char **ret_answer);
 /* "2026-11-23T20:01:02.123456+0000" or "10m", "2h", "3d" ago -> wall-clock ns. */
 MUST_USE int cmd_parse_time(const char *s, int64_t *ret_ns);
 
@@ -47,5 +50,6 @@ int cmd_fence(int argc, char **argv);
 int cmd_lockdown(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
+int cmd_scrub(int argc, char **argv);
 
 #endif

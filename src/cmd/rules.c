@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* skep rules: check, list and count rules, and keep the set up to date. */
+/* skep rules: check, list and count rules, keep the set up to date, bring it to the running wall. */
 #include "cmd/rules.h"
 #include "cmd/cmd.h"
 #include "cmd/ruleset.h"
@@ -11,7 +11,9 @@
 
 static const char help[] =
 	"usage: skep rules check|list|stats [--json] [-c FILE] RULES ...\n"
-	"       skep rules update SOURCE [-o DIR] [--insecure-http]\n\n"
+	"       skep rules update SOURCE [-o DIR] [--insecure-http]\n"
+	"       skep rules reload [-c CONF] [--json]\n"
+	"       skep rules rehearse -r CAPTURE ... -S NEW ... [--old RULES ...]\n\n"
 	"RULES are files, or folders with *.rules and *.config in them.\n\n"
 	"  check    every rule loads, or is listed with file, line, column and reason\n"
 	"  list     one line per rule: sid, action, protocol's file and message\n"
@@ -20,8 +22,15 @@ static const char help[] =
 	"them)\n"
 	"           into DIR/skep.rules (default /var/lib/skep/rules) if all of it can be used, "
 	"and\n"
-	"           prints what changed; the set before it stays as DIR/skep.rules.old\n\n"
-	"  -c, --config FILE    variables, as for `skep inspect`\n"
+	"           prints what changed; the set before it stays as DIR/skep.rules.old\n"
+	"  reload   reads what rules.files of the running honeynet's configuration names, and has "
+	"the "
+	"wall\n"
+	"           go over to it between two frames; conversations keep their state\n"
+	"  rehearse what would these rules have done to that traffic? `skep rules rehearse "
+	"--help`\n\n"
+	"  -c, --config FILE    variables, as for `skep inspect`; reload: the honeynet's "
+	"configuration\n"
 	"  -o, --output DIR     where `update` keeps the set\n"
 	"      --json           for programs\n"
 	"      --insecure-http  allow a source without encryption\n\n"
@@ -213,12 +222,20 @@ static int run(struct job *j, int argc, char **argv)
 		int (*run)(struct job *j);
 	} verbs[] = {{"check", check}, {"list", list}, {"stats", stats}};
 	if (argc == 0)
-		return cmd_fail(2, "rules: say check, list, stats or update; `skep rules --help`");
+		return cmd_fail(2, "rules: say check, list, stats, update, reload or rehearse; "
+				   "`skep rules --help`");
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verbs[i].name, argv[0]) == 0)
 			return with_files(j, argc - 1, argv + 1, verbs[i].run);
+	if (strcmp(argv[0], "reload") == 0 && argc == 1)
+		return rules_reload(j->conf, j->json);
+	if (strcmp(argv[0], "reload") == 0)
+		return cmd_fail(2,
+				"rules: reload takes what the configuration names (rules.files)");
 	if (strcmp(argv[0], "update") != 0)
-		return cmd_fail(2, "rules: '%s' is none of check, list, stats, update", argv[0]);
+		return cmd_fail(
+			2, "rules: '%s' is none of check, list, stats, update, reload, rehearse",
+			argv[0]);
 	if (argc != 2)
 		return cmd_fail(2, "rules: update wants one SOURCE: a file, a folder or a URL");
 	return rules_update(argv[1], j->output, j->conf, j->insecure, j->json);
@@ -226,6 +243,8 @@ static int run(struct job *j, int argc, char **argv)
 
 int cmd_rules(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "rehearse") == 0)
+		return rules_rehearse(argc - 1, argv + 1);
 	struct job j = {.conf = NULL};
 	int code = parse(&j, argc, argv);
 	if (code < 0)

@@ -5,18 +5,8 @@
 
 #include "cmd/cmd.h"
 #include "role/compiler.h"
+#include "role/rules/files.h"
 #include "rule/rule.h"
-
-struct ruleset_paths { /* owned texts */
-	char **path;
-	size_t n, cap;
-};
-/* Appends a file, or what a folder holds of files ending in one of the endings (NULL-terminated), by
- * name. -ENOENT and the like: it is not there. SKEP_ENOTFOUND: a folder without such files. */
-MUST_USE int ruleset_add(struct ruleset_paths *p, const char *path, const char *const *endings);
-/* Appends exactly this. */
-MUST_USE int ruleset_add_file(struct ruleset_paths *p, const char *path);
-void ruleset_paths_free(struct ruleset_paths *p);
 
 /* Variables as read from a file: for our own reader, and as pairs for the compiler. */
 struct ruleset_vars {
@@ -34,8 +24,6 @@ struct ruleset {
 	bool quiet;    /* problems are counted only */
 	json_t *list;  /* not NULL: problems go here, not to stderr */
 };
-/* Reads the whole of a file, terminated; the caller frees it. SKEP_ERANGE: more than 256 MiB. */
-MUST_USE int ruleset_read_file(const char *path, char **ret, size_t *ret_len);
 /* Has every file of p (names ending in .config as such, first) read by a compiler process; only its
  * report comes here. What is wrong is printed, or appended to r->list. list: the report names every
  * rule. Prints why it fails; 0 or an exit code. ruleset_free afterwards in any case. */

@@ -144,6 +144,28 @@ static void print_traffic(const struct screen *s, const json_t *wall)
 	}
 }
 
+static void print_rules(const struct screen *s, const json_t *wall)
+{
+	const json_t *r = json_object_get(wall, "rules");
+	char buf[96];
+	label(s, "rules");
+	if (num(r, "memory_limit") == 0) { /* a wall that looks has memory to look with */
+		put(s, WARN, " off");
+		printf("\n");
+		return;
+	}
+	printf(" %lld in force; %lld alerts; frames: %lld stopped, %lld changed\n",
+	       (long long)num(r, "in_force"), (long long)num(r, "alerts"),
+	       (long long)(num(r, "dropped") + num(r, "rejected")), (long long)num(r, "rewritten"));
+	if (num(r, "memory_refused") + num(r, "late") == 0)
+		return;
+	snprintf(buf, sizeof(buf), "%lld times memory was short, %lld replacements came too late",
+		 (long long)num(r, "memory_refused"), (long long)num(r, "late"));
+	printf("           ");
+	put(s, BAD, buf);
+	printf("\n");
+}
+
 static void print_reasons(const struct screen *s, const json_t *wall)
 {
 	const char *key, *top[TOP_REASONS] = {0};
@@ -333,6 +355,7 @@ void status_print(const struct conf *c, const json_t *all, bool colour)
 	print_guests(&s, all);
 	print_roles(&s, all);
 	print_traffic(&s, wall);
+	print_rules(&s, wall);
 	print_reasons(&s, wall);
 	print_orders(&s, json_object_get(all, "orders"));
 	print_limits(&s, c, wall);

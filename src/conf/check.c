@@ -274,8 +274,26 @@ static void check_forward(const struct check *k, uint32_t i)
 	}
 }
 
+static void check_rules(const struct check *k)
+{
+	const struct conf_rules *r = &k->c->rules;
+	for (uint32_t i = 0; i < r->n_files; i++)
+		if (r->files[i][0] != '/' && strcmp(r->files[i], "builtin") != 0)
+			COMPLAIN(k, NULL, "", "rules.files", "write an absolute path, or builtin",
+				 "rules.files: '%s' is no absolute path", r->files[i]);
+	for (uint32_t i = 0; i < r->n_vars; i++) {
+		size_t len = strspn(r->vars[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+						"uvwxyz0123456789_");
+		if (len == 0 || r->vars[i][len] != '=' || r->vars[i][len + 1] == '\0')
+			COMPLAIN(k, NULL, "", "rules.vars",
+				 "write \"NAME=value\", like \"HTTP_PORTS=[80,8080]\"",
+				 "rules.vars: '%s' is no variable", r->vars[i]);
+	}
+}
+
 void check_all(struct check *k)
 {
+	check_rules(k);
 	check_mode(k);
 	check_network(k);
 	check_sizes(k);

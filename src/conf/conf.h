@@ -17,6 +17,9 @@
 #define CONF_PREFIXES 64
 #define CONF_SOURCES 8
 #define CONF_SINK_CONNECTIONS 1024
+#define CONF_RULE_FILES 16
+#define CONF_RULE_VARS 32
+#define CONF_RULE_VAR 192
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
@@ -83,6 +86,17 @@ struct conf_wall {
 	int64_t tcp_idle_ns, udp_idle_ns, icmp_idle_ns, half_open_ns;
 };
 
+enum conf_rules_mode { RULES_INLINE, RULES_IDS, RULES_OFF };
+struct conf_rules {
+	uint8_t mode; /* enum conf_rules_mode */
+	uint32_t n_files, n_vars;
+	/* Files, folders, patterns; "builtin": the rules that come with skep. */
+	char files[CONF_RULE_FILES][CONF_PATH];
+	char vars[CONF_RULE_VARS][CONF_RULE_VAR]; /* NAME=value */
+	uint64_t memory_bytes;                    /* for all conversations together */
+	int64_t hold_ns;
+};
+
 struct conf_recorder {
 	uint8_t on;
 	uint64_t disk_bytes; /* budget of all captures together */
@@ -122,6 +136,7 @@ struct conf {
 	struct conf_guest guests[CONF_GUESTS];
 	struct conf_forward forwards[CONF_FORWARDS];
 	struct conf_wall wall;
+	struct conf_rules rules;
 	struct conf_recorder recorder;
 	struct conf_store store;
 	struct conf_lab lab;

@@ -21,6 +21,7 @@ enum row_type {
 	ROW_NAMES,
 	ROW_PORTS,
 	ROW_BYTE_LIMIT,
+	ROW_TEXTS, /* a list of short texts in arrays of row.item bytes */
 	ROW_TYPES
 };
 
@@ -35,6 +36,7 @@ struct row {
 	enum row_type type;
 	size_t offset, size; /* of the field in its struct */
 	size_t count_offset; /* lists but limits: the uint32_t that counts the items */
+	size_t item;         /* ROW_TEXTS: bytes of each */
 	uint64_t min, max;   /* number, bytes, ns, text length; addresses: the only version, or 0 */
 	const char *text;    /* default */
 	const char *text_loghost; /* default of guests of that kind, where it differs */

@@ -106,7 +106,7 @@ static void unknown_key(struct reading *r, const struct scope *s, const struct n
 static void range_cure(const struct row *row, char *buf, size_t size)
 {
 	struct writer w = writer_of(buf, size);
-	if (row->type == ROW_NAME || row->type == ROW_PATH) {
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS) {
 		write_fmt(&w, "use %llu to %llu characters", (unsigned long long)row->min,
 			  (unsigned long long)row->max);
 		return;
@@ -204,8 +204,8 @@ static void read_value(struct reading *r, const struct row *row, const struct no
 		return;
 	}
 	/* The comma form is for our own tables; in a file a list is a YAML list. */
-	int err = row_is_list(row) && strchr(n->text, ',') != NULL ? SKEP_EFORMAT
-								   : row_set(row, base, n->text);
+	bool commas = row_is_list(row) && row->type != ROW_TEXTS && strchr(n->text, ',') != NULL;
+	int err = commas ? SKEP_EFORMAT : row_set(row, base, n->text);
 	if (err < 0)
 		bad_value(r, row, n, err);
 }

@@ -26,6 +26,8 @@ static const struct row_choice mode_choices[] = {
 	{"lab", MODE_LAB}, {"nat", MODE_NAT}, {"bridge", MODE_BRIDGE}, {NULL, 0}};
 static const struct row_choice accel_choices[] = {
 	{"auto", ACCEL_AUTO}, {"kvm", ACCEL_KVM}, {"tcg", ACCEL_TCG}, {NULL, 0}};
+static const struct row_choice rules_choices[] = {
+	{"inline", RULES_INLINE}, {"ids", RULES_IDS}, {"off", RULES_OFF}, {NULL, 0}};
 static const struct row_choice kind_choices[] = {
 	{"honeypot", GUEST_HONEYPOT}, {"loghost", GUEST_LOGHOST}, {NULL, 0}};
 static const struct row_choice proto_choices[] = {{"tcp", 6}, {"udp", 17}, {NULL, 0}};
@@ -50,6 +52,7 @@ const struct row_group conf_groups[] = {
 	{"wall", "The wall: every frame between any two ports passes here, or nowhere."},
 	{"wall.limits", "New conversations a guest may begin, in any period of the given length."},
 	{"wall.caps", "How fast a guest may send, whatever it was allowed to begin."},
+	{"rules", "Rules of Suricata or Snort that every frame at the wall is held against."},
 	{"recorder", "Packet captures: pcapng files in a ring."},
 	{"store", "Event files and databases."},
 	{"sink", "Where contained traffic ends: servers that listen and do nothing."},
@@ -137,6 +140,21 @@ const struct row conf_rows[] = {
 	 .unit = "packets a second", .help = "packets a guest may send in one conversation", .live = true},
 	{"wall.caps.flow_bytes", ROW_BYTES, AT(wall.caps.flow_bytes), .max = 10 * GB, .text = "2MB", .empty = "none",
 	 .unit = "a second", .help = "bytes a guest may send in one conversation", .live = true},
+
+	{"rules.mode", ROW_ENUM, AT(rules.mode), .text = "inline", .choices = rules_choices,
+	 .help = "inline: rules drop, reject and change what passes; ids: they only tell; off: nothing is held against rules"},
+	{"rules.files", ROW_TEXTS, AT(rules.files), COUNT(struct conf, rules.n_files), .item = CONF_PATH,
+	 .min = 1, .max = CONF_PATH - 1, .text = "builtin",
+	 .help = "files, folders (all *.rules and *.config in them) or patterns such as /etc/skep/*.rules; builtin: the rules that come with skep; `skep rules reload` takes what has changed",
+	 .live = true},
+	{"rules.vars", ROW_TEXTS, AT(rules.vars), COUNT(struct conf, rules.n_vars), .item = CONF_RULE_VAR,
+	 .min = 3, .max = CONF_RULE_VAR - 1, .text = "",
+	 .help = "variables, each as NAME=value; HOME_NET is the guests' networks unless it is given here, EXTERNAL_NET is any, ports are the usual ones",
+	 .live = true},
+	{"rules.memory", ROW_BYTES, AT(rules.memory_bytes), .min = 16 * MB, .max = 1024 * GB, .text = "512MB",
+	 .help = "memory for what is remembered of all conversations together; what it can't take in does not pass"},
+	{"rules.hold", ROW_DURATION, AT(rules.hold_ns), .min = 1000000, .max = 5 * SECOND, .text = "200ms",
+	 .help = "how long the possible beginning of something that a rule replaces waits for the rest"},
 
 	{"recorder.enabled", ROW_BOOL, AT(recorder.on), .text = "true",
 	 .help = "record packets at all"},

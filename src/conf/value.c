@@ -37,6 +37,7 @@ static const char *const forms[ROW_TYPES] = {
 	[ROW_NAMES] = "a list of names such as [web1, db1]",
 	[ROW_PORTS] = "a list of ports such as [80, 8000-8100]",
 	[ROW_BYTE_LIMIT] = "a limit such as 10MB/1h, a list such as [1MB/1m, 10MB/1h], or none",
+	[ROW_TEXTS] = "a list of texts such as [\"a\", \"b\"]",
 };
 
 const char *row_form(const struct row *row)
@@ -60,14 +61,15 @@ bool row_is_limit(const struct row *row)
 bool row_is_list(const struct row *row)
 {
 	return row_is_limit(row) || row->type == ROW_PREFIXES || row->type == ROW_NAMES ||
-	       row->type == ROW_PORTS;
+	       row->type == ROW_PORTS || row->type == ROW_TEXTS;
 }
 
 static size_t item_size(const struct row *row)
 {
-	return row->type == ROW_PREFIXES ? sizeof(struct prefix)
-	       : row->type == ROW_NAMES  ? CONF_NAME
-					 : sizeof(struct conf_ports);
+	return row->type == ROW_TEXTS      ? row->item
+	       : row->type == ROW_PREFIXES ? sizeof(struct prefix)
+	       : row->type == ROW_NAMES    ? CONF_NAME
+					   : sizeof(struct conf_ports);
 }
 
 size_t row_most(const struct row *row)
@@ -304,6 +306,27 @@ static int append_item(const struct row *row, void *base, const char *s)
 	return 0;
 }
 
+/* Printable, and nothing that would need an escape between quotes. */
+static int append_text(const struct row *row, void *base, const char *s)
+{
+	uint32_t n;
+	size_t len = strlen(s);
+	memcpy(&n, (char *)base + row->count_offset, sizeof(n));
+	for (const char *p = s; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
+			return SKEP_EFORMAT;
+	if (len < row->min || len > row->max || len >= row->item)
+		return SKEP_ERANGE;
+	if (n >= row->size / row->item)
+		return SKEP_EFULL;
+	char *at = (char *)base + row->offset + n * row->item;
+	memset(at, 0, row->item);
+	memcpy(at, s, len);
+	n++;
+	memcpy((char *)base + row->count_offset, &n, sizeof(n));
+	return 0;
+}
+
 void row_clear(const struct row *row, void *base)
 {
 	memset((char *)base + row->offset, 0, row->size);
@@ -313,6 +336,8 @@ void row_clear(const struct row *row, void *base)
 
 int row_append(const struct row *row, void *base, const char *text)
 {
+	if (row->type == ROW_TEXTS)
+		return append_text(row, base, text);
 	if (!row_is_limit(row))
 		return append_item(row, base, text);
 	struct conf_limit limit;
@@ -400,6 +425,9 @@ int row_set(const struct row *row, void *base, const char *text)
 		return set_prefix_row(row, at, text);
 	case ROW_MAC:
 		return set_mac(at, text);
+	case ROW_TEXTS: /* one: a text may have commas */
+		row_clear(row, base);
+		return text[0] != '\0' ? append_text(row, base, text) : 0;
 	case ROW_LIMIT:
 	case ROW_BYTE_LIMIT:
 	case ROW_PREFIXES:
@@ -487,6 +515,15 @@ static void write_items(struct writer *w, const struct row *row, const void *bas
 	}
 }
 
+static void write_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s%s", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
+}
+
 static void write_address(struct writer *w, const struct row *row, const void *at)
 {
 	char buf[PREFIX_TEXT];
@@ -538,6 +575,9 @@ void row_write(struct writer *w, const struct row *row, const void *base)
 	case ROW_NAMES:
 	case ROW_PORTS:
 		write_items(w, row, base);
+		return;
+	case ROW_TEXTS:
+		write_texts(w, row, base);
 		return;
 	case ROW_ENUM:
 		write_choice(w, row, load_number(row, base));

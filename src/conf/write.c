@@ -83,10 +83,26 @@ static void yaml_scalar(struct writer *w, const char *text, size_t len)
 	write_fmt(w, "%s%.*s%s", quote ? "\"" : "", (int)len, text, quote ? "\"" : "");
 }
 
+/* Always quoted: most of them have what YAML gives a meaning. */
+static void yaml_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	write_str(w, "[");
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s\"%s\"", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
+	write_str(w, "]");
+}
+
 static void yaml_value(struct writer *w, const struct row *row, const void *base)
 {
 	char text[VALUE_TEXT];
 	struct writer v = writer_of(text, sizeof(text));
+	if (row->type == ROW_TEXTS) {
+		yaml_texts(w, row, base);
+		return;
+	}
 	row_write(&v, row, base);
 	bool list = row_is_list(row) && (!row_is_limit(row) || strchr(text, ',') != NULL);
 	if (!list) {
@@ -226,6 +242,7 @@ static const char *const patterns[ROW_TYPES] = {
 	[ROW_NAMES] = "^[a-z0-9][a-z0-9-]*$",
 	[ROW_PORTS] = "^[0-9]+(-[0-9]+)?$",
 	[ROW_BYTE_LIMIT] = BYTE_WINDOW_PATTERN,
+	[ROW_TEXTS] = "^[ !#-\\[\\]-~]+$",
 };
 
 static void schema_string(struct writer *w, const struct row *row)
@@ -235,7 +252,7 @@ static void schema_string(struct writer *w, const struct row *row)
 								   : "\"string\"");
 	json_text(w, row->type == ROW_PREFIXES && row->choices != NULL ? WORD_PATTERN
 								       : patterns[row->type]);
-	if (row->type == ROW_NAME || row->type == ROW_PATH)
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS)
 		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	write_str(w, "}");
@@ -371,7 +388,8 @@ static void reference_row(struct writer *w, const struct row *row)
 	else if (row->text_loghost != NULL && strcmp(row->path, "kind") != 0)
 		write_fmt(w, "`%s`; of a loghost `%s`", row->text, row->text_loghost);
 	else
-		write_fmt(w, "`%s`", row->text);
+		write_fmt(w, row_is_list(row) && row->type == ROW_TEXTS ? "`[%s]`" : "`%s`",
+			  row->text);
 	write_str(w, " | ");
 	reference_range(w, row);
 	write_fmt(w, " | %s | %s |\n", row->live ? "live" : "restart", row->help);

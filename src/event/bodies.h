@@ -3,9 +3,8 @@
 #ifndef SKEP_EVENT_BODIES_H
 #define SKEP_EVENT_BODIES_H
 
-#include "base/base.h"
+#include "event/alert.h"
 
-#define EVENT_NAME 32     /* guest, port and role names, with terminator */
 #define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
 #define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
 

@@ -91,6 +91,8 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_ANOMALY] = "anomaly",
 		[EVENT_STATS] = "stats",
 		[EVENT_CONTAINMENT] = "containment",
+		[EVENT_ALERT] = "alert",
+		[EVENT_DROP] = "drop",
 	};
 	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
 	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
@@ -98,7 +100,8 @@ const char *event_kind_text(enum event_kind kind)
 
 bool event_is_eve(enum event_kind kind)
 {
-	return kind == EVENT_FLOW || kind == EVENT_ANOMALY || kind == EVENT_STATS;
+	return kind == EVENT_FLOW || kind == EVENT_ANOMALY || kind == EVENT_STATS ||
+	       kind == EVENT_ALERT || kind == EVENT_DROP;
 }
 
 struct event event_new(enum event_kind kind)
@@ -126,6 +129,10 @@ struct event_tuple *event_tuple_of(struct event *e)
 		return &e->u.flow.tuple;
 	if (e->kind == EVENT_ANOMALY)
 		return &e->u.anomaly.tuple;
+	if (e->kind == EVENT_ALERT)
+		return &e->u.alert.tuple;
+	if (e->kind == EVENT_DROP)
+		return &e->u.drop.tuple;
 	return NULL;
 }
 
@@ -138,6 +145,10 @@ const char *event_guest_of(const struct event *e)
 		return e->u.flow.tuple.guest;
 	case EVENT_ANOMALY:
 		return e->u.anomaly.tuple.guest;
+	case EVENT_ALERT:
+		return e->u.alert.tuple.guest;
+	case EVENT_DROP:
+		return e->u.drop.tuple.guest;
 	case EVENT_LIMIT:
 		return e->u.limit.guest;
 	case EVENT_GUEST:
@@ -303,6 +314,12 @@ static bool body_valid(const struct event *e)
 		return e->u.stats.uptime_s >= 0;
 	case EVENT_CONTAINMENT:
 		return containment_valid(&e->u.containment);
+	case EVENT_ALERT:
+		return tuple_valid(&e->u.alert.tuple) && TERMINATED(e->u.alert.class) &&
+		       TERMINATED(e->u.alert.app_proto) && e->u.alert.blocked <= 1 &&
+		       e->u.alert.toclient <= 1;
+	case EVENT_DROP:
+		return tuple_valid(&e->u.drop.tuple) && e->u.drop.toclient <= 1;
 	case EVENT_KINDS:
 		break;
 	}

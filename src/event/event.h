@@ -23,21 +23,9 @@ enum event_kind {
 	EVENT_FLOW,        /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
+	EVENT_ALERT,   /* eve: a rule matched */
+	EVENT_DROP,    /* eve: a rule stopped a conversation or a packet */
 	EVENT_KINDS
-};
-
-/* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
-struct event_tuple {
-	struct addr src, dst;                      /* as seen outside (public addresses) */
-	struct addr in_src, in_dst;                /* as seen at the guest's port */
-	uint16_t sport, dport, in_sport, in_dport; /* ICMP: sport = type, dport = code */
-	uint16_t icmp_id;                          /* ICMP echo only */
-	uint8_t proto, pad;
-	char guest[EVENT_NAME];      /* the guest concerned (initiator if lateral) */
-	char peer_guest[EVENT_NAME]; /* lateral: the other guest; else empty */
-	char in_port[EVENT_NAME];    /* name of the port the first packet came in by */
-	/* Community ID v1 of either view; filled by hub, so that the wall hashes nothing. */
-	char community_id[EVENT_NAME], inside_community_id[EVENT_NAME];
 };
 
 struct event_connection {
@@ -106,6 +94,8 @@ struct event {
 		struct event_anomaly anomaly;
 		struct event_stats stats;
 		struct event_containment containment;
+		struct event_alert alert;
+		struct event_drop drop;
 	} u;
 };
 

@@ -52,6 +52,13 @@ int fragment_begin(struct flow_table *t, const struct fragment_key *key, const s
 	return 0;
 }
 
+void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns)
+{
+	struct fragment *e = lookup(t, key, now_ns);
+	if (e != NULL)
+		e->flow_id = 0;
+}
+
 struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key, uint32_t offset,
 			   uint32_t len, bool last, int64_t now_ns, unsigned *ret_side)
 {

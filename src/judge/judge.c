@@ -78,8 +78,11 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 		err = binding_setup(j);
 	if (err == 0)
 		err = judge_orders(j, &conf->now, now_boot_ns);
+	if (err == 0)
+		err = bridge_setup(j, now_boot_ns);
 	if (err != 0)
 		return err;
+	alert_listen(j);
 	report_limits_state(j, state);
 	judge_tick(j, now_boot_ns);
 	*ret = j;
@@ -225,10 +228,13 @@ static enum reason way_error(struct way *w)
 		return REASON_NO_FLOW;
 	result_of(w, f);
 	enum reason r = may_cross(w, f, side);
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, &quoted, &seen);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply_error(w, &quoted, f, side);
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
@@ -256,24 +262,30 @@ static enum reason way_later_fragment(struct way *w)
 		return REASON_FRAGMENT;
 	}
 	result_of(w, f);
+	if (f->class == FLOW_REFUSED)
+		return f->reason;
 	enum reason r = may_cross(w, f, side);
-	if (r != REASON_NONE)
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, NULL, &seen);
+	if (r != REASON_NONE) {
+		fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
-	nat_apply(w, f, side);
+	}
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
 /* A first fragment opens the way for the ones behind it. */
-static enum reason step_first_fragment(struct way *w, const struct flow *f, unsigned side)
+static enum reason step_first_fragment(struct way *w, const struct fragment_key *key,
+				       const struct flow *f, unsigned side)
 {
-	struct fragment_key key;
 	if (!w->l.fragment || !w->l.more_fragments)
 		return REASON_NONE;
-	fragment_key_of(w, &key);
 	if (w->l.l4 == 0 || w->l.payload < w->l.l4 ||
-	    fragment_begin(w->j->table, &key, f, side, w->l.payload - w->l.l4,
-			   w->l.l3_end - w->l.l4, w->now_ns) != 0) {
+	    fragment_begin(w->j->table, key, f, side, w->l.payload - w->l.l4, w->l.l3_end - w->l.l4,
+			   w->now_ns) != 0) {
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
@@ -288,19 +300,29 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		f->bytes[side] += w->f->len;
 		flow_touch(w->j->table, f, FLOW_REFUSED, w->now_ns);
 		if (f->verdict == VERDICT_REJECT && side == 0)
-			answer_refused(w);
+			answer_reject(w);
 		return f->reason;
 	}
+	struct fragment_key key;
+	struct scrub_seen seen = {0};
+	fragment_key_of(w, &key);
 	enum reason r = may_cross(w, f, side);
 	if (r == REASON_NONE)
-		r = track_frame(w, f, side);
-	if (r == REASON_NONE)
-		r = step_first_fragment(w, f, side);
+		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply(w, f, side);
+	r = inline_look(w, f, side, NULL, &seen);
+	/* Behind the rules: a reset that is no part of the stream ends nothing. */
+	if (r == REASON_NONE)
+		r = track_frame(w, f, side);
+	if (r != REASON_NONE) {
+		if (w->l.fragment)
+			fragment_drop(w->j->table, &key, w->now_ns);
+		return r;
+	}
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
@@ -308,7 +330,8 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
  * come back. */
 static bool is_judged_anew(const struct way *w, const struct flow *f)
 {
-	if (f->class != FLOW_REFUSED)
+	/* What a rule has ended stays so. */
+	if (f->class != FLOW_REFUSED || (f->reason >= REASON_RULE && f->reason <= REASON_HELD))
 		return false;
 	if (f->generation != (uint32_t)w->j->now.generation)
 		return true;
@@ -371,7 +394,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 	w.in = &j->ports[f->port < JUDGE_PORTS ? f->port : 0];
 	packet_decode(f, &w.l);
 	count_kind(&w);
-	enum reason r = way_of(&w);
+	enum reason r = j->conf.bridge ? bridge_way(&w) : way_of(&w);
 	ret->reason = (uint8_t)r;
 	if (r == REASON_NONE) {
 		ret->verdict = VERDICT_FORWARD;
@@ -388,11 +411,19 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 
+void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
+{
+	int64_t next;
+	if (j->conf.scrub != NULL)
+		scrub_release(j->conf.scrub, now_boot_ns, send, ctx, &next);
+}
+
 void judge_tick(struct judge *j, int64_t now_boot_ns)
 {
 	struct flow_counts c;
 	contain_expire(j, now_boot_ns);
-	flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
+	if (!j->conf.bridge)
+		flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
 	report_sums(j, now_boot_ns);
 	flow_read_counts(j->table, &c);
 	j->stats->flows_active = c.active;
@@ -404,6 +435,8 @@ void judge_tick(struct judge *j, int64_t now_boot_ns)
 void judge_finish(struct judge *j, int64_t now_boot_ns)
 {
 	flow_remove_port(j->table, FLOW_NO_PORT, FLOW_END_SHUTDOWN, now_boot_ns);
+	if (j->conf.scrub != NULL)
+		scrub_finish(j->conf.scrub);
 	j->summed_ns = 0; /* tell the last sums now */
 	judge_tick(j, now_boot_ns);
 }

@@ -6,7 +6,8 @@
  *
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
- * translation; answer.c what the wall says itself; report.c events.
+ * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
+ * what they tell; bridge.c two ends of a wire.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H
@@ -50,6 +51,11 @@ struct judge_conf {
 					so that they are unique across restarts */
 };
 
+struct wall_rules { /* as struct scrub_stats has them */
+	uint64_t in_force, swaps, alerts, dropped, rejected, rewritten, edits, late, held,
+		held_timeout, normalised, flows, given_up, memory, memory_limit, memory_refused;
+};
+
 /* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
  * a total since the wall started; readers see each value whole. */
 struct wall_stats {
@@ -67,6 +73,7 @@ struct wall_stats {
 	uint64_t orders, lockdown;
 	uint64_t ignored[CONF_PREFIXES +
 			 POLICY_NETS]; /* conversations: of the configuration, of orders */
+	struct wall_rules rules;       /* all zero: none */
 	struct {
 		char name[EVENT_NAME];
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;
@@ -80,6 +87,7 @@ struct judge_result {
 	bool first;                         /* opened a conversation */
 	uint16_t out_port;                  /* valid with VERDICT_FORWARD */
 	uint64_t flow_id;
+	bool rewritten; /* VERDICT_FORWARD: a rule replaced something in it */
 	/* With VERDICT_FORWARD and changed: send what these are instead of the frame (none: it waits, or
 	 * goes on in another one). All by out_port; valid until the next judge_frame. */
 	bool changed;

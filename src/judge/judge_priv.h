@@ -21,6 +21,8 @@ enum anomaly {
 	ANOMALIES
 };
 
+#define ALERT_SLOTS 256u
+
 struct anomaly_count {
 	uint64_t count; /* since told_ns */
 	int64_t told_ns;
@@ -52,6 +54,12 @@ struct judge {
 	judge_emit_fn *emit;
 	void *emit_ctx;
 	uint64_t next_id;
+	const struct way *way;        /* the frame in hand, for alerts */
+	const struct flow *look_flow; /* whose packets are looked at; NULL: nobody's */
+	unsigned look_side;
+	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
+	int64_t alerts_ns;
+	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
 	int64_t summed_ns;
@@ -188,8 +196,34 @@ enum reason caps_take(struct way *w, struct flow *f);
 struct frame *answer_slot(struct way *w, uint16_t port);
 void answer_reset(struct way *w);
 void answer_time_exceeded(struct way *w);
-/* To a conversation that the policy rejects: a reset, or "unreachable". */
-void answer_refused(struct way *w);
+/* What a rule rejects: to the sender a reset, or that it can't be reached; as from whom it spoke to. */
+void answer_reject(struct way *w);
+/* A reset to the receiver, as from the sender: l has the addresses as it knows them, next is the sequence number
+ * it waits for. */
+void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
+			   const struct mac *dst, const struct mac *src, uint32_t next);
+
+/* ---- inline.c: rules in the way of a frame -------------------------------------------------------- */
+
+/* Looks at the frame and translates it (quoted: an ICMP error's): rules see what the guest sees. Not
+ * REASON_NONE: it ends here, and maybe its conversation; the sender is told. */
+enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct layers *quoted,
+			struct scrub_seen *ret_seen);
+/* Fills in what leaves instead of the frame, which is as it would leave. */
+void inline_emit(struct way *w, const struct scrub_seen *seen);
+/* The flow leaves the table. */
+void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns);
+
+/* ---- bridge.c --------------------------------------------------------------------------------------- */
+
+MUST_USE int bridge_setup(struct judge *j, int64_t now_ns);
+enum reason bridge_way(struct way *w);
+
+/* ---- alert.c ------------------------------------------------------------------------------------------ */
+
+void alert_listen(struct judge *j);
+/* A rule stopped the frame in hand (of f, or NULL). */
+void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
 
 /* ---- report.c: events ------------------------------------------------------------------------------ */
 
@@ -202,6 +236,13 @@ void report_expired(struct judge *j, enum policy_over kind, const struct policy_
 		    const struct policy_override *o);
 void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
 void report_anomaly(struct way *w, unsigned kind);
+/* Sends it; or counts one that there was no room for. */
+void report_event(struct judge *j, const struct event *e);
+void report_suppressed(struct judge *j);
+int64_t report_price_ns(const struct judge *j);
+/* The tuple of a flow's packet that arrived at side: its sender is the source. */
+void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
+		  struct event_tuple *ret);
 void report_limits_state(struct judge *j, enum policy_state state);
 /* What was summed up: caps, anomalies, suppressed events, a full table. */
 void report_sums(struct judge *j, int64_t now_ns);

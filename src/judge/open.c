@@ -314,7 +314,7 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 		f->pkts[0] = 1;
 		f->bytes[0] = w->f->len;
 		if (f->verdict == VERDICT_REJECT)
-			answer_refused(w);
+			answer_reject(w);
 	}
 	*ret_flow = f;
 	return p.reason;

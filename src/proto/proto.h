@@ -88,7 +88,7 @@ struct app_body {
 	uint32_t len, cap;
 	uint64_t base, total;
 	bool complete;
-	uint64_t inspected; /* rule's: bytes below were seen by every candidate */
+	uint32_t unseen; /* bytes since somebody was last asked to look (app_ctx_set_full) */
 };
 
 /* Head of every transaction; protocols embed it first in their own struct. */
@@ -145,6 +145,7 @@ struct app { /* one flow; in stream_flow.app */
 	uint8_t first_dir; /* direction that spoke first since detection began; 2: none yet */
 	uint8_t tries[2];  /* datagrams looked at in vain */
 	bool switching;    /* app_switch was called in this feed */
+	uint64_t feed_off; /* where in the stream what is being fed begins */
 };
 
 #define APP_EOF 1u /* the direction is over */
@@ -182,6 +183,33 @@ struct app_piece {
 uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
 		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
 		  uint32_t max);
+/* Told when a growing buffer of the flow has taken so much at once that the oldest of it will go: who wants to see it
+ * must look now, in the midst of app_feed. */
+typedef void app_full_fn(void *ctx, struct app *a);
+void app_ctx_set_full(struct app_ctx *c, app_full_fn *fn, void *ctx);
+/* What who rewrites bodies is told while messages are read, in order. */
+enum app_frame {
+	APP_FRAME_HEAD,  /* a head is complete */
+	APP_FRAME_BODY,  /* these bytes are body, as it was sent */
+	APP_FRAME_COUNT, /* these count it: the line of a chunk, the end of one */
+	APP_FRAME_END    /* the body is over */
+};
+struct app_frame_at {
+	uint8_t kind, dir; /* enum app_frame; of the talk */
+	uint64_t off;      /* in the stream (BODY, COUNT) */
+	uint32_t len;
+	/* HEAD: headers from name to value, len 0: none or not in one piece */
+	struct app_piece length, encodings; /* Content-Length, Accept-Encoding */
+	bool chunked;   /* the body comes in chunks; else by length, or there is none */
+	bool chunkable; /* there is one that both sides could have in chunks, and it is not encoded */
+};
+/* HEAD returns true if the body will be framed anew: then it may have any length (app_is_framed says no), and the
+ * rest is told, too; else it is not. Other kinds: the result is ignored. */
+typedef bool app_frame_fn(void *ctx, const struct app *a, const struct app_frame_at *f);
+void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx);
+/* Is the body of that direction counted on the wire (a length before it, or chunks)? Then its length can't be
+ * changed alone. */
+bool app_is_framed(const struct app *a, const struct app_tx *tx, unsigned dir);
 /* Stream offset from which on the message in hand of that direction is incomplete in its head (first line and
  * headers); UINT64_MAX: none is, a body is going on or nothing has begun. */
 uint64_t app_head_begins(const struct app *a, unsigned dir);

@@ -9,7 +9,7 @@
 
 static const struct ipc_row rows[] = {
 	{MSG_START_WALL, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct start_wall), 5,
-	 4 + JUDGE_PORTS, "start-wall"},
+	 6 + JUDGE_PORTS, "start-wall"},
 	{MSG_START_RECORDER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_RECORDER),
 	 sizeof(struct start_recorder), 4, 3 + CAPTURE_PORTS, "start-recorder"},
 	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER), sizeof(struct start_keeper),
@@ -32,6 +32,9 @@ static const struct ipc_row rows[] = {
 	 0, "event"},
 	{MSG_ORDERS, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct policy_now), 0, 0,
 	 "orders"},
+	{MSG_RULES, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), 0, 2, 2, "rules"},
+	{MSG_RULES_DONE, ROLE_BIT(ROLE_WALL), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_rules_done),
+	 0, 0, "rules-done"},
 	{MSG_DONE, CHILDREN, ROLE_BIT(ROLE_SUPER), 0, 0, 0, "done"},
 };
 

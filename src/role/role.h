@@ -36,7 +36,8 @@ const char *role_text(enum role r);
 
 enum message {
 	MSG_START_WALL = 1, /* super -> wall: struct start_wall; fds: events, limits, stats, marks,
-			       then one per port */
+			       texts and snapshot of the rules (unless rules_mode is off), then
+			       one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
 	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
@@ -52,11 +53,17 @@ enum message {
 	MSG_EVENT,  /* role -> hub, hub -> ledger: struct event */
 	MSG_DONE,   /* role -> super: everything is written, ending now */
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
+	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
+	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
 
 struct start_wall {
-	struct judge_conf judge; /* one port descriptor per judge.ports[i] */
+	struct judge_conf
+		judge; /* one port descriptor per judge.ports[i]; judge.scrub is not looked at */
+	uint8_t rules_mode; /* enum conf_rules_mode */
+	uint64_t rules_memory;
+	int64_t rules_hold_ns;
 };
 struct start_recorder {
 	struct conf_recorder conf;
@@ -95,6 +102,12 @@ struct msg_port {
 	uint16_t index;
 	uint16_t has_fd;
 };
+struct msg_rules_done {
+	int32_t result; /* 0, or why the rules stay as they were */
+	uint32_t swaps; /* that were made so far */
+	uint64_t rules, failed, warnings;
+	int64_t load_ns, swap_ns; /* read beside the frames; frames waited */
+};
 enum qemu_state { QEMU_STARTED, QEMU_DIED, QEMU_STOP };
 struct msg_qemu {
 	uint8_t state; /* QEMU_STOP: ask the guest to shut down, then quit */
@@ -105,6 +118,13 @@ struct msg_qemu {
 struct msg_guest {
 	char state[EVENT_NAME]; /* last QMP run state: "running", "paused", "shutdown" ... */
 };
+
+/* Starts a role's process (this very binary), confined as far as it can be from outside, in a network
+ * namespace without links; uid 0 stays root. All results are the caller's. */
+MUST_USE int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd,
+			int *ret_control);
+/* The ids by which other tools know a conversation, both views. */
+void role_community_ids(struct event *e);
 
 /* Entry points: each returns the process's exit code. */
 int role_wall(void);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define START_PATIENCE_NS (20 * NS_PER_SEC)
+#define RULES_PATIENCE_NS (180 * NS_PER_SEC) /* a wall reads rules before it is ready */
 #define BEAT_PATIENCE_NS (30 * NS_PER_SEC)
 #define TICK_MS 1000
 #define TRIM_NS (60 * NS_PER_SEC)
@@ -188,13 +189,18 @@ static void restart_child(struct super *s, struct child *ch)
 		ch->start_at_ns = clock_boot_ns() + NS_PER_SEC;
 }
 
+static int64_t start_patience(const struct child *ch)
+{
+	return ch->role == ROLE_WALL ? RULES_PATIENCE_NS : START_PATIENCE_NS;
+}
+
 static void check_stuck(struct super *s, struct child *ch, int64_t now)
 {
 	char who[CHILD_TEXT];
 	int64_t beat = s->stats->beat_boot_ns;
-	if (ch->state == CHILD_STARTING && now - ch->started_ns > START_PATIENCE_NS) {
+	if (ch->state == CHILD_STARTING && now - ch->started_ns > start_patience(ch)) {
 		log_line(LOG_ERROR, "%s is not ready after %d s: killed", child_text(ch, who),
-			 (int)(START_PATIENCE_NS / NS_PER_SEC));
+			 (int)(start_patience(ch) / NS_PER_SEC));
 		kill(ch->pid, SIGKILL);
 	}
 	if (ch->role != ROLE_WALL || ch->state != CHILD_READY)
@@ -225,6 +231,7 @@ static void supervise(struct super *s)
 		if (s->helpers[i].pidfd < 0 && now >= s->helpers[i].start_at_ns &&
 		    lab_helper_start(s, &s->helpers[i]) != 0)
 			s->helpers[i].start_at_ns = now + 10 * NS_PER_SEC;
+	super_rules_tick(s, now);
 	if (now - s->checked_ns > TRIM_NS) {
 		state_trim_logs(s);
 		s->checked_ns = now;
@@ -266,7 +273,7 @@ static int start_roles(struct super *s, char *why, size_t why_size)
 	for (size_t i = 0; i < s->n_children && err == 0; i++) {
 		struct child *ch = &s->children[i];
 		err = child_start(s, ch);
-		for (int64_t end = clock_boot_ns() + START_PATIENCE_NS;
+		for (int64_t end = clock_boot_ns() + start_patience(ch);
 		     err == 0 && ch->state == CHILD_STARTING;) {
 			turn(s, 100);
 			if (clock_boot_ns() > end)
@@ -317,6 +324,8 @@ static int start_house(struct super *s, char *why, size_t why_size)
 	err = state_folders(s, why, why_size);
 	if (err == 0)
 		err = guests_prepare(s, why, why_size);
+	if (err == 0)
+		err = super_rules_start(s, why, why_size);
 	if (err == 0)
 		super_say(s, "namespaces, links and ports");
 	if (err == 0)
@@ -395,6 +404,7 @@ static void stop_guests(struct super *s)
 static void stop_house(struct super *s)
 {
 	s->stopping = true;
+	super_rules_close(s);
 	super_health(s, "super", "stopped", 1, -1, -1, 1, "the honeynet stops");
 	stop_guests(s);
 	lab_stop(s);
@@ -415,6 +425,8 @@ static struct super *super_new(const struct conf *c, int report_fd)
 	s->report = report_fd;
 	s->lock = s->home = s->net = s->lab = s->made = s->signals = s->listener = -1;
 	s->limits = s->stats_fd = s->marks = s->marks_ro = s->store_dir = s->capture_dir = -1;
+	s->book.texts = s->book.snapshot = -1;
+	s->reload.client = s->reload.texts = s->reload.snapshot = -1;
 	s->hub_ledger[0] = s->hub_ledger[1] = s->own_events[0] = s->own_events[1] = -1;
 	for (size_t i = 0; i < JUDGE_PORTS; i++)
 		s->port_fds[i] = -1;

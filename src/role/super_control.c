@@ -142,6 +142,35 @@ static json_t *wall_ports_json(const struct super *s, const struct wall_stats *s
 	return ports;
 }
 
+static json_t *rules_json(const struct wall_rules *r)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{"in_force", r->in_force},
+		{"reloads", r->swaps},
+		{"alerts", r->alerts},
+		{"dropped", r->dropped},
+		{"rejected", r->rejected},
+		{"rewritten", r->rewritten},
+		{"edits", r->edits},
+		{"late", r->late},
+		{"held", r->held},
+		{"held_timeout", r->held_timeout},
+		{"normalised", r->normalised},
+		{"flows", r->flows},
+		{"given_up", r->given_up},
+		{"memory", r->memory},
+		{"memory_limit", r->memory_limit},
+		{"memory_refused", r->memory_refused},
+	};
+	json_t *o = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		json_object_set_new(o, rows[i].name, json_integer((json_int_t)rows[i].value));
+	return o;
+}
+
 static json_t *wall_json(const struct super *s)
 {
 	struct wall_stats *st = malloc(sizeof(*st));
@@ -186,6 +215,7 @@ static json_t *wall_json(const struct super *s)
 		if (st->reasons[i] > 0)
 			json_object_set_new(reasons, reason_text((enum reason)i),
 					    json_integer((json_int_t)st->reasons[i]));
+	json_object_set_new(w, "rules", rules_json(&st->rules));
 	json_object_set_new(w, "reasons", reasons);
 	json_object_set_new(w, "beat_age_ms",
 			    json_integer((clock_boot_ns() - st->beat_boot_ns) / NS_PER_MS));
@@ -224,7 +254,12 @@ static json_t *status_json(struct super *s)
 
 /* ---- requests ---------------------------------------------------------------------------------- */
 
-static json_t *answer(struct super *s, const char *request, size_t len)
+struct client { /* descriptors are -1 or owned */
+	int fd, texts, snapshot;
+};
+
+/* NULL: the answer comes later. */
+static json_t *answer(struct super *s, struct client *c, const char *request, size_t len)
 {
 	const char *what = NULL;
 	int now = 0;
@@ -238,6 +273,9 @@ static json_t *answer(struct super *s, const char *request, size_t len)
 		s->leave = true;
 		s->stop_now = s->stop_now || now != 0;
 		a = json_pack("{s:b, s:i}", "ok", 1, "pid", (int)getpid());
+	} else if (strcmp(what, "rules") == 0) {
+		const char *why = super_rules_reload(s, &c->fd, &c->texts, &c->snapshot);
+		a = why != NULL ? json_pack("{s:s}", "error", why) : NULL;
 	} else if ((a = orders_answer(s, what, r)) == NULL) {
 		a = json_pack("{s:s}", "error", "no such request");
 	}
@@ -256,26 +294,61 @@ static void send_all(int fd, const char *text)
 	}
 }
 
+/* At most two descriptors come with a request; what else there is is closed. */
+static ssize_t receive(struct client *c, char *buf, size_t size)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov = {buf, size};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = room,
+			   .msg_controllen = sizeof(room)};
+	ssize_t n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
+	for (struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL; h != NULL;
+	     h = CMSG_NXTHDR(&m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+			int *to = c->texts < 0 ? &c->texts : c->snapshot < 0 ? &c->snapshot : NULL;
+			if (to != NULL)
+				*to = fd_take(&fd);
+			fd_close(&fd);
+		}
+	}
+	return n;
+}
+
+static void close_client(struct client *c)
+{
+	fd_close(&c->fd);
+	fd_close(&c->texts);
+	fd_close(&c->snapshot);
+}
+
 void control_serve(struct super *s)
 {
 	struct timeval patience = {0, PATIENCE_US};
 	char buf[REQUEST_MAX];
 	size_t len = 0;
-	CLEANUP(fd_close) int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
+	CLEANUP(close_client)
+	struct client c = {accept4(s->listener, NULL, NULL, SOCK_CLOEXEC), -1, -1};
+	if (c.fd < 0)
 		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(c.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	for (ssize_t n;
-	     len < sizeof(buf) && (n = recv(fd, buf + len, sizeof(buf) - len, 0)) != 0;) {
+	     len < sizeof(buf) && (n = receive(&c, buf + len, sizeof(buf) - len)) != 0;) {
 		if (n < 0)
 			return;
 		len += (size_t)n;
 	}
-	json_t *a = answer(s, buf, len);
-	char *text = json_dumps(a, JSON_COMPACT);
+	json_t *a = answer(s, &c, buf, len);
+	char *text = a != NULL ? json_dumps(a, JSON_COMPACT) : NULL;
 	if (text != NULL)
-		send_all(fd, text);
+		send_all(c.fd, text);
 	free(text);
 	json_decref(a);
 }

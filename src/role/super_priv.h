@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
- * roles; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink; super_control.c the control socket;
+ * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink; super_control.c the control socket;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -9,6 +9,7 @@
 
 #include "guest/guest.h"
 #include "role/role.h"
+#include "role/rules/book.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -80,6 +81,11 @@ struct super {
 	struct mac outside_mac, uplink_mac;
 	struct prefix host[CONF_PREFIXES];
 	uint32_t n_host;
+	struct book book; /* what the wall is given at each start */
+	struct {
+		int client, texts, snapshot; /* client -1: none is under way */
+		int64_t since_ns;
+	} reload;
 	struct child children[SUPER_CHILDREN];
 	size_t n_children;
 	struct guest_run guests[CONF_GUESTS];
@@ -163,6 +169,15 @@ void control_serve(struct super *s);
 /* orders/orders.c: what is in force, and answers to requests that change it; NULL: another request. */
 json_t *orders_json(struct super *s);
 json_t *orders_answer(struct super *s, const char *what, json_t *request);
+
+/* rules/reload.c */
+MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);
+/* Takes the descriptors and returns NULL: the answer comes later; or says why not. */
+const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot);
+void super_rules_done(struct super *s, const struct msg_rules_done *d);
+void super_rules_wall_died(struct super *s);
+void super_rules_tick(struct super *s, int64_t now);
+void super_rules_close(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

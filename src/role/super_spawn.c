@@ -116,12 +116,20 @@ static int start_wall(struct super *s, const struct child *ch)
 {
 	struct start_wall *m = calloc(1, sizeof(*m));
 	int fds[IPC_FDS] = {ch->events[1], s->limits, s->stats_fd, s->marks};
+	size_t n = 4;
 	if (m == NULL)
 		return -ENOMEM;
 	m->judge.n_ports = port_count(s);
+	m->rules_mode = s->c->rules.mode;
+	m->rules_memory = s->c->rules.memory_bytes;
+	m->rules_hold_ns = s->c->rules.hold_ns;
+	if (m->rules_mode != RULES_OFF) {
+		fds[n++] = s->book.texts;
+		fds[n++] = s->book.snapshot;
+	}
 	for (uint32_t i = 0; i < m->judge.n_ports; i++) {
 		port_describe(s, i, &m->judge.ports[i]);
-		fds[4 + i] = s->port_fds[i];
+		fds[n++] = s->port_fds[i];
 	}
 	m->judge.n_forwards = s->c->n_forwards;
 	memcpy(m->judge.forwards, s->c->forwards, sizeof(m->judge.forwards));
@@ -131,7 +139,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
-	int err = ipc_send(ch->control, MSG_START_WALL, m, sizeof(*m), fds, 4 + m->judge.n_ports);
+	int err = ipc_send(ch->control, MSG_START_WALL, m, sizeof(*m), fds, n);
 	free(m);
 	return err;
 }
@@ -292,40 +300,44 @@ static uid_t child_uid(const struct super *s, const struct child *ch)
 	return s->c->uid_base + ch->role;
 }
 
-int child_start(struct super *s, struct child *ch)
+int role_spawn(enum role role, uid_t uid, pid_t *ret_pid, int *ret_pidfd, int *ret_control)
 {
 	char *room[8];
-	char *argv[] = {(char *)"skep", (char *)"--role", (char *)(uintptr_t)role_text(ch->role),
-			NULL};
+	char *argv[] = {(char *)"skep", (char *)"--role", (char *)(uintptr_t)role_text(role), NULL};
 	int pair[2], err = ipc_pair(CONTROL_BYTES, pair);
 	if (err != 0)
 		return err;
 	CLEANUP(fd_close) int theirs = pair[1];
-	ch->control = pair[0];
+	CLEANUP(fd_close) int ours = pair[0];
 	struct spawn sp = {.argv = argv,
 			   .envp = environment(room),
-			   .uid = child_uid(s, ch),
+			   .uid = uid,
 			   .netns = SPAWN_NETNS_EMPTY,
 			   .cgroup = -1,
 			   .private_ipc = true,
-			   .die_with_parent = ch->role == ROLE_WALL,
+			   .die_with_parent = role == ROLE_WALL,
 			   .no_dump = true,
-			   .max_files =
-				   ch->role == ROLE_SINK ? s->c->sink.connections + SINK_FILES : 0,
+			   .max_files = role == ROLE_SINK ? CONF_SINK_CONNECTIONS + SINK_FILES : 0,
 			   .fds = {-1, -1, -1, theirs},
 			   .n_fds = 4};
-	err = spawn_child(&sp, &ch->pid, &ch->pidfd);
-	if (err == 0) {
-		ch->state = CHILD_STARTING;
-		ch->started_ns = clock_boot_ns();
-		err = state_note_pid(s, ch->pid, ch->name);
-		if (err == 0)
-			err = send_start(s, ch);
-		if (err != 0)
-			kill(ch->pid, SIGKILL);
+	err = spawn_child(&sp, ret_pid, ret_pidfd);
+	if (err == 0)
+		*ret_control = fd_take(&ours);
+	return err;
+}
+
+int child_start(struct super *s, struct child *ch)
+{
+	int err = role_spawn(ch->role, child_uid(s, ch), &ch->pid, &ch->pidfd, &ch->control);
+	if (err != 0)
 		return err;
-	}
-	fd_close(&ch->control);
+	ch->state = CHILD_STARTING;
+	ch->started_ns = clock_boot_ns();
+	err = state_note_pid(s, ch->pid, ch->name);
+	if (err == 0)
+		err = send_start(s, ch);
+	if (err != 0)
+		kill(ch->pid, SIGKILL);
 	return err;
 }
 
@@ -350,6 +362,8 @@ void child_died(struct super *s, struct child *ch)
 	int64_t now = clock_boot_ns();
 	super_reap(&ch->pid, &ch->pidfd, &code, &sig);
 	fd_close(&ch->control);
+	if (ch->role == ROLE_WALL)
+		super_rules_wall_died(s);
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
@@ -427,6 +441,11 @@ void child_read(struct super *s, struct child *ch)
 		}
 		if (m.type == MSG_READY)
 			child_ready(s, ch);
+		if (m.type == MSG_RULES_DONE) {
+			struct msg_rules_done d;
+			memcpy(&d, m.payload, sizeof(d));
+			super_rules_done(s, &d);
+		}
 		if (m.type == MSG_GUEST && ch->role == ROLE_KEEPER) {
 			struct msg_guest said;
 			memcpy(&said, m.payload, sizeof(said));

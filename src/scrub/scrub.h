@@ -32,16 +32,17 @@ enum scrub_act { SCRUB_PASS, SCRUB_DROP, SCRUB_REJECT };
 enum scrub_tell { SCRUB_TELL_SENDER = 1, SCRUB_TELL_RECEIVER = 2 };
 
 struct scrub_seen {
-	uint8_t act;    /* enum scrub_act */
-	uint8_t reason; /* enum reason; REASON_NONE with SCRUB_PASS */
-	uint8_t tell;   /* SCRUB_REJECT: enum scrub_tell bits */
-	bool rebuild;   /* SCRUB_PASS: not as it is: scrub_emit */
-	bool rewritten; /* a rule replaces something in it */
+	uint8_t act;      /* enum scrub_act */
+	uint8_t reason;   /* enum reason; REASON_NONE with SCRUB_PASS */
+	uint8_t tell;     /* SCRUB_REJECT: enum scrub_tell bits */
+	bool rebuild;     /* SCRUB_PASS: not as it is: scrub_emit */
+	bool rewritten;   /* a rule replaces something in it */
+	bool dead;        /* nothing of its conversation passes any more */
+	uint32_t next;    /* SCRUB_REJECT of TCP: sequence number that its receiver waits for */
+	uint64_t flow_id; /* scrub's own number of the conversation; 0: none */
 	/* ---- scrub's own, until scrub_emit ---- */
 	struct stream_flow *flow;
 	unsigned dir;
-	uint32_t ack;      /* translated */
-	uint64_t from, to; /* bytes of the stream that leave with it */
 };
 
 struct scrub;
@@ -58,6 +59,9 @@ void scrub_look(struct scrub *s, const struct frame *f, const struct layers *l, 
  * frame of a TCP conversation that passes, rebuild or not: its headers are kept for bytes that wait. */
 uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		    struct layers *l, uint16_t out_port, struct frame ***ret);
+/* After scrub_emit: what goes back to the frame's sender, by the port that it came from; NULL: nothing. Valid until
+ * the next call. */
+struct frame *scrub_back(struct scrub *s);
 /* Bytes that have waited long enough: calls send for each frame. *ret_next: when to call again at the latest
  * (INT64_MAX: nothing waits). */
 typedef void scrub_send_fn(void *ctx, uint16_t port, struct frame *f);
@@ -65,6 +69,14 @@ void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *c
 		   int64_t *ret_next);
 /* The conversation of this frame (as for scrub_look) is over for the wall as well: nothing of it passes. */
 void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l);
+/* A conversation between these ends, as seen by scrub_look, has left the wall's table (ICMP: sport is the type
+ * of its first message): its state is given back, and what comes with these ends is another one. */
+void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, uint8_t proto,
+	       uint16_t sport, uint16_t dport);
+/* False: it only watches (ids). */
+bool scrub_acts(const struct scrub *s);
+/* The rules in force; NULL: none. */
+const struct rule_set *scrub_rules(const struct scrub *s);
 /* Goes over to other rules: flows keep their state. engine was made for the set beforehand (it may take its
  * time, in another thread); returns the old one, which nobody uses any more (NULL: there was none). */
 struct rule_engine *scrub_swap(struct scrub *s, struct rule_engine *engine);
@@ -79,7 +91,9 @@ struct scrub_stats {
 	uint64_t edits, late;                  /* replacements made; that came too late: dropped */
 	uint64_t held, held_timeout; /* times that bytes waited; that they left unmatched */
 	uint64_t normalised;         /* frames whose bytes or flags were set right */
+	uint64_t cut;                /* times that not all that could leave fitted */
 };
+/* Counters so far. */
 void scrub_read_stats(const struct scrub *s, struct scrub_stats *ret);
 
 #endif

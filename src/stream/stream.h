@@ -51,6 +51,7 @@ struct stream_side {
 	 * acknowledged yet, so that a second copy can be held against the first. kept <= base. */
 	uint64_t kept;
 	uint32_t isn, next_seq, last_ack, window;
+	bool sack_ok;               /* inline: its SYN permits selective acknowledgements */
 	uint8_t wscale, flags_seen; /* flags_seen: all TCP flags this side has sent */
 };
 
@@ -88,15 +89,19 @@ struct stream_result {
 	bool grown[2];            /* side[i] has more released data, a new gap, or its end */
 	bool bad; /* refused by the TCP state machine: no part of the conversation */
 	/* ---- inline mode only ---- */
-	bool refuse; /* must not pass: it is no part of the conversation, or what it carries could not be
-			   taken in (limits, memory), so that nobody would have looked at it */
+	bool refuse; /* must not pass: no conversation, or a dead one, or what it carries was not taken in
+			(state machine, limits, memory), so that nobody would have looked at it. Without
+			payload and FIN a packet of a conversation passes, bad or not: the ends need
+			them to find together again */
 	bool differs; /* overlaps bytes that were taken in before, with other ones: stream_normalise */
-	bool early;  /* carries bytes beyond a gap: they wait out of order */
+	bool early;  /* carries bytes, or a FIN, beyond a gap: they wait out of order */
 	bool filled; /* closed a gap: bytes that came early are in order now */
 	uint64_t
-		off; /* TCP with payload: offset of its first byte; bytes before side.kept are old news */
+		off; /* TCP: offset of its first byte; negative as int64_t: before the stream begins */
 	uint32_t
-		stale; /* bytes at its beginning that lie before kept: acknowledged, nobody needs them */
+		stale; /* bytes at its beginning that lie before kept: acknowledged, nobody needs them; what
+			  remains stands at off + stale. SYN and RST: all of the payload, none of it was
+			  taken in: it must be cut, their sequence number stays */
 	uint64_t events[STREAM_EVENT_WORDS];
 };
 
@@ -172,6 +177,9 @@ uint32_t stream_seq(const struct stream_flow *f, unsigned dir, uint64_t off);
  * the next call with this flow. */
 const uint8_t *stream_kept(const struct stream_flow *f, unsigned dir, uint64_t off,
 			   uint32_t *ret_len);
+/* The i-th (0, 1 ...) stretch that came early, beyond a gap: [*ret_off, *ret_end). False: there are not so many. */
+bool stream_early(const struct stream_flow *f, unsigned dir, uint32_t i, uint64_t *ret_off,
+		  uint64_t *ret_end);
 /* Overwrites payload, which stands at off, with the first copy wherever one is kept, in order or out of it. */
 void stream_normalise(const struct stream_flow *f, unsigned dir, uint64_t off, uint8_t *payload,
 		      uint32_t len);

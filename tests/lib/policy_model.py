@@ -390,16 +390,18 @@ class Model:
         bad = self.may_cross(now, p, f, side)
         if bad:
             return bad
-        if f.tcp:
-            bad = self.tcp_state(p, f, side)
-            if bad:
-                return bad
-        if side == 1:
-            f.replied = True
         if p.more:
             bad = self.first_fragment(now, p, f, side)
             if bad:
                 return bad
+        if f.tcp:
+            bad = self.tcp_state(p, f, side)
+            if bad:
+                if p.more:
+                    self.fragments[p.port, p.src, p.dst, p.proto, p.id][1] = None
+                return bad
+        if side == 1:
+            f.replied = True
         r = self.cross(p, f, side)
         self.touch(f, self.state(f), now)
         return r
@@ -542,7 +544,10 @@ class Model:
         e[3] += n
         if not p.more:
             del self.fragments[key]
-        return self.may_cross(now, p, f, side) or self.cross(p, f, side)
+        bad = self.may_cross(now, p, f, side)
+        if bad:
+            e[1] = None
+        return bad or self.cross(p, f, side)
 
     # ---- A frame without a flow -----------------------------------------------------------------
 

@@ -47,7 +47,7 @@ WAIVERS = []
 
 # Objects that may change after start, by name: (file, symbol, reason).
 MUTABLE = [
-    ("arena.c", "sealed", "the seal of the heap is a fact of the process"),
+    ("arena.c", "sealed", "the seal of the heap is a fact of the thread"),
     ("log.c", "setup", "name and level of this process's log lines, set once"),
     ("spawn.c", "path", "exec takes char *; nobody writes to it"),
     ("spawn.c", "lang", "exec takes char *; nobody writes to it"),

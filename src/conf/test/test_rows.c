@@ -150,6 +150,7 @@ static void visit_other(const struct row *row)
 		[ROW_NAMES] = "a,-b",
 		[ROW_PORTS] = "80-79",
 		[ROW_BYTE_LIMIT] = "1TB/1h",
+		[ROW_TEXTS] = "quo\"te",
 	};
 	assert_true(row_set(row, &scratch, wrong[row->type]) < 0);
 	if (row->type == ROW_ADDR && row->min == 4)
@@ -234,6 +235,38 @@ static void visit_prefixes(const struct row *row)
 	assert_int_equal(n, 0);
 }
 
+static void visit_texts(const struct row *row)
+{
+	char text[CONF_RULE_VAR + 8];
+	uint32_t n;
+	if (row->type != ROW_TEXTS)
+		return;
+	row_clear(row, &scratch);
+	for (size_t i = 0; i < row->size / row->item; i++)
+		assert_int_equal(row_append(row, &scratch, "/a,b [c]"), 0);
+	assert_int_equal(row_append(row, &scratch, "/a,b"), SKEP_EFULL);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, row->size / row->item);
+	row_clear(row, &scratch);
+	memset(text, 'a', sizeof(text));
+	assert_true(row->max < row->item);
+	text[row->max + 1] = '\0';
+	assert_int_equal(row_append(row, &scratch, text), SKEP_ERANGE);
+	text[row->max] = '\0';
+	assert_int_equal(row_append(row, &scratch, text), 0);
+	assert_int_equal(row_append(row, &scratch, "a\nb"), SKEP_EFORMAT);
+	assert_int_equal(row_append(row, &scratch, "a\\b"), SKEP_EFORMAT);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, 1);
+	row_clear(row, &scratch);
+}
+
+static void test_text_lists(void **state)
+{
+	(void)state;
+	each_row(visit_texts);
+}
+
 static void test_prefix_lists(void **state)
 {
 	(void)state;
@@ -288,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_prefix_lists),
 		cmocka_unit_test(test_policy_lists),
+		cmocka_unit_test(test_text_lists),
 		cmocka_unit_test(test_the_limits_of_the_issue),
 		cmocka_unit_test(test_rows_do_not_overlap),
 	};

@@ -88,6 +88,18 @@ static void tuples(unsigned i, const char *text)
 			text_copy(e.u.anomaly.name, sizeof(e.u.anomaly.name), text);
 			e.u.anomaly.count = UINT64_MAX;
 			print(&e);
+			e = base(EVENT_ALERT, i, text);
+			fill_tuple(&e.u.alert.tuple, protos[p], v6 != 0, text);
+			e.u.alert.sid = e.u.alert.gid = e.u.alert.rev = UINT32_MAX;
+			e.u.alert.severity = i;
+			e.u.alert.blocked = e.u.alert.toclient = i % 2;
+			text_copy(e.u.alert.class, sizeof(e.u.alert.class), text);
+			text_copy(e.u.alert.app_proto, sizeof(e.u.alert.app_proto), text);
+			print(&e);
+			e = base(EVENT_DROP, i, text);
+			fill_tuple(&e.u.drop.tuple, protos[p], v6 != 0, text);
+			e.u.drop.len = UINT32_MAX;
+			print(&e);
 		}
 }
 

@@ -121,8 +121,8 @@ static void reject_is_said_aloud(void **state)
 	check_refusal(w, &s6, 58, 1, 4, WEB6);
 	s.proto = s6.proto = 47;
 	s.payload = s6.payload = 20;
-	check_refusal(w, &s, 1, 3, 13, "10.99.0.1");
-	check_refusal(w, &s6, 58, 1, 1, "fe80::1");
+	check_refusal(w, &s, 1, 3, 13, WEB);
+	check_refusal(w, &s6, 58, 1, 1, WEB6);
 	world_free(w);
 }
 

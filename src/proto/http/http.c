@@ -186,6 +186,8 @@ static uint32_t http_feed(struct app *a, unsigned dir, const uint8_t *data, uint
 	const uint8_t *from = data != NULL ? data : nothing;
 	struct http_in in = {from, from + (data != NULL ? len : 0), (flags & APP_EOF) != 0};
 	c->now_ns = now_ns;
+	c->from = from;
+	c->from_off = a->feed_off;
 	if (data == NULL && (flags & APP_GAP) != 0 && len != 0)
 		gap(c, dir, len);
 	enum step more = STEP_ON;
@@ -208,4 +210,7 @@ const struct app_ops app_http = {
 	.buffer = http_buffer,
 	.number = http_number,
 	.eve = http_eve,
+	.wire = http_wire,
+	.is_framed = http_is_framed,
+	.head_begins = http_head_begins,
 };

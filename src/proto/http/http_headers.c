@@ -286,8 +286,12 @@ enum step http_take_headers(struct http_conn *c, unsigned dir, struct http_in *i
 		if (!http_text_add(c->app, &m->text, in->at, total))
 			return too_long(c, dir);
 		if (s->state == ST_HEADERS) {
-			m->raw.off = m->raw.len == 0 ? m->text.len - total : m->raw.off;
+			if (m->raw.len == 0) {
+				m->raw.off = m->wire.heads = m->text.len - total;
+				m->wire.heads_at = http_off(c, in->at);
+			}
 			m->raw.len += total;
+			m->wire.heads_end = m->text.len;
 		}
 		bool cr_alone = len == 0 && in->at[total - 1] == '\r';
 		in->at += total;

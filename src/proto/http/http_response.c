@@ -65,6 +65,7 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	}
 	http_request_settle(c, s->tx);
 	s->state = ST_LINE;
+	s->begin = http_off(c, in->at);
 	if (s->tx->is_09)
 		body_only(c);
 	return STEP_ON;
@@ -158,6 +159,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - len;
 	m->line.len = len;
+	m->wire.line_at = http_off(c, line) - m->line.off;
 	in->at += total;
 	parse_line(c);
 	s->tx->tx.progress[TO_CLIENT] = HTTP_GOT_LINE;
@@ -210,6 +212,7 @@ static void chunked_begins(struct http_conn *c, struct http_msg *m, struct span 
 	if (m->version != 11)
 		event(c, EV_CHUNKED_OLD_PROTO);
 	s->state = ST_CHUNK_LINE;
+	http_frame_head(c, TO_CLIENT, true, true);
 }
 
 static void length_begins(struct http_conn *c, struct http_msg *m, struct span cl)
@@ -225,6 +228,8 @@ static void length_begins(struct http_conn *c, struct http_msg *m, struct span c
 		s->state = ST_BODY_CLOSE;
 	} else if (s->left == 0) {
 		http_done(c, TO_CLIENT);
+	} else {
+		http_frame_head(c, TO_CLIENT, false, clean);
 	}
 }
 

@@ -134,9 +134,19 @@ static bool uses_vars(const struct match *m)
 }
 
 /* Would another place of match i change anything for those after it? */
-static bool worth_more(const struct rule_list *l, uint32_t i)
+static bool worth_more(const struct eval *x, uint32_t i)
 {
-	return i + 1 < l->n && is_relative(&l->m[i + 1]);
+	const struct rule_list *l = x->list;
+	return (i + 1 < l->n && is_relative(&l->m[i + 1])) ||
+	       (x->collect != NULL && l->m[i].kind == MATCH_CONTENT &&
+		l->m[i].u.content.has_replace);
+}
+
+/* A place of the only content that is replaced, and it was before. */
+static bool is_old(const struct eval *x, const struct match_content *c, int64_t place)
+{
+	return c->has_replace && x->collect->n_list == 1 &&
+	       collect_known(x->collect, (uint32_t)place, c->len);
 }
 
 static enum step step(struct eval *x, uint32_t i, int64_t last);
@@ -188,6 +198,16 @@ static bool is_missed(const struct eval *x, uint32_t i, int64_t last)
 	return (x->missed >> i & 1) != 0 && last >= x->missed_from[i];
 }
 
+/* A list of nothing but one content: what is new stands behind what was found. */
+static int64_t collect_from(const struct eval *x, int64_t lo)
+{
+	const struct collect *k = x->collect;
+	if (x->list->n > 1 || k->n == 0)
+		return lo;
+	int64_t end = (int64_t)k->at[k->n - 1].at + k->at[k->n - 1].c->len;
+	return end > lo ? end : lo;
+}
+
 static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 {
 	const struct match *m = &x->list->m[i];
@@ -198,6 +218,8 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 	if (memory && is_missed(x, i, last))
 		return STEP_NO;
 	content_range(x, c, last, &lo, &hi);
+	if (x->collect != NULL)
+		lo = collect_from(x, lo);
 	while (lo + (int64_t)c->len <= hi) {
 		const uint8_t *at =
 			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);
@@ -213,10 +235,16 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 		if (c->negated)
 			return alone ? STEP_NEVER : STEP_NO;
 		found = true;
+		if (x->collect != NULL && is_old(x, c, place)) {
+			lo = place + 1;
+			continue;
+		}
+		if (c->has_replace)
+			x->place[c->replace_no % RULE_REPLACES] = place;
 		enum step s = step(x, i + 1, end);
 		if (s != STEP_NO || x->spent)
 			return s;
-		if (!worth_more(x->list, i))
+		if (!worth_more(x, i))
 			return STEP_NO;
 		lo = place + 1;
 	}
@@ -267,7 +295,7 @@ static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
 		if (!hit)
 			return !p->relative && tries == 0 ? STEP_NEVER : STEP_NO;
 		enum step s = step(x, i + 1, end);
-		if (s != STEP_NO || !worth_more(x->list, i) || start >= (int64_t)x->b.len)
+		if (s != STEP_NO || !worth_more(x, i) || start >= (int64_t)x->b.len)
 			return s;
 		from = start + 1;
 	}
@@ -289,7 +317,7 @@ static enum step step(struct eval *x, uint32_t i, int64_t last)
 	if (x->spent)
 		return STEP_NEVER;
 	if (i >= x->list->n)
-		return STEP_YES;
+		return x->collect == NULL || collect_new(x) ? STEP_YES : STEP_NO;
 	const struct match *m = &x->list->m[i];
 	bool ok = true;
 	switch ((enum match_kind)m->kind) {
@@ -383,7 +411,7 @@ static bool packet_buffer(const struct pkt *p, uint16_t buffer, struct bytes *re
 }
 
 bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view *v,
-		  const struct bytes *payload)
+		  const struct bytes *payload, struct collect *k)
 {
 	const struct plan *pl = r->plan;
 	struct eval x = {.e = e, .v = v, .rule = r};
@@ -396,7 +424,10 @@ bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view
 			return l->n == 1 && l->m[0].kind == MATCH_ABSENT;
 		if (!transform_bytes(e, l, pl->lists[i].xform_id, &b))
 			return false;
-		if (!eval_list(&x, l, &b))
+		bool yes = k != NULL && pl->lists[i].n_replaces > 0
+				   ? collect_list(&x, l, &b, pl->lists[i].n_replaces, k)
+				   : eval_list(&x, l, &b);
+		if (!yes)
 			return false;
 	}
 	return true;

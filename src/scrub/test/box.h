@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A scrub with rules of a test's own. */
+#ifndef SKEP_TEST_BOX_H
+#define SKEP_TEST_BOX_H
+
+#include "build.h"
+#include "scrub/scrub.h"
+
+struct box {
+	struct scrub *scrub;
+	struct rule_set *rules;
+	uint32_t alerts;
+};
+void box_begin(struct box *b, const char *rules, int64_t hold_ns);
+void box_end(struct box *b);
+
+#endif
