@@ -144,24 +144,6 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
 		    const struct addr *peer, uint16_t dport);
 
-/* ---- contain.c: what a guest may begin ------------------------------------------------------------ */
-
-/* Applies orders and policy to a conversation whose direction is known. */
-void contain_plan(const struct way *w, struct plan *p);
-/* The limit of that class. */
-const struct conf_limit *contain_limit(const struct judge *j, unsigned class);
-/* Counts it where the plan says, or refuses it. */
-void contain_charge(struct way *w, struct plan *p);
-/* Packets and bytes of a conversation that a rule counts. */
-bool contain_has(struct way *w, struct flow *f);
-void contain_take(struct way *w, struct flow *f);
-/* Nothing is exchanged with that address. */
-bool contain_is_fenced(const struct judge *j, const struct addr *a);
-/* Inbound conversations from there are dropped silently: counted. */
-bool contain_ignores(struct judge *j, const struct addr *src);
-/* orders.c: orders whose time is over. */
-void contain_expire(struct judge *j, int64_t now_ns);
-
 /* ---- track.c: TCP's state, lightly ------------------------------------------------------------- */
 
 /* The frame begins a new conversation over an old one with the same addresses and ports. */
@@ -246,5 +228,7 @@ void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
 void report_limits_state(struct judge *j, enum policy_state state);
 /* What was summed up: caps, anomalies, suppressed events, a full table. */
 void report_sums(struct judge *j, int64_t now_ns);
+
+#include "judge/contain_priv.h"
 
 #endif
