@@ -411,11 +411,27 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 
+struct release {
+	const struct judge *j;
+	judge_send_fn *send;
+	void *ctx;
+};
+
+/* What had been let go before a lockdown does not leave in it: lost, as on a wire. */
+static void release_one(void *ctx, uint16_t port, struct frame *f)
+{
+	const struct release *r = ctx;
+	uint8_t lockdown = r->j->now.lockdown;
+	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
+		r->send(r->ctx, port, f);
+}
+
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
 {
 	int64_t next;
+	struct release r = {j, send, ctx};
 	if (j->conf.scrub != NULL)
-		scrub_release(j->conf.scrub, now_boot_ns, send, ctx, &next);
+		scrub_release(j->conf.scrub, now_boot_ns, release_one, &r, &next);
 }
 
 void judge_tick(struct judge *j, int64_t now_boot_ns)
