@@ -49,6 +49,9 @@ int cmd_pcap(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_fence(int argc, char **argv);
+int cmd_lockdown(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_scrub(int argc, char **argv);
 

@@ -321,6 +321,32 @@ static void print_last(const struct screen *s, const json_t *all)
 	put(s, DIM, "more: skep events -f, skep pcap, skep guest creds, skep status --json\n");
 }
 
+/* Only what is out of the ordinary. */
+static void print_orders(const struct screen *s, const json_t *orders)
+{
+	const char *lockdown = str(orders, "lockdown");
+	size_t i;
+	json_t *o;
+	if (lockdown[0] != '\0' && strcmp(lockdown, "off") != 0) {
+		label(s, "lockdown");
+		put(s, BAD,
+		    strcmp(lockdown, "all") == 0 ? "nothing crosses the wall"
+						 : "nothing that guests begin goes out");
+		printf("  (skep lockdown off)\n");
+	}
+	json_array_foreach(json_object_get(orders, "fences"), i, o)
+	{
+		label(s, i == 0 ? "fence" : "");
+		printf("%s%s\n", str(o, "prefix"), num(o, "until") > 0 ? "  for a time" : "");
+	}
+	json_array_foreach(json_object_get(orders, "overrides"), i, o)
+	{
+		label(s, i == 0 ? "override" : "");
+		printf("%s: %s%s\n", str(o, "guest"), str(o, "verdict"),
+		       num(o, "until") > 0 ? "  for a time" : "");
+	}
+}
+
 void status_print(const struct conf *c, const json_t *all, bool colour)
 {
 	const struct screen s = {colour};
@@ -331,6 +357,7 @@ void status_print(const struct conf *c, const json_t *all, bool colour)
 	print_traffic(&s, wall);
 	print_rules(&s, wall);
 	print_reasons(&s, wall);
+	print_orders(&s, json_object_get(all, "orders"));
 	print_limits(&s, c, wall);
 	print_disk(&s, all);
 	print_forwards(&s, all);

@@ -305,4 +305,5 @@ void check_all(struct check *k)
 	}
 	for (uint32_t i = 0; i < k->c->n_forwards; i++)
 		check_forward(k, i);
+	check_policy(k);
 }

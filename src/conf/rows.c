@@ -9,6 +9,7 @@
 #define AT(member) FIELD(struct conf, member)
 #define GUEST(member) FIELD(struct conf_guest, member)
 #define FORWARD(member) FIELD(struct conf_forward, member)
+#define POLICY(member) FIELD(struct conf_policy, member)
 #define COUNT(type, member) .count_offset = offsetof(type, member)
 
 #define KB UINT64_C(1024)
@@ -30,6 +31,21 @@ static const struct row_choice rules_choices[] = {
 static const struct row_choice kind_choices[] = {
 	{"honeypot", GUEST_HONEYPOT}, {"loghost", GUEST_LOGHOST}, {NULL, 0}};
 static const struct row_choice proto_choices[] = {{"tcp", 6}, {"udp", 17}, {NULL, 0}};
+
+static const struct row_choice policy_protos[] = {
+	{"any", 0}, {"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"other", CONF_OTHER}, {NULL, 0}};
+static const struct row_choice to_choices[] = {{"any", TO_ANY},
+					       {"outside", TO_OUTSIDE},
+					       {"lateral", TO_LATERAL},
+					       {"resolver", TO_RESOLVER},
+					       {NULL, 0}};
+static const struct row_choice act_choices[] = {
+	{"forward", ACT_FORWARD},   {"limit", ACT_LIMIT},
+	{"drop", ACT_DROP},         {"reject", ACT_REJECT},
+	{"redirect", ACT_REDIRECT}, {"reflect", ACT_REFLECT},
+	{"rewrite", ACT_REWRITE},   {NULL, 0}};
+static const struct row_choice per_choices[] = {
+	{"guest", PER_GUEST}, {"proto", PER_PROTO}, {"destination", PER_DESTINATION}, {NULL, 0}};
 
 const struct row_group conf_groups[] = {
 	{"network", "What guests see as their network."},
@@ -88,6 +104,10 @@ const struct row conf_rows[] = {
 	 .text = "", .help = "networks no guest may reach, on top of the built-in list", .live = true},
 	{"wall.allowed", ROW_PREFIXES, AT(wall.allowed), COUNT(struct conf, wall.n_allowed),
 	 .text = "", .help = "exceptions to the off-limits networks", .live = true},
+	{"wall.fence", ROW_PREFIXES, AT(wall.fence), COUNT(struct conf, wall.n_fence),
+	 .text = "", .help = "networks nothing is exchanged with, whatever the policy says", .live = true},
+	{"wall.ignore", ROW_PREFIXES, AT(wall.ignore), COUNT(struct conf, wall.n_ignore),
+	 .text = "", .help = "networks whose inbound conversations are dropped silently, and counted", .live = true},
 	{"wall.tcp_idle", ROW_DURATION, AT(wall.tcp_idle_ns), .min = 10 * SECOND, .max = 7 * DAY,
 	 .text = "1h", .help = "a silent TCP conversation is forgotten after this", .live = true},
 	{"wall.udp_idle", ROW_DURATION, AT(wall.udp_idle_ns), .min = SECOND, .max = HOUR,
@@ -183,6 +203,10 @@ const struct row conf_guest_rows[] = {
 	 .help = "unique name of the guest; must be given"},
 	{"kind", ROW_ENUM, GUEST(kind), .text = "honeypot", .text_loghost = "loghost", .choices = kind_choices,
 	 .help = "honeypot: meant to be broken into; loghost: takes their logs and may begin nothing"},
+	{"class", ROW_NAME, GUEST(class), .min = 1, .max = CONF_NAME - 1, .text = "honeypot", .text_loghost = "loghost",
+	 .help = "name by which rules of the policy may mean it together with others"},
+	{"roach_motel", ROW_BOOL, GUEST(roach_motel), .text = "false",
+	 .help = "in, but never out: it may begin nothing but its syslog"},
 	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
 	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",
@@ -220,6 +244,35 @@ const struct row conf_forward_rows[] = {
 	 .help = "who may use it; empty: anybody"},
 };
 const size_t conf_forward_rows_n = ARRAY_LEN(conf_forward_rows);
+
+const struct row conf_policy_rows[] = {
+	{"guests", ROW_NAMES, POLICY(guests), COUNT(struct conf_policy, n_guests), .max = CONF_NAME - 1, .text = "",
+	 .help = "names or classes of the guests it is for; empty: all"},
+	{"proto", ROW_ENUM, POLICY(proto), .text = "any", .choices = policy_protos, .help = "protocol"},
+	{"to", ROW_PREFIXES, POLICY(to), COUNT(struct conf_policy, n_to), .text = "", .choices = to_choices,
+	 .help = "where to: networks, outside, lateral (other guests), resolver (network.resolver, port 53); empty: anywhere"},
+	{"ports", ROW_PORTS, POLICY(ports), COUNT(struct conf_policy, n_ports), .text = "",
+	 .help = "destination ports of TCP and UDP; empty: all"},
+	{"verdict", ROW_ENUM, POLICY(act), .text = "drop", .choices = act_choices,
+	 .help = "what becomes of a new conversation; must be given"},
+	{"redirect_to", ROW_ADDR, POLICY(redirect_to), .text = "sink", .empty = "sink",
+	 .help = "redirect: where it ends instead, the sink or an address of yours"},
+	{"redirect_port", ROW_UINT, POLICY(redirect_port), .min = 0, .max = 65535, .text = "0",
+	 .help = "redirect: port there; 0: as asked"},
+	{"reflect_to", ROW_NAME, POLICY(reflect_to), .min = 1, .max = CONF_NAME - 1, .text = "none", .empty = "none",
+	 .help = "reflect: the honeypot that poses as the target"},
+	{"rules", ROW_NAME, POLICY(rules), .min = 1, .max = CONF_NAME - 1, .text = "all", .empty = "all",
+	 .help = "rewrite: the set of rules that makes it harmless"},
+	{"per", ROW_ENUM, POLICY(per), .text = "guest", .choices = per_choices,
+	 .help = "what the windows of this rule count together: all of a guest, each protocol or each destination of it"},
+	{"connections", ROW_LIMIT, POLICY(connections), .max = 1000000, .text = "none", .empty = "none",
+	 .help = "new conversations"},
+	{"packets", ROW_LIMIT, POLICY(packets), .max = 1000000000, .text = "none", .empty = "none",
+	 .help = "packets that the guest sends in them"},
+	{"bytes", ROW_BYTE_LIMIT, POLICY(bytes), .max = UINT32_MAX, .text = "none", .empty = "none",
+	 .help = "bytes that the guest sends in them"},
+};
+const size_t conf_policy_rows_n = ARRAY_LEN(conf_policy_rows);
 /* clang-format on */
 
 /* The built-in lab, in the words of the configuration. */

@@ -3,7 +3,9 @@
 #ifndef SKEP_EVENT_ALERT_H
 #define SKEP_EVENT_ALERT_H
 
-#include "event/bodies.h"
+#include "base/base.h"
+
+#define EVENT_NAME 32 /* guest, port and role names, with terminator */
 
 /* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
 struct event_tuple {

@@ -3,9 +3,8 @@
 #ifndef SKEP_EVENT_BODIES_H
 #define SKEP_EVENT_BODIES_H
 
-#include "base/base.h"
+#include "event/alert.h"
 
-#define EVENT_NAME 32     /* guest, port and role names, with terminator */
 #define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
 #define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
 
@@ -35,6 +34,15 @@ struct event_sink {
 	uint16_t excerpt_len;
 	uint64_t bytes, count; /* count: how often, or which part of an excerpt in several events */
 	char excerpt[EVENT_EXCERPT];
+};
+
+struct event_containment {
+	char what[EVENT_NAME];  /* "fence", "ignore", "lockdown", "override" */
+	char state[EVENT_NAME]; /* "on", "off", "expired" */
+	char guest[EVENT_NAME]; /* override */
+	char order[EVENT_NAME]; /* override: the verdict; lockdown: "all", "outbound" */
+	struct prefix net;      /* fence, ignore; addr.ver 0: none */
+	int64_t until_ns;       /* wall clock; 0: for good */
 };
 
 /* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */

@@ -90,6 +90,7 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_FLOW] = "flow",
 		[EVENT_ANOMALY] = "anomaly",
 		[EVENT_STATS] = "stats",
+		[EVENT_CONTAINMENT] = "containment",
 		[EVENT_ALERT] = "alert",
 		[EVENT_DROP] = "drop",
 	};
@@ -154,6 +155,8 @@ const char *event_guest_of(const struct event *e)
 		return e->u.guest.guest;
 	case EVENT_INCIDENT:
 		return e->u.incident.guest;
+	case EVENT_CONTAINMENT:
+		return e->u.containment.guest;
 	case EVENT_SINK:
 		return e->u.sink.guest;
 	case EVENT_HEALTH:
@@ -271,6 +274,13 @@ static bool incident_valid(const struct event_incident *i)
 	return true;
 }
 
+static bool containment_valid(const struct event_containment *c)
+{
+	return TERMINATED(c->what) && TERMINATED(c->state) && TERMINATED(c->guest) &&
+	       TERMINATED(c->order) && addr_valid(&c->net.addr) &&
+	       c->net.len <= (c->net.addr.ver == 4 ? 32 : 128) && c->until_ns >= 0;
+}
+
 static bool sink_valid(const struct event_sink *s)
 {
 	return TERMINATED(s->guest) && TERMINATED(s->service) && TERMINATED(s->what) &&
@@ -302,6 +312,8 @@ static bool body_valid(const struct event *e)
 		return tuple_valid(&e->u.anomaly.tuple) && TERMINATED(e->u.anomaly.name);
 	case EVENT_STATS:
 		return e->u.stats.uptime_s >= 0;
+	case EVENT_CONTAINMENT:
+		return containment_valid(&e->u.containment);
 	case EVENT_ALERT:
 		return tuple_valid(&e->u.alert.tuple) && TERMINATED(e->u.alert.class) &&
 		       TERMINATED(e->u.alert.app_proto) && e->u.alert.blocked <= 1 &&

@@ -73,11 +73,8 @@ static int put_flow(json_t *o, const struct event *e)
 	bad |= put_text(flow, "state", f->state, sizeof(f->state));
 	bad |= put_text(flow, "reason", f->end_reason, sizeof(f->end_reason));
 	bad |= json_object_set_new(flow, "alerted", json_false());
-	bad |= json_object_set_new(
-		flow, "action",
-		json_string(e->verdict == VERDICT_FORWARD || e->verdict == VERDICT_REDIRECT
-				    ? "accept"
-				    : "drop"));
+	bad |= json_object_set_new(flow, "action",
+				   json_string(e->reason == REASON_NONE ? "accept" : "drop"));
 	bad |= json_object_set_new(o, "flow", flow);
 	if (f->tuple.proto == PROTO_TCP)
 		bad |= put_tcp(o, f);

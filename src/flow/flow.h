@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 #define FLOW_NO_PORT 0xffffu
+#define FLOW_NO_RULE 0xffu
 #define FLOW_REFUSED_MIN_NS (75 * NS_PER_SEC) /* longer than the longest gap between two SYNs */
 
 struct flow_key {
@@ -61,6 +62,10 @@ struct flow {
 	uint8_t icmp_type, icmp_code;
 	bool bounded;        /* a limit bounds how many there are */
 	bool cap_by_bytes;   /* which cap dropped last */
+	bool relayed;        /* ends elsewhere than it was meant to: sink, reflection */
+	uint8_t rule;        /* of the policy; FLOW_NO_RULE: none that counts packets */
+	uint16_t meter;      /* where that counts */
+	uint32_t generation; /* of the orders in force when it was judged */
 	uint16_t guest;      /* port of the guest concerned; FLOW_NO_PORT: none */
 	uint16_t peer_guest; /* lateral: port of the other one */
 };
@@ -115,6 +120,10 @@ uint32_t flow_sweep(struct flow_table *t, int64_t now_ns, uint32_t budget);
 /* Ends every flow that has a side, guest or peer at the port; FLOW_NO_PORT: every flow at all.
  * Walks the whole table. */
 void flow_remove_port(struct flow_table *t, uint16_t port, enum flow_end why, int64_t now_ns);
+/* Ends every flow that which says yes to. Walks the whole table. */
+typedef bool flow_which_fn(void *ctx, const struct flow *f);
+void flow_remove_which(struct flow_table *t, flow_which_fn *which, void *ctx, enum flow_end why,
+		       int64_t now_ns);
 void flow_read_counts(const struct flow_table *t, struct flow_counts *ret);
 
 /* ---- fragments ------------------------------------------------------------------------------ */

@@ -80,6 +80,8 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 	if (err == 0)
 		err = binding_setup(j);
 	if (err == 0)
+		err = judge_orders(j, &conf->now, now_boot_ns);
+	if (err == 0)
 		err = bridge_setup(j, now_boot_ns);
 	if (err != 0)
 		return err;
@@ -173,8 +175,16 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 {
 	struct judge *j = w->j;
 	uint16_t out = f->key[!side].port;
+	if (j->now.lockdown == LOCKDOWN_OUTBOUND && f->direction == DIR_OUTBOUND)
+		return REASON_LOCKDOWN;
 	if (!j->ports[out].p.up)
 		return REASON_PORT_DOWN;
+	if (f->relayed && !w->routed) {
+		/* Spoken to a neighbour; but whoever it really is speaks as from beyond the gateway. */
+		if (w->l.ttl <= 1)
+			return REASON_TTL;
+		w->routed = true;
+	}
 	if (!w->routed &&
 	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
 		return REASON_NOT_FOR_US;
@@ -295,6 +305,8 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		f->pkts[side]++;
 		f->bytes[side] += w->f->len;
 		flow_touch(w->j->table, f, FLOW_REFUSED, w->now_ns);
+		if (f->verdict == VERDICT_REJECT && side == 0)
+			answer_reject(w);
 		return f->reason;
 	}
 	struct fragment_key key;
@@ -320,15 +332,26 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 	return REASON_NONE;
 }
 
+/* A refusal is for as long as its reason: what was ordered since may have changed it, and budgets
+ * come back. */
+static bool is_judged_anew(const struct way *w, const struct flow *f)
+{
+	/* What a rule has ended stays so. */
+	if (f->class != FLOW_REFUSED || (f->reason >= REASON_RULE && f->reason <= REASON_HELD))
+		return false;
+	if (f->generation != (uint32_t)w->j->now.generation)
+		return true;
+	return (f->reason == REASON_LIMIT || f->reason == REASON_TABLE_FULL) &&
+	       w->now_ns - f->start_ns >= JUDGE_AGAIN_NS;
+}
+
 static enum reason way_flow(struct way *w)
 {
 	struct flow_key key;
 	unsigned side = 0;
 	nat_key(w, &key);
 	struct flow *f = flow_find(w->j->table, &key, &side);
-	if (f != NULL &&
-	    (track_restarts(w, f, side) || (f->class == FLOW_REFUSED && f->reason == REASON_LIMIT &&
-					    w->now_ns - f->start_ns >= JUDGE_AGAIN_NS))) {
+	if (f != NULL && (track_restarts(w, f, side) || is_judged_anew(w, f))) {
 		flow_remove(w->j->table, f, FLOW_END_FORCED, w->now_ns);
 		f = NULL;
 	}
@@ -367,6 +390,8 @@ static enum reason way_of(struct way *w)
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
 			return way_not_ip(w);
 	}
+	if (w->j->now.lockdown == LOCKDOWN_ALL)
+		return REASON_LOCKDOWN;
 	enum reason r = step_icmp(w);
 	if (r != REASON_NONE)
 		return r;
@@ -388,8 +413,11 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 	if (r == REASON_NONE) {
 		ret->verdict = VERDICT_FORWARD;
 		j->stats->forwarded++;
-	} else if (ret->verdict == VERDICT_FORWARD || ret->verdict == VERDICT_REDIRECT) {
-		ret->verdict = VERDICT_DROP; /* the conversation may go on, this frame not */
+	} else if (ret->verdict != VERDICT_LIMIT && ret->verdict != VERDICT_REJECT) {
+		ret->verdict =
+			r == REASON_LIMIT
+				? VERDICT_LIMIT
+				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;
@@ -397,16 +425,33 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 
+struct release {
+	const struct judge *j;
+	judge_send_fn *send;
+	void *ctx;
+};
+
+/* What had been let go before a lockdown does not leave in it: lost, as on a wire. */
+static void release_one(void *ctx, uint16_t port, struct frame *f)
+{
+	const struct release *r = ctx;
+	uint8_t lockdown = r->j->now.lockdown;
+	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
+		r->send(r->ctx, port, f);
+}
+
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
 {
 	int64_t next;
+	struct release r = {j, send, ctx};
 	if (j->conf.scrub != NULL)
-		scrub_release(j->conf.scrub, now_boot_ns, send, ctx, &next);
+		scrub_release(j->conf.scrub, now_boot_ns, release_one, &r, &next);
 }
 
 void judge_tick(struct judge *j, int64_t now_boot_ns)
 {
 	struct flow_counts c;
+	contain_expire(j, now_boot_ns);
 	if (!j->conf.bridge)
 		flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
 	report_sums(j, now_boot_ns);

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "event/event.h"
 #include "packet/packet.h"
+#include "policy/policy.h"
 #include "scrub/scrub.h"
 
 #define JUDGE_PORTS 24 /* outside + guests + spare */
@@ -29,6 +30,8 @@ struct judge_port {
 	struct mac mac;      /* guest's; outside: the wall's own on that side */
 	struct mac peer_mac; /* outside: next hop */
 	struct addr inside, public, inside6, public6; /* guest's bindings; ver 0: none */
+	char class[CONF_NAME];                        /* guest's, for the policy */
+	uint8_t roach_motel;                          /* in, but never out */
 };
 
 struct judge_conf {
@@ -40,6 +43,7 @@ struct judge_conf {
 	struct conf_wall wall;
 	uint32_t n_host; /* addresses and networks of the host: off limits */
 	struct prefix host[CONF_PREFIXES];
+	struct policy_now now; /* what operators have ordered so far */
 	struct scrub *
 		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
 	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
@@ -65,7 +69,11 @@ struct wall_stats {
 	uint64_t limited;                    /* ... refused by a limit */
 	uint64_t events, events_lost, events_suppressed;
 	uint64_t kernel_drops, send_failed;
-	struct wall_rules rules; /* all zero: none */
+	/* What the wall acts by: the last orders it took, what it still has of them. */
+	uint64_t orders, lockdown;
+	uint64_t ignored[CONF_PREFIXES +
+			 POLICY_NETS]; /* conversations: of the configuration, of orders */
+	struct wall_rules rules;       /* all zero: none */
 	struct {
 		char name[EVENT_NAME];
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;
@@ -111,6 +119,8 @@ void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, vo
 void judge_tick(struct judge *j, int64_t now_boot_ns);
 /* Ends every flow with an event (shutdown). */
 void judge_finish(struct judge *j, int64_t now_boot_ns);
+/* New orders of the operator, all of them. SKEP_ERANGE: they make no sense, the old ones stay. */
+MUST_USE int judge_orders(struct judge *j, const struct policy_now *now, int64_t now_boot_ns);
 /* A guest's port came up or went down, or its bindings changed: its old flows end. */
 MUST_USE int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
 			    int64_t now_boot_ns);

@@ -38,6 +38,7 @@ struct port_state {
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	bool limit_told[POLICY_CLASSES];
+	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
 };
 
@@ -48,6 +49,7 @@ struct judge {
 	struct flow_table *table;
 	struct policy_limits *limits;
 	struct policy_off_limits off_limits;
+	struct policy_now now;
 	struct wall_stats *stats;
 	judge_emit_fn *emit;
 	void *emit_ctx;
@@ -107,9 +109,13 @@ struct way {
 /* What is to become of a new conversation. */
 struct plan {
 	uint8_t direction, reason;
+	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
+	bool resolver;   /* asks the name server */
+	bool relayed, any_sport;
+	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
+	uint16_t meter;
 	bool limited;               /* class and limit apply */
 	bool seen_limit;            /* use is filled */
-	bool redirected;            /* to the sink: the verdict says so */
 	uint8_t class;              /* enum policy_class */
 	uint16_t guest, peer_guest; /* ports; FLOW_NO_PORT: none */
 	struct flow_key key[2];     /* key[1] only valid with REASON_NONE */
@@ -159,6 +165,8 @@ bool binding_answers_outside(const struct judge *j, const struct addr *a);
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
 /* The sink's port; FLOW_NO_PORT: none, or it is down. */
 uint16_t binding_sink(const struct judge *j);
+/* Port of the guest of that name; FLOW_NO_PORT: none. */
+uint16_t binding_name(const struct judge *j, const char *name);
 /* Port of the guest with that MAC; FLOW_NO_PORT: none. */
 uint16_t binding_mac(const struct judge *j, const struct mac *m);
 
@@ -176,6 +184,10 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* The other side's key: what an answer from addr:port to peer looks like at that port. */
+void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
+		    const struct addr *peer, uint16_t dport);
 
 /* ---- track.c: TCP's state, lightly ------------------------------------------------------------- */
 
@@ -246,6 +258,9 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 void report_limit_reached(struct way *w, const struct plan *p);
 void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);
 void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns);
+void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use *u, int64_t now_ns);
+void report_expired(struct judge *j, enum policy_over kind, const struct policy_net *net,
+		    const struct policy_override *o);
 void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
 void report_anomaly(struct way *w, unsigned kind);
 /* Sends it; or counts one that there was no room for. */
@@ -258,5 +273,7 @@ void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
 void report_limits_state(struct judge *j, enum policy_state state);
 /* What was summed up: caps, anomalies, suppressed events, a full table. */
 void report_sums(struct judge *j, int64_t now_ns);
+
+#include "judge/contain_priv.h"
 
 #endif

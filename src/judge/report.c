@@ -72,8 +72,10 @@ static void fill_tuple(const struct judge *j, struct event_tuple *t, const struc
 	t->sport = t->in_sport = key0->sport;
 	t->dport = t->in_dport = key0->dport;
 	text_copy(t->in_port, sizeof(t->in_port), port_name(j, key0->port));
-	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK)
-		return; /* with the sink, both views are the guest's */
+	/* With the sink, or another guest that poses as the target, both views are the guest's. */
+	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK ||
+	    (dir == DIR_OUTBOUND && key1->port != 0))
+		return;
 	struct addr src = key1->dst, dst = key1->src; /* as the far side sees it */
 	uint16_t sport = is_icmp(key0->proto) ? key1->sport : key1->dport;
 	uint16_t dport = is_icmp(key0->proto) ? 0 : key1->sport;
@@ -261,15 +263,21 @@ static struct event limit_event(const struct judge *j, uint16_t guest, const cha
 
 void report_limit_reached(struct way *w, const struct plan *p)
 {
-	bool *told = &w->in->limit_told[p->class];
+	bool of_rule = p->rule != FLOW_NO_RULE;
+	bool rule_told = of_rule && (w->in->rules_told >> p->rule & 1) != 0;
+	bool *told = of_rule ? &rule_told : &w->in->limit_told[p->class];
 	const struct policy_use *u = &p->use;
 	/* Told again only after a quarter of the budget came back: a sliding window that is kept full
 	 * is "reached" at every step. */
 	if (u->used <= u->max - (u->max + 3) / 4 && p->reason == REASON_NONE)
 		*told = false;
+	if (of_rule)
+		w->in->rules_told &= ~((uint32_t)!rule_told << p->rule);
 	if (*told || (p->reason == REASON_NONE && u->used < u->max))
 		return;
 	*told = true;
+	if (of_rule)
+		w->in->rules_told |= UINT32_C(1) << p->rule;
 	struct event e = limit_event(w->j, p->guest, policy_class_text(p->class));
 	char text[EVENT_TEXT];
 	struct writer wr = writer_of(text, sizeof(text));
@@ -308,6 +316,54 @@ void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns)
 	event_say(&e, "%s: a conversation is over its rate, %u packets dropped", e.u.limit.guest,
 		  f->cap_dropped);
 	f->cap_dropped = 0;
+	report_event(j, &e);
+}
+
+void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use *u, int64_t now_ns)
+{
+	if (f->cap_told_ns != 0 && now_ns - f->cap_told_ns < NS_PER_SEC)
+		return;
+	f->cap_told_ns = now_ns;
+	if (!room(j, false, now_ns))
+		return;
+	char what[EVENT_NAME];
+	snprintf(what, sizeof(what), "rule-%u", f->rule + 1u);
+	struct event e = limit_event(j, f->guest, what);
+	e.flow_id = f->id;
+	e.direction = f->direction;
+	e.u.limit.flow_id = f->id;
+	e.u.limit.dropped = f->cap_dropped;
+	e.u.limit.used = u->used;
+	e.u.limit.max = u->max;
+	e.u.limit.window_s = u->window_s;
+	event_say(
+		&e,
+		"%s: a conversation is over what rule %u of the policy allows, %u packets dropped",
+		e.u.limit.guest, f->rule + 1u, f->cap_dropped);
+	f->cap_dropped = 0;
+	report_event(j, &e);
+}
+
+void report_expired(struct judge *j, enum policy_over kind, const struct policy_net *net,
+		    const struct policy_override *o)
+{
+	struct event e = event_new(EVENT_CONTAINMENT);
+	struct event_containment *c = &e.u.containment;
+	char text[PREFIX_TEXT];
+	e.priority = 1;
+	text_copy(c->state, sizeof(c->state), "expired");
+	if (kind == POLICY_OVER_OVERRIDE) {
+		text_copy(c->what, sizeof(c->what), "override");
+		text_copy(c->guest, sizeof(c->guest), o->guest);
+		text_copy(c->order, sizeof(c->order), policy_act_text(o->act));
+		event_say(&e, "the order '%s' for %s is over", c->order, c->guest);
+	} else {
+		text_copy(c->what, sizeof(c->what), kind == POLICY_OVER_FENCE ? "fence" : "ignore");
+		c->net = net->net;
+		event_say(&e, "the %s of %s is over",
+			  kind == POLICY_OVER_FENCE ? "fence" : "ignoring",
+			  prefix_text(&net->net, text));
+	}
 	report_event(j, &e);
 }
 

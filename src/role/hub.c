@@ -52,10 +52,10 @@ struct hub {
 };
 
 static const uint32_t may_say[ROLES] = {
-	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
+	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_CONTAINMENT,
 	[ROLE_WALL] = 1u << EVENT_CONNECTION | 1u << EVENT_LIMIT | 1u << EVENT_FLOW |
 		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH |
-		      1u << EVENT_ALERT | 1u << EVENT_DROP,
+		      1u << EVENT_CONTAINMENT | 1u << EVENT_ALERT | 1u << EVENT_DROP,
 	[ROLE_RECORDER] = 1u << EVENT_HEALTH,
 	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
 	[ROLE_HUB] = 0,

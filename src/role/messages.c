@@ -30,6 +30,8 @@ static const struct ipc_row rows[] = {
 	 "guest"},
 	{MSG_EVENT, FROM_ANY, ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER), sizeof(struct event), 0,
 	 0, "event"},
+	{MSG_ORDERS, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct policy_now), 0, 0,
+	 "orders"},
 	{MSG_RULES, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), 0, 2, 2, "rules"},
 	{MSG_RULES_DONE, ROLE_BIT(ROLE_WALL), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_rules_done),
 	 0, 0, "rules-done"},

@@ -47,12 +47,13 @@ enum message {
 			     upstream resolver if there is any */
 	MSG_READY,        /* role -> super: struct msg_ready */
 	MSG_STOP,         /* super -> role: end in good order */
-	MSG_PORT,  /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
-	MSG_QEMU,  /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
-	MSG_GUEST, /* keeper -> super: struct msg_guest */
-	MSG_EVENT, /* role -> hub, hub -> ledger: struct event */
-	MSG_DONE,  /* role -> super: everything is written, ending now */
-	MSG_RULES, /* super -> wall: go over to these; fds: texts, snapshot */
+	MSG_PORT,   /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
+	MSG_QEMU,   /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
+	MSG_GUEST,  /* keeper -> super: struct msg_guest */
+	MSG_EVENT,  /* role -> hub, hub -> ledger: struct event */
+	MSG_DONE,   /* role -> super: everything is written, ending now */
+	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
+	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;

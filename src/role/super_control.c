@@ -238,7 +238,7 @@ static json_t *forwards_json(const struct super *s)
 	return all;
 }
 
-static json_t *status_json(const struct super *s)
+static json_t *status_json(struct super *s)
 {
 	static const char *const modes[] = {"lab", "nat", "bridge"};
 	json_t *o = json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", s->c->name, "mode",
@@ -248,6 +248,7 @@ static json_t *status_json(const struct super *s)
 	json_object_set_new(o, "guests", guests_json(s));
 	json_object_set_new(o, "wall", wall_json(s));
 	json_object_set_new(o, "forwards", forwards_json(s));
+	json_object_set_new(o, "orders", orders_json(s));
 	return o;
 }
 
@@ -275,7 +276,7 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 	} else if (strcmp(what, "rules") == 0) {
 		const char *why = super_rules_reload(s, &c->fd, &c->texts, &c->snapshot);
 		a = why != NULL ? json_pack("{s:s}", "error", why) : NULL;
-	} else {
+	} else if ((a = orders_answer(s, what, r)) == NULL) {
 		a = json_pack("{s:s}", "error", "no such request");
 	}
 	json_decref(r);

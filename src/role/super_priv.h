@@ -12,6 +12,7 @@
 #include "role/role.h"
 #include "role/rules/book.h"
 
+#include <jansson.h>
 #include <sys/types.h>
 
 #define SUPER_CHILDREN (ROLES + CONF_GUESTS)
@@ -102,7 +103,8 @@ struct super {
 	size_t n_helpers;
 	struct prove_run prove;
 	bool kvm, stopping, stop_now, leave;
-	bool fresh_limits; /* no limit state was left by an earlier run */
+	bool fresh_limits;        /* no limit state was left by an earlier run */
+	struct policy_now orders; /* kept here, so that a new wall acts by them too */
 	char accel_why[256];
 	int64_t since_ns, checked_ns;
 };
@@ -178,6 +180,10 @@ void sink_start_message(const struct super *s, struct start_sink *ret);
 /* super_control.c */
 MUST_USE int control_open(struct super *s);
 void control_serve(struct super *s);
+
+/* orders/orders.c: what is in force, and answers to requests that change it; NULL: another request. */
+json_t *orders_json(struct super *s);
+json_t *orders_answer(struct super *s, const char *what, json_t *request);
 
 /* rules/reload.c */
 MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);

@@ -115,6 +115,8 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 	ret->public = g->conf->public;
 	ret->inside6 = g->conf->inside6;
 	ret->public6 = g->conf->public6;
+	memcpy(ret->class, g->conf->class, sizeof(ret->class));
+	ret->roach_motel = g->conf->roach_motel;
 }
 
 /* ---- start messages ---------------------------------------------------------------------------- */
@@ -142,6 +144,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	memcpy(m->judge.forwards, s->c->forwards, sizeof(m->judge.forwards));
 	m->judge.network = s->c->network;
 	m->judge.wall = s->c->wall;
+	m->judge.now = s->orders;
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);

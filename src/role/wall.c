@@ -299,6 +299,15 @@ static void port_message(struct wall *w, struct ipc_msg *m)
 		log_line(LOG_ERROR, "port %u can't be set: %s", p.index, err_text(err));
 }
 
+static void orders_message(struct wall *w, const struct ipc_msg *m)
+{
+	struct policy_now now;
+	memcpy(&now, m->payload, sizeof(now));
+	int err = judge_orders(w->judge, &now, clock_boot_ns());
+	if (err != 0)
+		log_line(LOG_ERROR, "orders can't be followed: %s", err_text(err));
+}
+
 /* ---- rules ----------------------------------------------------------------------------------------------- */
 
 static void tell_rules(struct wall *w, const struct msg_rules_done *d)
@@ -347,7 +356,7 @@ enum word { WORD_NONE, WORD_STOP, WORD_GONE };
 
 static enum word listen_to_super(struct wall *w)
 {
-	_Alignas(8) uint8_t buf[sizeof(struct msg_port) + 64];
+	_Alignas(8) uint8_t buf[sizeof(struct policy_now) + sizeof(struct msg_port)];
 	struct ipc_msg m;
 	int err;
 	while ((err = ipc_recv(ROLE_SUPER_FD, &role_messages, ROLE_BIT(ROLE_SUPER),
@@ -355,6 +364,8 @@ static enum word listen_to_super(struct wall *w)
 		bool stop = m.type == MSG_STOP;
 		if (m.type == MSG_PORT)
 			port_message(w, &m);
+		if (m.type == MSG_ORDERS)
+			orders_message(w, &m);
 		if (m.type == MSG_RULES)
 			rules_message(w, &m);
 		ipc_msg_done(&m);

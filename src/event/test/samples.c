@@ -137,6 +137,17 @@ static void others(unsigned i, const char *text)
 	for (uint32_t n = 0; n < e.u.incident.n_flows; n++)
 		e.u.incident.flow_ids[n] = (UINT64_C(1) << 53) - 1 - n;
 	print(&e);
+	e = base(EVENT_CONTAINMENT, i, text);
+	text_copy(e.u.containment.what, EVENT_NAME, text);
+	text_copy(e.u.containment.state, EVENT_NAME, text);
+	text_copy(e.u.containment.guest, EVENT_NAME, text);
+	text_copy(e.u.containment.order, EVENT_NAME, text);
+	if (i % 2 != 0) {
+		e.u.containment.net.addr = addr_from_v4("\xc6\x33\x64\x42");
+		e.u.containment.net.len = 32;
+		e.u.containment.until_ns = INT64_MAX;
+	}
+	print(&e);
 	e = base(EVENT_SINK, i, text);
 	text_copy(e.u.sink.guest, EVENT_NAME, text);
 	text_copy(e.u.sink.service, EVENT_NAME, text);

@@ -609,6 +609,33 @@ static void waiting_has_an_end(void **state)
 	world_free(w);
 }
 
+/* What waits when a lockdown begins stays; and what a rule has ended is not judged anew by an order. */
+static void orders_and_rules(void **state)
+{
+	struct world *w = world_new();
+	struct sent s = {.w = w};
+	static struct policy_now now;
+	world_rules(w, replacing, false);
+	struct talk t = talk_of(w, 0, 6, 3000, 8080);
+	open_talk(&t);
+	assert_int_equal(say(&t, 0, "so ev"), REASON_NONE);
+	memset(&now, 0, sizeof(now));
+	now.generation = 256;
+	now.lockdown = LOCKDOWN_ALL;
+	assert_int_equal(judge_orders(w->j, &now, w->now), 0);
+	w->now += 201 * NS_PER_MS;
+	judge_release(w->j, w->now, send_held, &s);
+	assert_int_equal(s.n, 0);
+	now.generation = 512;
+	now.lockdown = LOCKDOWN_OFF;
+	assert_int_equal(judge_orders(w->j, &now, w->now), 0);
+	assert_int_equal(say(&t, 0, "il"), REASON_RULE);
+	now.generation = 768;
+	assert_int_equal(judge_orders(w->j, &now, w->now), 0);
+	assert_int_equal(say(&t, 0, "il"), REASON_RULE_FLOW);
+	world_free(w);
+}
+
 /* The oldest trick against web servers, in pieces: rewritten, and the conversation goes on. */
 static void unicode_attack(void **state)
 {
@@ -653,6 +680,7 @@ int main(void)
 		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
 		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
 		cmocka_unit_test(quoted_numbers),      cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(orders_and_rules),
 		cmocka_unit_test(unicode_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
