@@ -8,11 +8,11 @@
 struct app_ctx {
 	struct app_conf conf;
 	struct slab *slab;
-	uint8_t *scratch;       /* SCRATCH bytes for one call */
-	struct stream *stream;  /* FTP announces data connections there; NULL: nowhere */
-	app_full_fn *full;      /* told before bytes go that nobody may have seen; NULL: nobody */
+	uint8_t *scratch;      /* SCRATCH bytes for one call */
+	struct stream *stream; /* FTP announces data connections there; NULL: nowhere */
+	app_full_fn *full;     /* told before bytes go that nobody may have seen; NULL: nobody */
 	void *full_ctx;
-	app_frame_fn *frame;    /* told of framing; NULL: nobody */
+	app_frame_fn *frame; /* told of framing; NULL: nobody */
 	void *frame_ctx;
 	void *ftp_expected;     /* ftp_data.c's own */
 	void *inflate, *brotli; /* http_body's own: decompression output and pools */

@@ -680,8 +680,7 @@ int main(void)
 		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
 		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
 		cmocka_unit_test(quoted_numbers),      cmocka_unit_test(waiting_has_an_end),
-		cmocka_unit_test(orders_and_rules),
-		cmocka_unit_test(unicode_attack),
+		cmocka_unit_test(orders_and_rules),    cmocka_unit_test(unicode_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
