@@ -5,6 +5,7 @@
 
 #include "flow/flow.h"
 #include "judge/judge.h"
+#include "judge/weak_priv.h"
 #include "policy/policy.h"
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
@@ -67,32 +68,6 @@ struct judge {
 #ifdef SKEP_WEAKEN
 	uint32_t weakened; /* bits of enum weak */
 #endif
-};
-
-/* Protections that the test build skep-weak can leave out, one by one (SKEP_TEST_WEAKEN, weaken.c), so that a
- * test sees that the proof of containment notices. In any other build they are all there, always. */
-enum weak {
-	WEAK_SPOOF_MAC,
-	WEAK_SPOOF_ADDR,
-	WEAK_OFF_LIMITS,
-	WEAK_LIMITS,
-	WEAK_FRAGMENTS,
-	WEAK_CHECKSUM,
-	WEAK_VLAN,
-	WEAK_ETHERTYPE,
-	WEAK_MULTICAST,
-	WEAK_NOT_FOR_US,
-	WEAK_LATERAL,
-	WEAK_LOGHOST,
-	WEAK_CAPS,
-	WEAK_TCP_STATE,
-	WEAK_TTL,
-	WEAK_ICMP_TYPE,
-	WEAK_NEIGH,
-	WEAK_MALFORMED,
-	WEAK_SMTP,
-	WEAK_INBOUND,
-	WEAKS
 };
 
 /* One frame on its way. */
@@ -252,28 +227,7 @@ void alert_listen(struct judge *j);
 /* A rule stopped the frame in hand (of f, or NULL). */
 void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
 
-/* ---- report.c: events ------------------------------------------------------------------------------ */
-
-void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, enum verdict verdict);
-void report_limit_reached(struct way *w, const struct plan *p);
-void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);
-void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns);
-void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use *u, int64_t now_ns);
-void report_expired(struct judge *j, enum policy_over kind, const struct policy_net *net,
-		    const struct policy_override *o);
-void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
-void report_anomaly(struct way *w, unsigned kind);
-/* Sends it; or counts one that there was no room for. */
-void report_event(struct judge *j, const struct event *e);
-void report_suppressed(struct judge *j);
-int64_t report_price_ns(const struct judge *j);
-/* The tuple of a flow's packet that arrived at side: its sender is the source. */
-void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
-		  struct event_tuple *ret);
-void report_limits_state(struct judge *j, enum policy_state state);
-/* What was summed up: caps, anomalies, suppressed events, a full table. */
-void report_sums(struct judge *j, int64_t now_ns);
-
 #include "judge/contain_priv.h"
+#include "judge/report_priv.h"
 
 #endif

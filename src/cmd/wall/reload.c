@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep rules reload: the configuration's rules, read anew, into the running wall. */
-#include "cmd/rules.h"
+#include "cmd/rules/rules.h"
 #include "role/rules/book.h"
 
 #include <errno.h>

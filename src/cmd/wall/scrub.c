@@ -6,7 +6,7 @@
  */
 #include "cmd/wall/scrub.h"
 #include "cmd/cmd.h"
-#include "cmd/ruleset.h"
+#include "cmd/rules/ruleset.h"
 #include "port/port.h"
 #include "role/role.h"
 #include "role/rules/book.h"

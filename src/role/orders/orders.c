@@ -3,7 +3,7 @@
  * Orders of the operator: fences, ignored networks, lockdown, a verdict for one guest. super keeps
  * them, so that a new wall acts by them from its first frame; the wall ends what has a time.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 
 #include <errno.h>
 #include <stdio.h>

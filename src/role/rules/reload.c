@@ -3,7 +3,7 @@
  * super's part in rules: has them read at the start, keeps what the wall was given for the wall's next life,
  * and passes new ones on, which `skep rules reload` brings over the control socket.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * made, each line written before the thing is: so after a kill -9 the next `up` or `down` knows what
  * to remove, and touches nothing else. A process is named by pid and start time, within one boot.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rule files and variables, as people name them: files, folders, Suricata's own configuration. */
-#include "cmd/ruleset.h"
+#include "cmd/rules/ruleset.h"
 
 #include <ctype.h>
 #include <dirent.h>

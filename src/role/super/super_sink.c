@@ -6,7 +6,7 @@
  * the namespace asks nobody anything. The sockets are made here, with the right to speak in the name
  * of any address; the role gets them and can make none.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -5,8 +5,8 @@
  * part is told conversation by conversation.
  */
 #include "capture/capture.h"
-#include "cmd/rules.h"
-#include "cmd/ruleset.h"
+#include "cmd/rules/rules.h"
+#include "cmd/rules/ruleset.h"
 #include "inspect/inspect.h"
 
 #include <errno.h>

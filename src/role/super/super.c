@@ -3,7 +3,7 @@
  * super: builds the house, starts the roles and the guests, and brings back what dies. It keeps both
  * ends of every channel and reads not one byte that a guest or the wire had a hand in.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * answers every question with the web server. Debian's busybox and dnsmasq, without rights, in a
  * jail; honeypots talk to them, so they are as untrusted as a guest.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
  * addresses that nobody else has. It ends with the proof's control connection, however that ends.
  */
 #include "port/port.h"
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

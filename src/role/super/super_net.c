@@ -5,7 +5,7 @@
  * lab, a namespace that plays the Internet.
  */
 #include "port/port.h"
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep rules: check, list and count rules, keep the set up to date, bring it to the running wall. */
-#include "cmd/rules.h"
+#include "cmd/rules/rules.h"
 #include "cmd/cmd.h"
-#include "cmd/ruleset.h"
+#include "cmd/rules/ruleset.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * The control socket: only root can connect (mode 0600 in a folder of root's). One request, one
  * answer, each a JSON object; a client that dawdles is dropped after half a second.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * written beside the old one and takes its place by rename: whoever reads sees one or the other, whole.
  */
 #include "cmd/cmd.h"
-#include "cmd/rules.h"
-#include "cmd/ruleset.h"
+#include "cmd/rules/rules.h"
+#include "cmd/rules/ruleset.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * The guests' QEMUs: each with a uid, an empty network, a jail and a cgroup of its own, and nothing
  * but descriptors. super starts and ends them; what they say goes to their keeper only.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * channel (nothing said to a dead one may reach the next), while event channels, ports and shared
  * memory are kept, so that nobody else notices a restart.
  */
-#include "role/super_priv.h"
+#include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>
