@@ -168,6 +168,18 @@ def reloads(t, net):
     t.check(harmless, f"{len(harmless)} evil streams arrived harmless", listeners[1].got[:3])
 
 
+def from_alert_to_packets(t, net):
+    """skep events -k alert names each; skep pcap --alert gives its conversation."""
+    lines = [x for x in net.skep("events", "-k", "alert", "-n", "0").stdout.splitlines() if "evil datagram" in x]
+    t.check(lines and "[1:1:" in lines[-1] and "#" in lines[-1], "alerts are listed with sid and id", lines[-2:])
+    out = f"{net.dir}/alert.pcapng"
+    p = net.skep("pcap", "--alert", lines[-1].split("#")[-1], "-o", out)
+    with open(out, "rb") as f:
+        t.check(p.returncode == 0 and EVIL in f.read(), "from an alert to its packets", p.stderr)
+    p = net.skep("pcap", "--alert", "12345", "--count")
+    t.check(p.returncode == 1 and "skep events" in p.stderr, "... and an alert that is none", p.stderr)
+
+
 def killed(t, net):
     pids = []
 
@@ -240,6 +252,7 @@ def main(t):
         net.up()
         wait_for(lambda: net.ssh("web1", "true").returncode == 0, 60)
         reloads(t, net)
+        from_alert_to_packets(t, net)
         killed(t, net)
         held(t, net)
         net.down()
