@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SMTP_PORT 25
+#define DNS_PORT 53
 
 static bool is_icmp(uint8_t proto)
 {
@@ -89,7 +90,7 @@ static void go_elsewhere(struct plan *p)
 
 static uint16_t sink_port(uint8_t proto, uint16_t dport)
 {
-	enum { HTTP = 80, DNS = 53, NTP = 123, REST = 9 };
+	enum { HTTP = 80, DNS = DNS_PORT, NTP = 123, REST = 9 };
 	if (!has_ports(proto))
 		return dport;
 	if (dport == DNS)
@@ -199,24 +200,27 @@ static void act(const struct way *w, struct plan *p, uint8_t what, const struct 
 	refuse(p, REASON_POLICY, VERDICT_DROP);
 }
 
+/* Names are asked of the sink, whomever the guest asks: there is a budget, a log and an eye for tunnels. */
 static void built_in(const struct way *w, struct plan *p)
 {
 	const struct flow_key *k = &p->key[0];
-	bool smtp = k->proto == PROTO_TCP && k->dport == SMTP_PORT &&
-		    p->direction == DIR_OUTBOUND && !weak(w->j, WEAK_SMTP);
-	bool sink = binding_sink(w->j) != FLOW_NO_PORT;
-	if (!(sink && p->resolver) && !smtp) {
+	bool outbound = p->direction == DIR_OUTBOUND, sink = binding_sink(w->j) != FLOW_NO_PORT;
+	bool smtp = k->proto == PROTO_TCP && k->dport == SMTP_PORT && outbound &&
+		    !weak(w->j, WEAK_SMTP);
+	bool dns =
+		sink && (p->resolver || (has_ports(k->proto) && k->dport == DNS_PORT && outbound));
+	if (!dns && !smtp) {
 		go_on(w, p, VERDICT_FORWARD, true);
 		return;
 	}
-	if (smtp && policy_is_off_limits(&w->j->off_limits, &k->dst)) {
+	if (!p->resolver && policy_is_off_limits(&w->j->off_limits, &k->dst)) {
 		p->reason = REASON_OFF_LIMITS;
 	} else if (!sink) {
 		p->reason = REASON_SMTP;
 	} else {
 		go_to_sink(w, p);
 		p->limited = true;
-		p->class = p->resolver ? POLICY_DNS : POLICY_TCP;
+		p->class = dns ? POLICY_DNS : POLICY_TCP;
 	}
 }
 

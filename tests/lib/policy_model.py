@@ -680,13 +680,15 @@ class Model:
             return self.act(self.overrides[g.name][0], None, p, f, g, peer, resolver)
         if not self.rules:
             smtp = p.proto == TCP and p.dport == 25 and peer is None
-            if smtp and listed(self.off, dst) and not listed(self.allowed, dst):
+            dns = self.sink is not None and (
+                resolver or (p.proto in (TCP, UDP) and p.dport == 53 and peer is None))
+            if (smtp or dns) and not resolver and listed(self.off, dst) and not listed(self.allowed, dst):
                 return "off limits", None
             if smtp and self.sink is None:
                 return "smtp", None
-            if (smtp or resolver) and self.sink is not None:
-                self.go_to_sink(p, f, resolver)
-                return None, "dns" if resolver else "tcp"
+            if (smtp or dns) and self.sink is not None:
+                self.go_to_sink(p, f, dns)
+                return None, "dns" if dns else "tcp"
             return self.act("limit", None, p, f, g, peer, resolver)
         name = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp"}.get(p.proto, "other")
         dport = p.dport if p.proto in (TCP, UDP) else 0
