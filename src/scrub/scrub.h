@@ -6,8 +6,8 @@
  * the receiver can't get other bytes than the engine saw. Pure: no I/O, no clock, no heap after creation.
  * Used by judge.
  *
- * Files: scrub.c a frame's way; xlate.c one direction's translation; emit.c frames made of a stream; http.c
- * bodies framed anew.
+ * Files: scrub.c a frame's way; talk.c a conversation that rules may change; xlate.c one direction's translation;
+ * emit.c frames made of a stream; bodies.c bodies framed anew; back.c answers in the receiver's name; swap.c.
  *
  * Two steps, because addresses are translated between them: scrub_look at the frame as the guest sees it,
  * scrub_emit with the same frame as it will leave.
