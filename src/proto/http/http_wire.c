@@ -296,8 +296,10 @@ void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body)
 		f.length = only(c, dir, HDR_CONTENT_LEN);
 	bool doubtful = t->msg[dir].known[HDR_TRANSFER_ENC] != 0 &&
 			(!chunked || t->msg[dir].known[HDR_CONTENT_LEN] != 0);
-	f.chunkable =
-		body && modern && !doubtful && s->n_layers == 0 && (chunked || f.length.len > 0);
+	uint16_t n = t->msg[dir].number; /* these have no body, whatever they say of its length */
+	bool bare = dir == TO_CLIENT && (n < 200 || n == 204 || n == 304);
+	f.chunkable = body && modern && !doubtful && !bare && s->n_layers == 0 &&
+		      (chunked || f.length.len > 0);
 	t->msg[dir].wire.reframed = t->msg[dir].wire.telling = tell(c, &f) && f.chunkable;
 }
 
