@@ -115,7 +115,7 @@ class Wire:
 
     def __init__(self, rules="", args=(), offloads=True, loss=None, seed=1, bare=False):
         Wire.count += 1
-        self.name = f"sw{os.getpid() % 100000}x{Wire.count}"
+        self.name = f"skt{os.getpid()}w{Wire.count}"     # a name that other tests take for a test's
         self.rules, self.args, self.offloads, self.loss, self.seed, self.bare = rules, args, offloads, loss, seed, bare
         self.made, self.things, self.wall = [], [], None
         self.dir = tempfile.mkdtemp(prefix="skep-wire-")
