@@ -74,7 +74,8 @@ static uint32_t put_options(uint8_t *to, const uint8_t *stamp, const struct stre
 	return at;
 }
 
-void back_say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first)
+static void say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first,
+		const uint32_t *ack)
 {
 	const struct talk_head *h = &t->head[!dir];
 	const struct stream_flow *f = t->flow;
@@ -97,12 +98,25 @@ void back_say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t firs
 	const struct xlate *x = t->x[!dir];
 	store_be32(tcp + 4, x != NULL ? xlate_number(x, xlate_out(x, xlate_emitted(x)))
 				      : f->side[!dir].next_seq);
+	if (ack != NULL)
+		store_be32(tcp + 8, *ack);
 	tcp[12] = (uint8_t)((TCP_FIXED + n) / 4 << 4);
 	tcp[13] = TCP_ACK;
 	store_be16(tcp + 18, 0);
 	l.payload = l.l4 + TCP_FIXED + n;
 	packet_finish_tcp(&s->back, &l, 0, false, 0);
 	s->has_back = true;
+}
+
+void back_say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first)
+{
+	say(s, t, dir, first, NULL);
+}
+
+void back_promise(struct scrub *s, const struct talk *t, unsigned dir, uint64_t upto)
+{
+	const uint32_t ack = stream_seq(t->flow, dir, upto);
+	say(s, t, dir, upto, &ack);
 }
 
 struct frame *scrub_back(struct scrub *s)

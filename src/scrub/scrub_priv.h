@@ -25,7 +25,12 @@ struct wait {
 	struct talk *talk;
 	struct wait *older, *newer;
 	int64_t since_ns; /* 0: nothing waits */
-	int64_t at;       /* in offset of the first that waits */
+	int64_t at, end;  /* in offsets: of the first that waits, behind the last */
+	int64_t first_ns; /* it waits at that place since then */
+	uint32_t tries;
+};
+struct waits {
+	struct wait *oldest, *newest;
 };
 
 /* Where the body of a message stands, as far as it has not left. bodies.c */
@@ -46,8 +51,11 @@ struct talk_runs {
 /* A TCP conversation of which at least one direction may be changed. In stream_flow.user. */
 struct talk {
 	struct stream_flow *flow;
-	struct xlate *x[2]; /* NULL: that direction leaves as it comes */
-	struct wait wait[2];
+	struct xlate *x[2];  /* NULL: that direction leaves as it comes */
+	struct wait wait[2]; /* held: what leaves when it is time */
+	/* In offset up to which the wall has acknowledged in the receiver's name: that is for the wall to bring. */
+	int64_t promised[2];
+	struct wait owed[2];
 	struct talk_head head[2];
 	struct talk_runs runs[2];
 };
@@ -59,7 +67,7 @@ struct scrub {
 	struct scrub_stats stats;
 	uint32_t n_talks;
 	bool may_rewrite; /* a conversation was seen that rules may change */
-	struct wait *oldest, *newest;
+	struct waits holds, owed;
 	/* ---- the frame in hand ---- */
 	const struct frame *f;
 	const struct layers *l;
@@ -100,6 +108,8 @@ uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq);
 
 /* An answer to a segment of the direction that its receiver did not get; first: a byte of it. */
 void back_say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first);
+/* The same, acknowledging what came before this offset. */
+void back_promise(struct scrub *s, const struct talk *t, unsigned dir, uint64_t upto);
 
 /* ---- bodies.c ---------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define MSS_LEAST 536u
+#define HOLDS_MOST 10 /* times hold_ns: so long may bytes wait while others come */
+#define AGAIN_NS (250 * NS_PER_MS)
+#define AGAIN_MOST 12u /* times that owed bytes are sent */
 
 static struct stream *stream_of(const struct scrub *s)
 {
@@ -49,33 +52,53 @@ struct talk *talk_of(struct scrub *s, struct stream_flow *f)
 	if (t == NULL)
 		return NULL;
 	t->flow = f;
-	t->wait[0].talk = t->wait[1].talk = t;
+	for (unsigned d = 0; d < 2; d++)
+		t->wait[d].talk = t->owed[d].talk = t;
 	f->user = t;
 	s->n_talks++;
 	return t;
 }
 
-static void wait_end(struct scrub *s, struct wait *w)
+static void wait_end(struct waits *q, struct wait *w)
 {
 	if (w->since_ns == 0)
 		return;
-	*(w->older != NULL ? &w->older->newer : &s->oldest) = w->newer;
-	*(w->newer != NULL ? &w->newer->older : &s->newest) = w->older;
+	*(w->older != NULL ? &w->older->newer : &q->oldest) = w->newer;
+	*(w->newer != NULL ? &w->newer->older : &q->newest) = w->older;
 	w->since_ns = 0;
 	w->older = w->newer = NULL;
 }
 
-static void wait_begin(struct scrub *s, struct wait *w, int64_t at)
+/* From now on; where it waits at that place already, bytes that have come since give it more time, to a limit. */
+static void wait_begin(const struct scrub *s, struct waits *q, struct wait *w, int64_t at,
+		       int64_t end)
 {
-	if (w->since_ns != 0 && w->at == at)
+	bool same = w->since_ns != 0 && w->at == at;
+	if (same && (w->end == end || s->now_ns - w->first_ns >= HOLDS_MOST * s->conf.hold_ns))
 		return;
-	s->stats.held += w->since_ns == 0;
-	wait_end(s, w);
+	wait_end(q, w);
 	w->since_ns = s->now_ns;
+	if (!same) {
+		w->first_ns = s->now_ns;
+		w->tries = 0;
+	}
 	w->at = at;
-	w->older = s->newest;
-	*(s->newest != NULL ? &s->newest->newer : &s->oldest) = w;
-	s->newest = w;
+	w->end = end;
+	w->older = q->newest;
+	*(q->newest != NULL ? &q->newest->newer : &q->oldest) = w;
+	q->newest = w;
+}
+
+/* What the wall has acknowledged and sent on, and the receiver not: it is sent again until he does. */
+static void owe(struct scrub *s, struct talk *t, unsigned dir)
+{
+	const struct xlate *x = t->x[dir];
+	int64_t had = xlate_in(x, xlate_out_acked(x)), kept = (int64_t)t->flow->side[dir].kept;
+	had = had > kept ? had : kept;
+	if (t->promised[dir] > had && xlate_emitted(x) > had)
+		wait_begin(s, &s->owed, &t->owed[dir], had, 0);
+	else
+		wait_end(&s->owed, &t->owed[dir]);
 }
 
 void talk_free(struct scrub *s, struct stream_flow *f)
@@ -84,7 +107,8 @@ void talk_free(struct scrub *s, struct stream_flow *f)
 	if (t == NULL)
 		return;
 	for (unsigned d = 0; d < 2; d++) {
-		wait_end(s, &t->wait[d]);
+		wait_end(&s->holds, &t->wait[d]);
+		wait_end(&s->owed, &t->owed[d]);
 		xlate_free(&t->x[d]);
 	}
 	bodies_free(s, t);
@@ -149,8 +173,10 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 		s->may_rewrite = true;
 	}
 	const struct talk *t = f->user;
-	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0)
+	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0) {
 		xlate_acked(t->x[!dir], xlate_ack_off(t->x[!dir], s->ack));
+		owe(s, f->user, !dir);
+	}
 	uint32_t n = e != NULL ? rule_edits(e, &edits) : 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (!take_edit(s, x, &edits[i])) {
@@ -230,10 +256,12 @@ static void settle(struct scrub *s, struct talk *t, unsigned dir)
 	int64_t gone = xlate_emitted(t->x[dir]), end = (int64_t)stream_end(t->flow, dir);
 	if (engine_of(s) != NULL)
 		rule_gone(engine_of(s), t->flow, dir, (uint64_t)(gone < end ? gone : end));
+	s->stats.held += gone < end && t->wait[dir].since_ns == 0;
 	if (gone < end)
-		wait_begin(s, &t->wait[dir], gone);
+		wait_begin(s, &s->holds, &t->wait[dir], gone, end);
 	else
-		wait_end(s, &t->wait[dir]);
+		wait_end(&s->holds, &t->wait[dir]);
+	owe(s, t, dir);
 }
 
 /* A segment with bytes (or a FIN) of a translated direction. */
@@ -262,8 +290,12 @@ static void leave_bytes(struct scrub *s, struct talk *t, unsigned dir, struct fr
 	struct frame **frames;
 	if (emit_frames(s->emit, &frames) > 0)
 		return;
-	/* What is held says nothing of itself; of what the receiver has, it says so. */
-	if (to > xlate_emitted(x)) {
+	/* Who hears nothing of what is held would send nothing more: not past his window, or, small as it is, not
+	 * at all (Nagle). So the wall says that it has it. */
+	if (to > xlate_emitted(x) && !fin && from <= (int64_t)stream_end(t->flow, dir)) {
+		t->promised[dir] = (int64_t)stream_end(t->flow, dir);
+		back_promise(s, t, dir, stream_end(t->flow, dir));
+	} else if (to > xlate_emitted(x)) {
 		emit_bare(f, l, xlate_seq(x, seq, true));
 		add(s, f);
 	} else {
@@ -289,7 +321,7 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 	if (own == NULL || rst) {
 		add(s, f);
 		if (rst && t->x[dir] != NULL)
-			wait_end(s, &t->wait[dir]);
+			wait_end(&s->holds, &t->wait[dir]);
 		return;
 	}
 	if (l->l3_end > l->payload || (l->tcp_flags & TCP_FIN) != 0) {
@@ -340,44 +372,77 @@ uint32_t talk_next(const struct stream_flow *f, unsigned dir, uint32_t seq)
 
 /* ---- time ----------------------------------------------------------------------------------------- */
 
+static struct frame head_frame(const struct scrub *s, struct talk_head *h)
+{
+	return (struct frame){.data = h->bytes,
+			      .len = h->l.payload,
+			      .cap = HEAD_BYTES,
+			      .vnet = h->vnet,
+			      .stamp_ns = s->now_ns,
+			      .port = h->in_port};
+}
+
+static void send_all(struct scrub *s, const struct talk_head *h, scrub_send_fn *send, void *ctx)
+{
+	struct frame **frames;
+	uint32_t n = emit_frames(s->emit, &frames);
+	for (uint32_t i = 0; i < n; i++)
+		send(ctx, h->out_port, frames[i]);
+}
+
 static void release(struct scrub *s, struct wait *w, scrub_send_fn *send, void *ctx)
 {
 	struct talk *t = w->talk;
 	unsigned dir = w == &t->wait[1];
 	struct talk_head *h = &t->head[dir];
 	int64_t gone = xlate_emitted(t->x[dir]), end = (int64_t)stream_end(t->flow, dir);
-	struct frame **frames, head = {.data = h->bytes,
-				       .len = h->l.payload,
-				       .cap = HEAD_BYTES,
-				       .vnet = h->vnet,
-				       .stamp_ns = s->now_ns,
-				       .port = h->in_port};
+	struct frame head = head_frame(s, h);
 	emit_clear(s->emit);
 	s->stats.held_timeout++;
-	wait_end(s, w);
-	if (h->l.l4 == 0 || t->flow->dead)
-		return;
-	if (!bodies_leave(s, t, dir, &end))
+	wait_end(&s->holds, w);
+	if (h->l.l4 == 0 || t->flow->dead || !bodies_leave(s, t, dir, &end))
 		return;
 	xlate_set_limit(t->x[dir], end);
 	(void)xlate_emit(t->x[dir], end);
 	emit_span(s, t, dir, &head, &h->l, gone, xlate_emitted(t->x[dir]));
 	settle(s, t, dir);
-	uint32_t n = emit_frames(s->emit, &frames);
-	for (uint32_t i = 0; i < n; i++)
-		send(ctx, h->out_port, frames[i]);
+	send_all(s, h, send, ctx);
+}
+
+/* Nobody else will bring it. */
+static void again(struct scrub *s, struct wait *w, scrub_send_fn *send, void *ctx)
+{
+	struct talk *t = w->talk;
+	unsigned dir = w == &t->owed[1];
+	struct talk_head *h = &t->head[dir];
+	struct frame head = head_frame(s, h);
+	uint32_t tries = w->tries + 1;
+	int64_t from = w->at;
+	wait_end(&s->owed, w);
+	if (h->l.l4 == 0 || t->flow->dead || tries > AGAIN_MOST)
+		return;
+	emit_clear(s->emit);
+	emit_span(s, t, dir, &head, &h->l, from, xlate_emitted(t->x[dir]));
+	wait_begin(s, &s->owed, w, from, 0);
+	w->tries = tries;
+	send_all(s, h, send, ctx);
 }
 
 bool scrub_waits(const struct scrub *s)
 {
-	return s->oldest != NULL;
+	return s->holds.oldest != NULL || s->owed.oldest != NULL;
 }
 
 void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *ctx,
 		   int64_t *ret_next)
 {
 	s->now_ns = now_ns;
-	while (s->oldest != NULL && now_ns - s->oldest->since_ns >= s->conf.hold_ns)
-		release(s, s->oldest, send, ctx);
-	*ret_next = s->oldest != NULL ? s->oldest->since_ns + s->conf.hold_ns : INT64_MAX;
+	while (s->holds.oldest != NULL && now_ns - s->holds.oldest->since_ns >= s->conf.hold_ns)
+		release(s, s->holds.oldest, send, ctx);
+	while (s->owed.oldest != NULL && now_ns - s->owed.oldest->since_ns >= AGAIN_NS)
+		again(s, s->owed.oldest, send, ctx);
+	int64_t hold =
+		s->holds.oldest != NULL ? s->holds.oldest->since_ns + s->conf.hold_ns : INT64_MAX;
+	int64_t owed = s->owed.oldest != NULL ? s->owed.oldest->since_ns + AGAIN_NS : INT64_MAX;
+	*ret_next = hold < owed ? hold : owed;
 }
