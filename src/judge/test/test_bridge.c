@@ -116,6 +116,30 @@ static void broken_ones_do_not(void **state)
 	world_free(w);
 }
 
+/* Whoever has the beginning of a stopped datagram must not get its end behind another beginning. */
+static void the_end_of_what_was_stopped(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec a = left, b = left;
+	a.frag_id = b.frag_id = 3;
+	a.frag_more = true;
+	a.payload = 24;
+	b.frag_offset = 32;
+	b.payload = 10;
+	b.body = "ilxxxxxxxx";
+	for (unsigned round = 0; round < 2; round++) {
+		a.body = round == 0 ? "0123456789abcdef012345ev" : "0123456789abcdef01234567";
+		a.sport = (uint16_t)(1000 + round);
+		world_make(w, &a);
+		store_be16(w->f.data + 34 + 4, 8 + 24 + 10);
+		store_be16(w->f.data + 34 + 6, 0);
+		assert_int_equal(world_judge(w), round == 0 ? REASON_NONE : REASON_FRAGMENT);
+		assert_int_equal(world_send(w, &b), round == 0 ? REASON_RULE : REASON_FRAGMENT);
+	}
+	world_free(w);
+}
+
 static void rules_in_between(void **state)
 {
 	struct world *w = begin(
@@ -177,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_pass_as_they_are),
 		cmocka_unit_test(broken_ones_do_not),
+		cmocka_unit_test(the_end_of_what_was_stopped),
 		cmocka_unit_test(rules_in_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
