@@ -5,6 +5,7 @@
  * parser is the test's own: every message comes, with the head it had but for how its body is counted, and with
  * the body that the rules make of it. SKEP_SEED, SKEP_RUNS.
  */
+#include "short.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -19,6 +20,8 @@
 #define STEPS 300000
 #define HOLD (3600 * NS_PER_SEC)
 #define MESSAGES 6u
+#define SHORT_RUNS 6u
+#define SHORT_STEPS 2500
 #define BODY_MAX 4096u
 
 static const struct {
@@ -289,39 +292,90 @@ static void check(const struct chat *c, uint64_t seed, unsigned dir)
 		show(c, seed, dir);
 }
 
+static void begin(struct chat *c, uint64_t seed)
+{
+	struct world *w = &c->w;
+	world_start(w, seed);
+	w->stopped = 0;
+	c->harmless = dice_below(&w->dice, 8) == 0;
+	c->n = 1 + dice_below(&w->dice, MESSAGES);
+	for (uint32_t k = 0; k < c->n; k++)
+		write_pair(c, k);
+}
+
+/* False: it did not come to an end in so many steps. */
+static bool go(struct chat *c, uint32_t steps)
+{
+	struct world *w = &c->w;
+	for (; steps > 0 && !(end_done(&w->ends[0]) && end_done(&w->ends[1])); steps--) {
+		manners(c);
+		world_step(w);
+	}
+	return steps > 0;
+}
+
 static void bodies_of_any_length(void **state)
 {
 	struct chat *c = calloc(1, sizeof(*c));
-	struct world *w = &c->w;
 	const char *v = getenv("SKEP_SEED"), *u = getenv("SKEP_RUNS");
 	uint64_t first = v != NULL ? strtoull(v, NULL, 10) : 1;
 	uint64_t runs = u != NULL ? strtoull(u, NULL, 10) : RUNS;
 	struct scrub_stats st;
-	box_begin(&w->box, rules, HOLD);
+	box_begin(&c->w.box, rules, HOLD);
 	for (uint64_t seed = first; seed < first + runs; seed++) {
-		world_start(w, seed);
-		w->stopped = 0;
-		c->harmless = dice_below(&w->dice, 8) == 0;
-		c->n = 1 + dice_below(&w->dice, MESSAGES);
-		for (uint32_t k = 0; k < c->n; k++)
-			write_pair(c, k);
-		uint32_t steps = 0;
-		for (; steps < STEPS && !(end_done(&w->ends[0]) && end_done(&w->ends[1]));
-		     steps++) {
-			manners(c);
-			world_step(w);
-		}
-		if (steps == STEPS)
-			show(c, seed, w->ends[0].fin == NO_FIN ? 1 : 0);
+		begin(c, seed);
+		if (!go(c, STEPS))
+			show(c, seed, c->w.ends[0].fin == NO_FIN ? 1 : 0);
 		check(c, seed, 0);
 		check(c, seed, 1);
-		world_finish(w);
+		world_finish(&c->w);
 	}
-	scrub_read_stats(w->box.scrub, &st);
+	scrub_read_stats(c->w.box.scrub, &st);
 	print_message("# edits %llu held %llu late %llu\n", (unsigned long long)st.edits,
 		      (unsigned long long)st.held, (unsigned long long)st.late);
 	assert_true(st.edits > runs && st.late == 0);
-	box_end(&w->box);
+	box_end(&c->w.box);
+	free(c);
+}
+
+static bool has_a_word(const struct end *e)
+{
+	for (size_t k = 0; k < ARRAY_LEN(changes); k++)
+		if (memmem(e->in, e->got, changes[k].what, strlen(changes[k].what)) != NULL)
+			return true;
+	return false;
+}
+
+/* Each request for memory refused, alone and with all behind it: then less passes, and nothing as it was. */
+static void whenever_memory_is_short(void **state)
+{
+	struct chat *c = calloc(1, sizeof(*c));
+	uint64_t whole = 0, broken = 0;
+	for (unsigned all = 0; all < 2; all++)
+		for (uint64_t kind = 1; kind <= SHORT_RUNS; kind++) {
+			uint64_t asked = 0;
+			for (uint64_t n = 0; n <= asked; n++) {
+				box_begin(&c->w.box, rules, HOLD);
+				begin(c, kind);
+				short_at(n, all);
+				bool done = go(c, SHORT_STEPS);
+				asked = n == 0 ? short_asked() : asked;
+				short_at(0, false);
+				for (unsigned d = 0; d < 2; d++)
+					if (has_a_word(&c->w.ends[d])) {
+						print_message("request %llu refused\n",
+							      (unsigned long long)n);
+						show(c, kind, !d);
+					}
+				whole += done;
+				broken += !done;
+				world_finish(&c->w);
+				box_end(&c->w.box);
+			}
+		}
+	print_message("# whole %llu broken %llu\n", (unsigned long long)whole,
+		      (unsigned long long)broken);
+	assert_true(broken > 100);
 	free(c);
 }
 
@@ -329,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_of_any_length),
+		cmocka_unit_test(whenever_memory_is_short),
 	};
 	return cmocka_run_group_tests_name("scrub_bodies", tests, NULL, NULL);
 }
