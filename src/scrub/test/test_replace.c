@@ -4,6 +4,7 @@
  * rules in between, for both directions at once. Each end gets exactly what the rules make of what the other one
  * said, and sees all that it said acknowledged. SKEP_SEED and SKEP_RUNS repeat or extend a run.
  */
+#include "short.h"
 #include "world.h"
 
 #include <setjmp.h>
@@ -29,6 +30,13 @@ static const char rules[] =
 	"rewrite tcp any any -> any any (msg:\"4\"; content:\"VIRUS\"; replace:\"a much longer "
 	"word\"; "
 	"sid:4;)\n";
+
+static const char dropping[] = "drop tcp any any -> any any (msg:\"1\"; content:\"EVIL\"; sid:1;)\n"
+			       "drop tcp any any -> any any (msg:\"2\"; content:\"HURT\"; sid:2;)\n"
+			       "drop tcp any any -> any any (msg:\"3\"; pcre:\"/BOTNT/\"; sid:3;)\n"
+			       "drop tcp any any -> any any (msg:\"4\"; content:\"VIR\"; "
+			       "content:\"US\"; distance:0; within:2; "
+			       "sid:4;)\n";
 
 /* Words that begin as others do, so that much has to wait. */
 static uint32_t write_text(struct world *w, uint8_t *to)
@@ -133,6 +141,40 @@ static void what_waits_too_long(void **state)
 	free(w);
 }
 
+/* Each request for memory refused, alone and with all behind it; rules that replace, and one that drops. */
+static void whenever_memory_is_short(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	uint64_t whole = 0, broken = 0;
+	for (unsigned kind = 0; kind < 24; kind++) {
+		uint64_t asked = 0;
+		for (uint64_t n = 0; n <= asked; n++) {
+			bool done = false;
+			box_begin(&w->box, kind % 3 == 0 ? dropping : rules, HOLD);
+			start(w, kind);
+			short_at(n, kind % 2);
+			for (uint32_t steps = 0; steps < 2500 && !done; steps++) {
+				world_step(w);
+				done = end_done(&w->ends[0]) && end_done(&w->ends[1]);
+			}
+			asked = n == 0 ? short_asked() : asked;
+			short_at(0, false);
+			for (unsigned d = 0; d < 2; d++)
+				if (has_a_pattern(&w->ends[d]))
+					fail_msg("kind %u: request %llu refused, and it came", kind,
+						 (unsigned long long)n);
+			whole += done;
+			broken += !done;
+			world_finish(w);
+			box_end(&w->box);
+		}
+	}
+	print_message("# whole %llu broken %llu\n", (unsigned long long)whole,
+		      (unsigned long long)broken);
+	assert_true(broken > 100);
+	free(w);
+}
+
 static void exactly_the_rewritten_stream(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -171,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exactly_the_rewritten_stream),
 		cmocka_unit_test(what_waits_too_long),
+		cmocka_unit_test(whenever_memory_is_short),
 	};
 	return cmocka_run_group_tests_name("scrub_replace", tests, NULL, NULL);
 }
