@@ -10,6 +10,7 @@ struct box {
 	struct scrub *scrub;
 	struct rule_set *rules;
 	uint32_t alerts;
+	uint32_t max_tx; /* from now on: transactions of a flow; 0: the usual */
 };
 void box_begin(struct box *b, const char *rules, int64_t hold_ns);
 void box_end(struct box *b);

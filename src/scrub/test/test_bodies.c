@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "packet/test/frames.h"
+
 #define RUNS 500
 #define STEPS 300000
 #define HOLD (3600 * NS_PER_SEC)
@@ -338,6 +340,37 @@ static void bodies_of_any_length(void **state)
 	free(c);
 }
 
+/* More requests at once than the parser keeps: the rest is not read, and does not pass. */
+static void more_than_can_be_read(void **state)
+{
+	struct chat *c = calloc(1, sizeof(*c));
+	struct world *w = &c->w;
+	w->box.max_tx = 1;
+	box_begin(&w->box, "drop http any any -> any any (http.uri; content:\"EVIL\"; sid:1;)",
+		  HOLD);
+	for (uint32_t requests = 1; requests < 250; requests += 30) {
+		uint32_t n = 0;
+		world_start(w, requests);
+		for (uint32_t k = 0; k < requests; k++)
+			n = put(w->out[0], n, "GET / HTTP/1.1\n\n");
+		n = put(w->out[0], n, "GET /EVIL HTTP/1.1\n\n");
+		for (uint32_t first = 1; first < 2; first--) { /* the first byte last */
+			struct frame *f = frame_new(FRAME_MAX);
+			w->seg = (struct seg){.seq = w->ends[0].iss + 1 + first,
+					      .ack = w->ends[1].iss + 1,
+					      .flags = TCP_ACK,
+					      .len = first ? n - 1 : 1};
+			memcpy(w->seg.data, w->out[0] + first, w->seg.len);
+			build_seg(f, &w->how[0], &w->seg);
+			assert_int_equal(world_through(w, 0, f), first);
+			frame_free(f);
+		}
+		world_finish(w);
+	}
+	box_end(&w->box);
+	free(c);
+}
+
 static bool has_a_word(const struct end *e)
 {
 	for (size_t k = 0; k < ARRAY_LEN(changes); k++)
@@ -383,6 +416,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_of_any_length),
+		cmocka_unit_test(more_than_can_be_read),
 		cmocka_unit_test(whenever_memory_is_short),
 	};
 	return cmocka_run_group_tests_name("scrub_bodies", tests, NULL, NULL);
