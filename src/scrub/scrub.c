@@ -215,6 +215,10 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		stop_by_rule(s, x);
 		return;
 	}
+	if (p->unread) {
+		stop(s, SCRUB_DROP, REASON_MALFORMED);
+		return;
+	}
 	if (p->invalid) {
 		if (p->ip_ver != 0 || is_ip(p->ethertype))
 			stop(s, SCRUB_DROP, p->bad_l4_csum ? REASON_BAD_CSUM : REASON_MALFORMED);

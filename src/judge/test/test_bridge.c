@@ -140,6 +140,34 @@ static void the_end_of_what_was_stopped(void **state)
 	world_free(w);
 }
 
+/* However deep it lies. */
+static void packets_in_packets(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec s = left;
+	s.body = "so really evil words";
+	for (uint32_t depth = 0; depth < 40; depth++) {
+		s.sport = (uint16_t)(1000 + depth);
+		world_make(w, &s);
+		uint8_t inner[1500], *ip = w->f.data + 14;
+		uint32_t len = w->f.len - 14;
+		for (uint32_t k = 0; k < depth; k++) {
+			memcpy(inner, ip, len);
+			memcpy(ip + 20, inner, len);
+			len += 20;
+			store_be16(ip + 2, (uint16_t)len);
+			ip[9] = 4;
+			store_be16(ip + 10, 0);
+			store_be16(ip + 10, (uint16_t)~packet_sum(ip, 20, 0));
+		}
+		w->f.len = 14 + len;
+		if (world_judge(w) == REASON_NONE)
+			fail_msg("inside %u others it passes", depth);
+	}
+	world_free(w);
+}
+
 static void rules_in_between(void **state)
 {
 	struct world *w = begin(
@@ -202,6 +230,7 @@ int main(void)
 		cmocka_unit_test(frames_pass_as_they_are),
 		cmocka_unit_test(broken_ones_do_not),
 		cmocka_unit_test(the_end_of_what_was_stopped),
+		cmocka_unit_test(packets_in_packets),
 		cmocka_unit_test(rules_in_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
