@@ -6,7 +6,7 @@
 #include "flow/flow.h"
 
 #define FRAGMENT_SETS 1024u
-#define FRAGMENT_WAYS 4u
+#define FRAGMENT_WAYS 8u
 
 struct fragment {
 	struct fragment_key key;

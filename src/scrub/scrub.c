@@ -219,6 +219,11 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		stop(s, SCRUB_DROP, REASON_MALFORMED);
 		return;
 	}
+	/* Nobody sees to it that pieces in a tunnel come in order, and only once. */
+	if (p->fragment && p->depth > 0) {
+		stop(s, SCRUB_DROP, REASON_FRAGMENT);
+		return;
+	}
 	if (p->invalid) {
 		if (p->ip_ver != 0 || is_ip(p->ethertype))
 			stop(s, SCRUB_DROP, p->bad_l4_csum ? REASON_BAD_CSUM : REASON_MALFORMED);

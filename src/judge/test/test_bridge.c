@@ -168,6 +168,29 @@ static void packets_in_packets(void **state)
 	world_free(w);
 }
 
+static void pieces_in_packets(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec s = left;
+	s.frag_id = 3;
+	s.frag_more = true;
+	s.payload = 24;
+	world_make(w, &s);
+	uint8_t inner[100], *ip = w->f.data + 14;
+	uint32_t len = w->f.len - 14;
+	memcpy(inner, ip, len);
+	memcpy(ip + 20, inner, len);
+	store_be16(ip + 2, (uint16_t)(len + 20));
+	store_be16(ip + 6, 0);
+	ip[9] = 4;
+	store_be16(ip + 10, 0);
+	store_be16(ip + 10, (uint16_t)~packet_sum(ip, 20, 0));
+	w->f.len += 20;
+	assert_int_equal(world_judge(w), REASON_FRAGMENT);
+	world_free(w);
+}
+
 static void rules_in_between(void **state)
 {
 	struct world *w = begin(
@@ -227,11 +250,9 @@ static void rules_in_between(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_pass_as_they_are),
-		cmocka_unit_test(broken_ones_do_not),
-		cmocka_unit_test(the_end_of_what_was_stopped),
-		cmocka_unit_test(packets_in_packets),
-		cmocka_unit_test(rules_in_between),
+		cmocka_unit_test(frames_pass_as_they_are),     cmocka_unit_test(broken_ones_do_not),
+		cmocka_unit_test(the_end_of_what_was_stopped), cmocka_unit_test(packets_in_packets),
+		cmocka_unit_test(pieces_in_packets),           cmocka_unit_test(rules_in_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
