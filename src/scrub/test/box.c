@@ -37,6 +37,7 @@ void box_begin(struct box *b, const char *rules, int64_t hold_ns)
 	c.inspect.memory_bytes = (size_t)64 << 20;
 	c.inspect.stream.flows = 1024;
 	c.inspect.app.max_tx = b->max_tx;
+	c.inspect.app.request_body = c.inspect.app.response_body = b->body;
 	assert_int_equal(scrub_create(&c, &b->scrub), 0);
 	scrub_listen(b->scrub, &sink);
 }

@@ -340,6 +340,25 @@ static void bodies_of_any_length(void **state)
 	free(c);
 }
 
+/* The first byte last. True: it passes. */
+static bool says(struct world *w, unsigned dir, uint32_t n)
+{
+	bool fine = true;
+	for (uint32_t first = 1; first < 2; first--) {
+		struct frame *f = frame_new(FRAME_MAX);
+		w->seg = (struct seg){.seq = w->ends[dir].iss + 1 + first,
+				      .ack = w->ends[!dir].iss + 1,
+				      .flags = TCP_ACK,
+				      .len = first ? n - 1 : 1};
+		memcpy(w->seg.data, w->out[dir] + first, w->seg.len);
+		build_seg(f, &w->how[dir], &w->seg);
+		fine = world_through(w, dir, f);
+		assert_true(fine || !first);
+		frame_free(f);
+	}
+	return fine;
+}
+
 /* More requests at once than the parser keeps: the rest is not read, and does not pass. */
 static void more_than_can_be_read(void **state)
 {
@@ -354,17 +373,59 @@ static void more_than_can_be_read(void **state)
 		for (uint32_t k = 0; k < requests; k++)
 			n = put(w->out[0], n, "GET / HTTP/1.1\n\n");
 		n = put(w->out[0], n, "GET /EVIL HTTP/1.1\n\n");
-		for (uint32_t first = 1; first < 2; first--) { /* the first byte last */
-			struct frame *f = frame_new(FRAME_MAX);
-			w->seg = (struct seg){.seq = w->ends[0].iss + 1 + first,
-					      .ack = w->ends[1].iss + 1,
-					      .flags = TCP_ACK,
-					      .len = first ? n - 1 : 1};
-			memcpy(w->seg.data, w->out[0] + first, w->seg.len);
-			build_seg(f, &w->how[0], &w->seg);
-			assert_int_equal(world_through(w, 0, f), first);
-			frame_free(f);
+		assert_false(says(w, 0, n));
+		world_finish(w);
+	}
+	box_end(&w->box);
+	free(c);
+}
+
+/* More headers than the parser keeps. */
+static void more_headers_than_are_kept(void **state)
+{
+	struct chat *c = calloc(1, sizeof(*c));
+	struct world *w = &c->w;
+	char name[16];
+	box_begin(&w->box, "drop http any any -> any any (http.header; content:\"EVIL\"; sid:1;)",
+		  HOLD);
+	for (uint32_t many = 0; many < 2; many++) {
+		uint32_t n = put(w->out[0], 0, "GET / HTTP/1.1\r\n");
+		world_start(w, many);
+		for (uint32_t k = 0; k < 16 + many * 1024; k++) {
+			(void)snprintf(name, sizeof(name), "%x:\n", k);
+			n = put(w->out[0], n, name);
 		}
+		n = put(w->out[0], n, "X: EVIL\r\n\r\n");
+		assert_false(says(w, 0, n));
+		world_finish(w);
+	}
+	box_end(&w->box);
+	free(c);
+}
+
+/* A body, all of which is there at once, and which is longer than what is kept of one. */
+static void longer_than_what_is_kept(void **state)
+{
+	struct chat *c = calloc(1, sizeof(*c));
+	struct world *w = &c->w;
+	static const char *const heads[] = {
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: x\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n1770\r\n"};
+	w->box.body = 300;
+	box_begin(&w->box,
+		  "drop http any any -> any any (http.request_body; content:\"EVIL\"; sid:1;)",
+		  HOLD);
+	for (uint32_t at = 0; at < 6000; at += 37) {
+		const char *head = heads[at % ARRAY_LEN(heads)];
+		uint32_t n = (uint32_t)strlen(head);
+		world_start(w, at);
+		memcpy(w->out[0], head, n);
+		memset(w->out[0] + n, 'x', 6002);
+		if (at % 3 != 0)
+			memcpy(w->out[0] + n + at, "EVIL", 4);
+		if (says(w, 0, n + 6002) != (at % 3 == 0))
+			fail_msg("at %u", at);
 		world_finish(w);
 	}
 	box_end(&w->box);
@@ -417,6 +478,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_of_any_length),
 		cmocka_unit_test(more_than_can_be_read),
+		cmocka_unit_test(more_headers_than_are_kept),
+		cmocka_unit_test(longer_than_what_is_kept),
 		cmocka_unit_test(whenever_memory_is_short),
 	};
 	return cmocka_run_group_tests_name("scrub_bodies", tests, NULL, NULL);
