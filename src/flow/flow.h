@@ -137,11 +137,12 @@ struct fragment_key {
 
 /* A first fragment that was allowed: later ones follow flow f from this side. next: the offset at
  * which it ends; least: the first offset behind the transport header. SKEP_EFORMAT: the same packet
- * began before (overlap trick): it is dead now. Never full: the oldest of a set gives way. */
+ * began before and did not come to an end (overlap trick): it is dead now. SKEP_EFULL: too many did not. */
 MUST_USE int fragment_begin(struct flow_table *t, const struct fragment_key *key,
 			    const struct flow *f, unsigned side, uint32_t least, uint32_t next,
 			    int64_t now_ns);
-/* What was begun is dead: no later fragment follows it. */
+/* What was begun is dead: no later fragment follows it, and it can't begin again, for as long as somebody may keep
+ * the beginning. Also after its last piece, which did not pass. */
 void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns);
 /* A later fragment of len bytes at offset: its flow and side, or NULL if it must be dropped: no first
  * fragment before it, not in order, overlapping, too long, or its flow has ended. */

@@ -138,7 +138,8 @@ static void tell_seen(struct inspect *i, struct inspect_seen *s)
 	if (i->conf.hooks.seen == NULL)
 		return;
 	slab_read_stats(i->slab, &m);
-	s->no_memory = m.refused != i->refused;
+	const struct app *a = s->r->flow != NULL ? s->r->flow->app : NULL;
+	s->no_memory = m.refused != i->refused || (a != NULL && a->full);
 	i->conf.hooks.seen(i->conf.hooks.ctx, s);
 }
 

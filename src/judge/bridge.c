@@ -47,15 +47,21 @@ static enum reason sound(struct way *w)
 	return REASON_NONE;
 }
 
+static struct fragment_key fragment_key_of(const struct way *w)
+{
+	const struct layers *l = &w->l;
+	return (struct fragment_key){.src = l->src,
+				     .dst = l->dst,
+				     .id = l->frag_id,
+				     .port = w->f->port,
+				     .proto = l->proto};
+}
+
 /* Pieces pass in order, each where the one before ended. */
 static enum reason in_order(struct way *w)
 {
 	const struct layers *l = &w->l;
-	struct fragment_key key = {.src = l->src,
-				   .dst = l->dst,
-				   .id = l->frag_id,
-				   .port = w->f->port,
-				   .proto = l->proto};
+	const struct fragment_key key = fragment_key_of(w);
 	bool fine;
 	if (!l->fragment || (l->first_fragment && !l->more_fragments))
 		return REASON_NONE;
@@ -79,6 +85,9 @@ static enum reason in_order(struct way *w)
 static enum reason stopped(struct way *w, const struct scrub_seen *seen)
 {
 	bool reject = seen->act == SCRUB_REJECT;
+	const struct fragment_key key = fragment_key_of(w);
+	if (w->l.fragment) /* its receiver has the beginning, and must not get another end */
+		fragment_drop(w->j->table, &key, w->now_ns);
 	w->ret->verdict = reject ? VERDICT_REJECT : VERDICT_DROP;
 	if (seen->reason == REASON_RULE)
 		alert_dropped(w, NULL, 0, seen->flow_id);

@@ -268,9 +268,7 @@ static enum reason way_later_fragment(struct way *w)
 		return REASON_FRAGMENT;
 	}
 	result_of(w, f);
-	if (f->class == FLOW_REFUSED)
-		return f->reason;
-	enum reason r = may_cross(w, f, side);
+	enum reason r = f->class == FLOW_REFUSED ? f->reason : may_cross(w, f, side);
 	struct scrub_seen seen = {0};
 	if (r == REASON_NONE)
 		r = inline_look(w, f, side, NULL, &seen);

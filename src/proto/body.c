@@ -108,6 +108,7 @@ struct app_file *app_file_open(struct app *a, struct app_tx *tx, unsigned dir, c
 	uint32_t before = 0;
 	for (; *at != NULL; at = &(*at)->next)
 		before++;
+	a->full |= before == FILES_MAX;
 	if (before == FILES_MAX)
 		return NULL;
 	struct file_own *o = slab_alloc(a->ctx->slab, sizeof(*o) + sizeof(struct app_body));

@@ -107,8 +107,10 @@ struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns)
 	uint32_t most = a->ctx->conf.max_tx;
 	if (a->tx_open >= most)
 		give_way(a);
-	if (a->tx_open / TX_MOST >= most)
+	if (a->tx_open / TX_MOST >= most) {
+		a->full = true;
 		return NULL;
+	}
 	struct app_tx *tx = slab_zalloc(a->ctx->slab, size);
 	if (tx == NULL)
 		return NULL;

@@ -138,6 +138,7 @@ struct app { /* one flow; in stream_flow.app */
 	struct app_tx *tx_gave; /* up to here the oldest have made room for others */
 	uint64_t tx_next_id;
 	uint32_t tx_open;
+	bool full; /* there was more than is kept: not all of what came, or will come, is read */
 	uint64_t events[2]; /* flow-level app-layer events (APP_EVENT_ names), by bit */
 	uint64_t events_told[2];
 	uint32_t expect_tag; /* FTP data: tag of the expectation this flow fulfils */

@@ -66,7 +66,7 @@ static bool head(struct scrub *s, struct stream_flow *f, unsigned dir, const str
 		return false;
 	if (!h->chunked)
 		note(s, t, dir, RUN_CHUNKED, h->length.off, h->length.len);
-	t->runs[dir].counting = true;
+	t->runs[dir].counting++;
 	t->runs[dir].by_length = !h->chunked;
 	return true;
 }
@@ -127,7 +127,7 @@ static bool apply(struct talk_runs *q, struct xlate *x, const struct talk_run *r
 		return xlate_edit(x, off, r->len, chunked, sizeof(chunked) - 1) == 0;
 	case RUN_LAST:
 	case RUN_OVER:
-		q->counting = false;
+		q->counting--;
 		return r->kind == RUN_OVER ||
 		       xlate_edit(x, off, 0, last_chunk, sizeof(last_chunk) - 1) == 0;
 	}
@@ -142,7 +142,7 @@ bool bodies_leave(struct scrub *s, struct talk *t, unsigned dir, int64_t *limit)
 	bool ok = !q->broken;
 	(void)s;
 	/* What nobody has read yet may be a line of a chunk. */
-	if (q->counting && !side->no_app && side->app_done < stream_end(t->flow, dir) &&
+	if (q->counting > 0 && !side->no_app && side->app_done < stream_end(t->flow, dir) &&
 	    *limit > (int64_t)side->app_done)
 		*limit = (int64_t)side->app_done;
 	while (ok && done < q->n) {

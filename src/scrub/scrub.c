@@ -40,6 +40,12 @@ static uint8_t tell_of(uint8_t action, uint8_t proto)
 	return SCRUB_TELL_SENDER;
 }
 
+static bool is_error(const struct pkt *p)
+{
+	return p->proto == PROTO_ICMP ? !p->has_icmp_id
+				      : p->proto == PROTO_ICMP6 && p->icmp_type < 128;
+}
+
 /* The worst stands: a reject is a drop that is told. */
 static void stop(struct scrub *s, uint8_t act, enum reason reason)
 {
@@ -53,9 +59,7 @@ static void stop_by_rule(struct scrub *s, const struct inspect_seen *x)
 {
 	struct scrub_seen *seen = s->seen;
 	const struct pkt *p = x->pkt;
-	bool reject = stops(x->action) && x->action != ACTION_DROP;
-	bool error = p->proto == PROTO_ICMP ? !p->has_icmp_id
-					    : p->proto == PROTO_ICMP6 && p->icmp_type < 128;
+	bool reject = stops(x->action) && x->action != ACTION_DROP, error = is_error(p);
 	stop(s, reject ? SCRUB_REJECT : SCRUB_DROP, REASON_RULE);
 	if (reject)
 		seen->tell |= tell_of(x->action, p->depth == 0 ? p->proto : 0);
@@ -177,6 +181,18 @@ static void look_at_packet(struct scrub *s, const struct inspect_seen *x)
 	}
 }
 
+/* An error that another conversation's packet gave rise to. What it quotes is translated on its own, so a rule
+ * can't change it. */
+static void look_at_error(struct scrub *s, const struct inspect_seen *x)
+{
+	const struct rule_edit *edits;
+	if (inspect_engine(s->inspect) != NULL &&
+	    rule_edits(inspect_engine(s->inspect), &edits) > 0)
+		stop(s, SCRUB_DROP, REASON_RULE);
+	else if (x->r->flow->tcp)
+		talk_quoted(s, x);
+}
+
 static void on_seen(void *ctx, const struct inspect_seen *x)
 {
 	struct scrub *s = ctx;
@@ -199,6 +215,15 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 		stop_by_rule(s, x);
 		return;
 	}
+	if (p->unread) {
+		stop(s, SCRUB_DROP, REASON_MALFORMED);
+		return;
+	}
+	/* Nobody sees to it that pieces in a tunnel come in order, and only once. */
+	if (p->fragment && p->depth > 0) {
+		stop(s, SCRUB_DROP, REASON_FRAGMENT);
+		return;
+	}
 	if (p->invalid) {
 		if (p->ip_ver != 0 || is_ip(p->ethertype))
 			stop(s, SCRUB_DROP, p->bad_l4_csum ? REASON_BAD_CSUM : REASON_MALFORMED);
@@ -215,8 +240,8 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 	}
 	if (p->proto == PROTO_TCP && r->flow != NULL && !p->fragment)
 		look_at_tcp(s, x);
-	else if (r->flow != NULL && r->flow->tcp)
-		talk_quoted(s, x);
+	else if (r->flow != NULL && is_error(p))
+		look_at_error(s, x);
 	else
 		look_at_packet(s, x);
 }

@@ -42,10 +42,10 @@ struct talk_run {
 struct talk_runs {
 	struct talk_run *at; /* in order; slab */
 	uint32_t n, cap;
-	uint64_t end;   /* of the body so far */
-	bool counting;  /* a body is being counted anew */
-	bool by_length; /* it came with a length */
-	bool broken;    /* there was no room */
+	uint64_t end;      /* of the body so far */
+	uint32_t counting; /* bodies counted anew whose end has not left */
+	bool by_length;    /* it came with a length */
+	bool broken;       /* there was no room */
 };
 
 /* A TCP conversation of which at least one direction may be changed. In stream_flow.user. */

@@ -525,16 +525,16 @@ class Model:
     def first_fragment(self, now, p, f, side):
         key = (p.port, p.src, p.dst, p.proto, p.id)
         e = self.fragments.get(key)
-        if e is not None and now - e[0] < 30 * SEC:
+        if e is not None and now - e[0] < 61 * SEC and not e[4]:
             e[1] = None
             return "fragment"
-        self.fragments[key] = [now, f, side, p.end - p.l4]
+        self.fragments[key] = [now, f, side, p.end - p.l4, False]
         return None
 
     def later_fragment(self, now, p):
         key = (p.port, p.src, p.dst, p.proto, p.id)
         e = self.fragments.get(key)
-        if e is None or now - e[0] >= 30 * SEC or e[1] is None:
+        if e is None or now - e[0] >= 61 * SEC or e[1] is None or e[4]:
             return "fragment"
         n = p.end - p.l4
         if e[1].dead or p.offset != e[3] or n == 0 or p.offset + n > 65535:
@@ -542,11 +542,11 @@ class Model:
             return "fragment"
         f, side = e[1], e[2]
         e[3] += n
-        if not p.more:
-            del self.fragments[key]
+        e[0] = now
+        e[4] = not p.more
         bad = self.may_cross(now, p, f, side)
         if bad:
-            e[1] = None
+            e[1], e[4] = None, False
         return bad or self.cross(p, f, side)
 
     # ---- A frame without a flow -----------------------------------------------------------------

@@ -116,6 +116,81 @@ static void broken_ones_do_not(void **state)
 	world_free(w);
 }
 
+/* Whoever has the beginning of a stopped datagram must not get its end behind another beginning. */
+static void the_end_of_what_was_stopped(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec a = left, b = left;
+	a.frag_id = b.frag_id = 3;
+	a.frag_more = true;
+	a.payload = 24;
+	b.frag_offset = 32;
+	b.payload = 10;
+	b.body = "ilxxxxxxxx";
+	for (unsigned round = 0; round < 2; round++) {
+		a.body = round == 0 ? "0123456789abcdef012345ev" : "0123456789abcdef01234567";
+		a.sport = (uint16_t)(1000 + round);
+		world_make(w, &a);
+		store_be16(w->f.data + 34 + 4, 8 + 24 + 10);
+		store_be16(w->f.data + 34 + 6, 0);
+		assert_int_equal(world_judge(w), round == 0 ? REASON_NONE : REASON_FRAGMENT);
+		assert_int_equal(world_send(w, &b), round == 0 ? REASON_RULE : REASON_FRAGMENT);
+	}
+	world_free(w);
+}
+
+/* However deep it lies. */
+static void packets_in_packets(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec s = left;
+	s.body = "so really evil words";
+	for (uint32_t depth = 0; depth < 40; depth++) {
+		s.sport = (uint16_t)(1000 + depth);
+		world_make(w, &s);
+		uint8_t inner[1500], *ip = w->f.data + 14;
+		uint32_t len = w->f.len - 14;
+		for (uint32_t k = 0; k < depth; k++) {
+			memcpy(inner, ip, len);
+			memcpy(ip + 20, inner, len);
+			len += 20;
+			store_be16(ip + 2, (uint16_t)len);
+			ip[9] = 4;
+			store_be16(ip + 10, 0);
+			store_be16(ip + 10, (uint16_t)~packet_sum(ip, 20, 0));
+		}
+		w->f.len = 14 + len;
+		if (world_judge(w) == REASON_NONE)
+			fail_msg("inside %u others it passes", depth);
+	}
+	world_free(w);
+}
+
+static void pieces_in_packets(void **state)
+{
+	struct world *w =
+		begin("drop udp any any -> any any (msg:\"no\"; content:\"evil\"; sid:2;)\n");
+	struct spec s = left;
+	s.frag_id = 3;
+	s.frag_more = true;
+	s.payload = 24;
+	world_make(w, &s);
+	uint8_t inner[100], *ip = w->f.data + 14;
+	uint32_t len = w->f.len - 14;
+	memcpy(inner, ip, len);
+	memcpy(ip + 20, inner, len);
+	store_be16(ip + 2, (uint16_t)(len + 20));
+	store_be16(ip + 6, 0);
+	ip[9] = 4;
+	store_be16(ip + 10, 0);
+	store_be16(ip + 10, (uint16_t)~packet_sum(ip, 20, 0));
+	w->f.len += 20;
+	assert_int_equal(world_judge(w), REASON_FRAGMENT);
+	world_free(w);
+}
+
 static void rules_in_between(void **state)
 {
 	struct world *w = begin(
@@ -175,9 +250,9 @@ static void rules_in_between(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_pass_as_they_are),
-		cmocka_unit_test(broken_ones_do_not),
-		cmocka_unit_test(rules_in_between),
+		cmocka_unit_test(frames_pass_as_they_are),     cmocka_unit_test(broken_ones_do_not),
+		cmocka_unit_test(the_end_of_what_was_stopped), cmocka_unit_test(packets_in_packets),
+		cmocka_unit_test(pieces_in_packets),           cmocka_unit_test(rules_in_between),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

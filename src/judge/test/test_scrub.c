@@ -377,6 +377,22 @@ static void fragments(void **state)
 		assert_int_equal(world_judge(w), REASON_NONE);
 		assert_int_equal(world_send(w, &b), round == 0 ? REASON_RULE : REASON_NONE);
 	}
+	/* Its receiver has the beginning of what was stopped, and takes the first copy of each piece: another
+	 * one, which looks better and belongs to another conversation, must not bring the end. */
+	a.frag_id = b.frag_id = 9;
+	a.sport = 5002;
+	b.body = "ilxxxxxxxx";
+	a.body = "0123456789abcdef01234567";
+	for (unsigned round = 0; round < 3; round++) {
+		world_make(w, &a);
+		store_be16(w->f.data + 34 + 4, 42);
+		store_be16(w->f.data + 34 + 6, 0);
+		assert_int_equal(world_judge(w), REASON_FRAGMENT);
+		assert_int_equal(world_send(w, &b), REASON_FRAGMENT);
+		world_wait(w, 25 * NS_PER_SEC);
+		a.sport++;
+	}
+	a.body = "0123456789abcdef012345ev";
 	/* A wrong checksum over the whole: nobody would take it in. */
 	a.frag_id = b.frag_id = 20;
 	a.sport = 5020;
@@ -386,6 +402,42 @@ static void fragments(void **state)
 	assert_int_equal(world_judge(w), REASON_NONE);
 	assert_int_equal(world_send(w, &b), REASON_BAD_CSUM);
 	world_free(w);
+}
+
+/* What the receiver has forgotten by now is not what its second copy is looked at with. */
+static void fragments_of_long_ago(void **state)
+{
+	for (int64_t wait = 10; wait < 130; wait += 10) {
+		struct world *w = begin();
+		struct spec s = {.port = OUTSIDE,
+				 .src = CLIENT,
+				 .dst = "203.0.113.10",
+				 .proto = 17,
+				 .sport = 5000,
+				 .dport = 53,
+				 .frag_id = 9,
+				 .frag_more = true,
+				 .payload = 24};
+		enum reason r[2];
+		for (unsigned i = 0; i < 2; i++) {
+			s.body = i == 0 ? "0123456789abcdef01234567" : "0123456789abcdef012345ev";
+			world_make(w, &s);
+			store_be16(w->f.data + 34 + 4, 42);
+			store_be16(w->f.data + 34 + 6, 0);
+			r[i] = world_judge(w);
+			if (i == 0)
+				world_wait(w, wait * NS_PER_SEC);
+		}
+		s.frag_offset = 32;
+		s.frag_more = false;
+		s.payload = 10;
+		s.body = "ilxxxxxxxx";
+		assert_int_equal(r[0], REASON_NONE);
+		enum reason end = world_send(w, &s);
+		if (wait < 60 ? r[1] == REASON_NONE : r[1] == REASON_NONE && end == REASON_NONE)
+			fail_msg("after %d s: %d, %d", (int)wait, r[1], end);
+		world_free(w);
+	}
 }
 
 static void errors_pass(void **state)
@@ -408,6 +460,36 @@ static void errors_pass(void **state)
 	assert_int_equal(w->r.out_port, WEB1);
 	assert_int_equal(say(&t, 0, "evil"), REASON_RULE);
 	assert_int_equal(world_send(w, &err), REASON_NO_FLOW); /* of what is dead nothing is said */
+	world_free(w);
+}
+
+/* What an error quotes is not what a rule can change: then it does not pass. */
+static void errors_are_looked_at(void **state)
+{
+	struct world *w = world_new();
+	world_rules(
+		w, "rewrite icmp any any -> any any (content:\"evil\"; replace:\"good\"; sid:1;)\n",
+		false);
+	for (unsigned proto = 6; proto <= 17; proto += 11) {
+		struct talk t = talk_of(w, 2, (uint8_t)proto, 6000, 9999);
+		open_talk(&t);
+		assert_int_equal(say(&t, 0, "hello"), REASON_NONE);
+		uint8_t quoted[48] = {0};
+		memcpy(quoted, w->f.data + 14, 40);
+		for (unsigned evil = 0; evil < 2; evil++) {
+			if (evil)
+				memcpy(quoted + 40, "evil", 4);
+			struct spec err = {.port = OUTSIDE,
+					   .src = "192.0.2.80",
+					   .dst = "203.0.113.10",
+					   .proto = 1,
+					   .type = 3,
+					   .code = 3,
+					   .body = quoted,
+					   .payload = sizeof(quoted)};
+			assert_int_equal(world_send(w, &err), evil ? REASON_RULE : REASON_NONE);
+		}
+	}
 	world_free(w);
 }
 
@@ -676,7 +758,8 @@ int main(void)
 		cmocka_unit_test(drop_everywhere),     cmocka_unit_test(reject_tcp),
 		cmocka_unit_test(reject_others),       cmocka_unit_test(split_over_segments),
 		cmocka_unit_test(no_part_of_a_stream), cmocka_unit_test(alert_and_pass),
-		cmocka_unit_test(fragments),           cmocka_unit_test(errors_pass),
+		cmocka_unit_test(fragments),           cmocka_unit_test(fragments_of_long_ago),
+		cmocka_unit_test(errors_pass),         cmocka_unit_test(errors_are_looked_at),
 		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
 		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
 		cmocka_unit_test(quoted_numbers),      cmocka_unit_test(waiting_has_an_end),

@@ -97,6 +97,7 @@ void http_done(struct http_conn *c, unsigned dir)
 void http_dead(struct http_conn *c, unsigned dir)
 {
 	struct http_side *s = &c->side[dir];
+	c->app->full = true;
 	http_body_end(c, dir, false);
 	if (s->tx != NULL)
 		s->tx->tx.progress[dir] = APP_DONE;

@@ -147,6 +147,7 @@ static void keep(struct http_conn *c, unsigned dir, const struct http_header *h)
 	}
 	if (m->n == HTTP_HEADERS_MAX) {
 		event(s, dir, EV_REQ_HEADERS_MANY, EV_RES_HEADERS_MANY);
+		c->app->full = true;
 		return;
 	}
 	if (m->n == m->cap_headers) {

@@ -195,13 +195,20 @@ static void change(struct http_conn *c, const struct http_msg *m)
 	app_switch(c->app, h2 ? APP_HTTP2 : APP_UNKNOWN);
 }
 
+/* In the way of frames: a message ends where its receiver takes it to end (RFC 9112 6.3), not where a patient
+ * reader would. */
+static bool as_received(const struct http_conn *c)
+{
+	return c->app->ctx->frame != NULL;
+}
+
 static bool no_body(struct http_conn *c, struct http_msg *m, struct span te, struct span cl)
 {
 	struct http_tx *t = c->side[TO_CLIENT].tx;
 	if (t->method == METHOD_HEAD && !t->no_request)
 		return true;
 	bool none = (m->number >= 100 && m->number < 200) || m->number == 204 || m->number == 304;
-	return none && te.data == NULL && cl.data == NULL;
+	return none && (as_received(c) || (te.data == NULL && cl.data == NULL));
 }
 
 static void chunked_begins(struct http_conn *c, struct http_msg *m, struct span te)
@@ -295,6 +302,11 @@ static void headers_end(struct http_conn *c)
 		    cl = http_known_value(m, HDR_CONTENT_LEN);
 	uint64_t n = 0;
 	bool clean;
+	bool early = as_received(c) && m->number >= 100 && m->number < 200 && m->number != 101;
+	if (early) {
+		again(c);
+		return;
+	}
 	if (m->number == 100 && te.data == NULL &&
 	    (cl.data == NULL || !http_content_length(cl.data, cl.len, &n, &clean) || n == 0)) {
 		again(c);

@@ -25,7 +25,7 @@ void box_begin(struct box *b, const char *rules, int64_t hold_ns)
 {
 	struct rule_vars *vars = NULL;
 	struct inspect_sink sink = {.alert = on_alert, .ctx = b};
-	memset(b, 0, sizeof(*b));
+	b->alerts = 0;
 	assert_int_equal(rule_vars_create(&vars), 0);
 	struct rule_set_conf rc = {.vars = vars, .problem = on_problem};
 	assert_int_equal(rule_set_create(&rc, &b->rules), 0);
@@ -36,6 +36,8 @@ void box_begin(struct box *b, const char *rules, int64_t hold_ns)
 	c.inspect.rules = b->rules;
 	c.inspect.memory_bytes = (size_t)64 << 20;
 	c.inspect.stream.flows = 1024;
+	c.inspect.app.max_tx = b->max_tx;
+	c.inspect.app.request_body = c.inspect.app.response_body = b->body;
 	assert_int_equal(scrub_create(&c, &b->scrub), 0);
 	scrub_listen(b->scrub, &sink);
 }

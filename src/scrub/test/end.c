@@ -64,12 +64,13 @@ static uint32_t size(struct end *e)
 
 bool end_next(struct end *e, struct seg *ret)
 {
-	uint32_t end = e->out_len + 1, from = e->nxt;
-	if (from == end || from - e->una >= e->window)
+	uint32_t end = e->out_len + 1 - e->kept, from = e->nxt;
+	if (from >= end || from - e->una >= e->window)
 		return false;
 	uint32_t n = size(e);
 	/* The FIN may come alone or with the last bytes. */
-	uint32_t most = from < e->out_len && dice_below(e->dice, 2) == 0 ? e->out_len : end;
+	uint32_t text = e->out_len < end ? e->out_len : end;
+	uint32_t most = from < text && dice_below(e->dice, 2) == 0 ? text : end;
 	n = n < e->una + e->window - from ? n : e->una + e->window - from;
 	e->nxt = most - from < n ? most : from + n;
 	fill(e, from, e->nxt, ret);

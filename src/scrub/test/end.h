@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A small honest TCP endpoint: cuts its data into segments, acknowledges (cumulatively and selectively), takes
- * data in any order, sends again what is missing, closes. For scrub's test_path. */
+ * data in any order, sends again what is missing, closes. For scrub's tests. */
 #ifndef SKEP_TEST_END_H
 #define SKEP_TEST_END_H
 
@@ -17,6 +17,7 @@ struct end {
 	/* sent: offsets count from 0, the FIN is byte out_len */
 	const uint8_t *out;
 	uint32_t out_len, una, nxt;
+	uint32_t kept; /* so much of the end (the FIN included) is not said yet */
 	bool sacked[END_BYTES + 1];
 	/* received */
 	uint8_t in[END_BYTES];

@@ -228,12 +228,39 @@ static void every_boundary(void **state)
 	free(w);
 }
 
+/* What comes before the first byte: nobody knows yet that it is HTTP, and rules for HTTP want it all the same. */
+static void the_end_before_the_beginning(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	static const char text[] = "GET /a/" PATTERN "/b HTTP/1.1\r\nHost: x\r\n\r\n";
+	const uint32_t n = sizeof(text) - 1;
+	box_begin(&w->box,
+		  "rewrite http any any -> any any (msg:\"x\"; http.uri; content:\"" PATTERN
+		  "\"; replace:\"GOODWORD\"; sid:1;)",
+		  3600 * NS_PER_SEC);
+	w->dice.state = 4711;
+	for (uint32_t model = 0; model < MODELS; model++)
+		for (uint32_t cut = 1; cut < n; cut++) {
+			w->model = model;
+			open_one(w, cut);
+			memcpy(w->sent, text, n);
+			for (unsigned k = 0; k < 2; k++) {
+				piece(w, cut, n, false);
+				piece(w, 0, cut, false);
+			}
+			assert_false(w->whole);
+			assert_int_equal(w->end, n);
+		}
+	assert_int_equal(w->dropped, 0);
+	box_end(&w->box);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_boundary),
-		cmocka_unit_test(dropped),
-		cmocka_unit_test(replaced),
+		cmocka_unit_test(every_boundary),   cmocka_unit_test(the_end_before_the_beginning),
+		cmocka_unit_test(dropped),          cmocka_unit_test(replaced),
 		cmocka_unit_test(replaced_by_less),
 	};
 	return cmocka_run_group_tests_name("scrub_schedules", tests, NULL, NULL);
