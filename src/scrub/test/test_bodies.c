@@ -263,7 +263,7 @@ static bool got_message(struct text *r, const struct message *m)
 static void manners(struct chat *c)
 {
 	struct world *w = &c->w;
-	char name[16];
+	char name[24];
 	uint32_t k = 0;
 	for (; k < c->n; k++) {
 		(void)snprintf(name, sizeof(name), "X-N: <%u>\r\n", k);
@@ -385,7 +385,7 @@ static void more_headers_than_are_kept(void **state)
 {
 	struct chat *c = calloc(1, sizeof(*c));
 	struct world *w = &c->w;
-	char name[16];
+	char name[24];
 	box_begin(&w->box, "drop http any any -> any any (http.header; content:\"EVIL\"; sid:1;)",
 		  HOLD);
 	for (uint32_t many = 0; many < 2; many++) {
