@@ -25,6 +25,8 @@
 #define STATS_EVENT_NS (60 * NS_PER_SEC)
 #define PORTS_ARENA ((size_t)24 << 20) /* burst buffers of all ports; touched only on use */
 #define HASHED 64u
+#define SPIN_NS \
+	(20 * 1000) /* after a frame its answer often comes at once: falling asleep takes longer */
 #define RELEASE_NS (10 * NS_PER_MS)
 #define START_FDS (6 + JUDGE_PORTS)
 
@@ -41,6 +43,7 @@ struct wall {
 	int fds[JUDGE_PORTS];           /* owned */
 	int64_t ailing_ns[JUDGE_PORTS]; /* not polled before this moment: its device is gone */
 	uint32_t to_flush;              /* ports with queued frames, as bits */
+	int64_t busy_ns;                /* when frames were last there */
 	int64_t tick_ns, beat_ns, stats_event_ns;
 	/* ---- rules; all NULL without ---- */
 	struct scrub *scrub;
@@ -277,6 +280,8 @@ static void burst(struct wall *w, uint32_t port)
 	for (int i = 0; i < n; i++)
 		one_frame(w, &frames[i], now);
 	flush(w); /* the next burst takes the same buffers */
+	if (n > 0)
+		w->busy_ns = clock_boot_ns();
 }
 
 /* ---- super's word ---------------------------------------------------------------------------------------- */
@@ -381,7 +386,9 @@ static enum word run(struct wall *w)
 		int64_t wait = w->tick_ns + TICK_NS - now;
 		if (waits(w, now) && wait > w->release_ns + RELEASE_NS - now)
 			wait = w->release_ns + RELEASE_NS - now;
-		int n = poll(fds, w->n_ports + 2, wait > 0 ? (int)(wait / NS_PER_MS) + 1 : 0);
+		bool awake = now - w->busy_ns < SPIN_NS;
+		int n = poll(fds, w->n_ports + 2,
+			     wait > 0 && !awake ? (int)(wait / NS_PER_MS) + 1 : 0);
 		if (n < 0 && errno != EINTR)
 			return WORD_GONE;
 		if (n > 0 && fds[w->n_ports].revents != 0) {
