@@ -67,7 +67,8 @@ class Middle(wires.Wire):
                 for ifname in "AB":
                     wires.run(*ip, "set", ifname, "master", "br0")
             elif self.kind == "bare":
-                self.pid = self._start([PAIR, "forward", "A", "B"], "w", "ready").pid
+                # A session of its own, as the wall has: the scheduler shares the processor among sessions.
+                self.pid = self._start(["setsid", PAIR, "forward", "A", "B"], "w", "ready").pid
             else:
                 with open(f"/proc/{self.wall.pid}/task/{self.wall.pid}/children", encoding="ascii") as f:
                     self.pid = int(f.read().split()[0])
