@@ -88,7 +88,7 @@ static bool ample(const struct stream *s)
 	struct slab_stats m;
 
 	slab_read_stats(s->slab, &m);
-	return m.used < m.reserved / 2;
+	return m.used < m.reserved / 4;
 }
 
 /* Inline a buffer lives from one moment when all is acknowledged to the next, so a fast flow takes a new
