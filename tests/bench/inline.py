@@ -172,9 +172,9 @@ def measure(middles, rounds, seconds, page):
     return rows
 
 
-def share(rows, kind, name):
-    """Of the bridge, in the same round."""
-    pairs = zip(rows[kind][name], rows["bridge"][name])
+def share(rows, kind, name, of="bridge"):
+    """Of the bridge, or another, in the same round."""
+    pairs = zip(rows[kind][name], rows[of][name])
     return statistics.median(a / b if b else 0.0 for a, b in pairs)
 
 
@@ -187,6 +187,13 @@ def show(what, rows):
         print(f"  {NAMES.get(kind, kind):28}" + "".join(f"{c:>18}" for c in cells) + "".join(cpu), flush=True)
 
 
+def show_latency(rows):
+    walls = [k for k in rows if k not in ("bridge", "bare")]
+    if "bare" in rows and walls:
+        print("  p50 of the two sockets' in the same round: " +
+              ", ".join(f"{k} {share(rows, k, 'p50', 'bare'):.2f}" for k in walls), flush=True)
+
+
 def run(offloads, kinds, sets, args, page):
     middles, rows = [], {}
     try:
@@ -197,6 +204,7 @@ def run(offloads, kinds, sets, args, page):
         for m in middles:
             m.close()
     show("offloads on" if offloads else "offloads off", rows)
+    show_latency(rows)
     return {kind: {n: {"median": statistics.median(row[n]), "of_bridge": share(rows, kind, n), "all": row[n]}
                    for n, _ in COLUMNS + CPU} for kind, row in rows.items()}
 
