@@ -25,6 +25,8 @@
 #define STATS_EVENT_NS (60 * NS_PER_SEC)
 #define PORTS_ARENA ((size_t)24 << 20) /* burst buffers of all ports; touched only on use */
 #define HASHED 64u
+#define SPIN_NS (20 * 1000)   /* the longest wait for what may follow a frame */
+#define SPINS_NS (200 * 1000) /* ... and all of it, before others are asked */
 #define RELEASE_NS (10 * NS_PER_MS)
 #define START_FDS (6 + JUDGE_PORTS)
 
@@ -41,6 +43,7 @@ struct wall {
 	int fds[JUDGE_PORTS];           /* owned */
 	int64_t ailing_ns[JUDGE_PORTS]; /* not polled before this moment: its device is gone */
 	uint32_t to_flush;              /* ports with queued frames, as bits */
+	uint32_t busy, sent;            /* ports that had or got frames lately, as bits */
 	int64_t tick_ns, beat_ns, stats_event_ns;
 	/* ---- rules; all NULL without ---- */
 	struct scrub *scrub;
@@ -191,13 +194,14 @@ static void send_frame(struct wall *w, uint16_t port, struct frame *f)
 {
 	port_send(w->ports[port], f);
 	w->to_flush |= 1u << port;
+	w->sent |= 1u << port;
 }
 
 /* What was made instead of a frame lives only until the next one is judged. */
 static void send_now(void *ctx, uint16_t port, struct frame *f)
 {
 	struct wall *w = ctx;
-	port_send(w->ports[port], f);
+	send_frame(w, port, f);
 	port_flush(w->ports[port]);
 	w->to_flush &= ~(1u << port);
 }
@@ -276,6 +280,27 @@ static void burst(struct wall *w, uint32_t port)
 	for (int i = 0; i < n; i++)
 		one_frame(w, &frames[i], now);
 	flush(w); /* the next burst takes the same buffers */
+	if (n > 0)
+		w->busy |= 1u << port;
+}
+
+/* What follows a frame, or answers it, often comes at once: falling asleep and being woken takes longer. So
+ * ports that had frames, and those that got them, are asked for a moment before. */
+static void linger(struct wall *w)
+{
+	int64_t begin = clock_boot_ns(), last = begin, now = begin;
+	uint32_t ports = w->busy | w->sent;
+	w->busy = w->sent = 0;
+	while (ports != 0 && now - last < SPIN_NS && now - begin < SPINS_NS) {
+		for (uint32_t i = 0; i < w->n_ports; i++)
+			if ((ports >> i & 1) != 0)
+				burst(w, i);
+		now = clock_boot_ns();
+		if (w->busy != 0)
+			last = now;
+		ports |= w->busy | w->sent;
+		w->busy = w->sent = 0;
+	}
 }
 
 /* ---- super's word ---------------------------------------------------------------------------------------- */
@@ -404,6 +429,7 @@ static enum word run(struct wall *w)
 		for (uint32_t i = 0; n > 0 && i < w->n_ports; i++)
 			if (fds[i].revents != 0)
 				burst(w, i);
+		linger(w);
 		release(w, clock_boot_ns());
 		tick(w, clock_boot_ns());
 	}

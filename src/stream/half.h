@@ -28,6 +28,7 @@ struct half {
 	uint64_t shown;   /* end of what was released when the consumer last looked */
 	uint32_t hi_seq;  /* its sequence number */
 	uint32_t cap, start, have;
+	uint32_t peak, usual; /* have at most, in this buffer; in those before */
 	uint32_t n_segs, cap_segs, seg_bytes;
 	uint32_t next_win; /* last_ack + window: up to here it may send */
 	uint32_t last_ts;

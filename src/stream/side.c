@@ -45,6 +45,9 @@ static void drop_buf(struct stream *s, struct half *h, struct stream_side *side)
 	slab_free(s->slab, h->buf);
 	h->buf = NULL;
 	h->cap = h->start = h->have = 0;
+	h->usual -= h->usual / 4;
+	h->usual = h->peak > h->usual ? h->peak : h->usual;
+	h->peak = 0;
 	side->data = NULL;
 	side->len = 0;
 	side->base = side->kept = h->hi;
@@ -79,6 +82,24 @@ static bool worth_moving(const struct stream *s, const struct half *h)
 	return h->start >= h->cap / 2;
 }
 
+/* Enough memory that more than is needed may be asked for. */
+static bool ample(const struct stream *s)
+{
+	struct slab_stats m;
+
+	slab_read_stats(s->slab, &m);
+	return m.used < m.reserved / 4;
+}
+
+/* Inline a buffer lives from one moment when all is acknowledged to the next, so a fast flow takes a new
+ * one all the time: as large as it was needed lately, lest it be copied at each doubling. */
+static uint64_t first_cap(const struct stream *s, const struct half *h, uint32_t len)
+{
+	uint64_t least = (uint64_t)len * 4, usual = (uint64_t)h->usual + h->usual / 2;
+
+	return usual > least && ample(s) ? usual : least;
+}
+
 static bool make_room(struct stream *s, struct half *h, uint32_t len)
 {
 	uint64_t want = (uint64_t)h->have + len, cap = (uint64_t)h->cap * 2;
@@ -90,7 +111,7 @@ static bool make_room(struct stream *s, struct half *h, uint32_t len)
 		return true;
 	}
 	if (s->conf.inline_mode && !h->cap) /* more comes before the first is acknowledged */
-		cap = (uint64_t)len * 4;
+		cap = first_cap(s, h, len);
 	cap = cap < want ? want : cap;
 	cap = cap > SLAB_MAX ? SLAB_MAX : cap;
 	if (want > cap)
@@ -130,6 +151,7 @@ static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_
 		h->n_bounds += h->n_bounds < BOUNDS;
 	}
 	h->have += len;
+	h->peak = h->have > h->peak ? h->have : h->peak;
 	h->hi += len;
 	h->hi_seq += len;
 	return true;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #define BYTES_PER_STEP 1024u
@@ -32,7 +32,87 @@ static bool same(const uint8_t *a, const uint8_t *b, size_t len, bool nocase)
 	return true;
 }
 
-/* First and last byte are compared sixteen places at a time; what is left is compared in full. */
+#ifdef __SSE2__
+/* What the first and the last byte of a literal are compared with, and the bits that don't count. */
+struct ends {
+	uint8_t first, last, first_or, last_or;
+};
+
+static struct ends ends_of(const uint8_t *needle, size_t len, bool nocase)
+{
+	struct ends e = {.first = needle[0], .last = needle[len - 1]};
+	if (!nocase)
+		return e;
+	e.first = lower(e.first);
+	e.last = lower(e.last);
+	e.first_or = e.first >= 'a' && e.first <= 'z' ? 0x20 : 0;
+	e.last_or = e.last >= 'a' && e.last <= 'z' ? 0x20 : 0;
+	return e;
+}
+
+static const uint8_t *first_same(const uint8_t *at, uint64_t bits, const uint8_t *needle,
+				 size_t len, bool nocase)
+{
+	for (; bits != 0; bits &= bits - 1)
+		if (same(at + __builtin_ctzll(bits), needle, len, nocase))
+			return at + __builtin_ctzll(bits);
+	return NULL;
+}
+
+/* Sixteen places at a time; *i: how far it came. */
+static const uint8_t *find16(const uint8_t *hay, size_t places, size_t *i, const uint8_t *needle,
+			     size_t len, bool nocase)
+{
+	const struct ends e = ends_of(needle, len, nocase);
+	const __m128i first = _mm_set1_epi8((char)e.first), last = _mm_set1_epi8((char)e.last);
+	const __m128i fo = _mm_set1_epi8((char)e.first_or), lo = _mm_set1_epi8((char)e.last_or);
+	const uint8_t *found = NULL;
+	for (; found == NULL && *i + 16 <= places; *i += 16) {
+		const uint8_t *at = hay + *i;
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+		__m128i y = _mm_loadu_si128((const __m128i *)(const void *)(at + len - 1));
+		x = _mm_cmpeq_epi8(_mm_or_si128(x, fo), first);
+		y = _mm_cmpeq_epi8(_mm_or_si128(y, lo), last);
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(x, y));
+		found = bits != 0 ? first_same(at, bits, needle, len, nocase) : NULL;
+	}
+	return found;
+}
+
+/* The same, 64 places at a time, where the processor can. */
+__attribute__((target("avx2"))) static const uint8_t *find64(const uint8_t *hay, size_t places,
+							     size_t *i, const uint8_t *needle,
+							     size_t len, bool nocase)
+{
+	const struct ends e = ends_of(needle, len, nocase);
+	const __m256i first = _mm256_set1_epi8((char)e.first);
+	const __m256i last = _mm256_set1_epi8((char)e.last);
+	const __m256i fo = _mm256_set1_epi8((char)e.first_or);
+	const __m256i lo = _mm256_set1_epi8((char)e.last_or);
+	const uint8_t *found = NULL;
+	for (; found == NULL && *i + 64 <= places; *i += 64) {
+		const uint8_t *at = hay + *i;
+		__m256i m[2];
+		for (unsigned k = 0; k < 2; k++) {
+			const uint8_t *p = at + 32 * (size_t)k;
+			__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
+			__m256i y =
+				_mm256_loadu_si256((const __m256i *)(const void *)(p + len - 1));
+			x = _mm256_cmpeq_epi8(_mm256_or_si256(x, fo), first);
+			y = _mm256_cmpeq_epi8(_mm256_or_si256(y, lo), last);
+			m[k] = _mm256_and_si256(x, y);
+		}
+		if (_mm256_testz_si256(_mm256_or_si256(m[0], m[1]), _mm256_set1_epi8(-1)))
+			continue;
+		uint64_t low = (uint32_t)_mm256_movemask_epi8(m[0]);
+		uint64_t high = (uint32_t)_mm256_movemask_epi8(m[1]);
+		found = first_same(at, low | high << 32, needle, len, nocase);
+	}
+	return found;
+}
+#endif
+
+/* First and last byte are compared many places at a time; what is left is compared in full. */
 const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *needle, size_t len,
 			 bool nocase)
 {
@@ -44,29 +124,13 @@ const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *need
 	if (len == 1 && (!nocase || lower(needle[0]) < 'a' || lower(needle[0]) > 'z'))
 		return memchr(hay, needle[0], hay_len);
 #ifdef __SSE2__
-	uint8_t a = needle[0], z = needle[len - 1];
-	uint8_t ma = 0, mz = 0;
-	if (nocase) {
-		a = lower(a);
-		z = lower(z);
-		ma = a >= 'a' && a <= 'z' ? 0x20 : 0;
-		mz = z >= 'a' && z <= 'z' ? 0x20 : 0;
-	}
-	const __m128i va = _mm_set1_epi8((char)a), vz = _mm_set1_epi8((char)z);
-	const __m128i fa = _mm_set1_epi8((char)ma), fz = _mm_set1_epi8((char)mz);
-	for (; i + 16 <= places; i += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(hay + i));
-		__m128i y = _mm_loadu_si128((const __m128i *)(const void *)(hay + i + len - 1));
-		x = _mm_cmpeq_epi8(_mm_or_si128(x, fa), va);
-		y = _mm_cmpeq_epi8(_mm_or_si128(y, fz), vz);
-		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(x, y));
-		while (bits != 0) {
-			unsigned at = (unsigned)__builtin_ctz(bits);
-			if (same(hay + i + at, needle, len, nocase))
-				return hay + i + at;
-			bits &= bits - 1;
-		}
-	}
+	const uint8_t *found = NULL;
+	if (places >= 64 && __builtin_cpu_supports("avx2"))
+		found = find64(hay, places, &i, needle, len, nocase);
+	if (found == NULL)
+		found = find16(hay, places, &i, needle, len, nocase);
+	if (found != NULL)
+		return found;
 #endif
 	for (; i < places; i++)
 		if (lower(hay[i]) == lower(needle[0]) && same(hay + i, needle, len, nocase))

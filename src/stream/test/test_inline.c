@@ -346,6 +346,51 @@ static void test_memory_of_a_side(void **state)
 	assert_false(t.r.refuse);
 }
 
+static uint64_t memory_used(void)
+{
+	struct slab_stats m;
+
+	slab_read_stats(t.slab, &m);
+	return m.used;
+}
+
+/* Others have so much memory. Sends 1.2 MB, has all acknowledged, sends one byte: what memory that byte takes. */
+static uint64_t memory_of_the_next(size_t others)
+{
+	uint32_t at = 1;
+	uint64_t before, used;
+	void *hog;
+
+	talk_end(&t);
+	begin((struct stream_conf){0}, 32 << 20);
+	t.p.tcp.has_wscale = true;
+	t.p.tcp.wscale = 14;
+	talk_handshake(&t);
+	passes(TO_CLIENT, 1, 1, ACK, NULL);
+	hog = slab_alloc(t.slab, others);
+	assert_non_null(hog);
+	before = memory_used();
+	for (unsigned i = 0; i < 20; i++, at += sizeof(block)) {
+		talk_tcp(&t, TO_SERVER, at, 1, ACK, block, sizeof(block));
+		assert_false(t.r.refuse);
+		t.len[0] = 0;
+	}
+	passes(TO_CLIENT, 1, at, ACK, NULL);
+	assert_int_equal(memory_used(), before);
+	passes(TO_SERVER, at, 1, ACK, "x");
+	used = memory_used() - before;
+	slab_free(t.slab, hog);
+	return used;
+}
+
+/* A fast flow's buffer begins as large as it was needed, but not at the cost of others. */
+static void test_usual(void **state)
+{
+	(void)state;
+	assert_in_range(memory_of_the_next(1), 20 * sizeof(block), 4 << 20);
+	assert_in_range(memory_of_the_next(16 << 20), 1, 8192);
+}
+
 static void test_no_memory(void **state)
 {
 	static void *hog[100000];
@@ -703,6 +748,7 @@ int main(void)
 		TEST(test_pieces),
 		TEST(test_one_loss),
 		TEST(test_memory_of_a_side),
+		TEST(test_usual),
 		TEST(test_no_memory),
 		TEST(test_daily_life),
 		TEST(test_early_fin),
