@@ -474,7 +474,7 @@ static int prepare_rules(struct wall *w, const struct start_wall *start, int tex
 {
 	struct loader_counts counts;
 	bool ids = start->rules_mode == RULES_IDS;
-	int err = loader_read(texts, snapshot, false, &w->set, &counts);
+	int err = loader_read(texts, snapshot, &w->set, &counts);
 	if (err != 0)
 		return err;
 	const struct rule_engine_conf engine = {.inline_mode = !ids, .midstream = ids};

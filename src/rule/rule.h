@@ -46,7 +46,7 @@ struct rule_set_conf {
 	const struct rule_vars *vars;
 	int snapshot; /* descriptor of what rule_set_write_snapshot wrote of a set of the same rules:
 			 its databases are used and none is compiled; 0: compiled here */
-	bool no_jit;  /* no machine code is made of expressions: the set will not be matched */
+	bool no_jit; /* no machine code is made of expressions: they are interpreted, if matched at all */
 	rule_problem_fn *problem; /* may be NULL */
 	void *ctx;
 	bool parse_only; /* nothing compiled: for check, list, stats */

@@ -52,13 +52,12 @@ static void on_problem(void *ctx, const struct rule_problem *p)
 	log_line(LOG_WARN, "%s:%u:%u: %s", p->file, p->line, p->column, text);
 }
 
-int loader_read(int texts, int snapshot, bool no_jit, struct rule_set **ret,
-		struct loader_counts *ret_counts)
+int loader_read(int texts, int snapshot, struct rule_set **ret, struct loader_counts *ret_counts)
 {
 	int64_t begin = clock_boot_ns();
 	struct loader_counts counts = {.rules = 0};
 	struct rule_set_conf conf = {
-		.snapshot = snapshot, .no_jit = no_jit, .problem = on_problem, .ctx = &counts};
+		.snapshot = snapshot, .no_jit = true, .problem = on_problem, .ctx = &counts};
 	struct rule_set *set = NULL;
 	int err = compiler_load(texts, &conf, &set);
 	if ((err == SKEP_EFORMAT || err == SKEP_ETRUNC) && snapshot != 0) {
@@ -86,7 +85,7 @@ static struct loader_answer work(const struct loader *l, struct order *o)
 	rule_set_free(&o->old_set);
 	if (o->texts < 0)
 		return a;
-	a.result = loader_read(o->texts, o->snapshot, true, &a.set, &a.counts);
+	a.result = loader_read(o->texts, o->snapshot, &a.set, &a.counts);
 	if (a.result == 0)
 		a.result = rule_engine_create(a.set, &l->conf.engine, l->conf.slab, &a.engine);
 	if (a.result == 0 && o->now != NULL && rule_engine_expect(a.engine, o->now) != 0)

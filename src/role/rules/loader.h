@@ -14,8 +14,9 @@ struct loader_counts {
 	int64_t load_ns;
 };
 /* Reads texts (compiler_pack) with the databases of snapshot, or without them where they can't be used.
- * Problems go to the log, at most a few lines. The descriptors stay the caller's. */
-MUST_USE int loader_read(int texts, int snapshot, bool no_jit, struct rule_set **ret,
+ * Problems go to the log, at most a few lines. The descriptors stay the caller's. No machine code is made of expressions: nothing
+ * in the wall's memory is both writable and executable. */
+MUST_USE int loader_read(int texts, int snapshot, struct rule_set **ret,
 			 struct loader_counts *ret_counts);
 
 struct loader;

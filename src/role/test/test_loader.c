@@ -49,17 +49,17 @@ static void test_read(void **state)
 	struct loader_counts c;
 	(void)state;
 	int texts = pack(good), bad = junk();
-	assert_int_equal(loader_read(texts, 0, false, &set, &c), 0);
+	assert_int_equal(loader_read(texts, 0, &set, &c), 0);
 	assert_int_equal(c.rules, 2);
 	assert_int_equal(c.failed, 1);
 	rule_set_free(&set);
 	/* Databases that are none: compiled anew. */
-	assert_int_equal(loader_read(texts, bad, false, &set, &c), 0);
+	assert_int_equal(loader_read(texts, bad, &set, &c), 0);
 	assert_int_equal(c.rules, 2);
 	assert_int_equal(c.failed, 1);
 	rule_set_free(&set);
 	/* Texts that are none. */
-	assert_true(loader_read(bad, 0, false, &set, &c) < 0);
+	assert_true(loader_read(bad, 0, &set, &c) < 0);
 	assert_null(set);
 	close(texts);
 	close(bad);
