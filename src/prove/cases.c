@@ -40,6 +40,13 @@ const struct prove_case prove_cases[] = {
 	{"fragment", "no lone, tiny, reversed or overlapping fragment", case_fragment, 0},
 	{"inbound", "from outside, nothing with our own or impossible sources", case_inbound, 0},
 
+	{"fence-list", "nothing to or from what is fenced", case_fence_list, 0},
+	{"ignored", "from outside, nothing from who is ignored", case_ignored, 0},
+	{"roach-motel", "a roach motel begins nothing", case_roach_motel, 0},
+	{"lockdown", "in a lockdown nothing begins that leaves", case_lockdown, 0},
+	{"sink", "what the policy leads into the sink ends there", case_sink, 0},
+	{"policy", "what it drops or rejects goes nowhere", case_policy, 0},
+
 	{"loghost", "nothing to the loghost but syslog", case_loghost, 0},
 	{"loghost-router", "nothing by way of the loghost", case_loghost_router, 0},
 	{"lateral-mac", "to a neighbour's MAC only for his address", case_lateral_mac, 0},

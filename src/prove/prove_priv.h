@@ -11,12 +11,12 @@
 #define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
 #define PROVE_TOKEN 16u
 #define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
-#define PROVE_ROWS 64u
+#define PROVE_ROWS 96u
 #define PROVE_EARS (PROVE_PORTS + 1)
 
 /* ---- wire.c --------------------------------------------------------------------------------- */
 
-enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN };
+enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN, EAR_SINK };
 struct ear {
 	enum ear_kind kind;
 	int fd;
@@ -44,12 +44,15 @@ struct prove {
 	uint8_t token[PROVE_TOKEN];
 	uint32_t serial;         /* the next frame's */
 	uint8_t seen[65536 / 8]; /* serials that arrived */
+	uint8_t sunk[65536 / 8]; /* ... in the sink */
 	uint8_t owner[65536];    /* serial: its row; row 0: the fences */
 	struct prove_row rows[PROVE_ROWS];
 	size_t n_rows, row; /* row: the one that is being tried */
 	uint32_t unsettled; /* frames since the last fence */
 	uint16_t next_port, fence_port;
 	bool fence_ping;   /* fences are pings: no UDP is allowed */
+	bool fence_answer; /* they are answers to somebody outside: nothing else is allowed */
+	bool flooded;      /* rules that count floods may still be counting */
 	bool fenced, dead; /* fences pass; they did once and don't any more */
 	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
 	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
@@ -95,7 +98,22 @@ void run_pace(struct prove *p);
 /* The row can't be tried, and why. */
 void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_expect(struct prove *p, uint32_t least, uint32_t most);
+/* What may and what has to end in the sink (any number may, if it is not said). */
+void run_expect_sink(struct prove *p, uint32_t least, uint32_t most);
+/* Rules that count floods have forgotten what was sent. */
+void run_forget(struct prove *p);
 struct prove_row *run_row(struct prove *p);
+
+/* ---- expect.c ----------------------------------------------------------------------------------- */
+
+struct expect {
+	enum conf_act act;
+	bool sink;                      /* ACT_REDIRECT into the sink */
+	const struct conf_policy *rule; /* NULL: the built-in policy, or none decides */
+};
+/* What becomes of a conversation that the proof's guest begins; fences and off-limits places aside. */
+struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to);
+bool expect_passes(const struct expect *e);
 
 /* ---- talk.c ------------------------------------------------------------------------------------- */
 
@@ -118,6 +136,8 @@ struct prove_case {
 };
 extern const struct prove_case prove_cases[];
 
+/* A marked datagram from somebody outside. */
+void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to);
 /* From the proof's guest to `to` by way of the gateway. */
 struct head case_head(const struct prove *p, const struct addr *to);
 struct addr case_addr(const char *text);
@@ -167,6 +187,13 @@ void case_loghost(struct prove *p);
 void case_loghost_router(struct prove *p);
 void case_lateral_mac(struct prove *p);
 void case_inbound(struct prove *p);
+
+void case_fence_list(struct prove *p);
+void case_ignored(struct prove *p);
+void case_roach_motel(struct prove *p);
+void case_lockdown(struct prove *p);
+void case_sink(struct prove *p);
+void case_policy(struct prove *p);
 
 void case_rule_packet(struct prove *p);
 void case_rule_stream(struct prove *p);

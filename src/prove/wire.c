@@ -105,6 +105,7 @@ static int open_capture(struct prove *p)
 		text_copy(ports[i].description, sizeof(ports[i].description),
 			  i == 0                      ? "outside: what got there"
 			  : i + 1 == p->conf->n_ports ? "the proof's port: what was sent"
+			  : p->conf->ports[i].sink    ? "what ended in the sink"
 						      : "what got to this guest");
 	}
 	int err = arena_create(capture_writer_bytes(), &p->arena);
@@ -133,8 +134,8 @@ int wire_open(struct prove *p, char *why, size_t why_size)
 	if (err == 0)
 		err = add_ear(p, p->own_ns, home, "eth0", EAR_OWN, p->conf->n_ports - 1);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports && err == 0; i++)
-		if (!p->conf->ports[i].sink)
-			err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link, EAR_GUEST, i);
+		err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link,
+			      p->conf->ports[i].sink ? EAR_SINK : EAR_GUEST, i);
 	if (err != 0) {
 		write_fmt(&w, "opening the ports: %s", err_text(err));
 		return err;
@@ -242,9 +243,18 @@ void wire_send_outside(struct prove *p)
 
 /* ---- hearing ----------------------------------------------------------------------------------- */
 
+static bool take_bit(uint8_t *bits, uint32_t serial)
+{
+	uint8_t bit = (uint8_t)(1u << (serial & 7)), *at = &bits[(serial & 0xffff) / 8];
+	bool fresh = (*at & bit) == 0;
+	*at |= bit;
+	return fresh;
+}
+
 bool wire_seen(const struct prove *p, uint32_t serial)
 {
-	return (p->seen[(serial & 0xffff) / 8] >> (serial & 7) & 1) != 0;
+	uint32_t at = (serial & 0xffff) / 8;
+	return ((p->seen[at] | p->sunk[at]) >> (serial & 7) & 1) != 0;
 }
 
 /* The transport header of a plain IPv4 or IPv6 packet (the first fragment's too): offset, or 0. */
@@ -302,10 +312,15 @@ static void note_leak(struct prove *p, struct prove_row *r, const struct ear *e,
 static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64_t stamp_ns,
 		    uint8_t *b, uint32_t len)
 {
-	if (wire_seen(p, serial))
-		return;
 	struct prove_row *r = &p->rows[p->owner[serial]];
-	p->seen[serial / 8] |= (uint8_t)(1u << (serial & 7));
+	bool sunk = e->kind == EAR_SINK && !p->inbound;
+	if (!take_bit(sunk ? p->sunk : p->seen, serial))
+		return;
+	if (sunk) {
+		if (++r->sunk > r->sink_most)
+			note_leak(p, r, e, b, len);
+		return;
+	}
 	r->arrived++;
 	if (r == run_row(p))
 		p->arrived_ns = stamp_ns;
@@ -380,7 +395,7 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	if (n < 14)
 		return n >= 0;
 	/* A guest's link is heard from the wall's side, the others from the far one. */
-	if ((from.sll_pkttype == PACKET_OUTGOING) != (e->kind == EAR_GUEST))
+	if ((from.sll_pkttype == PACKET_OUTGOING) != (e->kind == EAR_GUEST || e->kind == EAR_SINK))
 		return true;
 	uint32_t len = (uint32_t)n;
 	read_control(&h, b, &len, &stamp_ns);
