@@ -163,6 +163,9 @@ void case_smtp(struct prove *p)
 	case_syn(p, case_head(p, &p->target), 25);
 	if (p->own->inside6.ver != 0)
 		case_syn(p, case_head(p, &p->target6), 25);
+	run_settle(p);
+	if (e.sink && e.rule == NULL) /* there they count all the same */
+		p->used[0] += run_row(p)->sunk;
 }
 
 /* ---- groups ---------------------------------------------------------------------------------------- */

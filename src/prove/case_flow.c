@@ -86,22 +86,6 @@ static struct expect expect_class(const struct prove *p, enum class class, const
 	return expect_of(p, protos[class], class == CLASS_TCP ? 80 : 9, to);
 }
 
-/* What limits them: the rule that decides, or the settings. NULL: nothing does (and why the row is skipped). */
-static const struct conf_limit *limit_by(struct prove *p, const struct expect *e,
-					 const struct conf_limit *class)
-{
-	const struct conf_policy *r = e->rule;
-	if (e->act == ACT_FORWARD)
-		run_skip(p, "the policy forwards them without limit");
-	else if (r == NULL || (r->connections.n == 0 && r->packets.n == 0 && r->bytes.n == 0))
-		return class;
-	else if (r->connections.n == 0)
-		run_skip(p, "the policy limits their packets or bytes");
-	else
-		return &r->connections;
-	return NULL;
-}
-
 static const struct conf_limit *limit_of(struct prove *p, enum class class, bool v6)
 {
 	const struct conf_limits *l = &p->c->wall.limits;
@@ -112,7 +96,7 @@ static const struct conf_limit *limit_of(struct prove *p, enum class class, bool
 		run_skip(p, "another rule of the policy decides over IPv6");
 		return NULL;
 	}
-	return limit_by(p, v6 ? &e6 : &e, of[class]);
+	return expect_limit(p, v6 ? &e6 : &e, of[class]);
 }
 
 /* How many conversations may still be begun while the proof runs; false: it can't be told. */
@@ -261,7 +245,8 @@ void case_dns(struct prove *p)
 		return;
 	}
 	struct expect e = expect_of(p, PROVE_UDP, 53, to);
-	if (!has_address(p, false) || !budget(p, limit_by(p, &e, &p->c->wall.limits.dns), 0, &left))
+	if (!has_address(p, false) ||
+	    !budget(p, expect_limit(p, &e, &p->c->wall.limits.dns), 0, &left))
 		return;
 	run_expect(p, 0, e.sink ? 0 : left);
 	run_expect_sink(p, 0, e.sink ? left : 0);

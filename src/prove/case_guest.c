@@ -41,6 +41,11 @@ void case_allowed_lateral(struct prove *p)
 	const struct conf_limit *l = &p->c->wall.limits.lateral;
 	if (g == NULL)
 		return;
+	struct expect e = expect_of(p, PROVE_UDP, 9, &g->inside);
+	if (!expect_passes(&e)) {
+		run_skip(p, "the policy allows none");
+		return;
+	}
 	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
 		if (l->w[i].max == 0) {
 			run_skip(p, "the limit allows none");
@@ -57,9 +62,18 @@ void case_lateral_limit(struct prove *p)
 	uint32_t most = UINT32_MAX;
 	if (g == NULL)
 		return;
-	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
+	struct expect udp = expect_of(p, PROVE_UDP, 9, &g->inside);
+	struct expect tcp = expect_of(p, PROVE_TCP, 9, &g->inside);
+	if (udp.rule != NULL && udp.rule != tcp.rule) {
+		run_skip(p, "several rules of the policy decide");
+		return;
+	}
+	l = expect_limit(p, &udp, l);
+	for (uint32_t i = 0; l != NULL && i < l->n && i < CONF_WINDOWS; i++)
 		if (l->w[i].window_ns >= 60 * NS_PER_SEC && l->w[i].max < most)
 			most = l->w[i].max;
+	if (l == NULL)
+		return;
 	if (most > LIMIT_MOST) {
 		run_skip(p, "no limit that could be filled");
 		return;

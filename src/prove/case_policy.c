@@ -124,6 +124,8 @@ static void probe(struct prove *p, bool sink)
 		for (size_t i = 0; i < ARRAY_LEN(probes) && to[k]->ver != 0; i++) {
 			struct expect e = expect_of(p, probes[i].proto, probes[i].port, to[k]);
 			bool drop = e.act == ACT_DROP || e.act == ACT_REJECT;
+			if (e.sink && sink && e.rule == NULL && probes[i].proto == PROVE_TCP)
+				p->used[0]++; /* the built-in policy counts mail */
 			if (sink ? e.sink : drop)
 				begin(p, probes[i].proto, probes[i].port, to[k]);
 		}

@@ -60,6 +60,11 @@ const struct prove_case prove_cases[] = {
 	{"rule-again", "... sent again and again, cut otherwise", case_rule_stream, 4},
 	{"rule-ttl", "... behind chaff with a short time to live", case_rule_stream, 5},
 	{"rule-checksum", "... behind chaff with a wrong checksum", case_rule_stream, 6},
+	{"rule-pieces", "... in a segment that comes in IP fragments", case_rule_stream, 7},
+	{"rule-urgent", "... with an urgent byte in its midst", case_rule_stream, 8},
+	{"rule-reset", "... behind a reset that is none", case_rule_stream, 9},
+	{"rule-mixed", "... in bits, in any order, each twice", case_rule_stream, 10},
+	{"rule-back", "... on its way to the guest", case_rule_stream, 11},
 
 	{"packet-rate", "an allowed conversation can't flood: packets", case_packet_rate, 0},
 	{"byte-rate", "... nor bytes", case_byte_rate, 0},

@@ -77,6 +77,16 @@ static bool has_place(const struct prove *p, const struct conf_policy *r, uint8_
 	return r->n_to == 0;
 }
 
+/* Before any rule. */
+static bool is_stopped(const struct prove *p, const struct addr *to)
+{
+	const struct prove_conf *c = p->conf;
+	for (uint32_t i = 0; i < c->n_fences; i++)
+		if (prefix_has(&c->fences[i], to))
+			return true;
+	return c->roach_motel || c->lockdown_all || (c->lockdown && !is_lateral(p, to));
+}
+
 struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to)
 {
 	const struct conf_wall *w = &p->c->wall;
@@ -99,9 +109,24 @@ struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, con
 		e.sink = false;
 		e.act = ACT_DROP;
 	}
-	if (p->conf->roach_motel || p->conf->lockdown)
+	if (is_stopped(p, to))
 		e = (struct expect){.act = ACT_DROP};
 	return e;
+}
+
+const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
+				      const struct conf_limit *class)
+{
+	const struct conf_policy *r = e->rule;
+	if (e->act == ACT_FORWARD)
+		run_skip(p, "the policy forwards them without limit");
+	else if (r == NULL || (r->connections.n == 0 && r->packets.n == 0 && r->bytes.n == 0))
+		return class;
+	else if (r->connections.n == 0)
+		run_skip(p, "the policy limits their packets or bytes");
+	else
+		return &r->connections;
+	return NULL;
 }
 
 bool expect_passes(const struct expect *e)

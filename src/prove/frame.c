@@ -139,6 +139,7 @@ uint32_t frame_tcp_part(uint8_t *out, const struct head *h, const struct tcp_hea
 	out[12] = (uint8_t)(hl / 4 << 4);
 	out[13] = t->flags;
 	store_be16(out + 14, 64240);
+	store_be16(out + 18, t->urgent);
 	if (hl > 20)
 		store_be32(out + 20, 2u << 24 | 4u << 16 | 1460);
 	if (len > 0)

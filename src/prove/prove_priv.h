@@ -11,6 +11,7 @@
 #define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
 #define PROVE_TOKEN 16u
 #define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
+#define PROVE_CUT 12u /* bytes of it in the first of two fragments */
 #define PROVE_ROWS 96u
 #define PROVE_EARS (PROVE_PORTS + 1)
 
@@ -23,12 +24,12 @@ struct ear {
 	uint32_t port; /* of the wall */
 };
 
-/* The bytes that reached the outside in one TCP conversation, by sequence number. */
+/* The bytes of one direction of one TCP conversation that came out, by sequence number. */
 #define PROVE_STREAM 2048u
 struct heard_stream {
-	uint16_t sport; /* the proof's; 0: nobody listens */
-	bool open;      /* its SYN was heard */
-	uint32_t first; /* sequence number of byte 0 */
+	uint32_t frames; /* heard: the SYN is the first */
+	bool differs;    /* two copies of a byte were not the same */
+	uint32_t first;  /* sequence number of byte 0 */
 	uint8_t newest[PROVE_STREAM], oldest[PROVE_STREAM],
 		have[PROVE_STREAM]; /* either may count */
 };
@@ -55,13 +56,15 @@ struct prove {
 	bool flooded;      /* rules that count floods may still be counting */
 	bool fenced, dead; /* fences pass; they did once and don't any more */
 	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
-	uint32_t used[4];            /* conversations that passed: TCP, UDP, ICMP, other */
-	bool heard_pattern;          /* whole in one frame, outside */
-	uint64_t outside;            /* marked frames heard there, copies too */
-	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
+	uint32_t used[4];               /* conversations that passed: TCP, UDP, ICMP, other */
+	bool urgent_left;               /* a segment came out outside with its urgent pointer */
+	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
+	uint64_t outside;               /* marked frames heard there, copies too */
+	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
 	struct addr target, target6;
-	struct heard_stream stream;
-	uint32_t n_answers; /* TCP frames to stream.sport at the own port */
+	uint16_t talk_port; /* the proof's in the TCP conversation that is followed; 0: none */
+	struct heard_stream stream; /* what came out of it outside */
+	struct heard_stream back;   /* and at the own port */
 	struct arena arena;
 	struct capture_writer *capture;
 	struct pkt pkt; /* being built */
@@ -113,17 +116,27 @@ struct expect {
 };
 /* What becomes of a conversation that the proof's guest begins; fences and off-limits places aside. */
 struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to);
+/* What limits them: the rule that decides, or the settings (class). NULL: nothing does, and the row is skipped. */
+const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
+				      const struct conf_limit *class);
 bool expect_passes(const struct expect *e);
 
 /* ---- talk.c ------------------------------------------------------------------------------------- */
 
 #define TALK_FIRST 5001u /* sequence number of the first byte */
+#define TALK_BACK 9001u  /* ... of the other end's */
 struct talk {
 	struct head h;
 	struct tcp_head t;
+	struct head far_h; /* the other end's, outside */
+	struct tcp_head far_t;
 };
 /* To port 80 of the target; false: nobody lets it begin. */
 MUST_USE bool talk_open(struct prove *p, struct talk *ret);
+/* From somebody outside to the proof, which answers; false: it has no address of that version, or it did not work. */
+MUST_USE bool talk_be_called(struct prove *p, bool v6, struct talk *ret);
+/* A segment of the other end, uncounted. */
+void talk_hear(struct prove *p, struct talk *k, uint8_t flags, const void *data, uint32_t len);
 /* The next segment, uncounted. */
 void talk_say(struct prove *p, struct talk *k, uint8_t flags, const void *data, uint32_t len);
 

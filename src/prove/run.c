@@ -190,7 +190,7 @@ static void try_case(struct prove *p, const struct prove_case *c)
 	*r = (struct prove_row){.name = c->name, .promise = c->promise, .sink_most = UINT32_MAX};
 	p->inbound = false;
 	p->sent_ns = p->arrived_ns = 0;
-	memset(&p->stream, 0, sizeof(p->stream));
+	p->talk_port = 0;
 	if (p->conf->tell != NULL)
 		p->conf->tell(p->conf->ctx, r, false);
 	if (p->serial > SERIALS_MOST)

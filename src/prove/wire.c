@@ -328,29 +328,38 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 		note_leak(p, r, e, b, len);
 }
 
-/* Follows the one conversation that a case may have open. */
-static bool follow(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+static void keep(struct heard_stream *s, const uint8_t *b, uint32_t len, uint32_t l4)
 {
-	uint8_t proto = 0;
-	struct heard_stream *s = &p->stream;
-	uint32_t l4 = find_l4(b, len, &proto);
-	if (s->sport == 0 || l4 == 0 || proto != PROVE_TCP || l4 + 20 > len)
-		return false;
-	if (e->kind == EAR_OWN && load_be16(b + l4 + 2) == s->sport)
-		return ++p->n_answers > 0;
-	if (e->kind != EAR_OUTSIDE || load_be16(b + l4) != s->sport)
-		return false;
-	s->open = s->open || (b[l4 + 13] & TCP_SYN) != 0;
-	uint32_t data = l4 + (b[l4 + 12] >> 4) * 4u, total = 14 + load_be16(b + 16);
-	if (load_be16(b + 12) != 0x0800 || total > len)
-		return true;
+	bool v6 = load_be16(b + 12) == 0x86dd;
+	uint32_t data = l4 + (b[l4 + 12] >> 4) * 4u;
+	uint32_t total = v6 ? 14 + 40 + load_be16(b + 18) : 14 + load_be16(b + 16);
+	s->frames += s->frames > 0 || (b[l4 + 13] & TCP_SYN) != 0;
+	if ((!v6 && load_be16(b + 12) != 0x0800) || total > len || (b[l4 + 13] & TCP_SYN) != 0)
+		return;
 	uint32_t at = load_be32(b + l4 + 4) - s->first;
 	for (uint32_t i = data; i < total && at < PROVE_STREAM; i++, at++) {
+		s->differs = s->differs || (s->have[at] != 0 && s->newest[at] != b[i]);
 		s->newest[at] = b[i];
 		if (s->have[at] == 0)
 			s->oldest[at] = b[i];
 		s->have[at] = 1;
 	}
+}
+
+/* Follows the one conversation that a case may have open. */
+static bool follow(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+{
+	uint8_t proto = 0;
+	uint32_t l4 = find_l4(b, len, &proto);
+	if (p->talk_port == 0 || l4 == 0 || proto != PROVE_TCP || l4 + 20 > len)
+		return false;
+	if (e->kind == EAR_OWN && load_be16(b + l4 + 2) == p->talk_port)
+		keep(&p->back, b, len, l4);
+	else if (e->kind == EAR_OUTSIDE && load_be16(b + l4) == p->talk_port)
+		keep(&p->stream, b, len, l4);
+	else
+		return false;
+	p->urgent_left = p->urgent_left || (e->kind == EAR_OUTSIDE && (b[l4 + 13] & TCP_URG) != 0);
 	return true;
 }
 
@@ -378,6 +387,16 @@ static void read_control(struct msghdr *h, uint8_t *b, uint32_t *len, int64_t *s
 	}
 }
 
+static void hear_pattern(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+{
+	static const char pattern[] = PROVE_PATTERN;
+	uint32_t n = sizeof(pattern) - 1;
+	if (e->kind != EAR_OUTSIDE || memmem(b, len, pattern + PROVE_CUT, n - PROVE_CUT) == NULL)
+		return;
+	p->heard_rest = true;
+	p->heard_pattern = p->heard_pattern || memmem(b, len, pattern, n) != NULL;
+}
+
 static bool hear_one(struct prove *p, const struct ear *e)
 {
 	uint8_t b[SNAP], control[256] __attribute__((aligned(8)));
@@ -399,15 +418,12 @@ static bool hear_one(struct prove *p, const struct ear *e)
 		return true;
 	uint32_t len = (uint32_t)n;
 	read_control(&h, b, &len, &stamp_ns);
+	hear_pattern(p, e, b, len);
 	bool followed = follow(p, e, b, len), marked = find_serial(p, b, len, &serial);
 	if (!marked && !followed)
 		return true;
 	record(p, e->port, b, len, true);
-	if (e->kind == EAR_OUTSIDE) {
-		p->outside += marked;
-		p->heard_pattern = p->heard_pattern ||
-				   memmem(b, len, PROVE_PATTERN, sizeof(PROVE_PATTERN) - 1) != NULL;
-	}
+	p->outside += e->kind == EAR_OUTSIDE && marked;
 	if (marked && (p->inbound ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
 		arrived(p, e, serial, stamp_ns, b, len);
 	return true;
