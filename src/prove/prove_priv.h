@@ -47,6 +47,7 @@ struct prove {
 	uint8_t seen[65536 / 8]; /* serials that arrived */
 	uint8_t sunk[65536 / 8]; /* ... in the sink */
 	uint8_t owner[65536];    /* serial: its row; row 0: the fences */
+	bool from_out[65536];    /* serial: it comes from outside */
 	struct prove_row rows[PROVE_ROWS];
 	size_t n_rows, row; /* row: the one that is being tried */
 	uint32_t unsettled; /* frames since the last fence */
@@ -55,13 +56,14 @@ struct prove {
 	bool fence_answer; /* they are answers to somebody outside: nothing else is allowed */
 	bool flooded;      /* rules that count floods may still be counting */
 	bool fenced, dead; /* fences pass; they did once and don't any more */
-	bool inbound; /* this row comes from outside: what reaches a guest counts, the proof's too */
+	bool called;       /* frames were sent from outside since the last fence there */
+	bool inbound; /* what is sent now comes from outside: what reaches a guest counts, the proof's too */
 	uint32_t used[4];               /* conversations that passed: TCP, UDP, ICMP, other */
 	bool urgent_left;               /* a segment came out outside with its urgent pointer */
 	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
 	uint64_t outside;               /* marked frames heard there, copies too */
 	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
-	struct addr target, target6;
+	struct addr target, target6, caller;
 	uint16_t talk_port; /* the proof's in the TCP conversation that is followed; 0: none */
 	struct heard_stream stream; /* what came out of it outside */
 	struct heard_stream back;   /* and at the own port */

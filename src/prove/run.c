@@ -15,7 +15,6 @@
 #include <time.h>
 
 #define FENCE_TRIES 60
-#define CALLER "198.51.100.67" /* nobody in the lab */
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
 #define PACE_FRAMES 20u
@@ -77,11 +76,10 @@ static bool heard_in_time(struct prove *p, uint32_t serial)
 static void build_fence(struct prove *p)
 {
 	uint8_t mark[PROVE_MARK];
-	struct addr caller = case_addr(CALLER);
 	struct head h = case_head(p, p->own->inside.ver != 0 ? &p->target : &p->target6);
 	wire_mark(p, mark);
 	if (p->fence_answer) {
-		h = case_head(p, &caller);
+		h = case_head(p, &p->caller);
 		frame_udp(&p->pkt, &h, 9, p->fence_port, mark, sizeof(mark));
 	} else if (p->fence_ping) {
 		frame_icmp(&p->pkt, &h, h.from.ver == 6 ? 128 : 8, 0, (uint32_t)p->fence_port << 16,
@@ -111,26 +109,36 @@ static bool fence(struct prove *p)
 	return heard;
 }
 
-/* Somebody outside begins a conversation with the proof's guest, who may answer. */
-static bool be_called(struct prove *p)
+/* One of the other way: somebody outside speaks to the proof's guest (who may answer). */
+static bool be_called_once(struct prove *p)
 {
 	uint8_t mark[PROVE_MARK];
-	struct addr caller = case_addr(CALLER);
 	struct head h = {.to_mac = p->conf->ports[0].mac,
 			 .from_mac = p->conf->uplink_mac,
-			 .from = caller,
+			 .from = p->caller,
 			 .to = p->own->public,
 			 .ttl = 60};
 	uint32_t serial = p->serial & 0xffff;
-	if (p->own->public.ver == 0)
-		return false;
+	size_t row = p->row;
+	bool inbound = p->inbound;
+	p->row = 0;
+	p->inbound = true;
 	wire_mark(p, mark);
 	frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
-	p->inbound = true;
 	p->rows[0].sent++;
 	wire_send_outside(p);
 	bool heard = heard_in_time(p, serial);
-	p->inbound = false;
+	p->inbound = inbound;
+	p->row = row;
+	return heard;
+}
+
+static bool be_called(struct prove *p)
+{
+	bool heard = false;
+	for (int i = 0; i < FENCE_TRIES && !heard && p->own->public.ver != 0; i++)
+		heard = be_called_once(p);
+	p->called = false;
 	return heard;
 }
 
@@ -141,6 +149,8 @@ void run_settle(struct prove *p)
 	} else {
 		hear_for(p, NO_FENCE_MS);
 	}
+	if (p->called && p->fenced && !p->dead && p->own->public.ver != 0)
+		p->dead = !be_called(p) || !be_called(p);
 	wire_hear(p, 0);
 	p->unsettled = 0;
 }
@@ -235,6 +245,24 @@ static void choose_targets(struct prove *p)
 						   : case_addr("2001:db8:80::80");
 }
 
+/* Somebody outside who is nobody in the lab, and whom nobody fenced or ignores. */
+static void choose_caller(struct prove *p)
+{
+	static const char *const callers[] = {"198.51.100.67", "192.0.2.67", "198.51.100.130",
+					      "192.0.2.130"};
+	const struct prove_conf *c = p->conf;
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		bool free = true;
+		p->caller = case_addr(callers[i]);
+		for (uint32_t k = 0; k < c->n_fences; k++)
+			free = free && !prefix_has(&c->fences[k], &p->caller);
+		for (uint32_t k = 0; k < c->n_ignored; k++)
+			free = free && !prefix_has(&c->ignored[k], &p->caller);
+		if (free)
+			return;
+	}
+}
+
 static struct prove *prove_new(const struct prove_conf *c)
 {
 	struct prove *p = calloc(1, sizeof(*p));
@@ -256,6 +284,7 @@ static struct prove *prove_new(const struct prove_conf *c)
 					.most = UINT32_MAX,
 					.sink_most = UINT32_MAX};
 	choose_targets(p);
+	choose_caller(p);
 	return p;
 }
 

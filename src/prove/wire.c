@@ -183,6 +183,7 @@ void wire_mark(struct prove *p, uint8_t *out)
 	memcpy(out, p->token, PROVE_TOKEN);
 	store_be16(out + PROVE_TOKEN, (uint16_t)p->serial);
 	memcpy(out + PROVE_TOKEN + 2, "prove", 5);
+	p->from_out[p->serial & 0xffff] = p->inbound;
 	p->owner[p->serial++ & 0xffff] = (uint8_t)p->row;
 }
 
@@ -190,6 +191,7 @@ uint32_t wire_seq(struct prove *p)
 {
 	uint32_t serial = p->serial++ & 0xffff;
 	p->owner[serial] = (uint8_t)p->row;
+	p->from_out[serial] = p->inbound;
 	return (uint32_t)p->token[0] << 24 | (uint32_t)p->token[1] << 16 | serial;
 }
 
@@ -236,6 +238,7 @@ void wire_send_super(struct prove *p, uint16_t segment)
 
 void wire_send_outside(struct prove *p)
 {
+	p->called = true;
 	record(p, 0, p->pkt.b, p->pkt.len, false);
 	if (send(p->outside_tx, p->pkt.b, p->pkt.len, 0) < 0)
 		log_line(LOG_DEBUG, "sending from outside: %s", err_text(-errno));
@@ -313,7 +316,7 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 		    uint8_t *b, uint32_t len)
 {
 	struct prove_row *r = &p->rows[p->owner[serial]];
-	bool sunk = e->kind == EAR_SINK && !p->inbound;
+	bool sunk = e->kind == EAR_SINK && !p->from_out[serial];
 	if (!take_bit(sunk ? p->sunk : p->seen, serial))
 		return;
 	if (sunk) {
@@ -424,7 +427,7 @@ static bool hear_one(struct prove *p, const struct ear *e)
 		return true;
 	record(p, e->port, b, len, true);
 	p->outside += e->kind == EAR_OUTSIDE && marked;
-	if (marked && (p->inbound ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
+	if (marked && (p->from_out[serial] ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
 		arrived(p, e, serial, stamp_ns, b, len);
 	return true;
 }
