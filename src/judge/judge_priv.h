@@ -96,8 +96,6 @@ struct plan {
 	struct policy_use use;
 };
 
-#include "judge/weaken_priv.h"
-
 static inline bool is_guest(const struct way *w)
 {
 	return w->in->p.kind != JUDGE_OUTSIDE;
@@ -235,5 +233,6 @@ void report_limits_state(struct judge *j, enum policy_state state);
 void report_sums(struct judge *j, int64_t now_ns);
 
 #include "judge/contain_priv.h"
+#include "judge/weaken_priv.h"
 
 #endif

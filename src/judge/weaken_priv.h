@@ -3,6 +3,8 @@
 #ifndef SKEP_WEAKEN_PRIV_H
 #define SKEP_WEAKEN_PRIV_H
 
+#include "judge/judge_priv.h"
+
 /* Protections that the test build skep-weak can leave out, one by one (SKEP_TEST_WEAKEN, weaken.c), so that a
  * test sees that the proof of containment notices. In any other build they are all there, always. */
 enum weak {

@@ -3,6 +3,8 @@
 #ifndef SKEP_CASE_PRIV_H
 #define SKEP_CASE_PRIV_H
 
+#include "prove/prove_priv.h"
+
 struct prove_case {
 	const char *name, *promise;
 	void (*run)(struct prove *p);
