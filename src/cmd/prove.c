@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 32768u
-#define ONLY_MAX 64u
+#define ONLY_MAX 96u
 #define PATIENCE_S 30
 #define EXIT_LEAK 1
 #define EXIT_NOT_RUN 2
@@ -30,7 +30,8 @@
 struct options {
 	const char *conf, *dir, *only[ONLY_MAX];
 	size_t n_only;
-	bool list, json, rules;
+	bool list, json, rules, roach_motel;
+	const char *class;
 	struct addr sink, sink6;
 };
 
@@ -52,7 +53,10 @@ static void help(void)
 	       "  --json       the table for programs\n"
 	       "  --sink ADDR  target of what is allowed, instead of the lab's web server (v4, "
 	       "v6)\n"
-	       "  --rules      the marker rule is loaded: what passes it is a leak, not a skip\n\n"
+	       "  --rules      the marker rule is loaded: what passes it is a leak, not a skip\n"
+	       "  --class NAME the guest is of this class, or is treated as the guest of this "
+	       "name\n"
+	       "  --roach-motel  ... and a roach motel: nothing at all may begin\n\n"
 	       "Exit status: 0 all held, 1 a leak, 2 it could not be run or what is allowed did "
 	       "not "
 	       "pass.\n");
@@ -88,6 +92,8 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"json", no_argument, NULL, 'j'},
 					      {"sink", required_argument, NULL, 's'},
 					      {"rules", no_argument, NULL, 'r'},
+					      {"class", required_argument, NULL, 'k'},
+					      {"roach-motel", no_argument, NULL, 'm'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
 	int code = 0;
@@ -106,6 +112,10 @@ static int parse(int argc, char **argv, struct options *o)
 			o->json = true;
 		} else if (ch == 'r') {
 			o->rules = true;
+		} else if (ch == 'k') {
+			o->class = optarg;
+		} else if (ch == 'm') {
+			o->roach_motel = true;
 		} else if (ch == 'h') {
 			help();
 			return -1;
@@ -170,6 +180,24 @@ static int take_port(const json_t *o, struct prove_port *ret)
 	return 0;
 }
 
+static void take_nets(const json_t *all, struct prefix *nets, uint32_t *n)
+{
+	for (size_t i = 0; i < json_array_size(all) && *n < PROVE_NETS; i++) {
+		const json_t *at = json_object_get(json_array_get(all, i), "prefix");
+		if (json_is_string(at) && prefix_parse(json_string_value(at), &nets[*n]) == 0)
+			++*n;
+	}
+}
+
+static void take_orders(const json_t *o, struct prove_conf *pc)
+{
+	const char *lockdown = json_string_value(json_object_get(o, "lockdown"));
+	pc->lockdown = lockdown != NULL && strcmp(lockdown, "off") != 0;
+	pc->lockdown_all = lockdown != NULL && strcmp(lockdown, "all") == 0;
+	take_nets(json_object_get(o, "fences"), pc->fences, &pc->n_fences);
+	take_nets(json_object_get(o, "ignored"), pc->ignored, &pc->n_ignored);
+}
+
 static int take_answer(const json_t *a, struct prove_conf *pc)
 {
 	const char *problem = json_string_value(json_object_get(a, "error"));
@@ -183,14 +211,27 @@ static int take_answer(const json_t *a, struct prove_conf *pc)
 	for (size_t i = 0; i < json_array_size(ports); i++)
 		if (take_port(json_array_get(ports, i), &pc->ports[pc->n_ports++]) != 0)
 			return cmd_fail(EXIT_NOT_RUN, "prove: the answer of super makes no sense");
+	take_orders(json_object_get(a, "containment"), pc);
 	return 0;
 }
 
+static char *request_of(const struct options *o)
+{
+	json_t *r = json_pack("{s:s, s:b, s:s}", "do", "prove-begin", "roach_motel",
+			      (int)o->roach_motel, "class", o->class != NULL ? o->class : "");
+	char *text = r != NULL ? json_dumps(r, JSON_COMPACT) : NULL;
+	json_decref(r);
+	return text;
+}
+
 /* The port is ours until *ret_fd is closed. */
-static int get_port(const struct conf *c, struct prove_conf *pc, int *ret_fd)
+static int get_port(const struct conf *c, const struct options *o, struct prove_conf *pc,
+		    int *ret_fd)
 {
 	json_t *a = NULL;
-	int err = cmd_request(c, "{\"do\":\"prove-begin\"}", ret_fd);
+	char *request = request_of(o);
+	int err = request != NULL ? cmd_request(c, request, ret_fd) : -ENOMEM;
+	free(request);
 	if (err == -ENOENT)
 		return cmd_fail(EXIT_NOT_RUN,
 				"prove: the honeynet '%s' does not run; `skep up` starts it",
@@ -230,8 +271,8 @@ static void print_row(const struct prove_row *r, bool colour)
 		snprintf(allowed, sizeof(allowed), "%u", r->most);
 	else
 		snprintf(allowed, sizeof(allowed), "%u..%u", r->least, r->most);
-	printf("%-17s %-62s %6u %8u %9s  %s%s%s\n", r->name, r->promise, r->sent, r->arrived,
-	       allowed, paint(r->verdict, colour), prove_verdict_text(r->verdict),
+	printf("%-17s %-62s %6u %8u %9s %6u  %s%s%s\n", r->name, r->promise, r->sent, r->arrived,
+	       allowed, r->sunk, paint(r->verdict, colour), prove_verdict_text(r->verdict),
 	       colour ? "\033[0m" : "");
 	if (r->note[0] != '\0')
 		printf("%-17s   %s\n", "", r->note);
@@ -241,8 +282,8 @@ static void print_table(const struct prove_result *r, const struct options *o)
 {
 	bool colour = cmd_colour();
 	size_t n[4] = {0};
-	printf("%-17s %-62s %6s %8s %9s  %s\n", "case", "promise", "sent", "arrived", "allowed",
-	       "verdict");
+	printf("%-17s %-62s %6s %8s %9s %6s  %s\n", "case", "promise", "sent", "arrived", "allowed",
+	       "sink", "verdict");
 	for (size_t i = 0; i < r->n; i++) {
 		print_row(&r->rows[i], colour);
 		n[r->rows[i].verdict]++;
@@ -263,13 +304,13 @@ static void print_json(const struct prove_result *r, enum prove_verdict all)
 	json_t *rows = json_array();
 	for (size_t i = 0; i < r->n; i++) {
 		const struct prove_row *w = &r->rows[i];
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}",
-						      "case", w->name, "promise", w->promise,
-						      "verdict", prove_verdict_text(w->verdict),
-						      "sent", (json_int_t)w->sent, "arrived",
-						      (json_int_t)w->arrived, "least",
-						      (json_int_t)w->least, "most",
-						      (json_int_t)w->most, "note", w->note));
+		json_array_append_new(
+			rows,
+			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "case", w->name,
+				  "promise", w->promise, "verdict", prove_verdict_text(w->verdict),
+				  "sent", (json_int_t)w->sent, "arrived", (json_int_t)w->arrived,
+				  "least", (json_int_t)w->least, "most", (json_int_t)w->most,
+				  "sink", (json_int_t)w->sunk, "note", w->note));
 	}
 	json_t *o = json_pack("{s:s, s:o, s:I, s:b, s:I}", "verdict", prove_verdict_text(all),
 			      "cases", rows, "outside", (json_int_t)r->outside, "guard",
@@ -320,12 +361,17 @@ static int prove(const struct conf *c, const struct options *o)
 					  .sink = o->sink,
 					  .sink6 = o->sink6,
 					  .rules = o->rules,
+					  .roach_motel = o->roach_motel,
 					  .dir = dir,
 					  .only = o->only,
 					  .n_only = o->n_only};
+		if (o->class != NULL && !text_copy(pc->class, sizeof(pc->class), o->class))
+			code = cmd_fail(EXIT_NOT_RUN, "prove: --class is too long");
 		if (isatty(STDERR_FILENO))
 			pc->tell = tell;
-		code = get_port(c, pc, &port);
+	}
+	if (code == 0) {
+		code = get_port(c, o, pc, &port);
 	}
 	if (code == 0) {
 		int err = prove_run(pc, &r);

@@ -109,6 +109,10 @@ static void go_to_sink(const struct way *w, struct plan *p)
 	p->verdict = VERDICT_REDIRECT;
 	p->limited = p->resolver;
 	p->class = POLICY_DNS;
+	if (weak(w->j, WEAK_SINK)) {
+		go_on(w, p, VERDICT_FORWARD, true);
+		return;
+	}
 	if (to == FLOW_NO_PORT) {
 		refuse(p, REASON_POLICY, VERDICT_DROP);
 		return;
@@ -168,6 +172,8 @@ static void go_to_guest(const struct way *w, struct plan *p, const struct conf_p
 /* rule NULL: an order, which says no more than the verdict. */
 static void act(const struct way *w, struct plan *p, uint8_t what, const struct conf_policy *rule)
 {
+	if (weak(w->j, WEAK_POLICY) && (what == ACT_DROP || what == ACT_REJECT))
+		what = ACT_FORWARD;
 	switch ((enum conf_act)what) {
 	case ACT_FORWARD:
 		go_on(w, p, VERDICT_FORWARD, false);
@@ -254,7 +260,7 @@ void contain_plan(const struct way *w, struct plan *p)
 		p->reason = REASON_FENCE;
 	else if (log) /* the record must not run dry */
 		go_on(w, p, VERDICT_FORWARD, false);
-	else if (w->in->p.roach_motel)
+	else if (w->in->p.roach_motel && !weak(w->j, WEAK_ROACH_MOTEL))
 		p->reason = REASON_ROACH_MOTEL;
 	else if ((o = policy_override_of(&w->j->now, w->in->p.name)) != NULL)
 		act(w, p, o->act, NULL);

@@ -81,7 +81,7 @@ enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct lay
 			struct scrub_seen *ret_seen)
 {
 	struct judge *j = w->j;
-	if (j->conf.scrub == NULL) {
+	if (j->conf.scrub == NULL || weak(j, WEAK_RULES)) {
 		translate(w, f, side, quoted);
 		return REASON_NONE;
 	}
@@ -108,7 +108,7 @@ enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct lay
 void inline_emit(struct way *w, const struct scrub_seen *seen)
 {
 	struct judge_result *r = w->ret;
-	if (w->j->conf.scrub == NULL)
+	if (w->j->conf.scrub == NULL || weak(w->j, WEAK_RULES))
 		return;
 	r->rewritten = seen->rewritten;
 	if (w->l.proto != PROTO_TCP && !seen->rebuild)

@@ -175,7 +175,8 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 {
 	struct judge *j = w->j;
 	uint16_t out = f->key[!side].port;
-	if (j->now.lockdown == LOCKDOWN_OUTBOUND && f->direction == DIR_OUTBOUND)
+	if (j->now.lockdown == LOCKDOWN_OUTBOUND && f->direction == DIR_OUTBOUND &&
+	    !weak(j, WEAK_LOCKDOWN))
 		return REASON_LOCKDOWN;
 	if (!j->ports[out].p.up)
 		return REASON_PORT_DOWN;
@@ -388,7 +389,7 @@ static enum reason way_of(struct way *w)
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
 			return way_not_ip(w);
 	}
-	if (w->j->now.lockdown == LOCKDOWN_ALL)
+	if (w->j->now.lockdown == LOCKDOWN_ALL && !weak(w->j, WEAK_LOCKDOWN))
 		return REASON_LOCKDOWN;
 	enum reason r = step_icmp(w);
 	if (r != REASON_NONE)

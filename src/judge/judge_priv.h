@@ -5,7 +5,6 @@
 
 #include "flow/flow.h"
 #include "judge/judge.h"
-#include "judge/weak_priv.h"
 #include "policy/policy.h"
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
@@ -96,22 +95,6 @@ struct plan {
 	struct flow_key key[2];     /* key[1] only valid with REASON_NONE */
 	struct policy_use use;
 };
-
-#ifdef SKEP_WEAKEN
-/* The bits that SKEP_TEST_WEAKEN names. */
-uint32_t weaken_asked(void);
-static inline bool weak(const struct judge *j, enum weak what)
-{
-	return (j->weakened >> what & 1) != 0;
-}
-#else
-static inline bool weak(const struct judge *j, enum weak what)
-{
-	(void)j;
-	(void)what;
-	return false;
-}
-#endif
 
 static inline bool is_guest(const struct way *w)
 {
@@ -229,5 +212,6 @@ void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t 
 
 #include "judge/contain_priv.h"
 #include "judge/report_priv.h"
+#include "judge/weaken_priv.h"
 
 #endif

@@ -277,7 +277,7 @@ static void make_plan(struct way *w, struct plan *p)
 		plan_inbound(w, p);
 	w->ret->direction = p->direction;
 	if (p->reason == REASON_NONE && is_guest(w) && w->j->now.lockdown == LOCKDOWN_OUTBOUND &&
-	    p->direction == DIR_OUTBOUND)
+	    p->direction == DIR_OUTBOUND && !weak(w->j, WEAK_LOCKDOWN))
 		p->reason = REASON_LOCKDOWN;
 }
 

@@ -14,6 +14,8 @@ static bool listed(const struct prefix *nets, uint32_t n, const struct addr *a)
 
 bool contain_is_fenced(const struct judge *j, const struct addr *a)
 {
+	if (weak(j, WEAK_FENCE))
+		return false;
 	if (listed(j->conf.wall.fence, j->conf.wall.n_fence, a))
 		return true;
 	for (uint32_t i = 0; i < j->now.n_fences; i++)
@@ -25,6 +27,8 @@ bool contain_is_fenced(const struct judge *j, const struct addr *a)
 bool contain_ignores(struct judge *j, const struct addr *src)
 {
 	const struct conf_wall *c = &j->conf.wall;
+	if (weak(j, WEAK_IGNORE))
+		return false;
 	for (uint32_t i = 0; i < c->n_ignore && i < CONF_PREFIXES; i++) {
 		if (!prefix_has(&c->ignore[i], src))
 			continue;

@@ -29,6 +29,13 @@ static const char *const names[WEAKS] = {
 	[WEAK_MALFORMED] = "malformed",
 	[WEAK_SMTP] = "smtp",
 	[WEAK_INBOUND] = "inbound",
+	[WEAK_RULES] = "rules",
+	[WEAK_FENCE] = "fence",
+	[WEAK_IGNORE] = "ignore",
+	[WEAK_ROACH_MOTEL] = "roach_motel",
+	[WEAK_LOCKDOWN] = "lockdown",
+	[WEAK_POLICY] = "policy",
+	[WEAK_SINK] = "sink",
 };
 
 uint32_t weaken_asked(void)

@@ -80,17 +80,31 @@ static int row_arg(const struct prove *p)
 	return 0;
 }
 
-static const struct conf_limit *limit_of(const struct prove *p, enum class class)
+static struct expect expect_class(const struct prove *p, enum class class, const struct addr *to)
+{
+	static const uint8_t protos[] = {PROVE_TCP, PROVE_UDP, PROVE_ICMP, 47};
+	return expect_of(p, protos[class], class == CLASS_TCP ? 80 : 9, to);
+}
+
+static const struct conf_limit *limit_of(struct prove *p, enum class class, bool v6)
 {
 	const struct conf_limits *l = &p->c->wall.limits;
 	const struct conf_limit *const of[] = {&l->tcp, &l->udp, &l->icmp, &l->other};
-	return of[class];
+	struct expect e = expect_class(p, class, &p->target);
+	struct expect e6 = expect_class(p, class, &p->target6);
+	if (v6 && e.rule != e6.rule) {
+		run_skip(p, "another rule of the policy decides over IPv6");
+		return NULL;
+	}
+	return expect_limit(p, v6 ? &e6 : &e, of[class]);
 }
 
 /* How many conversations may still be begun while the proof runs; false: it can't be told. */
 static bool budget(struct prove *p, const struct conf_limit *l, uint32_t used, uint32_t *ret)
 {
 	uint32_t max = UINT32_MAX;
+	if (l == NULL)
+		return false;
 	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
 		if (l->w[i].window_ns >= 60 * NS_PER_SEC && l->w[i].max < max)
 			max = l->w[i].max;
@@ -129,10 +143,18 @@ void case_allowed(struct prove *p)
 {
 	enum class class = (enum class)(row_arg(p) / 2);
 	bool v6 = row_arg(p) % 2 != 0;
-	const struct conf_limit *l = limit_of(p, class);
+	const struct conf_limits *all = &p->c->wall.limits;
+	const struct conf_limit *const of[] = {&all->tcp, &all->udp, &all->icmp};
+	struct expect e = expect_class(p, class, v6 ? &p->target6 : &p->target);
+	const struct conf_limit *l =
+		e.rule != NULL && e.rule->connections.n > 0 ? &e.rule->connections : of[class];
 	if (!has_address(p, v6))
 		return;
-	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
+	if (!expect_passes(&e) && e.act != ACT_REDIRECT) {
+		run_skip(p, "nothing of the kind is allowed now");
+		return;
+	}
+	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS && e.act != ACT_FORWARD; i++)
 		if (l->w[i].max <= p->used[class]) {
 			run_skip(p, "its limit allows no more than %u", l->w[i].max);
 			return;
@@ -141,6 +163,9 @@ void case_allowed(struct prove *p)
 	one_of(p, class, v6);
 	run_settle(p);
 	p->used[class] += run_row(p)->arrived;
+	if (run_row(p)->sunk > 0)
+		text_copy(run_row(p)->note, sizeof(run_row(p)->note),
+			  "the policy leads it into the sink");
 }
 
 /* ---- limits ------------------------------------------------------------------------------------- */
@@ -151,8 +176,9 @@ void case_limit(struct prove *p)
 	enum class class = (enum class)(row_arg(p) / 2);
 	bool v6 = row_arg(p) % 2 != 0;
 	uint32_t left;
-	if (!has_address(p, v6) || !budget(p, limit_of(p, class), p->used[class], &left))
+	if (!has_address(p, v6) || !budget(p, limit_of(p, class, v6), p->used[class], &left))
 		return;
+	run_forget(p);
 	run_expect(p, 0, left);
 	for (uint32_t i = 0; i < left + OVER; i++) {
 		one_of(p, class, v6);
@@ -197,7 +223,8 @@ void case_tunnel(struct prove *p)
 	static const uint8_t others[] = {132, 33, 50, 51, 136, 2, 89, 103, 112, 253, 255, 0};
 	int proto = row_arg(p);
 	uint32_t left;
-	if (!has_address(p, false) || !budget(p, limit_of(p, CLASS_OTHER), p->used[3], &left))
+	if (!has_address(p, false) ||
+	    !budget(p, limit_of(p, CLASS_OTHER, false), p->used[3], &left))
 		return;
 	run_expect(p, 0, left);
 	for (uint32_t i = 0; i < left + OVER; i++) {
@@ -217,9 +244,13 @@ void case_dns(struct prove *p)
 		run_skip(p, "guests have no resolver");
 		return;
 	}
-	if (!has_address(p, false) || !budget(p, &p->c->wall.limits.dns, 0, &left))
+	struct expect e = expect_of(p, PROVE_UDP, 53, to);
+	if (!has_address(p, false) ||
+	    !budget(p, expect_limit(p, &e, &p->c->wall.limits.dns), 0, &left))
 		return;
-	run_expect(p, 0, left);
+	run_expect(p, 0, e.sink ? 0 : left);
+	run_expect_sink(p, 0, e.sink ? left : 0);
+	p->flooded = true;
 	for (uint32_t i = 0; i < left + OVER; i++) {
 		uint8_t q[128] = {0, 1, 1, 0, 0, 1};
 		struct head h = case_head(p, to);
@@ -250,6 +281,7 @@ static void hear_out(struct prove *p)
 static void expect_rate(struct prove *p, uint64_t per_second, uint64_t size)
 {
 	hear_out(p);
+	p->flooded = true;
 	uint64_t took_ns = p->arrived_ns > p->sent_ns ? (uint64_t)(p->arrived_ns - p->sent_ns) : 0;
 	uint64_t units = per_second * (took_ns / 1000) / 1000000 + per_second / 4;
 	uint64_t most = units / size + 2;
@@ -278,7 +310,7 @@ static void rate(struct prove *p, uint64_t per_second, uint32_t frames, uint32_t
 static bool rates_tried(struct prove *p, uint64_t a, uint64_t b, uint64_t *ret)
 {
 	*ret = a != 0 && (b == 0 || a < b) ? a : b;
-	if (!p->fenced || p->own->inside.ver == 0)
+	if (!p->fenced || p->fence_answer || p->own->inside.ver == 0)
 		run_skip(p, "no conversation is allowed that could go too fast");
 	else if (*ret == 0)
 		run_skip(p, "no cap is set");

@@ -41,6 +41,11 @@ void case_allowed_lateral(struct prove *p)
 	const struct conf_limit *l = &p->c->wall.limits.lateral;
 	if (g == NULL)
 		return;
+	struct expect e = expect_of(p, PROVE_UDP, 9, &g->inside);
+	if (!expect_passes(&e)) {
+		run_skip(p, "the policy allows none");
+		return;
+	}
 	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
 		if (l->w[i].max == 0) {
 			run_skip(p, "the limit allows none");
@@ -57,13 +62,23 @@ void case_lateral_limit(struct prove *p)
 	uint32_t most = UINT32_MAX;
 	if (g == NULL)
 		return;
-	for (uint32_t i = 0; i < l->n && i < CONF_WINDOWS; i++)
+	struct expect udp = expect_of(p, PROVE_UDP, 9, &g->inside);
+	struct expect tcp = expect_of(p, PROVE_TCP, 9, &g->inside);
+	if (udp.rule != NULL && udp.rule != tcp.rule) {
+		run_skip(p, "several rules of the policy decide");
+		return;
+	}
+	l = expect_limit(p, &udp, l);
+	for (uint32_t i = 0; l != NULL && i < l->n && i < CONF_WINDOWS; i++)
 		if (l->w[i].window_ns >= 60 * NS_PER_SEC && l->w[i].max < most)
 			most = l->w[i].max;
+	if (l == NULL)
+		return;
 	if (most > LIMIT_MOST) {
 		run_skip(p, "no limit that could be filled");
 		return;
 	}
+	run_forget(p);
 	run_expect(p, 0, most);
 	for (uint32_t i = 0; i < most + OVER; i++) {
 		bool v6 = i % 2 != 0 && g->inside6.ver != 0 && p->own->inside6.ver != 0;
@@ -137,7 +152,7 @@ void case_loghost_router(struct prove *p)
 
 /* ---- from outside ------------------------------------------------------------------------------------ */
 
-static void from_outside(struct prove *p, const struct addr *from, const struct addr *to)
+void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to)
 {
 	uint8_t mark[PROVE_MARK];
 	struct head h = {.to_mac = p->conf->ports[0].mac,
@@ -165,17 +180,17 @@ void case_inbound(struct prove *p)
 		for (size_t k = 0; k < ARRAY_LEN(to); k++) {
 			for (size_t n = 0; n < ARRAY_LEN(liars); n++) {
 				struct addr from = case_addr(liars[n]);
-				from_outside(p, &from, to[k]);
+				case_from_outside(p, &from, to[k]);
 			}
-			from_outside(p, &p->c->network.gateway, to[k]);
+			case_from_outside(p, &p->c->network.gateway, to[k]);
 			for (uint32_t n = 1; n < p->conf->n_ports; n++) {
-				from_outside(p, &p->conf->ports[n].inside, to[k]);
-				from_outside(p, &p->conf->ports[n].inside6, to[k]);
-				from_outside(p, &p->conf->ports[n].public, to[k]);
+				case_from_outside(p, &p->conf->ports[n].inside, to[k]);
+				case_from_outside(p, &p->conf->ports[n].inside6, to[k]);
+				case_from_outside(p, &p->conf->ports[n].public, to[k]);
 			}
 		}
-		from_outside(p, &intruder, &g->inside); /* addresses that are none outside */
+		case_from_outside(p, &intruder, &g->inside); /* addresses that are none outside */
 		if (g->loghost)
-			from_outside(p, &intruder, &g->public);
+			case_from_outside(p, &intruder, &g->public);
 	}
 }

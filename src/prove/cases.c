@@ -40,6 +40,13 @@ const struct prove_case prove_cases[] = {
 	{"fragment", "no lone, tiny, reversed or overlapping fragment", case_fragment, 0},
 	{"inbound", "from outside, nothing with our own or impossible sources", case_inbound, 0},
 
+	{"fence-list", "nothing to or from what is fenced", case_fence_list, 0},
+	{"ignored", "from outside, nothing from who is ignored", case_ignored, 0},
+	{"roach-motel", "a roach motel begins nothing", case_roach_motel, 0},
+	{"lockdown", "in a lockdown nothing begins that leaves", case_lockdown, 0},
+	{"sink", "what the policy leads into the sink ends there", case_sink, 0},
+	{"policy", "what it drops or rejects goes nowhere", case_policy, 0},
+
 	{"loghost", "nothing to the loghost but syslog", case_loghost, 0},
 	{"loghost-router", "nothing by way of the loghost", case_loghost_router, 0},
 	{"lateral-mac", "to a neighbour's MAC only for his address", case_lateral_mac, 0},
@@ -53,6 +60,11 @@ const struct prove_case prove_cases[] = {
 	{"rule-again", "... sent again and again, cut otherwise", case_rule_stream, 4},
 	{"rule-ttl", "... behind chaff with a short time to live", case_rule_stream, 5},
 	{"rule-checksum", "... behind chaff with a wrong checksum", case_rule_stream, 6},
+	{"rule-pieces", "... in a segment that comes in IP fragments", case_rule_stream, 7},
+	{"rule-urgent", "... with an urgent byte in its midst", case_rule_stream, 8},
+	{"rule-reset", "... behind a reset that is none", case_rule_stream, 9},
+	{"rule-mixed", "... in bits, in any order, each twice", case_rule_stream, 10},
+	{"rule-back", "... on its way to the guest", case_rule_stream, 11},
 
 	{"packet-rate", "an allowed conversation can't flood: packets", case_packet_rate, 0},
 	{"byte-rate", "... nor bytes", case_byte_rate, 0},

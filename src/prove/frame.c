@@ -129,18 +129,23 @@ uint32_t frame_udp_part(uint8_t *out, const struct head *h, uint16_t sport, uint
 uint32_t frame_tcp_part(uint8_t *out, const struct head *h, const struct tcp_head *t,
 			const void *data, uint32_t len)
 {
-	memset(out, 0, 20);
+	/* With a SYN a maximum segment size, as any stack sends it: without one it is a scanner's. */
+	uint32_t hl = (t->flags & TCP_SYN) != 0 ? 24 : 20;
+	memset(out, 0, hl);
 	store_be16(out, t->sport);
 	store_be16(out + 2, t->dport);
 	store_be32(out + 4, t->seq);
 	store_be32(out + 8, t->ack);
-	out[12] = 5 << 4;
+	out[12] = (uint8_t)(hl / 4 << 4);
 	out[13] = t->flags;
 	store_be16(out + 14, 64240);
+	store_be16(out + 18, t->urgent);
+	if (hl > 20)
+		store_be32(out + 20, 2u << 24 | 4u << 16 | 1460);
 	if (len > 0)
-		memcpy(out + 20, data, len);
-	store_be16(out + 16, l4_sum(h, out, 20 + len));
-	return 20 + len;
+		memcpy(out + hl, data, len);
+	store_be16(out + 16, l4_sum(h, out, hl + len));
+	return hl + len;
 }
 
 void frame_udp(struct pkt *p, struct head *h, uint16_t sport, uint16_t dport, const void *data,

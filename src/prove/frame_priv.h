@@ -31,6 +31,7 @@ struct tcp_head {
 	uint16_t sport, dport;
 	uint32_t seq, ack;
 	uint8_t flags;
+	uint16_t urgent;
 };
 /* Each writes the whole frame. data may be NULL with len 0. */
 void frame_raw(struct pkt *p, const struct head *h, uint16_t kind, const void *data, uint32_t len);

@@ -15,6 +15,7 @@
 
 #define PROVE_PORTS 24
 #define PROVE_NOTE 160
+#define PROVE_NETS 96
 
 struct prove_port { /* of the wall, as super describes it; the first is outside, the last the proof's own */
 	char name[CONF_NAME], link[16];
@@ -30,7 +31,9 @@ struct prove_row {
 	enum prove_verdict verdict;
 	uint32_t sent, arrived; /* marked frames; arrived: different ones */
 	uint32_t least, most;   /* that had to and that could arrive */
-	char note[PROVE_NOTE];  /* why skipped; what leaked where */
+	uint32_t sunk;          /* that ended in the sink instead */
+	uint32_t sink_least, sink_most;
+	char note[PROVE_NOTE]; /* why skipped; what leaked where */
 };
 
 struct prove_conf {
@@ -40,7 +43,12 @@ struct prove_conf {
 	struct mac uplink_mac;
 	struct addr sink, sink6; /* the operator's own targets; ver 0: the lab's web server */
 	bool rules; /* the marker rule is loaded: without it passing is a leak, not a skip */
-	int dir;    /* folder of the captures; -1: none */
+	/* What the port was made, and what is in force beside the configuration. */
+	char class[CONF_NAME];
+	bool roach_motel, lockdown, lockdown_all;
+	uint32_t n_fences, n_ignored;
+	struct prefix fences[PROVE_NETS], ignored[PROVE_NETS];
+	int dir;                 /* folder of the captures; -1: none */
 	const char *const *only; /* names of cases; NULL: all */
 	size_t n_only;
 	/* Called before each case and after it (done). */

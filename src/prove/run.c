@@ -20,6 +20,7 @@
 #define PACE_FRAMES 20u
 #define SETTLE_FRAMES 200u
 #define SERIALS_MOST 60000u
+#define FORGET_MS 2100 /* the built-in rules count floods over two seconds */
 
 struct prove_row *run_row(struct prove *p)
 {
@@ -42,7 +43,51 @@ void run_expect(struct prove *p, uint32_t least, uint32_t most)
 	run_row(p)->most = most;
 }
 
+void run_expect_sink(struct prove *p, uint32_t least, uint32_t most)
+{
+	run_row(p)->sink_least = least;
+	run_row(p)->sink_most = most;
+}
+
+static void hear_for(struct prove *p, int64_t ms)
+{
+	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; clock_boot_ns() < end;)
+		wire_hear(p, 5);
+}
+
+void run_forget(struct prove *p)
+{
+	if (p->flooded && p->c->rules.mode == RULES_INLINE)
+		hear_for(p, FORGET_MS);
+	p->flooded = false;
+}
+
 /* ---- fences -------------------------------------------------------------------------------------- */
+
+static bool heard_in_time(struct prove *p, uint32_t serial)
+{
+	bool heard = false;
+	for (int64_t end = clock_boot_ns() + FENCE_MS * NS_PER_MS; !heard && clock_boot_ns() < end;
+	     heard = wire_seen(p, serial))
+		wire_hear(p, 10);
+	return heard;
+}
+
+static void build_fence(struct prove *p)
+{
+	uint8_t mark[PROVE_MARK];
+	struct head h = case_head(p, p->own->inside.ver != 0 ? &p->target : &p->target6);
+	wire_mark(p, mark);
+	if (p->fence_answer) {
+		h = case_head(p, &p->caller);
+		frame_udp(&p->pkt, &h, 9, p->fence_port, mark, sizeof(mark));
+	} else if (p->fence_ping) {
+		frame_icmp(&p->pkt, &h, h.from.ver == 6 ? 128 : 8, 0, (uint32_t)p->fence_port << 16,
+			   mark, sizeof(mark));
+	} else {
+		frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
+	}
+}
 
 /* One fence, as often as it takes (a case may have used up the packet rate). */
 static bool fence(struct prove *p)
@@ -52,24 +97,48 @@ static bool fence(struct prove *p)
 	bool inbound = p->inbound;
 	p->inbound = false;
 	for (int i = 0; i < FENCE_TRIES && !heard; i++) {
-		uint8_t mark[PROVE_MARK];
-		struct head h = case_head(p, p->own->inside.ver != 0 ? &p->target : &p->target6);
 		uint32_t serial = p->serial & 0xffff;
 		p->row = 0;
-		wire_mark(p, mark);
-		if (p->fence_ping)
-			frame_icmp(&p->pkt, &h, h.from.ver == 6 ? 128 : 8, 0,
-				   (uint32_t)p->fence_port << 16, mark, sizeof(mark));
-		else
-			frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
+		build_fence(p);
 		p->rows[0].sent++;
 		wire_send_quietly(p);
-		for (int64_t end = clock_boot_ns() + FENCE_MS * NS_PER_MS;
-		     !heard && clock_boot_ns() < end; heard = wire_seen(p, serial))
-			wire_hear(p, 10);
+		heard = heard_in_time(p, serial);
 		p->row = row;
 	}
 	p->inbound = inbound;
+	return heard;
+}
+
+/* One of the other way: somebody outside speaks to the proof's guest (who may answer). */
+static bool be_called_once(struct prove *p)
+{
+	uint8_t mark[PROVE_MARK];
+	struct head h = {.to_mac = p->conf->ports[0].mac,
+			 .from_mac = p->conf->uplink_mac,
+			 .from = p->caller,
+			 .to = p->own->public,
+			 .ttl = 60};
+	uint32_t serial = p->serial & 0xffff;
+	size_t row = p->row;
+	bool inbound = p->inbound;
+	p->row = 0;
+	p->inbound = true;
+	wire_mark(p, mark);
+	frame_udp(&p->pkt, &h, p->fence_port, 9, mark, sizeof(mark));
+	p->rows[0].sent++;
+	wire_send_outside(p);
+	bool heard = heard_in_time(p, serial);
+	p->inbound = inbound;
+	p->row = row;
+	return heard;
+}
+
+static bool be_called(struct prove *p)
+{
+	bool heard = false;
+	for (int i = 0; i < FENCE_TRIES && !heard && p->own->public.ver != 0; i++)
+		heard = be_called_once(p);
+	p->called = false;
 	return heard;
 }
 
@@ -78,10 +147,10 @@ void run_settle(struct prove *p)
 	if (p->fenced && !p->dead) {
 		p->dead = !fence(p) || !fence(p);
 	} else {
-		for (int64_t end = clock_boot_ns() + NO_FENCE_MS * NS_PER_MS;
-		     clock_boot_ns() < end;)
-			wire_hear(p, 10);
+		hear_for(p, NO_FENCE_MS);
 	}
+	if (p->called && p->fenced && !p->dead && p->own->public.ver != 0)
+		p->dead = !be_called(p) || !be_called(p);
 	wire_hear(p, 0);
 	p->unsettled = 0;
 }
@@ -91,29 +160,34 @@ void run_pace(struct prove *p)
 	const struct conf_caps *c = &p->c->wall.caps;
 	uint64_t ms = c->guest_pps == 0 ? 0 : PACE_FRAMES * 2000 / c->guest_pps;
 	if (p->unsettled % PACE_FRAMES == PACE_FRAMES - 1)
-		for (int64_t end = clock_boot_ns() + (int64_t)ms * NS_PER_MS;
-		     clock_boot_ns() < end;)
-			wire_hear(p, 5);
+		hear_for(p, (int64_t)ms);
 	if (p->unsettled >= SETTLE_FRAMES)
 		run_settle(p);
 }
 
 /* ---- a row ----------------------------------------------------------------------------------------- */
 
+static void write_note(struct prove_row *r, const char *text)
+{
+	text_copy(r->note, sizeof(r->note), text);
+}
+
 static void judge_row(struct prove *p)
 {
 	struct prove_row *r = run_row(p);
 	if (r->verdict == PROVE_SKIPPED)
 		return;
-	if (r->arrived > r->most) {
+	if (r->arrived > r->most || r->sunk > r->sink_most) {
 		r->verdict = PROVE_LEAK;
-	} else if (r->arrived < r->least) {
+	} else if (r->sunk < r->sink_least) {
 		r->verdict = PROVE_BROKEN;
-		text_copy(r->note, sizeof(r->note),
-			  "what is allowed did not arrive: the rest proves nothing");
+		write_note(r, "what the policy sends to the sink did not arrive there");
+	} else if (r->arrived + r->sunk < r->least) {
+		r->verdict = PROVE_BROKEN;
+		write_note(r, "what is allowed did not arrive: the rest proves nothing");
 	} else if (p->dead) {
 		r->verdict = PROVE_BROKEN;
-		text_copy(r->note, sizeof(r->note), "the wall lets nothing pass any more");
+		write_note(r, "the wall lets nothing pass any more");
 	} else {
 		r->verdict = PROVE_HELD;
 	}
@@ -123,10 +197,10 @@ static void try_case(struct prove *p, const struct prove_case *c)
 {
 	p->row = p->n_rows++;
 	struct prove_row *r = run_row(p);
-	*r = (struct prove_row){.name = c->name, .promise = c->promise};
+	*r = (struct prove_row){.name = c->name, .promise = c->promise, .sink_most = UINT32_MAX};
 	p->inbound = false;
 	p->sent_ns = p->arrived_ns = 0;
-	memset(&p->stream, 0, sizeof(p->stream));
+	p->talk_port = 0;
 	if (p->conf->tell != NULL)
 		p->conf->tell(p->conf->ctx, r, false);
 	if (p->serial > SERIALS_MOST)
@@ -171,6 +245,24 @@ static void choose_targets(struct prove *p)
 						   : case_addr("2001:db8:80::80");
 }
 
+/* Somebody outside who is nobody in the lab, and whom nobody fenced or ignores. */
+static void choose_caller(struct prove *p)
+{
+	static const char *const callers[] = {"198.51.100.67", "192.0.2.67", "198.51.100.130",
+					      "192.0.2.130"};
+	const struct prove_conf *c = p->conf;
+	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+		bool free = true;
+		p->caller = case_addr(callers[i]);
+		for (uint32_t k = 0; k < c->n_fences; k++)
+			free = free && !prefix_has(&c->fences[k], &p->caller);
+		for (uint32_t k = 0; k < c->n_ignored; k++)
+			free = free && !prefix_has(&c->ignored[k], &p->caller);
+		if (free)
+			return;
+	}
+}
+
 static struct prove *prove_new(const struct prove_conf *c)
 {
 	struct prove *p = calloc(1, sizeof(*p));
@@ -189,22 +281,30 @@ static struct prove *prove_new(const struct prove_conf *c)
 	p->rows[0] = (struct prove_row){.name = "fence",
 					.promise = "what is allowed is heard, between all the rest",
 					.least = 1,
-					.most = UINT32_MAX};
+					.most = UINT32_MAX,
+					.sink_most = UINT32_MAX};
 	choose_targets(p);
+	choose_caller(p);
 	return p;
 }
 
 /* The first fence opens its conversation, which counts as one. */
 static void first_fence(struct prove *p)
 {
+	bool silent = p->conf->roach_motel || p->conf->lockdown;
 	p->row = 0;
-	p->fenced = true;
-	p->fenced = fence(p);
-	if (!p->fenced) {
+	p->fenced = !silent && fence(p);
+	if (!p->fenced && !silent) {
 		p->fence_ping = true;
 		p->fenced = fence(p);
 	}
-	p->used[p->fence_ping ? 2 : 1] += p->fenced;
+	if (p->fenced) {
+		p->used[p->fence_ping ? 2 : 1]++;
+		return;
+	}
+	p->fence_ping = false;
+	p->fence_answer = true;
+	p->fenced = be_called(p) && fence(p);
 }
 
 static int take_rows(const struct prove *p, struct prove_result *ret)
@@ -219,7 +319,8 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 	if (ret->rows[0].verdict == PROVE_BROKEN)
 		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
 			  p->dead ? "the wall let nothing pass any more: ended early"
-				  : "neither UDP nor ping passes: silence proves nothing");
+				  : "neither UDP nor ping nor an answer passes: silence proves "
+				    "nothing");
 	return 0;
 }
 

@@ -105,6 +105,7 @@ static int open_capture(struct prove *p)
 		text_copy(ports[i].description, sizeof(ports[i].description),
 			  i == 0                      ? "outside: what got there"
 			  : i + 1 == p->conf->n_ports ? "the proof's port: what was sent"
+			  : p->conf->ports[i].sink    ? "what ended in the sink"
 						      : "what got to this guest");
 	}
 	int err = arena_create(capture_writer_bytes(), &p->arena);
@@ -133,8 +134,8 @@ int wire_open(struct prove *p, char *why, size_t why_size)
 	if (err == 0)
 		err = add_ear(p, p->own_ns, home, "eth0", EAR_OWN, p->conf->n_ports - 1);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports && err == 0; i++)
-		if (!p->conf->ports[i].sink)
-			err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link, EAR_GUEST, i);
+		err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link,
+			      p->conf->ports[i].sink ? EAR_SINK : EAR_GUEST, i);
 	if (err != 0) {
 		write_fmt(&w, "opening the ports: %s", err_text(err));
 		return err;
@@ -182,6 +183,7 @@ void wire_mark(struct prove *p, uint8_t *out)
 	memcpy(out, p->token, PROVE_TOKEN);
 	store_be16(out + PROVE_TOKEN, (uint16_t)p->serial);
 	memcpy(out + PROVE_TOKEN + 2, "prove", 5);
+	p->from_out[p->serial & 0xffff] = p->inbound;
 	p->owner[p->serial++ & 0xffff] = (uint8_t)p->row;
 }
 
@@ -189,6 +191,7 @@ uint32_t wire_seq(struct prove *p)
 {
 	uint32_t serial = p->serial++ & 0xffff;
 	p->owner[serial] = (uint8_t)p->row;
+	p->from_out[serial] = p->inbound;
 	return (uint32_t)p->token[0] << 24 | (uint32_t)p->token[1] << 16 | serial;
 }
 
@@ -235,6 +238,7 @@ void wire_send_super(struct prove *p, uint16_t segment)
 
 void wire_send_outside(struct prove *p)
 {
+	p->called = true;
 	record(p, 0, p->pkt.b, p->pkt.len, false);
 	if (send(p->outside_tx, p->pkt.b, p->pkt.len, 0) < 0)
 		log_line(LOG_DEBUG, "sending from outside: %s", err_text(-errno));
@@ -242,9 +246,18 @@ void wire_send_outside(struct prove *p)
 
 /* ---- hearing ----------------------------------------------------------------------------------- */
 
+static bool take_bit(uint8_t *bits, uint32_t serial)
+{
+	uint8_t bit = (uint8_t)(1u << (serial & 7)), *at = &bits[(serial & 0xffff) / 8];
+	bool fresh = (*at & bit) == 0;
+	*at |= bit;
+	return fresh;
+}
+
 bool wire_seen(const struct prove *p, uint32_t serial)
 {
-	return (p->seen[(serial & 0xffff) / 8] >> (serial & 7) & 1) != 0;
+	uint32_t at = (serial & 0xffff) / 8;
+	return ((p->seen[at] | p->sunk[at]) >> (serial & 7) & 1) != 0;
 }
 
 /* The transport header of a plain IPv4 or IPv6 packet (the first fragment's too): offset, or 0. */
@@ -302,10 +315,15 @@ static void note_leak(struct prove *p, struct prove_row *r, const struct ear *e,
 static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64_t stamp_ns,
 		    uint8_t *b, uint32_t len)
 {
-	if (wire_seen(p, serial))
-		return;
 	struct prove_row *r = &p->rows[p->owner[serial]];
-	p->seen[serial / 8] |= (uint8_t)(1u << (serial & 7));
+	bool sunk = e->kind == EAR_SINK && !p->from_out[serial];
+	if (!take_bit(sunk ? p->sunk : p->seen, serial))
+		return;
+	if (sunk) {
+		if (++r->sunk > r->sink_most)
+			note_leak(p, r, e, b, len);
+		return;
+	}
 	r->arrived++;
 	if (r == run_row(p))
 		p->arrived_ns = stamp_ns;
@@ -313,29 +331,38 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 		note_leak(p, r, e, b, len);
 }
 
-/* Follows the one conversation that a case may have open. */
-static bool follow(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+static void keep(struct heard_stream *s, const uint8_t *b, uint32_t len, uint32_t l4)
 {
-	uint8_t proto = 0;
-	struct heard_stream *s = &p->stream;
-	uint32_t l4 = find_l4(b, len, &proto);
-	if (s->sport == 0 || l4 == 0 || proto != PROVE_TCP || l4 + 20 > len)
-		return false;
-	if (e->kind == EAR_OWN && load_be16(b + l4 + 2) == s->sport)
-		return ++p->n_answers > 0;
-	if (e->kind != EAR_OUTSIDE || load_be16(b + l4) != s->sport)
-		return false;
-	s->open = s->open || (b[l4 + 13] & TCP_SYN) != 0;
-	uint32_t data = l4 + (b[l4 + 12] >> 4) * 4u, total = 14 + load_be16(b + 16);
-	if (load_be16(b + 12) != 0x0800 || total > len)
-		return true;
+	bool v6 = load_be16(b + 12) == 0x86dd;
+	uint32_t data = l4 + (b[l4 + 12] >> 4) * 4u;
+	uint32_t total = v6 ? 14 + 40 + load_be16(b + 18) : 14 + load_be16(b + 16);
+	s->frames += s->frames > 0 || (b[l4 + 13] & TCP_SYN) != 0;
+	if ((!v6 && load_be16(b + 12) != 0x0800) || total > len || (b[l4 + 13] & TCP_SYN) != 0)
+		return;
 	uint32_t at = load_be32(b + l4 + 4) - s->first;
 	for (uint32_t i = data; i < total && at < PROVE_STREAM; i++, at++) {
+		s->differs = s->differs || (s->have[at] != 0 && s->newest[at] != b[i]);
 		s->newest[at] = b[i];
 		if (s->have[at] == 0)
 			s->oldest[at] = b[i];
 		s->have[at] = 1;
 	}
+}
+
+/* Follows the one conversation that a case may have open. */
+static bool follow(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+{
+	uint8_t proto = 0;
+	uint32_t l4 = find_l4(b, len, &proto);
+	if (p->talk_port == 0 || l4 == 0 || proto != PROVE_TCP || l4 + 20 > len)
+		return false;
+	if (e->kind == EAR_OWN && load_be16(b + l4 + 2) == p->talk_port)
+		keep(&p->back, b, len, l4);
+	else if (e->kind == EAR_OUTSIDE && load_be16(b + l4) == p->talk_port)
+		keep(&p->stream, b, len, l4);
+	else
+		return false;
+	p->urgent_left = p->urgent_left || (e->kind == EAR_OUTSIDE && (b[l4 + 13] & TCP_URG) != 0);
 	return true;
 }
 
@@ -363,6 +390,16 @@ static void read_control(struct msghdr *h, uint8_t *b, uint32_t *len, int64_t *s
 	}
 }
 
+static void hear_pattern(struct prove *p, const struct ear *e, const uint8_t *b, uint32_t len)
+{
+	static const char pattern[] = PROVE_PATTERN;
+	uint32_t n = sizeof(pattern) - 1;
+	if (e->kind != EAR_OUTSIDE || memmem(b, len, pattern + PROVE_CUT, n - PROVE_CUT) == NULL)
+		return;
+	p->heard_rest = true;
+	p->heard_pattern = p->heard_pattern || memmem(b, len, pattern, n) != NULL;
+}
+
 static bool hear_one(struct prove *p, const struct ear *e)
 {
 	uint8_t b[SNAP], control[256] __attribute__((aligned(8)));
@@ -380,20 +417,17 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	if (n < 14)
 		return n >= 0;
 	/* A guest's link is heard from the wall's side, the others from the far one. */
-	if ((from.sll_pkttype == PACKET_OUTGOING) != (e->kind == EAR_GUEST))
+	if ((from.sll_pkttype == PACKET_OUTGOING) != (e->kind == EAR_GUEST || e->kind == EAR_SINK))
 		return true;
 	uint32_t len = (uint32_t)n;
 	read_control(&h, b, &len, &stamp_ns);
+	hear_pattern(p, e, b, len);
 	bool followed = follow(p, e, b, len), marked = find_serial(p, b, len, &serial);
 	if (!marked && !followed)
 		return true;
 	record(p, e->port, b, len, true);
-	if (e->kind == EAR_OUTSIDE) {
-		p->outside += marked;
-		p->heard_pattern = p->heard_pattern ||
-				   memmem(b, len, PROVE_PATTERN, sizeof(PROVE_PATTERN) - 1) != NULL;
-	}
-	if (marked && (p->inbound ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
+	p->outside += e->kind == EAR_OUTSIDE && marked;
+	if (marked && (p->from_out[serial] ? e->kind != EAR_OUTSIDE : e->kind != EAR_OWN))
 		arrived(p, e, serial, stamp_ns, b, len);
 	return true;
 }

@@ -107,9 +107,13 @@ def mail(t, net):
                               if "Subject: cheap pills" in e["sink"]["excerpt"]]), "its headers too")
     t.check([e for e in sink(net, what="body") if "buy now, with a" in e["sink"]["excerpt"]],
             "its body too", sink(net, what="body"))
-    p = net.skep("events", "--kind", "sink", "--addr", WEB6)
-    t.check("smtp mail: mail from <bot@spam.example>" in p.stdout and WEB + " " not in p.stdout,
-            "`skep events` finds it by either address", p.stdout + p.stderr)
+
+    def found():  # the database follows the files
+        p = net.skep("events", "--kind", "sink", "--addr", WEB6)
+        return p.stdout if "smtp mail: mail from <bot@spam.example>" in p.stdout else ""
+
+    said = wait_for(found)
+    t.check(said and WEB + " " not in said, "`skep events` finds it by either address", said)
     path = f"{net.dir}/sink.pcapng"
     got = wait_for(lambda: net.skep("pcap", "--interface", "sink", "--port", "25", "-o",
                                     path).returncode == 0 and

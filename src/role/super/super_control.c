@@ -283,11 +283,15 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 	return a;
 }
 
-/* The one request whose connection stays open: it holds the port. */
-static bool is_prove(const char *request, size_t len)
+/* The one request whose connection stays open: it holds the port. NULL: it is another one. */
+static json_t *prove_request(const char *request, size_t len)
 {
-	static const char text[] = "{\"do\":\"prove-begin\"}";
-	return len == sizeof(text) - 1 && memcmp(request, text, len) == 0;
+	json_t *r = json_loadb(request, len, 0, NULL);
+	const char *what = json_string_value(json_object_get(r, "do"));
+	if (what != NULL && strcmp(what, "prove-begin") == 0)
+		return r;
+	json_decref(r);
+	return NULL;
 }
 
 static void send_all(int fd, const char *text)
@@ -353,9 +357,11 @@ void control_serve(struct super *s)
 		len += (size_t)n;
 	}
 	char *text = NULL;
-	if (is_prove(buf, len)) {
+	json_t *proof = prove_request(buf, len);
+	if (proof != NULL) {
 		int held = c.fd; /* super's own from here on */
-		prove_begin(s, &c.fd, &text);
+		prove_begin(s, proof, &c.fd, &text);
+		json_decref(proof);
 		if (text != NULL)
 			send_all(held, text);
 	} else {

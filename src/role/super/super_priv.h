@@ -196,8 +196,9 @@ void super_rules_close(struct super *s);
 /* super_prove.c */
 /* The port, at start, with nobody behind it. */
 MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);
-/* Opens it for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's to free. */
-void prove_begin(struct super *s, int *fd, char **ret);
+/* Opens it, as request says, for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's
+ * to free. */
+void prove_begin(struct super *s, const json_t *request, int *fd, char **ret);
 /* Takes it down, if nobody holds it any more; in any case. */
 void prove_check(struct super *s);
 void prove_end(struct super *s);

@@ -236,26 +236,38 @@ static char *dump(json_t *o)
 	return text;
 }
 
-void prove_begin(struct super *s, int *fd, char **ret)
+/* What kind of guest it is to be. False: no such kind. */
+static bool take_kind(struct super *s, const json_t *request)
+{
+	const char *class = json_string_value(json_object_get(request, "class"));
+	struct judge_port *p = &s->prove.port;
+	p->roach_motel = json_is_true(json_object_get(request, "roach_motel"));
+	return text_copy(p->class, sizeof(p->class), class != NULL ? class : "");
+}
+
+void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 {
 	char why[256] = "";
 	prove_check(s); /* its end may not have been noticed yet */
-	int err = s->prove.port.up != 0 ? -EBUSY : open_port(s, why, sizeof(why));
+	int err = s->prove.port.up != 0    ? -EBUSY
+		  : !take_kind(s, request) ? -EINVAL
+					   : open_port(s, why, sizeof(why));
 	if (err != 0) {
 		*ret = dump(json_pack("{s:s}", "error",
 				      err == -EBUSY    ? "another proof is running"
 				      : why[0] != '\0' ? why
 						       : err_text(err)));
 		if (err != -EBUSY)
-			prove_end(s);
+			prove_end(s); /* nothing, if it had not begun */
 		return;
 	}
 	json_t *ports = json_array();
 	for (uint32_t i = 0; i < port_count(s); i++)
 		json_array_append_new(ports, port_json(s, i));
 	char uplink[MAC_TEXT];
-	*ret = dump(json_pack("{s:b, s:s, s:o}", "ok", 1, "uplink_mac",
-			      mac_text(&s->uplink_mac, uplink), "ports", ports));
+	*ret = dump(json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "uplink_mac",
+			      mac_text(&s->uplink_mac, uplink), "ports", ports, "containment",
+			      orders_json(s)));
 	s->prove.hold = fd_take(fd);
 	s->prove.until_ns = clock_boot_ns() + PATIENCE_NS;
 	super_health(s, "super", "prove", 1, -1, -1, 1,
