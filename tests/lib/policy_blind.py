@@ -214,11 +214,10 @@ class Rule:
 
 class Meter:
     def __init__(self):
-        self.last, self.longest, self.counts = 0, 0, collections.defaultdict(int)
+        self.until, self.counts = 0, collections.defaultdict(int)
 
     def free(self, now):
-        part = self.longest // 16
-        return part == 0 or now // part - self.last // part >= 17
+        return self.until <= now
 
     def room(self, now, what, n, window):
         many, length = window
@@ -227,7 +226,8 @@ class Meter:
 
     def count(self, now, what, n, window):
         self.counts[what, window, now // (window[1] // 16)] += n
-        self.last, self.longest = now, max(self.longest, window[1])
+        part = window[1] // 16
+        self.until = max(self.until, (now // part + 17) * part)
 
 
 class Flow:
@@ -317,11 +317,13 @@ class Model:
         self.crash(0)
 
     def crash(self, now):
-        """A new wall: it has forgotten flows and datagrams, not what was counted."""
-        del now
+        """A new wall: it has forgotten flows, datagrams and rates, not what was counted."""
         self.flows, self.datagrams = {}, {}
         self.generation = 0
+        for g in self.guests:
+            g.full = [0, 0]
         self.adopt(self.given.copy())
+        self.tick(now)
 
     def adopt(self, orders):
         self.orders = orders
@@ -740,7 +742,7 @@ class Model:
         if verdict == "redirect":
             if rule is None or rule.to is None:
                 return self.to_sink(flow, p), "dns" if asked else None
-            return self.to_address(flow, g, p, rule), "dns" if asked else self.kind(p)
+            return self.to_address(flow, g, p, rule), self.kind(p)
         if verdict == "reflect":
             other = self.by_name[rule.reflect]
             if other is g or len(p.dst) not in other.inside:
