@@ -330,6 +330,9 @@ class Model:
         self.generation += 1
         self.fenced = Nets(self.conf_fence + list(orders.nets["fence"]))
         self.ignored = Nets(self.conf_ignore + list(orders.nets["ignore"]))
+        for flow in self.every():
+            if self.touches_fence(flow):
+                self.end(flow)
 
     @property
     def lockdown(self):
@@ -352,10 +355,6 @@ class Model:
         else:
             o.overrides.pop(w[1], None)
         self.adopt(o.copy())
-        if w[0] == "fence":
-            for flow in self.every():
-                if self.touches_fence(flow):
-                    self.end(flow)
         if w[0] == "override" and w[2] in ("drop", "reject"):
             for flow in self.every():
                 if flow.guest is self.by_name[w[1]] and not flow.syslog and not flow.refused:

@@ -199,10 +199,17 @@ class Model:
         self.orders += 1
         for f in [f for fs in self.lists.values() for f in fs]:
             g = self.guests[f.guest] if f.guest is not None else None
-            if any(k is not None and (self.is_fenced(k[2]) or self.is_fenced(k[3])) for k in f.keys) or (
+            if self.touches_fence(f) or (
                     g is not None and f.direction != "in" and f.cls != "refused" and not f.log and
                     self.overrides.get(g.name, ("",))[0] in ("drop", "reject")):
                 self.end(f)
+
+    def touches_fence(self, f):
+        """Whom it asked for, where that ended outside, or who came; not the guest's own address."""
+        if f.direction == "in":
+            return self.is_fenced(f.keys[0][2])
+        there = f.keys[1]
+        return self.is_fenced(f.keys[0][3]) or there is not None and there[0] == 0 and self.is_fenced(there[2])
 
     def expire(self, now):
         n = 0

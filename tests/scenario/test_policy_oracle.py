@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # tags: alone
-"""A million packets under random policies: what leaves the wall is what an independent model says
-(tests/lib/policy_model.py, written from docs/POLICY.md), packet by packet, byte by byte.
+"""A million packets under random policies: what leaves the wall is what two models say, packet by packet,
+byte by byte: tests/lib/policy_model.py, and policy_blind.py, which was written from docs/POLICY.md alone
+by somebody who had seen neither the wall's code nor the other model.
 
 $ORACLE_PACKETS: how many (1,000,000); $ORACLE_SEED: the first seed; $ORACLE_KEEP: folder for the files of
 a run that differs.
@@ -19,6 +20,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+import policy_blind  # noqa: E402
 import tap  # noqa: E402
 from policy_model import (ACK, FIN, GW_MAC, ICMP, ICMP6, PEER_MAC, RST, SEC, SINK_MAC, SYN, TCP, UDP,  # noqa: E402
                           WALL_MAC, Model, address)
@@ -451,6 +453,25 @@ def script(seed, packets):
     return conf, sink, b"".join(out), want, m, frames
 
 
+def second_opinion(conf, sink, data):
+    """What the other model says to the same script."""
+    m, want, at = policy_blind.Model(conf, sink), [], 0
+    while at < len(data):
+        now, kind, n = struct.unpack_from("<QHH", data, at)
+        at += 12 + n
+        f = data[at - n:at]
+        if kind == TICK:
+            m.tick(now)
+        elif kind == ORDER:
+            m.order(f.decode(), now)
+        elif kind == CRASH:
+            m.crash(now)
+        else:
+            got = m.frame(now, kind, f)
+            want.append(b"\xff\xff\0\0" if got is None else struct.pack("<HH", got[0], len(got[1])) + got[1])
+    return want, m
+
+
 def drive(folder, conf, sink, data, *spoil):
     paths = [os.path.join(folder, n) for n in ("conf.yaml", "script", "out")]
     with open(paths[0], "w", encoding="utf-8") as f:
@@ -464,7 +485,7 @@ def drive(folder, conf, sink, data, *spoil):
         return f.read(), p.stdout
 
 
-def first_difference(got, want, frames, m):
+def first_difference(got, want, frames):
     at = 0
     for n, w in enumerate(want):
         if got[at:at + len(w)] != w:
@@ -485,20 +506,26 @@ def main(t):
         while done < total:
             conf, sink, data, want, m, frames = script(seed + runs, min(EACH, total - done))
             got, said = drive(folder, conf, sink, data)
-            if got != b"".join(want):
-                why = said if got is None else first_difference(got, want, frames, m)
-                t.check(False, f"seed {seed + runs}: the wall and the model agree", why)
-                if "ORACLE_KEEP" in os.environ:
-                    shutil.copytree(folder, os.environ["ORACLE_KEEP"], dirs_exist_ok=True)
+            blind, m2 = second_opinion(conf, sink, data)
+            for name, says in ("first", want), ("blind", blind):
+                if got != b"".join(says):
+                    why = said if got is None else first_difference(got, says, frames)
+                    t.check(False, f"seed {seed + runs}: the wall and the {name} model agree", why)
+                    if "ORACLE_KEEP" in os.environ:
+                        shutil.copytree(folder, os.environ["ORACLE_KEEP"], dirs_exist_ok=True)
+                    return
+            if m2.begun != m.begun:
+                t.check(False, f"seed {seed + runs}: the models count the same conversations",
+                        f"{m.begun} {m2.begun}")
                 return
             sums.update(m.reasons)
             begun.update(m.begun)
             done += len(want)
             runs += 1
             if keep is None and 200 < m.reasons["crossed"] < len(want) - 200:
-                keep = conf, sink, data, b"".join(want)
-        t.check(True, f"{done} packets under {runs} policies: {sums['crossed']} left, each where and as the "
-                      "model says")
+                keep = (conf, sink, data), (b"".join(want), b"".join(blind))
+        t.check(True, f"{done} packets under {runs} policies: {sums['crossed']} left, each where and as both "
+                      "models say")
         t.note(", ".join(f"{k} {n}" for k, n in sums.most_common()))
         t.note("conversations: " + ", ".join(f"{k} {n}" for k, n in begun.most_common()))
         for what in ("in", "out", "lat", "to the sink", "to an address", "reflected", "by another port"):
@@ -508,8 +535,10 @@ def main(t):
                      "table-full"):
             t.check(sums[what] > 0, f"among them {sums[what]} of kind '{what}'")
         for spoil in ("drop=100", "leak=100", "flip=100"):
-            got, _ = drive(folder, *keep[:3], spoil)
-            t.check(got is not None and got != keep[3], f"one wrong decision in the wall ({spoil}) is noticed")
+            got, _ = drive(folder, *keep[0], spoil)
+            for name, says in zip(("first", "blind"), keep[1]):
+                t.check(got is not None and got != says,
+                        f"one wrong decision in the wall ({spoil}) is noticed by the {name} model")
 
 
 tap.run(main)
