@@ -141,7 +141,8 @@ struct fragment_key {
 MUST_USE int fragment_begin(struct flow_table *t, const struct fragment_key *key,
 			    const struct flow *f, unsigned side, uint32_t least, uint32_t next,
 			    int64_t now_ns);
-/* What was begun is dead: no later fragment follows it. */
+/* What was begun is dead: no later fragment follows it, nor another first one for a while. Also right
+ * after fragment_next, if what it allowed was dropped all the same. */
 void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns);
 /* A later fragment of len bytes at offset: its flow and side, or NULL if it must be dropped: no first
  * fragment before it, not in order, overlapping, too long, or its flow has ended. */

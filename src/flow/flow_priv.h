@@ -15,6 +15,7 @@ struct fragment {
 	uint32_t next;    /* offset the next fragment must have */
 	int64_t stamp_ns; /* 0: free */
 	uint8_t side;
+	bool complete; /* its last one was asked for: forgotten, unless that did not pass */
 };
 
 struct class_list {

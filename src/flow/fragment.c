@@ -28,21 +28,32 @@ static struct fragment *lookup(struct flow_table *t, const struct fragment_key *
 	return NULL;
 }
 
+static int64_t age_of(const struct fragment *e)
+{
+	return e->complete ? 0 : e->stamp_ns;
+}
+
+static struct fragment *place_for(struct fragment *set)
+{
+	struct fragment *e = &set[0];
+	for (unsigned i = 1; i < FRAGMENT_WAYS; i++)
+		if (age_of(&set[i]) < age_of(e))
+			e = &set[i];
+	return e;
+}
+
 int fragment_begin(struct flow_table *t, const struct fragment_key *key, const struct flow *f,
 		   unsigned side, uint32_t least, uint32_t next, int64_t now_ns)
 {
 	struct fragment *e = lookup(t, key, now_ns);
-	if (e != NULL) {
+	if (e != NULL && !e->complete) {
 		e->flow_id = 0;
 		return SKEP_EFORMAT;
 	}
 	if (next < least || next > FRAGMENT_END_MAX)
 		return SKEP_EFORMAT;
-	struct fragment *set = set_of(t, key);
-	e = &set[0];
-	for (unsigned i = 1; i < FRAGMENT_WAYS; i++)
-		if (set[i].stamp_ns < e->stamp_ns)
-			e = &set[i];
+	if (e == NULL)
+		e = place_for(set_of(t, key));
 	*e = (struct fragment){.key = *key,
 			       .flow_id = f->id,
 			       .flow = (uint32_t)(f - t->flows),
@@ -55,15 +66,17 @@ int fragment_begin(struct flow_table *t, const struct fragment_key *key, const s
 void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns)
 {
 	struct fragment *e = lookup(t, key, now_ns);
-	if (e != NULL)
-		e->flow_id = 0;
+	if (e == NULL)
+		return;
+	e->flow_id = 0;
+	e->complete = false; /* dead: another first one must not stand in for what is missing */
 }
 
 struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key, uint32_t offset,
 			   uint32_t len, bool last, int64_t now_ns, unsigned *ret_side)
 {
 	struct fragment *e = lookup(t, key, now_ns);
-	if (e == NULL || e->flow_id == 0)
+	if (e == NULL || e->flow_id == 0 || e->complete)
 		return NULL;
 	struct flow *f = &t->flows[e->flow];
 	if (f->id != e->flow_id || offset != e->next || len == 0 ||
@@ -73,7 +86,6 @@ struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key,
 	}
 	*ret_side = e->side;
 	e->next = offset + len;
-	if (last)
-		e->stamp_ns = 0;
+	e->complete = last;
 	return f;
 }

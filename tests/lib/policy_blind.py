@@ -51,9 +51,11 @@ OFF_LIMITS = ("0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172
               "192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 224.0.0.0/4 240.0.0.0/4 ::/96 ::ffff:0:0/96 "
               "::ffff:0:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:10::/28 2002::/16 "
               "5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8").split()
-GROUPS = Nets(["224.0.0.0/4", "255.255.255.255/32", "ff00::/8"])
-NOBODY = Nets(["0.0.0.0/32", "127.0.0.0/8", "::/128", "::ffff:0:0/96"])
-NO_SOURCE = Nets(["224.0.0.0/4", "0.0.0.0/8", "127.0.0.0/8", "255.255.255.255/32", "::/128", "::1/128", "fe80::/10",
+GROUPS = Nets(["224.0.0.0/3", "ff00::/8"])
+MAPPED = Nets(["::ffff:0:0/96"])
+NOBODY = Nets(["0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:0:0/96"])
+EXTENSIONS = 0, 43, 44, 51, 60, 135, 139, 140
+NO_SOURCE = Nets(["224.0.0.0/3", "0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128", "fe80::/10",
                   "ff00::/8"])
 
 
@@ -116,20 +118,36 @@ def dissect(f):
             return None
         p.v6, p.src, p.dst, p.proto, p.ttl, p.l4 = True, f[22:38], f[38:54], f[20], f[21], 54
         p.end = 54 + (f[18] << 8 | f[19])
-        if p.end > n or p.proto in (0, 43):
+        if p.end > n or not step_over(p, f):
             return None
-        if p.proto == 44:
-            if p.end < 62:
-                return None
-            p.proto, p.l4 = f[54], 62
-            p.off, p.more, p.ident = (f[56] << 8 | f[57]) & 0xfff8, f[57] & 1 != 0, f[58:62]
-            if p.proto in (0, 43, 44):
-                return None
     else:
         return None
-    if p.src == p.dst or p.src in NOBODY or p.dst in NOBODY:
+    if p.src == p.dst or p.src in MAPPED or p.dst in NOBODY or p.off + p.end - p.l4 > 65535:
+        return None
+    if p.proto == (ICMP if p.v6 else ICMP6):
         return None
     return p if p.off != 0 else transport(p, f)
+
+
+def step_over(p, f):
+    """Finds the transport header behind IPv6's extension headers; False: malformed."""
+    cut, seen = False, 0
+    while p.proto in EXTENSIONS:
+        kind, left = p.proto, p.end - p.l4
+        seen += 1
+        if seen > 8 or left < 8 or kind in (0, 43) or kind == 44 and cut:
+            return False
+        n = 8 if kind == 44 else (f[p.l4 + 1] + 2) * 4 if kind == 51 else (f[p.l4 + 1] + 1) * 8
+        if n > left:
+            return False
+        p.proto = f[p.l4]
+        if kind == 44:
+            cut, p.more, p.ident = True, f[p.l4 + 3] & 1 != 0, f[p.l4 + 4:p.l4 + 8]
+            p.off = (f[p.l4 + 2] << 8 | f[p.l4 + 3]) & 0xfff8
+        p.l4 += n
+        if p.off:
+            break
+    return True
 
 
 def transport(p, f):
@@ -143,7 +161,7 @@ def transport(p, f):
             return None
         p.begins = p.flags & SYN and not p.flags & (ACK | RST | FIN)
     elif p.proto == UDP:
-        if n < 8 or whole and (f[at + 4] << 8 | f[at + 5]) != n:
+        if n < 8 or (f[at + 4] << 8 | f[at + 5]) < 8 or whole and (f[at + 4] << 8 | f[at + 5]) != n:
             return None
         p.begins = True
     elif p.proto == (ICMP6 if p.v6 else ICMP):
@@ -156,6 +174,8 @@ def transport(p, f):
         p.begins = p.kind == (128 if p.v6 else 8)
         if not p.error:
             p.ports = (f[at + 4] << 8 | f[at + 5],) * 2
+    elif p.proto == 132 and n < 12:
+        return None
     else:
         p.begins = True
     if p.proto in (TCP, UDP):

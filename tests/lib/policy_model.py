@@ -549,11 +549,11 @@ class Model:
             return "fragment"
         f, side = e[1], e[2]
         e[3] += n
-        if not p.more:
-            del self.fragments[key]
         bad = self.may_cross(now, p, f, side)
         if bad:
             e[1] = None
+        elif not p.more:
+            del self.fragments[key]
         return bad or self.cross(p, f, side)
 
     # ---- A frame without a flow -----------------------------------------------------------------

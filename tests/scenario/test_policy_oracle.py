@@ -182,6 +182,8 @@ class Traffic:
         if x < .57:
             return self.inbound()
         port, f = self.from_guest()
+        if r.random() < .04:
+            return port, self.odd(f)
         return (port, self.spoil(f)) if r.random() < .06 else (port, f)
 
     def address_of(self, guest, v6, public):
@@ -298,6 +300,76 @@ class Traffic:
         else:
             b += bytes(r.randrange(1, 20))           # padding: of no matter
         return bytes(b)
+
+    def odd(self, f):
+        """What hardly anybody sends: right checksums, but a head that must not cross, or just may."""
+        r, v6 = self.r, f[12] == 0x86
+        src, dst = (f[22:38], f[38:54]) if v6 else (f[26:30], f[30:34])
+        sport, data, n = r.randrange(1024, 65536), bytes(r.randrange(0, 40)), r.randrange(12)
+        if n == 0 and r.random() < .5:
+            ends = ([546, 547], [546, 9], [67, 68]) if v6 else ([67, 68], [68, 68], [67, 9], [546, 547])
+            return f[:12] + ip(src, dst, UDP, transport(src, dst, UDP, *r.choice(ends), data=data))
+        if n <= 1:                                   # lengths that lie
+            body = bytearray(transport(src, dst, UDP, sport, 53, data=data))
+            body[4:6] = r.choice([0, 7, 8, len(body) + 1, len(body) - 1]).to_bytes(2, "big")
+            body[6:8] = b"\0\0"
+            body[6:8] = checksum(bytes(body), int.from_bytes(src + dst, "big") + len(body) + UDP)
+            return f[:12] + ip(src, dst, UDP, bytes(body))
+        if n == 2:                                   # no checksum
+            body = transport(src, dst, UDP, sport, 53, data=data)
+            return f[:12] + ip(src, dst, UDP, body[:6] + b"\0\0" + body[8:])
+        if n == 3:
+            body = bytearray(transport(src, dst, TCP, sport, 80))
+            body[12], body[16:18] = r.choice([0x40, 0x60, 0xf0, 0x50]), b"\0\0"
+            body[16:18] = checksum(bytes(body), int.from_bytes(src + dst, "big") + len(body) + TCP)
+            return f[:12] + ip(src, dst, TCP, bytes(body))
+        if n == 4:                                   # each kind of ICMP, also in the other version
+            proto = r.choice([ICMP, ICMP6, ICMP6]) if v6 else r.choice([ICMP, ICMP, ICMP6])
+            kind = r.choice([0, 3, 4, 5, 8, 11, 12, 13, 17, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 143, 1, 2])
+            return f[:12] + ip(src, dst, proto, transport(src, dst, proto, 7, 0, data=data, kind=kind))
+        if n == 5:
+            where = ["::", "::1", "ff05::2", "64:ff9b::1", "::5", "5f00::1", "fec0::1", "2001:10::1", "100::1",
+                     "::ffff:0:1.2.3.4", "2001::1"] if v6 else \
+                ["0.0.0.0", "0.1.2.3", "240.0.0.1", "255.255.255.255", "100.64.0.1", "172.31.255.255", "172.32.0.1",
+                 "192.0.0.8", "192.88.99.1", "198.19.0.1", "198.20.0.1", "239.1.2.3", "10.99.0.255", "100.128.0.1"]
+            dst = address(r.choice(where))
+            return f[:12] + ip(src, dst, UDP, transport(src, dst, UDP, sport, r.choice(PORTS), data=data))
+        return f[:12] + (self.odd_v6 if v6 else self.odd_v4)(src, dst, sport, data)
+
+    def odd_v4(self, src, dst, sport, data):
+        r = self.r
+        whole = ip(src, dst, UDP, transport(src, dst, UDP, sport, r.choice(PORTS), data=data),
+                   frag=r.choice([None, None, (65528, False, 5), (8, True, 5), (0, True, 6)]))
+        b = bytearray(whole[2:])
+        n = r.randrange(5)
+        if n == 0:                                   # options
+            b[0], b[20:20] = 0x46, b"\1\1\1\0"
+            b[2:4] = len(b).to_bytes(2, "big")
+        elif n == 1:
+            b[2:4] = max(0, len(b) + r.randrange(-3, 4)).to_bytes(2, "big")
+        elif n == 2:
+            b[6] |= r.choice([0x40, 0x80])           # don't fragment, the evil bit
+        elif n == 3:
+            b[0] = r.choice([0x44, 0x55, 0x65])
+        b[10:12] = b"\0\0"
+        b[10:12] = checksum(bytes(b[:(b[0] & 15) * 4]))
+        return b"\x08\0" + bytes(b)
+
+    def odd_v6(self, src, dst, sport, data):
+        """Extension headers, one or more."""
+        r = self.r
+        body, proto = transport(src, dst, UDP, sport, r.choice(PORTS), data=data), UDP
+        for _ in range(r.choice([1, 1, 2, 8, 9])):
+            kind = r.choice([60] * 12 + [0, 43, 44])
+            if kind == 44:                           # whole all the same
+                body = struct.pack("!BBHI", proto, 0, r.choice([0, 0, 1]), 9) + body
+            else:
+                n = r.choice([0, 0, 1])
+                body = bytes([proto, n]) + b"\1" + bytes([3 + 8 * n]) + bytes(4 + 8 * n) + body
+            proto = kind
+            if kind == 44:
+                break
+        return ip(src, dst, proto, body)
 
     def crossed(self, port, frame, out, left):
         """What crossed may be answered, and may be sent again."""
