@@ -842,17 +842,29 @@ class Packet:
         self.data, self.length, self.end, self.l4 = d, len(d), 54 + (d[18] << 8 | d[19]), 54
         self.src, self.dst, self.ttl, self.proto = d[22:38], d[38:54], d[21], d[20]
         self.offset, self.more, self.id = 0, False, 0
-        if self.end > len(d) or self.proto in (0, 43):
+        if self.end > len(d) or not self.read_extensions(d):
             return "malformed"
-        if self.proto == 44:
-            if self.end < 62:
-                return "malformed"
-            frag = d[56] << 8 | d[57]
-            self.proto, self.l4 = d[54], 62
-            self.offset, self.more, self.id = frag & 0xfff8, bool(frag & 1), d[58:62]
-            if self.offset + self.end - 62 > 65535:
-                return "malformed"
         return self.read_transport()
+
+    def read_extensions(self, d):
+        """Steps over what lies before the transport header; false: malformed."""
+        fragment = False
+        for n in range(9):
+            if self.proto not in (0, 43, 44, 51, 60, 135, 139, 140):
+                return True
+            left, kind, h = self.end - self.l4, self.proto, d[self.l4:self.l4 + 8]
+            if n == 8 or kind in (0, 43) or left < 8 or (kind == 44 and fragment):
+                return False
+            size = {44: 8, 51: (h[1] + 2) * 4}.get(kind, (h[1] + 1) * 8)
+            if size > left:
+                return False
+            self.proto, self.l4 = h[0], self.l4 + size
+            if kind == 44:
+                at, fragment = h[2] << 8 | h[3], True
+                self.offset, self.more, self.id = at & 0xfff8, bool(at & 1), h[4:]
+                if self.offset:
+                    return self.offset + self.end - self.l4 <= 65535
+        return False
 
     def read_transport(self):
         self.sport = self.dport = self.flags = self.itype = 0
@@ -900,6 +912,8 @@ class Packet:
             return None
         if self.proto in (TCP, UDP) or self.proto == (ICMP if len(src) == 4 else ICMP6):
             part = self.data[self.l4:self.end]
+            if self.proto == UDP and part[6:8] == b"\0\0":
+                return "checksum" if len(src) == 16 else None
             v = int.from_bytes(part + b"\0" if len(part) & 1 else part, "big")
             if self.proto != ICMP:
                 v += int.from_bytes(src + dst, "big") + len(part) + self.proto
