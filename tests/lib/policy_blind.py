@@ -258,6 +258,7 @@ class Flow:
         self.synack, self.established, self.answered = None, False, False
         self.fin, self.rst = [False, False], None      # rst: the side of the last one
         self.rule = self.meter = self.guest = None
+        self.listed = "refused"
         self.full = [now, now]
 
     def closing(self):
@@ -332,6 +333,7 @@ class Model:
         self.times = {"refused": patient, "half open": self.idle["half_open"], "unanswered": patient,
                       "established": self.idle["tcp_idle"], "closing": 10 * SEC, "loose": self.idle["udp_idle"],
                       "udp": self.idle["udp_idle"], "icmp": self.idle["icmp_idle"]}
+        self.capacity = w["flows"]
         self.conf_fence, self.conf_ignore = w.get("fence", []), w.get("ignore", [])
         self.given = Orders()       # as the operator gave them
         self.crash(0)
@@ -339,6 +341,7 @@ class Model:
     def crash(self, now):
         """A new wall: it has forgotten flows, datagrams and rates, not what was counted."""
         self.flows, self.datagrams = {}, {}
+        self.lists = {state: {} for state in self.times}    # flows, the longest silent first
         self.generation = 0
         for g in self.guests:
             g.full = [0, 0]
@@ -386,18 +389,41 @@ class Model:
         return flow.keys[0][3] in self.fenced or flow.keys[-1][0] == 0 and flow.keys[-1][2] in self.fenced
 
     def every(self):
-        return [f for k, (f, side) in self.flows.items() if side == 0]
+        return [f for flows in self.lists.values() for f in flows]
+
+    def touch(self, flow, now):
+        flow.last = now
+        self.lists[flow.listed].pop(flow, None)
+        flow.listed = flow.state()
+        self.lists[flow.listed][flow] = None
+
+    def enter(self, flow, now):
+        """Into the table; False: there is no room."""
+        if sum(map(len, self.lists.values())) >= self.capacity:
+            half, refused, loose = (next(iter(self.lists[s]), None) for s in ("half open", "refused", "loose"))
+            old = min((f for f in (half, refused) if f), key=lambda f: f.last, default=loose)
+            if old is None:
+                return False
+            self.reasons["given up"] += 1
+            self.end(old)
+        for side, k in enumerate(flow.keys):
+            self.flows[k] = flow, side
+        self.touch(flow, now)
+        return True
 
     def end(self, flow):
         flow.over = True
+        del self.lists[flow.listed][flow]
         for k in flow.keys:
             del self.flows[k]
 
     def tick(self, now):
         if self.orders.expire(now):
             self.adopt(self.orders)
-        for flow in self.every():
-            if now - flow.last >= self.times[flow.state()]:
+        for state, flows in self.lists.items():
+            for flow in list(flows):
+                if now - flow.last < self.times[state]:
+                    break
                 self.end(flow)
 
     # ---- a frame
@@ -422,7 +448,7 @@ class Model:
         if flow is None:
             return self.unknown(now, port, key, p, f, direct)
         if flow.refused:
-            flow.last = now
+            self.touch(flow, now)
             return self.drop(flow.refused)
         if not self.steps(now, port, flow, side, p, f, direct):
             return None
@@ -559,11 +585,11 @@ class Model:
             if p.more:
                 self.datagrams[port, p.src, p.dst, p.proto, p.ident].dead = True
             return self.drop("tcp state")
-        flow.last = now
         if side == 1:
             flow.answered = True
         if p.proto == TCP:
             self.follow(flow, side, p)
+        self.touch(flow, now)
         self.reasons["crossed"] += 1
         return self.translated(flow, side, p, f, direct)
 
@@ -625,7 +651,7 @@ class Model:
         if why is None and self.lockdown and flow.outbound:
             why = "lockdown"
         if why is not None:
-            return self.refuse(flow, why)
+            return self.refuse(flow, why, now)
         if port != 0:
             if direct and not flow.elsewhere and f[:6] != self.macs[flow.keys[1][0]]:
                 return self.drop("mac")
@@ -634,18 +660,17 @@ class Model:
             why = self.count(now, flow, count, len(f))
         why = why or self.place(flow)
         if why is not None:
-            return self.refuse(flow, why)
-        for side, k in enumerate(flow.keys):
-            self.flows[k] = flow, side
+            return self.refuse(flow, why, now)
+        if not self.enter(flow, now):
+            return self.drop("no room")
         self.tell(flow)
         if not self.steps(now, port, flow, 0, p, f, direct):
             return None
         return self.cross(now, port, flow, 0, p, f, direct)
 
-    def refuse(self, flow, why):
+    def refuse(self, flow, why, now):
         flow.refused, flow.keys = why, flow.keys[:1]
-        self.flows[flow.keys[0]] = flow, 0
-        return self.drop(why)
+        return self.drop(why if self.enter(flow, now) else "no room")
 
     def tell(self, flow):
         self.begun["in" if flow.guest is None else "to the sink" if flow.keys[1][0] == self.sink else

@@ -165,6 +165,7 @@ class Model:
                      for k in ("flow_pps", "flow_bytes", "guest_pps", "guest_bytes")]
         half, udp = duration(wall["half_open"]), duration(wall["udp_idle"])
         patient = max(half, 75 * SEC)
+        self.capacity = wall["flows"]
         self.timeouts = {"refused": patient, "half": half, "unanswered": patient, "loose": udp, "udp": udp,
                          "established": duration(wall["tcp_idle"]), "closing": 10 * SEC,
                          "icmp": duration(wall["icmp_idle"])}
@@ -592,6 +593,8 @@ class Model:
     def enter(self, now, p, f, reason, cls):
         if not reason:
             reason = self.find_room(f)
+        if not self.make_room():
+            return "no room"
         if reason:
             f.keys[1] = None
         else:
@@ -614,6 +617,18 @@ class Model:
             if k is not None:
                 self.flows[k] = f
         return reason if reason else f
+
+    def make_room(self):
+        """A full table gives up who is silent the longest."""
+        if sum(len(fs) for fs in self.lists.values()) < self.capacity:
+            return True
+        oldest = [next(iter(self.lists[c]), None) for c in ("half", "refused", "loose")]
+        old = min((f for f in oldest[:2] if f is not None), key=lambda f: f.last, default=oldest[2])
+        if old is None:
+            return False
+        self.reasons["given up"] += 1
+        self.end(old)
+        return True
 
     def find_room(self, f):
         k = f.keys[1]

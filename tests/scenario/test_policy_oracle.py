@@ -114,7 +114,7 @@ def configuration(r, wide):
                  "caps": {"flow_pps": flow_pps, "guest_pps": flow_pps * r.choice([1, 2, 10]),
                           "flow_bytes": f"{flow_bytes}KB", "guest_bytes": f"{flow_bytes * 4}KB"},
                  "tcp_idle": "5m", "udp_idle": r.choice(["5s", "1m"]), "icmp_idle": r.choice(["3s", "30s"]),
-                 "half_open": r.choice(["2s", "20s", "2m"]), "flows": 65536, "event_rate": 100,
+                 "half_open": r.choice(["2s", "20s", "2m"]), "flows": r.choice([65536] * 5 + [1024]), "event_rate": 100,
                  "off_limits": some(r, ["203.0.113.200/32", "192.0.2.200/32"], 2),
                  "allowed": some(r, NETS, 2) if r.random() < .3 else [],
                  "fence": some(r, NETS, 2) if r.random() < .3 else [],
@@ -161,8 +161,9 @@ def transport(src, dst, proto, sport, dport, flags=SYN, seq=0, ack=0, data=b"", 
 class Traffic:
     """Draws frames: new conversations, answers to what left, the same again, and whatever is forbidden."""
 
-    def __init__(self, r, model, wide):
-        self.r, self.m, self.wide = r, model, wide    # wide: scans, destinations without end
+    def __init__(self, r, model, wide, flood):
+        self.r, self.m = r, model
+        self.wide, self.flood = wide, flood           # scans, destinations without end; a full table
         self.recent = collections.deque(maxlen=200)   # (port, frame) as sent
         self.ready = collections.deque(maxlen=300)    # (port, frame) that could be answers
         self.fragments = []                           # rest of datagrams: (port, frame)
@@ -171,6 +172,8 @@ class Traffic:
 
     def draw(self):
         r = self.r
+        if self.flood and r.random() < .5:
+            return self.inbound()
         x = r.random()
         if x < .30 and self.ready:
             return self.ready.popleft()
@@ -484,7 +487,7 @@ def script(seed, packets):
     wide = r.random() < .3
     conf, sink = configuration(r, wide), r.random() < .6
     m = Model(conf, sink)
-    t, out, want, frames = Traffic(r, m, wide), [], [], []
+    t, out, want, frames = Traffic(r, m, wide, conf["wall"]["flows"] == 1024), [], [], []
     now, next_tick = 1000 * SEC, 1000 * SEC
     pack = struct.Struct("<QHH").pack
     # Whole hundredths of a second meet the very edges of windows and buckets.
@@ -604,7 +607,7 @@ def main(t):
             t.check(begun[what] > 0, f"{begun[what]} conversations of kind '{what}'")
         for what in ("crossed", "limit", "rate", "policy", "fence", "off limits", "roach motel", "lockdown", "closed",
                      "fragment", "ignored", "error", "error crossed", "tcp state",
-                     "table-full"):
+                     "table-full", "given up"):
             t.check(sums[what] > 0, f"among them {sums[what]} of kind '{what}'")
         for spoil in ("drop=100", "leak=100", "flip=100"):
             got, _ = drive(folder, *keep[0], spoil)
