@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A second model of the containment policy, written from docs/POLICY.md (and CONFIG.md) alone, by somebody
-who had seen neither the wall's code nor the first model (policy_model.py).
+"""A second model of the containment policy, by somebody who read docs/POLICY.md and CONFIG.md and neither
+the wall's code nor the first model (policy_model.py) before this one ran. Where it then differed from the
+wall the page was unclear (and says it now), the reading wrong, or the wall.
 
-Same interface: Model(conf, sink).frame(now, port, frame) says (port, frame without checksums) or None.
+Model(conf, sink).frame(now, port, frame): (port where it leaves, frame with checksums zero), or None.
 """
 import bisect
 import collections
@@ -833,7 +834,8 @@ class Model:
     def count(self, now, flow, cls, n):
         """Counts a new conversation; says why not."""
         if flow.meter:
-            got = self.metered(now, flow.guest, flow, {"connections": 1, "packets": 1, "bytes": n}, ("packets", "bytes"))
+            first = {"connections": 1, "packets": 1, "bytes": n}
+            got = self.metered(now, flow.guest, flow, first, later=("packets", "bytes"))
             flow.bounded = bool(flow.rule.windows["connections"])
             return None if got else "table-full" if got is None else "limit"
         if cls is None:
