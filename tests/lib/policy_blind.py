@@ -890,10 +890,11 @@ def quoted(p, f):
             return None
         end = min(end, at + 40 + (f[at + 4] << 8 | f[at + 5]))
         proto, src, dst, l4 = f[at + 6], f[at + 8:at + 24], f[at + 24:at + 40], at + 40
-        if proto == 44:
-            if f[l4 + 2] or f[l4 + 3] & 0xf8:
-                return None
-            proto, l4 = f[l4], l4 + 8
+        q = Packet()
+        q.proto, q.l4, q.end, q.off = proto, l4, end, 0
+        if not step_over(q, f) or q.off:
+            return None
+        proto, l4 = q.proto, q.l4
     else:
         if end - at < 28 or f[at] != 0x45 or f[at + 6] & 0x1f or f[at + 7]:
             return None

@@ -161,9 +161,10 @@ static void clear_quoted(uint8_t *ip, size_t left, bool v6)
 	uint8_t proto = v6 ? ip[6] : ip[9];
 	if (!v6)
 		ip[10] = ip[11] = 0;
-	if (v6 && proto == 44 && left >= 48) {
-		proto = ip[40];
-		head = 48;
+	while (v6 && (proto == 60 || proto == 44) && left >= head + 8) {
+		const uint8_t *h = ip + head;
+		head += proto == 60 ? (h[1] + 1u) * 8 : 8;
+		proto = h[0];
 	}
 	size_t at = proto == 6 ? 16 : proto == 17 ? 6 : proto == 1 || proto == 58 ? 2 : 0;
 	if (at != 0 && left >= head + at + 2)

@@ -482,8 +482,12 @@ class Model:
             return "error"
         proto = q[6] if v6 else q[9]
         net = head
-        if v6 and proto == 44 and len(q) >= 48 and not (q[42] << 8 | q[43]) & 0xfff8:
-            proto, head = q[40], 48
+        steps = 0
+        while v6 and proto in (44, 51, 60, 135, 139, 140) and steps < 8 and min(total, len(q)) - head >= 8:
+            h, kind, steps = q[head:head + 8], proto, steps + 1
+            if kind == 44 and (h[2] << 8 | h[3]) & 0xfff8:
+                return "error"
+            proto, head = h[0], head + {44: 8, 51: (h[1] + 2) * 4}.get(kind, (h[1] + 1) * 8)
         if min(total, len(q)) - head < 8 or proto in (0, 43, 44, 51, 59, 60):
             return "error"
         src, dst = (q[8:24], q[24:40]) if v6 else (q[12:16], q[16:20])
