@@ -46,15 +46,16 @@ bool contain_ignores(struct judge *j, const struct addr *src)
 
 /* ---- what new orders mean for conversations that are already there ------------------------------ */
 
+/* As new ones are judged: whom the guest asked for, where that ended outside, or who came. A guest's own
+ * address may lie within a fence (10.0.0.0/8, say); any order would end all it does. */
 static bool touches_fence(void *ctx, const struct flow *f)
 {
 	const struct judge *j = ctx;
-	const struct addr *const all[] = {&f->key[0].src, &f->key[0].dst, &f->key[1].src,
-					  &f->key[1].dst};
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (all[i]->ver != 0 && contain_is_fenced(j, all[i]))
-			return true;
-	return false;
+	if (f->direction == DIR_INBOUND)
+		return contain_is_fenced(j, &f->key[0].src);
+	return contain_is_fenced(j, &f->key[0].dst) ||
+	       (f->key[1].port == 0 && f->key[1].src.ver != 0 &&
+		contain_is_fenced(j, &f->key[1].src));
 }
 
 static bool is_cut(void *ctx, const struct flow *f)

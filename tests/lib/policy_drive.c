@@ -161,9 +161,10 @@ static void clear_quoted(uint8_t *ip, size_t left, bool v6)
 	uint8_t proto = v6 ? ip[6] : ip[9];
 	if (!v6)
 		ip[10] = ip[11] = 0;
-	if (v6 && proto == 44 && left >= 48) {
-		proto = ip[40];
-		head = 48;
+	while (v6 && (proto == 60 || proto == 44) && left >= head + 8) {
+		const uint8_t *h = ip + head;
+		head += proto == 60 ? (h[1] + 1u) * 8 : 8;
+		proto = h[0];
 	}
 	size_t at = proto == 6 ? 16 : proto == 17 ? 6 : proto == 1 || proto == 58 ? 2 : 0;
 	if (at != 0 && left >= head + at + 2)
@@ -181,13 +182,15 @@ static bool clear_checksums(uint8_t *f, size_t len)
 	proto = v6 ? ip[6] : ip[9];
 	l4 = v6 ? ip + 40 : ip + 20;
 	n = v6 ? (size_t)(ip[4] << 8 | ip[5]) : (size_t)(ip[2] << 8 | ip[3]) - 20;
-	if (v6 && proto == 44) {
+	while (v6 && (proto == 60 || proto == 44) && !later && n >= 8) {
+		size_t skip = proto == 60 ? (l4[1] + 1u) * 8 : 8;
+		later = proto == 44 && (l4[2] << 8 | (l4[3] & 0xf8)) != 0;
+		part = part || later || (proto == 44 && (l4[3] & 1) != 0);
 		proto = l4[0];
-		later = (l4[2] << 8 | (l4[3] & 0xf8)) != 0;
-		part = later || (l4[3] & 1) != 0;
-		l4 += 8;
-		n -= 8;
-	} else if (!v6) {
+		l4 += skip;
+		n -= skip;
+	}
+	if (!v6) {
 		later = ((ip[6] & 0x1f) << 8 | ip[7]) != 0;
 		part = later || (ip[6] & 0x20) != 0;
 		if (!is_right(sum(ip, 20, 0)))
@@ -199,7 +202,8 @@ static bool clear_checksums(uint8_t *f, size_t len)
 		return true;
 	uint32_t pseudo =
 		v6 ? sum(ip + 8, 32, (uint32_t)n + proto) : sum(ip + 12, 8, (uint32_t)n + proto);
-	bool fine = part || is_right(sum(l4, n, proto == 1 ? 0 : pseudo));
+	bool none = !v6 && proto == 17 && l4[6] == 0 && l4[7] == 0;
+	bool fine = part || none || is_right(sum(l4, n, proto == 1 ? 0 : pseudo));
 	l4[at] = l4[at + 1] = 0;
 	bool error = v6 ? proto == 58 && l4[0] >= 1 && l4[0] <= 4
 			: proto == 1 && (l4[0] == 3 || l4[0] == 11 || l4[0] == 12);

@@ -165,6 +165,7 @@ class Model:
                      for k in ("flow_pps", "flow_bytes", "guest_pps", "guest_bytes")]
         half, udp = duration(wall["half_open"]), duration(wall["udp_idle"])
         patient = max(half, 75 * SEC)
+        self.capacity = wall["flows"]
         self.timeouts = {"refused": patient, "half": half, "unanswered": patient, "loose": udp, "udp": udp,
                          "established": duration(wall["tcp_idle"]), "closing": 10 * SEC,
                          "icmp": duration(wall["icmp_idle"])}
@@ -199,10 +200,17 @@ class Model:
         self.orders += 1
         for f in [f for fs in self.lists.values() for f in fs]:
             g = self.guests[f.guest] if f.guest is not None else None
-            if any(k is not None and (self.is_fenced(k[2]) or self.is_fenced(k[3])) for k in f.keys) or (
+            if self.touches_fence(f) or (
                     g is not None and f.direction != "in" and f.cls != "refused" and not f.log and
                     self.overrides.get(g.name, ("",))[0] in ("drop", "reject")):
                 self.end(f)
+
+    def touches_fence(self, f):
+        """Whom it asked for, where that ended outside, or who came; not the guest's own address."""
+        if f.direction == "in":
+            return self.is_fenced(f.keys[0][2])
+        there = f.keys[1]
+        return self.is_fenced(f.keys[0][3]) or there is not None and there[0] == 0 and self.is_fenced(there[2])
 
     def expire(self, now):
         n = 0
@@ -474,8 +482,12 @@ class Model:
             return "error"
         proto = q[6] if v6 else q[9]
         net = head
-        if v6 and proto == 44 and len(q) >= 48 and not (q[42] << 8 | q[43]) & 0xfff8:
-            proto, head = q[40], 48
+        steps = 0
+        while v6 and proto in (44, 51, 60, 135, 139, 140) and steps < 8 and min(total, len(q)) - head >= 8:
+            h, kind, steps = q[head:head + 8], proto, steps + 1
+            if kind == 44 and (h[2] << 8 | h[3]) & 0xfff8:
+                return "error"
+            proto, head = h[0], head + {44: 8, 51: (h[1] + 2) * 4}.get(kind, (h[1] + 1) * 8)
         if min(total, len(q)) - head < 8 or proto in (0, 43, 44, 51, 59, 60):
             return "error"
         src, dst = (q[8:24], q[24:40]) if v6 else (q[12:16], q[16:20])
@@ -585,6 +597,8 @@ class Model:
     def enter(self, now, p, f, reason, cls):
         if not reason:
             reason = self.find_room(f)
+        if not self.make_room():
+            return "no room"
         if reason:
             f.keys[1] = None
         else:
@@ -607,6 +621,18 @@ class Model:
             if k is not None:
                 self.flows[k] = f
         return reason if reason else f
+
+    def make_room(self):
+        """A full table gives up who is silent the longest."""
+        if sum(len(fs) for fs in self.lists.values()) < self.capacity:
+            return True
+        oldest = [next(iter(self.lists[c]), None) for c in ("half", "refused", "loose")]
+        old = min((f for f in oldest[:2] if f is not None), key=lambda f: f.last, default=oldest[2])
+        if old is None:
+            return False
+        self.reasons["given up"] += 1
+        self.end(old)
+        return True
 
     def find_room(self, f):
         k = f.keys[1]
@@ -835,17 +861,29 @@ class Packet:
         self.data, self.length, self.end, self.l4 = d, len(d), 54 + (d[18] << 8 | d[19]), 54
         self.src, self.dst, self.ttl, self.proto = d[22:38], d[38:54], d[21], d[20]
         self.offset, self.more, self.id = 0, False, 0
-        if self.end > len(d) or self.proto in (0, 43):
+        if self.end > len(d) or not self.read_extensions(d):
             return "malformed"
-        if self.proto == 44:
-            if self.end < 62:
-                return "malformed"
-            frag = d[56] << 8 | d[57]
-            self.proto, self.l4 = d[54], 62
-            self.offset, self.more, self.id = frag & 0xfff8, bool(frag & 1), d[58:62]
-            if self.offset + self.end - 62 > 65535:
-                return "malformed"
         return self.read_transport()
+
+    def read_extensions(self, d):
+        """Steps over what lies before the transport header; false: malformed."""
+        fragment = False
+        for n in range(9):
+            if self.proto not in (0, 43, 44, 51, 60, 135, 139, 140):
+                return True
+            left, kind, h = self.end - self.l4, self.proto, d[self.l4:self.l4 + 8]
+            if n == 8 or kind in (0, 43) or left < 8 or (kind == 44 and fragment):
+                return False
+            size = {44: 8, 51: (h[1] + 2) * 4}.get(kind, (h[1] + 1) * 8)
+            if size > left:
+                return False
+            self.proto, self.l4 = h[0], self.l4 + size
+            if kind == 44:
+                at, fragment = h[2] << 8 | h[3], True
+                self.offset, self.more, self.id = at & 0xfff8, bool(at & 1), h[4:]
+                if self.offset:
+                    return self.offset + self.end - self.l4 <= 65535
+        return False
 
     def read_transport(self):
         self.sport = self.dport = self.flags = self.itype = 0
@@ -893,6 +931,8 @@ class Packet:
             return None
         if self.proto in (TCP, UDP) or self.proto == (ICMP if len(src) == 4 else ICMP6):
             part = self.data[self.l4:self.end]
+            if self.proto == UDP and part[6:8] == b"\0\0":
+                return "checksum" if len(src) == 16 else None
             v = int.from_bytes(part + b"\0" if len(part) & 1 else part, "big")
             if self.proto != ICMP:
                 v += int.from_bytes(src + dst, "big") + len(part) + self.proto

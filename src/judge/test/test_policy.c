@@ -374,6 +374,61 @@ static void a_fence_is_at_once(void **state)
 	world_free(w);
 }
 
+/* Guests live in 10.99.0.0/24: such a fence is about the others in 10/8, whatever is ordered next. */
+static void a_fence_around_a_guest_ends_nothing_of_its_own(void **state)
+{
+	struct world *w = world_new();
+	static struct policy_now now;
+	struct spec out = syn_to(WEB, 80);
+	struct spec in = {.port = OUTSIDE,
+			  .src = "198.51.100.7",
+			  .dst = "203.0.113.11",
+			  .proto = 17,
+			  .sport = 1,
+			  .dport = 2};
+	struct prefix p;
+	(void)state;
+	memset(&now, 0, sizeof(now));
+	world_handshake(w, &out, OUTSIDE, WEB, 80, "203.0.113.10");
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	assert_int_equal(prefix_parse("10.0.0.0/8", &p), 0);
+	assert_int_equal(policy_net_add(now.fences, &now.n_fences, &p, 0), 0);
+	order(w, &now);
+	out.flags = TCP_ACK;
+	assert_int_equal(world_send(w, &out), REASON_NONE);
+	uint64_t begun = w->stats.inbound;
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	assert_int_equal(w->stats.inbound, begun); /* the same conversation */
+	/* Who came from there does not come any longer. */
+	assert_int_equal(prefix_parse("198.51.100.0/28", &p), 0);
+	assert_int_equal(policy_net_add(now.fences, &now.n_fences, &p, 0), 0);
+	order(w, &now);
+	assert_int_equal(world_send(w, &in), REASON_FENCE);
+	assert_int_equal(world_send(w, &out), REASON_NONE);
+	world_free(w);
+}
+
+/* Where it ended counts as well as whom the guest asked for. */
+static void a_fence_ends_what_was_redirected_there(void **state)
+{
+	struct world *w = world_new();
+	static struct policy_now now;
+	struct conf_policy *p = add_rule(w, ACT_REDIRECT);
+	struct spec s = {
+		.port = WEB1, .src = "10.99.0.10", .dst = WEB, .proto = 17, .sport = 5, .dport = 9};
+	struct prefix net;
+	(void)state;
+	memset(&now, 0, sizeof(now));
+	p->redirect_to = world_addr("198.51.100.7");
+	world_restart(w);
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	assert_int_equal(prefix_parse("198.51.100.0/28", &net), 0);
+	assert_int_equal(policy_net_add(now.fences, &now.n_fences, &net, 0), 0);
+	order(w, &now);
+	assert_int_equal(world_send(w, &s), REASON_FENCE);
+	world_free(w);
+}
+
 static void lockdown_lets_nothing_cross(void **state)
 {
 	struct world *w = world_new();
@@ -507,6 +562,8 @@ int main(void)
 		cmocka_unit_test(reflected_by_another_honeypot),
 		cmocka_unit_test(windows_of_a_rule),
 		cmocka_unit_test(a_fence_is_at_once),
+		cmocka_unit_test(a_fence_around_a_guest_ends_nothing_of_its_own),
+		cmocka_unit_test(a_fence_ends_what_was_redirected_there),
 		cmocka_unit_test(lockdown_lets_nothing_cross),
 		cmocka_unit_test(overrides_and_roach_motel),
 		cmocka_unit_test(ignored_is_silent_and_counted),
