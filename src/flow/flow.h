@@ -144,6 +144,10 @@ MUST_USE int fragment_begin(struct flow_table *t, const struct fragment_key *key
 /* What was begun is dead: no later fragment follows it, and it can't begin again, for as long as somebody may keep
  * the beginning. Also after its last piece, which did not pass. */
 void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns);
+/* Can this piece come as far as the first one, which it was asked of before? One that dies on the way completes the
+ * datagram for us, and not for its receiver. Asked before fragment_next; false: fragment_drop. */
+bool fragment_reaches(struct flow_table *t, const struct fragment_key *key, uint8_t ttl,
+		      int64_t now_ns);
 /* A later fragment of len bytes at offset: its flow and side, or NULL if it must be dropped: no first
  * fragment before it, not in order, overlapping, too long, or its flow has ended. */
 struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key, uint32_t offset,

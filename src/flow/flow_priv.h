@@ -10,12 +10,12 @@
 
 struct fragment {
 	struct fragment_key key;
-	uint64_t flow_id; /* 0: dead, nothing of this packet passes any more */
-	uint32_t flow;    /* index */
-	uint32_t next;    /* offset the next fragment must have */
-	int64_t stamp_ns; /* of its last piece; 0: free */
-	uint8_t side;
-	bool whole; /* the last one has passed: it may begin again */
+	uint64_t flow_id;  /* 0: dead, nothing of this packet passes any more */
+	uint32_t flow;     /* index */
+	uint32_t next;     /* offset the next fragment must have */
+	int64_t stamp_ns;  /* of its last piece; 0: free */
+	uint8_t side, ttl; /* ttl: of the first one; 0: not said */
+	bool whole;        /* the last one has passed: it may begin again */
 };
 
 struct class_list {

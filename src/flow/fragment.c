@@ -71,6 +71,17 @@ void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t
 	e->whole = false;
 }
 
+bool fragment_reaches(struct flow_table *t, const struct fragment_key *key, uint8_t ttl,
+		      int64_t now_ns)
+{
+	struct fragment *e = lookup(t, key, now_ns);
+	if (e == NULL || e->whole)
+		return true; /* fragment_next has its say */
+	if (e->ttl == 0)
+		e->ttl = ttl;
+	return ttl >= e->ttl;
+}
+
 struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key, uint32_t offset,
 			   uint32_t len, bool last, int64_t now_ns, unsigned *ret_side)
 {

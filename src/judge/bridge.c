@@ -68,11 +68,14 @@ static enum reason in_order(struct way *w)
 	if (l->first_fragment) {
 		fine = l->l4 != 0 && l->payload >= l->l4 &&
 		       fragment_begin(w->j->table, &key, w->j->wire, 0, l->payload - l->l4,
-				      l->l3_end - l->l4, w->now_ns) == 0;
+				      l->l3_end - l->l4, w->now_ns) == 0 &&
+		       fragment_reaches(w->j->table, &key, l->ttl, w->now_ns);
 	} else {
 		uint32_t at = l->payload != 0 ? l->payload : l->l4;
 		uint32_t len = at != 0 && at < l->l3_end ? l->l3_end - at : 0;
 		unsigned side;
+		if (!fragment_reaches(w->j->table, &key, l->ttl, w->now_ns))
+			fragment_drop(w->j->table, &key, w->now_ns);
 		fine = fragment_next(w->j->table, &key, l->frag_offset, len, !l->more_fragments,
 				     w->now_ns, &side) != NULL;
 	}

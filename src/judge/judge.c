@@ -262,6 +262,8 @@ static enum reason way_later_fragment(struct way *w)
 	uint32_t at = w->l.payload != 0 ? w->l.payload : w->l.l4;
 	fragment_key_of(w, &key);
 	uint32_t len = at != 0 && at < w->l.l3_end ? w->l.l3_end - at : 0;
+	if (!fragment_reaches(w->j->table, &key, w->l.ttl, w->now_ns))
+		fragment_drop(w->j->table, &key, w->now_ns);
 	struct flow *f = fragment_next(w->j->table, &key, w->l.frag_offset, len,
 				       !w->l.more_fragments, w->now_ns, &side);
 	if (f == NULL) {
@@ -294,6 +296,7 @@ static enum reason step_first_fragment(struct way *w, const struct fragment_key 
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
+	(void)fragment_reaches(w->j->table, key, w->l.ttl, w->now_ns); /* the first one sets it */
 	return REASON_NONE;
 }
 

@@ -283,6 +283,7 @@ class Datagram:
     def __init__(self, now, flow, side, after):
         self.until, self.flow, self.side, self.next = now + 61 * SEC, flow, side, after
         self.dead = self.complete = False
+        self.ttl = 0
 
 
 class Orders:
@@ -557,7 +558,8 @@ class Model:
         if d is not None and now < d.until and not d.complete:
             d.dead = True
             return False
-        self.datagrams[key] = Datagram(now, flow, side, p.end - p.l4)
+        self.datagrams[key] = d = Datagram(now, flow, side, p.end - p.l4)
+        d.ttl = p.ttl
         return True
 
     def later(self, now, port, p, f, direct):
@@ -566,7 +568,7 @@ class Model:
         if d is None or now >= d.until or d.dead or d.complete:
             return self.drop("fragment")
         n = p.end - p.l4
-        if p.off != d.next or n == 0 or p.off + n > 65535 or d.flow.over:
+        if p.ttl < d.ttl or p.off != d.next or n == 0 or p.off + n > 65535 or d.flow.over:
             d.dead = True
             return self.drop("fragment")
         d.until = now + 61 * SEC

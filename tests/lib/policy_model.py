@@ -540,7 +540,7 @@ class Model:
         if e is not None and now - e[0] < 61 * SEC and not e[4]:
             e[1] = None
             return "fragment"
-        self.fragments[key] = [now, f, side, p.end - p.l4, False]
+        self.fragments[key] = [now, f, side, p.end - p.l4, False, p.ttl]
         return None
 
     def later_fragment(self, now, p):
@@ -549,6 +549,9 @@ class Model:
         if e is None or now - e[0] >= 61 * SEC or e[1] is None or e[4]:
             return "fragment"
         n = p.end - p.l4
+        if p.ttl < e[5]:
+            e[1] = None
+            return "fragment"
         if e[1].dead or p.offset != e[3] or n == 0 or p.offset + n > 65535:
             e[1] = None
             return "fragment"

@@ -238,6 +238,12 @@ static void fragments_follow_in_order_only(void **state)
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 4), SKEP_EFORMAT); /* twice */
 	assert_null(fragment_next(t, &k, 1480, 8, false, 4, &side));
 
+	k.id = 97; /* a piece that does not come as far as the first */
+	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 4), 0);
+	assert_true(fragment_reaches(t, &k, 20, 4)); /* the first one's */
+	assert_true(fragment_reaches(t, &k, 20, 4));
+	assert_false(fragment_reaches(t, &k, 19, 4));
+
 	k.id = 101; /* past 64 KiB */
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 65528, 5), 0);
 	assert_null(fragment_next(t, &k, 65528, 100, false, 5, &side));
