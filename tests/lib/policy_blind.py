@@ -254,7 +254,7 @@ class Meter:
 class Flow:
     def __init__(self, key, now, proto):
         self.keys, self.last, self.proto, self.refused = [key], now, proto, None
-        self.born, self.generation, self.seq, self.crossed = now, 0, None, False
+        self.born, self.generation, self.seq, self.crossed = now, 0, 0, False
         self.bounded = self.outbound = self.elsewhere = self.syslog = self.over = False
         self.synack, self.established, self.answered = None, False, False
         self.fin, self.rst = [False, False], None      # rst: the side of the last one
@@ -585,6 +585,8 @@ class Model:
         """Steps 4 to 6."""
         if p.more and not self.remember(now, port, flow, side, p):
             return self.drop("fragment")
+        if not flow.crossed:
+            flow.seq = p.seq if p.proto == TCP else 0
         if p.proto == TCP and side == 0 and not p.flags & (SYN | RST) and flow.synack is None:
             if p.more:
                 self.datagrams[port, p.src, p.dst, p.proto, p.ident].dead = True
@@ -644,8 +646,6 @@ class Model:
             return self.drop("closed")
         flow = Flow(key, now, p.proto)
         flow.generation = self.generation
-        if p.proto == TCP:
-            flow.seq = p.seq
         count = None
         if port == 0:
             why = self.from_outside(flow, p)
