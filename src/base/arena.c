@@ -3,14 +3,13 @@
 #include "base/base.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 
 #define ALIGNMENT 64u
 
-/* The one piece of process-wide state: whether this process has finished allocating. It has to be
- * seen from malloc itself, which takes no context. */
-static atomic_bool sealed;
+/* Whether this thread has finished allocating: it has to be seen from malloc itself, which takes no
+ * context. Of the thread, as one that loads rules may go on beside one that handles packets. */
+static _Thread_local bool sealed;
 
 int arena_create(size_t size, struct arena *ret_arena)
 {
@@ -42,10 +41,10 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
 
 void heap_seal(void)
 {
-	atomic_store(&sealed, true);
+	sealed = true;
 }
 
 bool heap_sealed(void)
 {
-	return atomic_load(&sealed);
+	return sealed;
 }

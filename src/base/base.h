@@ -58,7 +58,7 @@ void arena_destroy(struct arena *arena);
 /* Zeroed, 64-byte aligned memory, or NULL when the arena is used up. Never freed one by one. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 
-/* Seals the heap: after this any malloc, calloc or realloc of this process aborts it. Called by
+/* Seals the heap: after this any malloc, calloc or realloc of this thread aborts the process. Called by
  * data-path roles once start-up is over. heap_sealed tells. */
 void heap_seal(void);
 bool heap_sealed(void);
@@ -101,6 +101,9 @@ void write_fmt(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Foreign bytes for people: printable ASCII stays, the rest becomes \xNN; backslash is doubled. */
 void write_escaped(struct writer *w, const void *data, size_t len);
 
+/* Base64 (RFC 4648) into ret, which has room for size bytes; stops at the first byte that is none.
+ * Returns how many bytes were made. */
+size_t text_unbase64(const char *s, void *ret, size_t size);
 /* Copies s into dst of the given size, always terminated; false if it was cut. */
 bool text_copy(char *dst, size_t size, const char *s);
 /* Edit distance (Levenshtein), for "did you mean"; strings over 63 bytes count as far away. */

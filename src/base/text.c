@@ -78,6 +78,30 @@ bool text_copy(char *dst, size_t size, const char *s)
 	return fits;
 }
 
+static int digit64(char c)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c != '\0' ? strchr(digits, c) : NULL;
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+size_t text_unbase64(const char *s, void *ret, size_t size)
+{
+	uint8_t *out = ret;
+	uint32_t bits = 0, n_bits = 0;
+	size_t n = 0;
+	for (int d; n < size && (d = digit64(*s)) >= 0; s++) {
+		bits = bits << 6 | (uint32_t)d;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		n_bits -= 8;
+		out[n++] = (uint8_t)(bits >> n_bits);
+	}
+	return n;
+}
+
 unsigned text_distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);

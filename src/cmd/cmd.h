@@ -27,6 +27,11 @@ bool cmd_colour(void);
 /* Sends one request (JSON text) to the running super's control socket and reads the whole answer
  * (caller frees). -ENOENT: not running. */
 MUST_USE int cmd_ask(const struct conf *c, const char *request, char **ret_answer);
+/* The same with descriptors for super, which stay the caller's. */
+MUST_USE int cmd_ask_with(const struct conf *c, const char *request, const int *fds, size_t n_fds,
+			  char **ret_answer);
+/* The same, without reading: the answer comes on *ret_fd, the caller's. */
+MUST_USE int cmd_request(const struct conf *c, const char *request, int *ret_fd);
 /* "2026-11-23T20:01:02.123456+0000" or "10m", "2h", "3d" ago -> wall-clock ns. */
 MUST_USE int cmd_parse_time(const char *s, int64_t *ret_ns);
 
@@ -39,10 +44,15 @@ int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_events(int argc, char **argv);
+int cmd_prove(int argc, char **argv);
 int cmd_pcap(int argc, char **argv);
 int cmd_guest(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_fence(int argc, char **argv);
+int cmd_lockdown(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
+int cmd_scrub(int argc, char **argv);
 
 #endif

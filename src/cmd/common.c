@@ -91,7 +91,32 @@ static int read_answer(int fd, char **ret)
 	return 0;
 }
 
-int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
+#define ASK_FDS 4
+
+/* The descriptors go with the first byte. */
+static int send_request(int fd, const char *request, const int *fds, size_t n_fds)
+{
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(ASK_FDS * sizeof(int))] = {0};
+	size_t len = strlen(request);
+	struct iovec iov = {(char *)(uintptr_t)request, len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (n_fds > ASK_FDS)
+		return -EINVAL;
+	if (n_fds > 0) {
+		m.msg_control = room;
+		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(h), fds, n_fds * sizeof(int));
+	}
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)len ? 0 : -EIO;
+}
+
+/* Connects and sends; the answer will come on *ret_fd. */
+static int request(const struct conf *c, const char *text, const int *fds, size_t n_fds,
+		   int *ret_fd)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", c->run_dir) >=
@@ -102,12 +127,31 @@ int cmd_ask(const struct conf *c, const char *request, char **ret_answer)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return errno == ECONNREFUSED ? -ENOENT : -errno;
-	size_t len = strlen(request);
-	if (send(fd, request, len, MSG_NOSIGNAL) != (ssize_t)len)
-		return -EIO;
+	int err = send_request(fd, text, fds, n_fds);
+	if (err != 0)
+		return err;
 	if (shutdown(fd, SHUT_WR) < 0)
 		return -errno;
-	return read_answer(fd, ret_answer);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int cmd_request(const struct conf *c, const char *text, int *ret_fd)
+{
+	return request(c, text, NULL, 0, ret_fd);
+}
+
+int cmd_ask_with(const struct conf *c, const char *text, const int *fds, size_t n_fds,
+		 char **ret_answer)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int err = request(c, text, fds, n_fds, &fd);
+	return err != 0 ? err : read_answer(fd, ret_answer);
+}
+
+int cmd_ask(const struct conf *c, const char *text, char **ret_answer)
+{
+	return cmd_ask_with(c, text, NULL, 0, ret_answer);
 }
 
 int cmd_parse_time(const char *s, int64_t *ret_ns)

@@ -29,6 +29,7 @@ struct view {
 
 struct row {
 	char *json;
+	uint64_t id;
 	int64_t time_ns;
 };
 struct rows {
@@ -41,8 +42,9 @@ static const char help[] =
 	"usage: skep events [OPTION ...]\n"
 	"Shows the last 50 events of today, oldest first, or those that match.\n\n"
 	"  -f, --follow           go on showing what happens\n"
-	"  -k, --kind K           connection, limit, guest, health, incident, flow, anomaly, "
-	"stats\n"
+	"  -k, --kind K           connection, limit, guest, health, incident, sink, containment, "
+	"flow, "
+	"anomaly, stats, alert, drop\n"
 	"  -D, --direction D      inbound, outbound or lateral\n"
 	"  -V, --verdict V        forward, limit, drop, reject ...\n"
 	"  -g, --guest NAME       the guest concerned\n"
@@ -113,6 +115,14 @@ static void write_eve(struct writer *w, const json_t *o, const char *kind)
 	} else if (strcmp(kind, "anomaly") == 0) {
 		const char *name = text_of(body, "event");
 		write_escaped(w, name, strlen(name));
+	} else if (strcmp(kind, "alert") == 0) {
+		const char *name = text_of(body, "signature"), *action = text_of(body, "action");
+		write_escaped(w, name, strlen(name));
+		write_fmt(w, " [%lld:%lld:%lld] ", count_of(o, kind, "gid"),
+			  count_of(o, kind, "signature_id"), count_of(o, kind, "rev"));
+		write_escaped(w, action, strlen(action));
+	} else if (strcmp(kind, "drop") == 0) {
+		write_fmt(w, "%lld bytes", count_of(o, kind, "len"));
 	} else if (strcmp(kind, "stats") == 0) {
 		write_fmt(w, "%lld packets seen, %lld let through, %lld stopped; %lld flows open",
 			  count_of(body, "decoder", "pkts"), count_of(body, "ips", "accepted"),
@@ -129,7 +139,7 @@ static const char *colour_of(const char *verdict)
 	return verdict[0] != '\0' ? "\033[31m" : "";
 }
 
-static void print_line(const struct view *v, int64_t time_ns, const json_t *o)
+static void print_line(const struct view *v, uint64_t id, int64_t time_ns, const json_t *o)
 {
 	char buf[LINE_TEXT], when[EVENT_TIME];
 	struct writer w = writer_of(buf, sizeof(buf));
@@ -148,13 +158,22 @@ static void print_line(const struct view *v, int64_t time_ns, const json_t *o)
 	if (text[0] == '\0' || strcmp(kind, "connection") != 0)
 		write_tuple(&w, strcmp(kind, "connection") == 0 ? body : o);
 	write_str(&w, " ");
+	if (strcmp(kind, "sink") == 0) {
+		const char *service = text_of(body, "service"), *what = text_of(body, "what");
+		write_escaped(&w, service, strlen(service));
+		write_str(&w, " ");
+		write_escaped(&w, what, strlen(what));
+		write_str(&w, ": ");
+	}
 	write_escaped(&w, text, strlen(text));
 	if (json_object_get(o, "text") == NULL)
 		write_eve(&w, o, kind);
+	if (strcmp(kind, "alert") == 0) /* for `skep pcap --alert` */
+		write_fmt(&w, " #%llu", (unsigned long long)id);
 	printf("%s\n", buf);
 }
 
-static void show(struct view *v, int64_t time_ns, const char *json)
+static void show(struct view *v, uint64_t id, int64_t time_ns, const char *json)
 {
 	v->any_rows = true;
 	if (v->json) {
@@ -163,7 +182,7 @@ static void show(struct view *v, int64_t time_ns, const char *json)
 	}
 	json_t *o = json_loads(json, 0, NULL);
 	if (o != NULL)
-		print_line(v, time_ns, o);
+		print_line(v, id, time_ns, o);
 	json_decref(o);
 }
 
@@ -184,6 +203,7 @@ static bool keep_row(void *ctx, uint64_t id, int64_t time_ns, const char *json)
 	}
 	r->all[r->n].json = strdup(json);
 	r->all[r->n].time_ns = time_ns;
+	r->all[r->n].id = id;
 	if (r->all[r->n].json == NULL)
 		return false;
 	r->n++;
@@ -200,7 +220,7 @@ static bool show_row(void *ctx, uint64_t id, int64_t time_ns, const char *json)
 	struct stream *s = ctx;
 	if (id > s->last_id)
 		s->last_id = id;
-	show(s->view, time_ns, json);
+	show(s->view, id, time_ns, json);
 	return ferror(stdout) == 0;
 }
 
@@ -214,7 +234,7 @@ static int show_past(struct view *v, uint64_t *last_id)
 				    : store_search(v->dir, &v->q, show_row, &stream);
 	for (size_t i = rows.n; i > 0; i--) {
 		if (err == 0)
-			show(v, rows.all[i - 1].time_ns, rows.all[i - 1].json);
+			show(v, rows.all[i - 1].id, rows.all[i - 1].time_ns, rows.all[i - 1].json);
 		free(rows.all[i - 1].json);
 	}
 	free(rows.all);

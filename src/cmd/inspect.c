@@ -3,7 +3,7 @@
 #include "inspect/inspect.h"
 #include "capture/capture.h"
 #include "cmd/cmd.h"
-#include "cmd/ruleset.h"
+#include "cmd/rules/ruleset.h"
 #include "inspect/eve.h"
 
 #include <errno.h>

@@ -16,9 +16,14 @@ const struct cmd_verb cmd_verbs[] = {
 	{"config", cmd_config, "print an example, the JSON Schema or the reference"},
 	{"demo", cmd_demo, "play a break-in against the running lab"},
 	{"events", cmd_events, "search and follow events"},
+	{"prove", cmd_prove, "prove that containment holds: send what must not pass"},
 	{"pcap", cmd_pcap, "extract packets from the captures"},
 	{"inspect", cmd_inspect, "captures through the rule engine, events out"},
-	{"rules", cmd_rules, "check, list, count and update rules"},
+	{"rules", cmd_rules, "check, list, count, update and reload rules"},
+	{"scrub", cmd_scrub, "rules in the way of frames between two interfaces, without guests"},
+	{"policy", cmd_policy, "show the containment policy, overrule it for a guest"},
+	{"fence", cmd_fence, "networks nothing is exchanged with"},
+	{"lockdown", cmd_lockdown, "nothing crosses the wall any more, at once"},
 	{"guest", cmd_guest, "list guests, show credentials and consoles"},
 	{"image", cmd_image, "build and list guest images"},
 	{NULL, NULL, NULL},
@@ -30,6 +35,7 @@ static const struct {
 } roles[] = {
 	{"wall", role_wall}, {"recorder", role_recorder}, {"keeper", role_keeper},
 	{"hub", role_hub},   {"ledger", role_ledger},     {"compiler", role_compiler},
+	{"sink", role_sink},
 };
 
 static void usage(FILE *out)

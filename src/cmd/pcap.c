@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #define PROGRESS_NS NS_PER_SEC
 #define BLOCK_ROOM (20u << 20) /* the longest packet a reader returns, and its options */
 
-enum { OPT_FLOW = 256, OPT_COMMUNITY, OPT_SINCE, OPT_UNTIL, OPT_COUNT };
+enum { OPT_FLOW = 256, OPT_ALERT, OPT_COMMUNITY, OPT_SINCE, OPT_UNTIL, OPT_COUNT };
 
 static const char help[] =
 	"usage: skep pcap [OPTION ...] [CAPTURE ...]\n"
@@ -29,12 +30,15 @@ static const char help[] =
 	"  -o, --output FILE      where to; \"-\" or none: standard output\n"
 	"      --flow ID          one conversation (flow_id of its events), seen outside and "
 	"inside\n"
+	"      --alert ID         the conversation that an alert speaks of (ID as in `skep events "
+	"-k "
+	"alert`)\n"
 	"      --community-id X   likewise, by Community ID\n"
 	"  -g, --guest NAME       at the guest's port, or outside from and to its addresses\n"
 	"  -a, --addr ADDRESS     either end, ARP and quotes in ICMP errors included\n"
 	"  -p, --port N           either end\n"
 	"  -P, --proto P          tcp, udp, icmp (both versions) or a number\n"
-	"  -i, --interface NAME   one port: outside, or a guest's name\n"
+	"  -i, --interface NAME   one port: outside, sink, or a guest's name\n"
 	"      --since T          2026-11-23T20:01:02, 2026-11-23, or 10m, 2h, 3d ago\n"
 	"      --until T          likewise\n"
 	"      --count            print the number of packets that fit, write nothing\n"
@@ -58,7 +62,7 @@ struct job {
 	struct capture_filter filter;
 	struct conf conf;
 	const char *conf_path, *output, *guest;
-	uint64_t flow_id;
+	uint64_t flow_id, alert_id;
 	bool count;
 	struct input *inputs; /* by first_ns */
 	size_t n_inputs, cap_inputs;
@@ -402,6 +406,48 @@ static void narrow(struct capture_filter *f, int64_t from_ns, int64_t to_ns)
 		f->to_ns = to_ns;
 }
 
+struct alert { /* the one that was asked for */
+	uint64_t id, flow_id;
+	bool found;
+};
+
+static bool on_alert(void *ctx, uint64_t id, int64_t time_ns, const char *json)
+{
+	struct alert *a = ctx;
+	(void)time_ns;
+	json_t *o = id == a->id ? json_loads(json, 0, NULL) : NULL;
+	const char *kind = json_string_value(json_object_get(o, "event_type"));
+	a->found = kind != NULL && strcmp(kind, "alert") == 0;
+	a->flow_id = (uint64_t)json_integer_value(json_object_get(o, "flow_id"));
+	json_decref(o);
+	return false;
+}
+
+/* From an alert to its conversation. */
+static int want_alert(struct job *j)
+{
+	char dir[CONF_PATH + 16];
+	struct alert a = {.id = j->alert_id};
+	struct store_query q = {.after_id = j->alert_id - 1, .limit = 1};
+	snprintf(dir, sizeof(dir), "%s/events", j->conf.state_dir);
+	int err = store_search(dir, &q, on_alert, &a);
+	if (err != 0)
+		return cmd_fail(1, "pcap: the events in %s can't be read: %s%s", dir, err_text(err),
+				geteuid() != 0 ? "; run `sudo skep pcap ...`" : "");
+	if (!a.found)
+		return cmd_fail(1,
+				"pcap: no alert is called %llu; `skep events -k alert` shows "
+				"them with their ids behind #",
+				(unsigned long long)j->alert_id);
+	if (a.flow_id == 0)
+		return cmd_fail(1,
+				"pcap: alert %llu is about a packet without a conversation; "
+				"`--addr` and `--since` find it",
+				(unsigned long long)j->alert_id);
+	j->flow_id = a.flow_id;
+	return 0;
+}
+
 /* Both views of the conversation, out of the events. */
 static int want_flow(struct job *j)
 {
@@ -533,6 +579,10 @@ static bool set_option(struct job *j, int option, const char *value)
 		return text_copy(f->interface, sizeof(f->interface), value);
 	case OPT_FLOW:
 		return parse_number(value, UINT64_MAX, &j->flow_id) && j->flow_id > 0;
+	case OPT_ALERT:
+		return parse_number(value[0] == '#' ? value + 1 : value, UINT64_MAX,
+				    &j->alert_id) &&
+		       j->alert_id > 0;
 	case OPT_COMMUNITY:
 		return strncmp(value, "1:", 2) == 0 &&
 		       text_copy(f->community_id, sizeof(f->community_id), value);
@@ -555,6 +605,7 @@ static const struct option options[] = {
 	{"proto", required_argument, NULL, 'P'},
 	{"interface", required_argument, NULL, 'i'},
 	{"flow", required_argument, NULL, OPT_FLOW},
+	{"alert", required_argument, NULL, OPT_ALERT},
 	{"community-id", required_argument, NULL, OPT_COMMUNITY},
 	{"since", required_argument, NULL, OPT_SINCE},
 	{"until", required_argument, NULL, OPT_UNTIL},
@@ -588,10 +639,12 @@ static int parse(struct job *j, int argc, char **argv)
 
 static int run(struct job *j, int n_files, char **files)
 {
-	bool ask_events = j->flow_id != 0 || j->filter.community_id[0] != '\0';
+	bool ask_events = j->flow_id != 0 || j->alert_id != 0 || j->filter.community_id[0] != '\0';
 	int err = 0;
 	if (n_files == 0 || ask_events || j->guest != NULL || j->conf_path != NULL)
 		err = cmd_conf(j->conf_path, &j->conf);
+	if (err == 0 && j->alert_id != 0)
+		err = want_alert(j);
 	if (err == 0 && ask_events)
 		err = want_flow(j);
 	if (err == 0 && j->guest != NULL) {

@@ -144,6 +144,28 @@ static void print_traffic(const struct screen *s, const json_t *wall)
 	}
 }
 
+static void print_rules(const struct screen *s, const json_t *wall)
+{
+	const json_t *r = json_object_get(wall, "rules");
+	char buf[96];
+	label(s, "rules");
+	if (num(r, "memory_limit") == 0) { /* a wall that looks has memory to look with */
+		put(s, WARN, " off");
+		printf("\n");
+		return;
+	}
+	printf(" %lld in force; %lld alerts; frames: %lld stopped, %lld changed\n",
+	       (long long)num(r, "in_force"), (long long)num(r, "alerts"),
+	       (long long)(num(r, "dropped") + num(r, "rejected")), (long long)num(r, "rewritten"));
+	if (num(r, "memory_refused") + num(r, "late") == 0)
+		return;
+	snprintf(buf, sizeof(buf), "%lld times memory was short, %lld replacements came too late",
+		 (long long)num(r, "memory_refused"), (long long)num(r, "late"));
+	printf("           ");
+	put(s, BAD, buf);
+	printf("\n");
+}
+
 static void print_reasons(const struct screen *s, const json_t *wall)
 {
 	const char *key, *top[TOP_REASONS] = {0};
@@ -299,6 +321,32 @@ static void print_last(const struct screen *s, const json_t *all)
 	put(s, DIM, "more: skep events -f, skep pcap, skep guest creds, skep status --json\n");
 }
 
+/* Only what is out of the ordinary. */
+static void print_orders(const struct screen *s, const json_t *orders)
+{
+	const char *lockdown = str(orders, "lockdown");
+	size_t i;
+	json_t *o;
+	if (lockdown[0] != '\0' && strcmp(lockdown, "off") != 0) {
+		label(s, "lockdown");
+		put(s, BAD,
+		    strcmp(lockdown, "all") == 0 ? "nothing crosses the wall"
+						 : "nothing that guests begin goes out");
+		printf("  (skep lockdown off)\n");
+	}
+	json_array_foreach(json_object_get(orders, "fences"), i, o)
+	{
+		label(s, i == 0 ? "fence" : "");
+		printf("%s%s\n", str(o, "prefix"), num(o, "until") > 0 ? "  for a time" : "");
+	}
+	json_array_foreach(json_object_get(orders, "overrides"), i, o)
+	{
+		label(s, i == 0 ? "override" : "");
+		printf("%s: %s%s\n", str(o, "guest"), str(o, "verdict"),
+		       num(o, "until") > 0 ? "  for a time" : "");
+	}
+}
+
 void status_print(const struct conf *c, const json_t *all, bool colour)
 {
 	const struct screen s = {colour};
@@ -307,7 +355,9 @@ void status_print(const struct conf *c, const json_t *all, bool colour)
 	print_guests(&s, all);
 	print_roles(&s, all);
 	print_traffic(&s, wall);
+	print_rules(&s, wall);
 	print_reasons(&s, wall);
+	print_orders(&s, json_object_get(all, "orders"));
 	print_limits(&s, c, wall);
 	print_disk(&s, all);
 	print_forwards(&s, all);

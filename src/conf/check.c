@@ -170,6 +170,9 @@ static void check_guest(const struct check *k, uint32_t i)
 	const struct conf_guest *g = &k->c->guests[i];
 	const struct node *item = k->guests[i];
 	const struct conf_network *n = &k->c->network;
+	if (strcmp(g->name, "sink") == 0 || strcmp(g->name, "outside") == 0)
+		COMPLAIN(k, item, "name", "guests", "choose another name",
+			 "'%s' is the name of a port of the wall's own", g->name);
 	if (g->inside.ver == 0 && g->inside6.ver == 0)
 		COMPLAIN(k, item, "name", "guests", "add `inside: ADDRESS` of network.inside",
 			 "guest '%s' has no address", g->name);
@@ -271,8 +274,26 @@ static void check_forward(const struct check *k, uint32_t i)
 	}
 }
 
+static void check_rules(const struct check *k)
+{
+	const struct conf_rules *r = &k->c->rules;
+	for (uint32_t i = 0; i < r->n_files; i++)
+		if (r->files[i][0] != '/' && strcmp(r->files[i], "builtin") != 0)
+			COMPLAIN(k, NULL, "", "rules.files", "write an absolute path, or builtin",
+				 "rules.files: '%s' is no absolute path", r->files[i]);
+	for (uint32_t i = 0; i < r->n_vars; i++) {
+		size_t len = strspn(r->vars[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+						"uvwxyz0123456789_");
+		if (len == 0 || r->vars[i][len] != '=' || r->vars[i][len + 1] == '\0')
+			COMPLAIN(k, NULL, "", "rules.vars",
+				 "write \"NAME=value\", like \"HTTP_PORTS=[80,8080]\"",
+				 "rules.vars: '%s' is no variable", r->vars[i]);
+	}
+}
+
 void check_all(struct check *k)
 {
+	check_rules(k);
 	check_mode(k);
 	check_network(k);
 	check_sizes(k);
@@ -284,4 +305,5 @@ void check_all(struct check *k)
 	}
 	for (uint32_t i = 0; i < k->c->n_forwards; i++)
 		check_forward(k, i);
+	check_policy(k);
 }

@@ -9,29 +9,21 @@
 #ifndef SKEP_CONF_H
 #define SKEP_CONF_H
 
-#include "base/base.h"
+#include "conf/policy.h"
 
-#define CONF_NAME 32
 #define CONF_PATH 128
 #define CONF_GUESTS 16
 #define CONF_FORWARDS 16
 #define CONF_PREFIXES 64
-#define CONF_WINDOWS 4
 #define CONF_SOURCES 8
+#define CONF_SINK_CONNECTIONS 1024
+#define CONF_RULE_FILES 16
+#define CONF_RULE_VARS 32
+#define CONF_RULE_VAR 192
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
 enum conf_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
-
-/* At most max events in any period of window_ns; max 0: none at all. */
-struct conf_window {
-	uint32_t max;
-	int64_t window_ns;
-};
-struct conf_limit {
-	uint32_t n; /* 0: unlimited */
-	struct conf_window w[CONF_WINDOWS];
-};
 
 struct conf_limits {                             /* per guest */
 	struct conf_limit tcp, udp, icmp, other; /* new outbound conversations */
@@ -46,8 +38,10 @@ struct conf_caps { /* leaving a guest; 0: no cap */
 };
 
 struct conf_guest {
-	char name[CONF_NAME]; /* [a-z0-9-], unique */
-	uint8_t kind;         /* enum conf_guest_kind */
+	char name[CONF_NAME];  /* [a-z0-9-], unique */
+	uint8_t kind;          /* enum conf_guest_kind */
+	char class[CONF_NAME]; /* for the policy */
+	uint8_t roach_motel;   /* in, but never out */
 	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair
 	 * instead of a tap: the wall's end is tap<i>, the far end is eth0 in the network namespace
 	 * <conf.name>-g<i>, with the guest's MAC and no address. For tests and bare containers. */
@@ -85,7 +79,22 @@ struct conf_wall {
 	struct prefix off_limits[CONF_PREFIXES];
 	uint32_t n_allowed; /* exceptions to off limits */
 	struct prefix allowed[CONF_PREFIXES];
+	uint32_t n_fence, n_ignore;
+	struct prefix fence[CONF_PREFIXES], ignore[CONF_PREFIXES];
+	uint32_t n_policy; /* 0: the built-in policy */
+	struct conf_policy policy[CONF_POLICY];
 	int64_t tcp_idle_ns, udp_idle_ns, icmp_idle_ns, half_open_ns;
+};
+
+enum conf_rules_mode { RULES_INLINE, RULES_IDS, RULES_OFF };
+struct conf_rules {
+	uint8_t mode; /* enum conf_rules_mode */
+	uint32_t n_files, n_vars;
+	/* Files, folders, patterns; "builtin": the rules that come with skep. */
+	char files[CONF_RULE_FILES][CONF_PATH];
+	char vars[CONF_RULE_VARS][CONF_RULE_VAR]; /* NAME=value */
+	uint64_t memory_bytes;                    /* for all conversations together */
+	int64_t hold_ns;
 };
 
 struct conf_recorder {
@@ -107,6 +116,15 @@ struct conf_lab {
 	uint8_t services; /* run the web and name server of the fake Internet */
 };
 
+struct conf_sink { /* where contained traffic ends */
+	uint8_t on;
+	uint32_t connections; /* TCP, of all guests together */
+	uint64_t bytes;       /* read of one connection, then it ends */
+	int64_t idle_ns;
+	struct addr dns_upstream; /* the operator's resolver; ver 0: answers are made up */
+	uint32_t dns_budget;      /* queries of a guest in any minute */
+};
+
 struct conf {
 	uint8_t mode, accel;  /* enum conf_mode, enum conf_accel */
 	char name[CONF_NAME]; /* of this installation: namespaces are NAME and NAME-lab */
@@ -118,9 +136,11 @@ struct conf {
 	struct conf_guest guests[CONF_GUESTS];
 	struct conf_forward forwards[CONF_FORWARDS];
 	struct conf_wall wall;
+	struct conf_rules rules;
 	struct conf_recorder recorder;
 	struct conf_store store;
 	struct conf_lab lab;
+	struct conf_sink sink;
 };
 
 /* Where and what is wrong, and how to mend it. Caller's. line and column count from 1; 0: whole file. */
@@ -144,6 +164,8 @@ MUST_USE int conf_read_file(const char *path, struct conf *ret, struct conf_erro
 void conf_error_text(struct writer *w, const struct conf_error *e);
 /* The values of c as a file that conf_read reads back to the same snapshot. */
 void conf_write_values(struct writer *w, const struct conf *c);
+/* Its containment policy, as in a file. */
+void conf_write_policy(struct writer *w, const struct conf *c);
 /* The commented example with every row at its default; a JSON Schema (draft 2020-12); a Markdown
  * reference page. */
 void conf_write_example(struct writer *w);

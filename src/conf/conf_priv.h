@@ -17,7 +17,11 @@ enum row_type {
 	ROW_PREFIX,
 	ROW_MAC,
 	ROW_LIMIT,
-	ROW_PREFIXES,
+	ROW_PREFIXES, /* with choices: also these words */
+	ROW_NAMES,
+	ROW_PORTS,
+	ROW_BYTE_LIMIT,
+	ROW_TEXTS, /* a list of short texts in arrays of row.item bytes */
 	ROW_TYPES
 };
 
@@ -31,7 +35,8 @@ struct row {
 	const char *path; /* "wall.limits.tcp"; in lists only the key */
 	enum row_type type;
 	size_t offset, size; /* of the field in its struct */
-	size_t count_offset; /* ROW_PREFIXES: the uint32_t that counts them */
+	size_t count_offset; /* lists but limits: the uint32_t that counts the items */
+	size_t item;         /* ROW_TEXTS: bytes of each */
 	uint64_t min, max;   /* number, bytes, ns, text length; addresses: the only version, or 0 */
 	const char *text;    /* default */
 	const char *text_loghost; /* default of guests of that kind, where it differs */
@@ -46,8 +51,8 @@ struct row_group {
 	const char *path, *help;
 };
 
-extern const struct row conf_rows[], conf_guest_rows[], conf_forward_rows[];
-extern const size_t conf_rows_n, conf_guest_rows_n, conf_forward_rows_n;
+extern const struct row conf_rows[], conf_guest_rows[], conf_forward_rows[], conf_policy_rows[];
+extern const size_t conf_rows_n, conf_guest_rows_n, conf_forward_rows_n, conf_policy_rows_n;
 extern const struct row_group conf_groups[];
 extern const size_t conf_groups_n;
 
@@ -69,6 +74,10 @@ MUST_USE int row_set(const struct row *row, void *base, const char *text);
 void row_clear(const struct row *row, void *base);
 MUST_USE int row_append(const struct row *row, void *base, const char *text);
 bool row_is_list(const struct row *row);
+/* A limit: its items are windows, and it has no count of its own. */
+bool row_is_limit(const struct row *row);
+/* Most items of a list. */
+size_t row_most(const struct row *row);
 /* The value as text that row_set reads back; items of lists are separated by ", ". */
 void row_write(struct writer *w, const struct row *row, const void *base);
 /* The same for a number of this row's type. */
@@ -119,8 +128,11 @@ struct check {
 	const struct node *root;                /* may be NULL */
 	const struct node *guests[CONF_GUESTS]; /* NULL: from the built-in lab */
 	const struct node *forwards[CONF_FORWARDS];
+	const struct node *policy[CONF_POLICY];
 };
 /* Adds a problem for each pair of values that does not fit together. */
 void check_all(struct check *k);
+/* The same for the rules of the policy. */
+void check_policy(const struct check *k);
 
 #endif

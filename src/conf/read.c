@@ -74,6 +74,7 @@ static void nearest(const struct scope *s, const char *given, char cure[256])
 	if (s->rows == conf_rows && s->prefix[0] == '\0') {
 		consider("guests", given, best, &distance);
 		consider("forwards", given, best, &distance);
+		consider("policy", given, best, &distance);
 	}
 	if (best[0] != '\0') {
 		snprintf(cure, 256, "did you mean '%s'?", best);
@@ -105,12 +106,20 @@ static void unknown_key(struct reading *r, const struct scope *s, const struct n
 static void range_cure(const struct row *row, char *buf, size_t size)
 {
 	struct writer w = writer_of(buf, size);
-	if (row->type == ROW_NAME || row->type == ROW_PATH) {
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS) {
 		write_fmt(&w, "use %llu to %llu characters", (unsigned long long)row->min,
 			  (unsigned long long)row->max);
 		return;
 	}
-	if (row->type == ROW_LIMIT) {
+	if (row->type == ROW_NAMES) {
+		write_fmt(&w, "use names of at most %llu characters", (unsigned long long)row->max);
+		return;
+	}
+	if (row->type == ROW_PORTS) {
+		write_str(&w, "use ports from 0 to 65535, the lower one first");
+		return;
+	}
+	if (row_is_limit(row)) {
 		write_fmt(&w, "at most %llu in a period of 1s to 30d",
 			  (unsigned long long)row->max);
 		return;
@@ -139,7 +148,7 @@ static void form_cure(const struct row *row, char *buf, size_t size)
 		return;
 	}
 	write_fmt(&w, "write %s", row_form(row));
-	if (row->empty != NULL && row->type != ROW_LIMIT)
+	if (row->empty != NULL && !row_is_limit(row))
 		write_fmt(&w, ", or %s", row->empty);
 }
 
@@ -152,9 +161,7 @@ static void bad_value(struct reading *r, const struct row *row, const struct nod
 		problem_add(r->p, n->line, n->column, cure, "%s: '%s' is out of range", row->path,
 			    text);
 	} else if (err == SKEP_EFULL) {
-		size_t each =
-			row->type == ROW_LIMIT ? row->size / CONF_WINDOWS : sizeof(struct prefix);
-		snprintf(cure, sizeof(cure), "keep at most %zu", row->size / each);
+		snprintf(cure, sizeof(cure), "keep at most %zu", row_most(row));
 		problem_add(r->p, n->line, n->column, cure, "%s: too many items", row->path);
 	} else {
 		form_cure(row, cure, sizeof(cure));
@@ -167,7 +174,7 @@ static void read_items(struct reading *r, const struct row *row, const struct no
 		       void *base)
 {
 	row_clear(row, base);
-	if (list->first == NULL && row->type == ROW_LIMIT)
+	if (list->first == NULL && row_is_limit(row))
 		bad_value(r, row, list, SKEP_EFORMAT);
 	for (const struct node *n = list->first; n != NULL; n = n->next) {
 		int err = n->kind == NODE_SCALAR ? row_append(row, base, n->text) : SKEP_EFORMAT;
@@ -197,8 +204,8 @@ static void read_value(struct reading *r, const struct row *row, const struct no
 		return;
 	}
 	/* The comma form is for our own tables; in a file a list is a YAML list. */
-	int err = row_is_list(row) && strchr(n->text, ',') != NULL ? SKEP_EFORMAT
-								   : row_set(row, base, n->text);
+	bool commas = row_is_list(row) && row->type != ROW_TEXTS && strchr(n->text, ',') != NULL;
+	int err = commas ? SKEP_EFORMAT : row_set(row, base, n->text);
 	if (err < 0)
 		bad_value(r, row, n, err);
 }
@@ -238,7 +245,8 @@ static void read_map(struct reading *r, const struct scope *s, const struct node
 		bool group;
 		const struct row *row = find_row(s, n->key, &group);
 		if (row == NULL && top &&
-		    (strcmp(n->key, "guests") == 0 || strcmp(n->key, "forwards") == 0))
+		    (strcmp(n->key, "guests") == 0 || strcmp(n->key, "forwards") == 0 ||
+		     strcmp(n->key, "policy") == 0))
 			continue; /* read_lists */
 		if (row == NULL) {
 			unknown_key(r, s, n);
@@ -280,6 +288,17 @@ static void read_forward(struct reading *r, const struct node *n, struct conf_fo
 			    "a forward leads to no guest");
 }
 
+static void read_policy_rule(struct reading *r, const struct node *n, struct conf_policy *p)
+{
+	struct scope s = {conf_policy_rows, conf_policy_rows_n, "", p};
+	*p = (struct conf_policy){0};
+	rows_default(conf_policy_rows, conf_policy_rows_n, p, false);
+	read_map(r, &s, n);
+	if (n->kind == NODE_MAP && tree_child(n, "verdict") == NULL)
+		problem_add(r->p, n->line, n->column, "add `verdict: ...`",
+			    "a rule of the policy has no verdict");
+}
+
 /* The list under key, or NULL when the built-in one stays. */
 static const struct node *find_list(struct reading *r, const struct node *root, const char *key)
 {
@@ -291,6 +310,21 @@ static const struct node *find_list(struct reading *r, const struct node *root, 
 	problem_add(r->p, list->line, list->column, "begin each item with `- `",
 		    "%s must be a list", key);
 	return NULL;
+}
+
+static void read_policy(struct reading *r, const struct node *root)
+{
+	const struct node *list = find_list(r, root, "policy");
+	struct conf_wall *w = &r->c->wall;
+	for (const struct node *n = list ? list->first : NULL; n != NULL; n = n->next) {
+		if (w->n_policy == CONF_POLICY) {
+			problem_add(r->p, n->line, n->column, "keep at most 32",
+				    "too many rules of the policy");
+			return;
+		}
+		r->check.policy[w->n_policy] = n;
+		read_policy_rule(r, n, &w->policy[w->n_policy++]);
+	}
 }
 
 static void read_lists(struct reading *r, const struct node *root)
@@ -335,6 +369,7 @@ static void read_tree(struct reading *r, const struct node *root)
 	if (root != NULL)
 		read_map(r, &s, root);
 	read_lists(r, root);
+	read_policy(r, root);
 	for (uint32_t i = r->c->n_guests; i < CONF_GUESTS; i++)
 		r->c->guests[i] = (struct conf_guest){0};
 	for (uint32_t i = r->c->n_forwards; i < CONF_FORWARDS; i++)

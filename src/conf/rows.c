@@ -9,6 +9,7 @@
 #define AT(member) FIELD(struct conf, member)
 #define GUEST(member) FIELD(struct conf_guest, member)
 #define FORWARD(member) FIELD(struct conf_forward, member)
+#define POLICY(member) FIELD(struct conf_policy, member)
 #define COUNT(type, member) .count_offset = offsetof(type, member)
 
 #define KB UINT64_C(1024)
@@ -25,17 +26,37 @@ static const struct row_choice mode_choices[] = {
 	{"lab", MODE_LAB}, {"nat", MODE_NAT}, {"bridge", MODE_BRIDGE}, {NULL, 0}};
 static const struct row_choice accel_choices[] = {
 	{"auto", ACCEL_AUTO}, {"kvm", ACCEL_KVM}, {"tcg", ACCEL_TCG}, {NULL, 0}};
+static const struct row_choice rules_choices[] = {
+	{"inline", RULES_INLINE}, {"ids", RULES_IDS}, {"off", RULES_OFF}, {NULL, 0}};
 static const struct row_choice kind_choices[] = {
 	{"honeypot", GUEST_HONEYPOT}, {"loghost", GUEST_LOGHOST}, {NULL, 0}};
 static const struct row_choice proto_choices[] = {{"tcp", 6}, {"udp", 17}, {NULL, 0}};
+
+static const struct row_choice policy_protos[] = {
+	{"any", 0}, {"tcp", 6}, {"udp", 17}, {"icmp", 1}, {"other", CONF_OTHER}, {NULL, 0}};
+static const struct row_choice to_choices[] = {{"any", TO_ANY},
+					       {"outside", TO_OUTSIDE},
+					       {"lateral", TO_LATERAL},
+					       {"resolver", TO_RESOLVER},
+					       {NULL, 0}};
+static const struct row_choice act_choices[] = {
+	{"forward", ACT_FORWARD},   {"limit", ACT_LIMIT},
+	{"drop", ACT_DROP},         {"reject", ACT_REJECT},
+	{"redirect", ACT_REDIRECT}, {"reflect", ACT_REFLECT},
+	{"rewrite", ACT_REWRITE},   {NULL, 0}};
+static const struct row_choice per_choices[] = {
+	{"guest", PER_GUEST}, {"proto", PER_PROTO}, {"destination", PER_DESTINATION}, {NULL, 0}};
 
 const struct row_group conf_groups[] = {
 	{"network", "What guests see as their network."},
 	{"wall", "The wall: every frame between any two ports passes here, or nowhere."},
 	{"wall.limits", "New conversations a guest may begin, in any period of the given length."},
 	{"wall.caps", "How fast a guest may send, whatever it was allowed to begin."},
+	{"rules", "Rules of Suricata or Snort that every frame at the wall is held against."},
 	{"recorder", "Packet captures: pcapng files in a ring."},
 	{"store", "Event files and databases."},
+	{"sink", "Where contained traffic ends: servers that listen and do nothing."},
+	{"sink.dns", "The name server that guests see."},
 	{"lab", "The fake Internet of mode lab."},
 };
 const size_t conf_groups_n = ARRAY_LEN(conf_groups);
@@ -83,6 +104,10 @@ const struct row conf_rows[] = {
 	 .text = "", .help = "networks no guest may reach, on top of the built-in list", .live = true},
 	{"wall.allowed", ROW_PREFIXES, AT(wall.allowed), COUNT(struct conf, wall.n_allowed),
 	 .text = "", .help = "exceptions to the off-limits networks", .live = true},
+	{"wall.fence", ROW_PREFIXES, AT(wall.fence), COUNT(struct conf, wall.n_fence),
+	 .text = "", .help = "networks nothing is exchanged with, whatever the policy says", .live = true},
+	{"wall.ignore", ROW_PREFIXES, AT(wall.ignore), COUNT(struct conf, wall.n_ignore),
+	 .text = "", .help = "networks whose inbound conversations are dropped silently, and counted", .live = true},
 	{"wall.tcp_idle", ROW_DURATION, AT(wall.tcp_idle_ns), .min = 10 * SECOND, .max = 7 * DAY,
 	 .text = "1h", .help = "a silent TCP conversation is forgotten after this", .live = true},
 	{"wall.udp_idle", ROW_DURATION, AT(wall.udp_idle_ns), .min = SECOND, .max = HOUR,
@@ -116,6 +141,21 @@ const struct row conf_rows[] = {
 	{"wall.caps.flow_bytes", ROW_BYTES, AT(wall.caps.flow_bytes), .max = 10 * GB, .text = "2MB", .empty = "none",
 	 .unit = "a second", .help = "bytes a guest may send in one conversation", .live = true},
 
+	{"rules.mode", ROW_ENUM, AT(rules.mode), .text = "inline", .choices = rules_choices,
+	 .help = "inline: rules drop, reject and change what passes; ids: they only tell; off: nothing is held against rules"},
+	{"rules.files", ROW_TEXTS, AT(rules.files), COUNT(struct conf, rules.n_files), .item = CONF_PATH,
+	 .min = 1, .max = CONF_PATH - 1, .text = "builtin",
+	 .help = "files, folders (all *.rules and *.config in them) or patterns such as /etc/skep/*.rules; builtin: the rules that come with skep; `skep rules reload` takes what has changed",
+	 .live = true},
+	{"rules.vars", ROW_TEXTS, AT(rules.vars), COUNT(struct conf, rules.n_vars), .item = CONF_RULE_VAR,
+	 .min = 3, .max = CONF_RULE_VAR - 1, .text = "",
+	 .help = "variables, each as NAME=value; HOME_NET is the guests' networks unless it is given here, EXTERNAL_NET is any, ports are the usual ones",
+	 .live = true},
+	{"rules.memory", ROW_BYTES, AT(rules.memory_bytes), .min = 16 * MB, .max = 1024 * GB, .text = "512MB",
+	 .help = "memory for what is remembered of all conversations together; what it can't take in does not pass"},
+	{"rules.hold", ROW_DURATION, AT(rules.hold_ns), .min = 1000000, .max = 5 * SECOND, .text = "200ms",
+	 .help = "how long the possible beginning of something that a rule replaces waits for the rest"},
+
 	{"recorder.enabled", ROW_BOOL, AT(recorder.on), .text = "true",
 	 .help = "record packets at all"},
 	{"recorder.disk", ROW_BYTES, AT(recorder.disk_bytes), .min = 16 * MB, .max = 65536 * GB, .text = "2GB",
@@ -134,6 +174,19 @@ const struct row conf_rows[] = {
 	{"store.incident_quiet", ROW_DURATION, AT(store.incident_quiet_ns), .min = 10 * SECOND, .max = 7 * DAY,
 	 .text = "30m", .help = "an incident ends after this silence of its intruder"},
 
+	{"sink.enabled", ROW_BOOL, AT(sink.on), .text = "true",
+	 .help = "run the sink: the guests' name server, and servers that contained traffic is sent to"},
+	{"sink.connections", ROW_UINT, AT(sink.connections), .min = 16, .max = CONF_SINK_CONNECTIONS, .text = "512",
+	 .unit = "connections", .help = "TCP connections to the sink at a time; a guest has at most a quarter"},
+	{"sink.bytes", ROW_BYTES, AT(sink.bytes), .min = 4 * KB, .max = 64 * MB, .text = "256KB",
+	 .help = "bytes read from one connection to the sink, then it ends"},
+	{"sink.idle", ROW_DURATION, AT(sink.idle_ns), .min = SECOND, .max = HOUR, .text = "1m",
+	 .help = "a silent connection to the sink ends after this; any one after ten times as long"},
+	{"sink.dns.upstream", ROW_ADDR, AT(sink.dns_upstream), .text = "none", .empty = "none",
+	 .help = "the operator's resolver, asked by the host for what guests ask; none: answers are made up, in mode lab the lab's name server gives them"},
+	{"sink.dns.budget", ROW_UINT, AT(sink.dns_budget), .max = 1000, .text = "120",
+	 .unit = "queries a minute", .help = "DNS queries of a guest that are answered in any minute"},
+
 	{"lab.intruder", ROW_ADDR, AT(lab.intruder), .min = 4, .text = "198.51.100.66", .help = "the intruder's address"},
 	{"lab.intruder6", ROW_ADDR, AT(lab.intruder6), .min = 6, .text = "2001:db8:66::66", .help = "the same over IPv6"},
 	{"lab.web", ROW_ADDR, AT(lab.web), .min = 4, .text = "192.0.2.80", .help = "web server of the fake Internet"},
@@ -150,6 +203,10 @@ const struct row conf_guest_rows[] = {
 	 .help = "unique name of the guest; must be given"},
 	{"kind", ROW_ENUM, GUEST(kind), .text = "honeypot", .text_loghost = "loghost", .choices = kind_choices,
 	 .help = "honeypot: meant to be broken into; loghost: takes their logs and may begin nothing"},
+	{"class", ROW_NAME, GUEST(class), .min = 1, .max = CONF_NAME - 1, .text = "honeypot", .text_loghost = "loghost",
+	 .help = "name by which rules of the policy may mean it together with others"},
+	{"roach_motel", ROW_BOOL, GUEST(roach_motel), .text = "false",
+	 .help = "in, but never out: it may begin nothing but its syslog"},
 	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
 	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",
@@ -187,6 +244,35 @@ const struct row conf_forward_rows[] = {
 	 .help = "who may use it; empty: anybody"},
 };
 const size_t conf_forward_rows_n = ARRAY_LEN(conf_forward_rows);
+
+const struct row conf_policy_rows[] = {
+	{"guests", ROW_NAMES, POLICY(guests), COUNT(struct conf_policy, n_guests), .max = CONF_NAME - 1, .text = "",
+	 .help = "names or classes of the guests it is for; empty: all"},
+	{"proto", ROW_ENUM, POLICY(proto), .text = "any", .choices = policy_protos, .help = "protocol"},
+	{"to", ROW_PREFIXES, POLICY(to), COUNT(struct conf_policy, n_to), .text = "", .choices = to_choices,
+	 .help = "where to: networks, outside, lateral (other guests), resolver (network.resolver, port 53); empty: anywhere"},
+	{"ports", ROW_PORTS, POLICY(ports), COUNT(struct conf_policy, n_ports), .text = "",
+	 .help = "destination ports of TCP and UDP; empty: all"},
+	{"verdict", ROW_ENUM, POLICY(act), .text = "drop", .choices = act_choices,
+	 .help = "what becomes of a new conversation; must be given"},
+	{"redirect_to", ROW_ADDR, POLICY(redirect_to), .text = "sink", .empty = "sink",
+	 .help = "redirect: where it ends instead, the sink or an address of yours"},
+	{"redirect_port", ROW_UINT, POLICY(redirect_port), .min = 0, .max = 65535, .text = "0",
+	 .help = "redirect: port there; 0: as asked"},
+	{"reflect_to", ROW_NAME, POLICY(reflect_to), .min = 1, .max = CONF_NAME - 1, .text = "none", .empty = "none",
+	 .help = "reflect: the honeypot that poses as the target"},
+	{"rules", ROW_NAME, POLICY(rules), .min = 1, .max = CONF_NAME - 1, .text = "all", .empty = "all",
+	 .help = "rewrite: the set of rules that makes it harmless"},
+	{"per", ROW_ENUM, POLICY(per), .text = "guest", .choices = per_choices,
+	 .help = "what the windows of this rule count together: all of a guest, each protocol or each destination of it"},
+	{"connections", ROW_LIMIT, POLICY(connections), .max = 1000000, .text = "none", .empty = "none",
+	 .help = "new conversations"},
+	{"packets", ROW_LIMIT, POLICY(packets), .max = 1000000000, .text = "none", .empty = "none",
+	 .help = "packets that the guest sends in them"},
+	{"bytes", ROW_BYTE_LIMIT, POLICY(bytes), .max = UINT32_MAX, .text = "none", .empty = "none",
+	 .help = "bytes that the guest sends in them"},
+};
+const size_t conf_policy_rows_n = ARRAY_LEN(conf_policy_rows);
 /* clang-format on */
 
 /* The built-in lab, in the words of the configuration. */

@@ -34,6 +34,10 @@ static const char *const forms[ROW_TYPES] = {
 	[ROW_MAC] = "a unicast link address such as 52:54:00:12:34:56",
 	[ROW_LIMIT] = "a limit such as 20/1h, a list such as [5/1m, 20/1h], or none",
 	[ROW_PREFIXES] = "a list of networks such as [10.0.0.0/8, 2001:db8::/32]",
+	[ROW_NAMES] = "a list of names such as [web1, db1]",
+	[ROW_PORTS] = "a list of ports such as [80, 8000-8100]",
+	[ROW_BYTE_LIMIT] = "a limit such as 10MB/1h, a list such as [1MB/1m, 10MB/1h], or none",
+	[ROW_TEXTS] = "a list of texts such as [\"a\", \"b\"]",
 };
 
 const char *row_form(const struct row *row)
@@ -44,12 +48,33 @@ const char *row_form(const struct row *row)
 		return "an IPv6 address";
 	if (row->type == ROW_PREFIX && row->min == 6)
 		return "a network such as 2001:db8::/64, host bits zero";
+	if (row->type == ROW_PREFIXES && row->choices != NULL)
+		return "a list of networks and words such as [outside, 10.0.0.0/8]";
 	return forms[row->type];
+}
+
+bool row_is_limit(const struct row *row)
+{
+	return row->type == ROW_LIMIT || row->type == ROW_BYTE_LIMIT;
 }
 
 bool row_is_list(const struct row *row)
 {
-	return row->type == ROW_LIMIT || row->type == ROW_PREFIXES;
+	return row_is_limit(row) || row->type == ROW_PREFIXES || row->type == ROW_NAMES ||
+	       row->type == ROW_PORTS || row->type == ROW_TEXTS;
+}
+
+static size_t item_size(const struct row *row)
+{
+	return row->type == ROW_TEXTS      ? row->item
+	       : row->type == ROW_PREFIXES ? sizeof(struct prefix)
+	       : row->type == ROW_NAMES    ? CONF_NAME
+					   : sizeof(struct conf_ports);
+}
+
+size_t row_most(const struct row *row)
+{
+	return row_is_limit(row) ? CONF_WINDOWS : row->size / item_size(row);
 }
 
 /* Digits, then the rest in *ret_rest. */
@@ -160,7 +185,7 @@ static int parse_bool(const char *s, uint64_t *ret)
 	return SKEP_EFORMAT;
 }
 
-static int set_text(const struct row *row, void *base, const char *s)
+static int check_text(const struct row *row, const char *s, size_t size)
 {
 	size_t len = strlen(s);
 	for (const char *p = s; *p != '\0'; p++) {
@@ -171,10 +196,16 @@ static int set_text(const struct row *row, void *base, const char *s)
 	}
 	if (row->type == ROW_PATH ? s[0] != '/' || strstr(s, "/../") != NULL : s[0] == '-')
 		return SKEP_EFORMAT;
-	if (len < row->min || len > row->max || len >= row->size)
-		return SKEP_ERANGE;
+	return len < row->min || len > row->max || len >= size ? SKEP_ERANGE : 0;
+}
+
+static int set_text(const struct row *row, void *base, const char *s)
+{
+	int r = check_text(row, s, row->size);
+	if (r < 0)
+		return r;
 	memset((char *)base + row->offset, 0, row->size);
-	memcpy((char *)base + row->offset, s, len);
+	memcpy((char *)base + row->offset, s, strlen(s));
 	return 0;
 }
 
@@ -194,13 +225,19 @@ static int set_prefix(const struct row *row, struct prefix *at, const char *s)
 static int append_window(const struct row *row, struct conf_limit *at, const char *s)
 {
 	uint64_t max, window;
-	const char *rest;
-	int r = parse_digits(s, &max, &rest);
+	char head[ITEM_MAX];
+	size_t len = strcspn(s, "/");
+	if (s[len] != '/' || len >= sizeof(head))
+		return SKEP_EFORMAT;
+	memcpy(head, s, len);
+	head[len] = '\0';
+	/* The last of the units has no name. */
+	size_t last = ARRAY_LEN(byte_units) - 1;
+	int r = row->type == ROW_LIMIT ? parse_with_unit(head, &byte_units[last], 1, &max)
+				       : parse_with_unit(head, byte_units, last + 1, &max);
 	if (r < 0)
 		return r;
-	if (rest[0] != '/')
-		return SKEP_EFORMAT;
-	r = parse_with_unit(rest + 1, time_units, ARRAY_LEN(time_units) - 1, &window);
+	r = parse_with_unit(s + len + 1, time_units, ARRAY_LEN(time_units) - 1, &window);
 	if (r < 0)
 		return r;
 	if (max > row->max || window < (uint64_t)NS_PER_SEC || window > 30 * time_units[0].factor)
@@ -212,17 +249,79 @@ static int append_window(const struct row *row, struct conf_limit *at, const cha
 	return 0;
 }
 
-static int append_prefix(const struct row *row, void *base, const char *s)
+static int parse_ports(const char *s, struct conf_ports *ret)
 {
-	uint32_t n;
-	memcpy(&n, (char *)base + row->count_offset, sizeof(n));
-	struct prefix p = {0};
-	int r = set_prefix(row, &p, s);
+	uint64_t lo, hi;
+	const char *rest;
+	int r = parse_digits(s, &lo, &rest);
+	hi = lo;
+	if (r == 0 && rest[0] == '-')
+		r = parse_digits(rest + 1, &hi, &rest);
 	if (r < 0)
 		return r;
-	if (n >= row->size / sizeof(p))
+	if (rest[0] != '\0')
+		return SKEP_EFORMAT;
+	if (lo > hi || hi > 65535)
+		return SKEP_ERANGE;
+	*ret = (struct conf_ports){(uint16_t)lo, (uint16_t)hi};
+	return 0;
+}
+
+/* A word becomes a prefix without address. */
+static int parse_prefix(const struct row *row, const char *s, struct prefix *ret)
+{
+	uint64_t word;
+	if (row->choices == NULL || parse_choice(row, s, &word) < 0)
+		return set_prefix(row, ret, s);
+	ret->len = (uint8_t)word;
+	return 0;
+}
+
+static int append_item(const struct row *row, void *base, const char *s)
+{
+	union {
+		struct prefix prefix;
+		struct conf_ports ports;
+		char name[CONF_NAME];
+	} item;
+	uint32_t n;
+	int r;
+	memset(&item, 0, sizeof(item));
+	memcpy(&n, (char *)base + row->count_offset, sizeof(n));
+	if (row->type == ROW_PREFIXES)
+		r = parse_prefix(row, s, &item.prefix);
+	else if (row->type == ROW_PORTS)
+		r = parse_ports(s, &item.ports);
+	else
+		r = s[0] == '\0' ? SKEP_EFORMAT : check_text(row, s, CONF_NAME);
+	if (r < 0)
+		return r;
+	if (n >= row_most(row))
 		return SKEP_EFULL;
-	memcpy((char *)base + row->offset + n * sizeof(p), &p, sizeof(p));
+	if (row->type == ROW_NAMES)
+		text_copy(item.name, sizeof(item.name), s);
+	memcpy((char *)base + row->offset + n * item_size(row), &item, item_size(row));
+	n++;
+	memcpy((char *)base + row->count_offset, &n, sizeof(n));
+	return 0;
+}
+
+/* Printable, and nothing that would need an escape between quotes. */
+static int append_text(const struct row *row, void *base, const char *s)
+{
+	uint32_t n;
+	size_t len = strlen(s);
+	memcpy(&n, (char *)base + row->count_offset, sizeof(n));
+	for (const char *p = s; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
+			return SKEP_EFORMAT;
+	if (len < row->min || len > row->max || len >= row->item)
+		return SKEP_ERANGE;
+	if (n >= row->size / row->item)
+		return SKEP_EFULL;
+	char *at = (char *)base + row->offset + n * row->item;
+	memset(at, 0, row->item);
+	memcpy(at, s, len);
 	n++;
 	memcpy((char *)base + row->count_offset, &n, sizeof(n));
 	return 0;
@@ -231,14 +330,16 @@ static int append_prefix(const struct row *row, void *base, const char *s)
 void row_clear(const struct row *row, void *base)
 {
 	memset((char *)base + row->offset, 0, row->size);
-	if (row->type == ROW_PREFIXES)
+	if (row_is_list(row) && !row_is_limit(row))
 		memset((char *)base + row->count_offset, 0, sizeof(uint32_t));
 }
 
 int row_append(const struct row *row, void *base, const char *text)
 {
-	if (row->type == ROW_PREFIXES)
-		return append_prefix(row, base, text);
+	if (row->type == ROW_TEXTS)
+		return append_text(row, base, text);
+	if (!row_is_limit(row))
+		return append_item(row, base, text);
 	struct conf_limit limit;
 	memcpy(&limit, (char *)base + row->offset, sizeof(limit));
 	int r = append_window(row, &limit, text);
@@ -249,7 +350,7 @@ int row_append(const struct row *row, void *base, const char *text)
 static int set_list(const struct row *row, void *base, const char *text)
 {
 	row_clear(row, base);
-	if (row->type == ROW_LIMIT && text[0] == '\0')
+	if (row_is_limit(row) && text[0] == '\0')
 		return SKEP_EFORMAT; /* nothing written must not mean "unlimited" */
 	for (const char *p = text; *p != '\0';) {
 		char item[ITEM_MAX];
@@ -324,8 +425,14 @@ int row_set(const struct row *row, void *base, const char *text)
 		return set_prefix_row(row, at, text);
 	case ROW_MAC:
 		return set_mac(at, text);
+	case ROW_TEXTS: /* one: a text may have commas */
+		row_clear(row, base);
+		return text[0] != '\0' ? append_text(row, base, text) : 0;
 	case ROW_LIMIT:
+	case ROW_BYTE_LIMIT:
 	case ROW_PREFIXES:
+	case ROW_NAMES:
+	case ROW_PORTS:
 		return set_list(row, base, text);
 	case ROW_BOOL:
 	case ROW_ENUM:
@@ -356,26 +463,65 @@ void row_write_number(struct writer *w, const struct row *row, uint64_t v)
 		write_fmt(w, "%" PRIu64, v);
 }
 
-static void write_limit(struct writer *w, const void *at)
+static void write_limit(struct writer *w, const struct row *row, const void *at)
 {
 	struct conf_limit l;
 	memcpy(&l, at, sizeof(l));
 	for (uint32_t i = 0; i < l.n && i < CONF_WINDOWS; i++) {
-		write_fmt(w, "%s%" PRIu32 "/", i > 0 ? ", " : "", l.w[i].max);
+		write_str(w, i > 0 ? ", " : "");
+		if (row->type == ROW_LIMIT)
+			write_fmt(w, "%" PRIu32, l.w[i].max);
+		else
+			write_unit(w, l.w[i].max, byte_units, ARRAY_LEN(byte_units));
+		write_str(w, "/");
 		write_unit(w, (uint64_t)l.w[i].window_ns, time_units, ARRAY_LEN(time_units));
 	}
 }
 
-static void write_prefixes(struct writer *w, const struct row *row, const void *base)
+static void write_choice(struct writer *w, const struct row *row, uint64_t v)
+{
+	for (const struct row_choice *c = row->choices; c->name != NULL; c++)
+		if (c->value == v)
+			write_str(w, c->name);
+}
+
+static void write_prefix_item(struct writer *w, const struct row *row, const void *at)
+{
+	struct prefix p;
+	char buf[PREFIX_TEXT];
+	memcpy(&p, at, sizeof(p));
+	if (p.addr.ver == 0 && row->choices != NULL)
+		write_choice(w, row, p.len);
+	else
+		write_str(w, prefix_text(&p, buf));
+}
+
+static void write_items(struct writer *w, const struct row *row, const void *base)
 {
 	uint32_t n;
 	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
-	for (uint32_t i = 0; i < n && i < row->size / sizeof(struct prefix); i++) {
-		struct prefix p;
-		char buf[PREFIX_TEXT];
-		memcpy(&p, (const char *)base + row->offset + i * sizeof(p), sizeof(p));
-		write_fmt(w, "%s%s", i > 0 ? ", " : "", prefix_text(&p, buf));
+	for (uint32_t i = 0; i < n && i < row_most(row); i++) {
+		const char *at = (const char *)base + row->offset + i * item_size(row);
+		write_str(w, i > 0 ? ", " : "");
+		if (row->type == ROW_PREFIXES) {
+			write_prefix_item(w, row, at);
+		} else if (row->type == ROW_NAMES) {
+			write_fmt(w, "%.*s", CONF_NAME, at);
+		} else {
+			struct conf_ports p;
+			memcpy(&p, at, sizeof(p));
+			write_fmt(w, p.lo == p.hi ? "%u" : "%u-%u", p.lo, p.hi);
+		}
 	}
+}
+
+static void write_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s%s", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
 }
 
 static void write_address(struct writer *w, const struct row *row, const void *at)
@@ -404,13 +550,6 @@ static bool is_zero(const uint8_t *at, size_t n)
 	return i == n;
 }
 
-static void write_choice(struct writer *w, const struct row *row, uint64_t v)
-{
-	for (const struct row_choice *c = row->choices; c->name != NULL; c++)
-		if (c->value == v)
-			write_str(w, c->name);
-}
-
 void row_write(struct writer *w, const struct row *row, const void *base)
 {
 	const uint8_t *at = (const uint8_t *)base + row->offset;
@@ -429,10 +568,16 @@ void row_write(struct writer *w, const struct row *row, const void *base)
 		write_address(w, row, at);
 		return;
 	case ROW_LIMIT:
-		write_limit(w, at);
+	case ROW_BYTE_LIMIT:
+		write_limit(w, row, at);
 		return;
 	case ROW_PREFIXES:
-		write_prefixes(w, row, base);
+	case ROW_NAMES:
+	case ROW_PORTS:
+		write_items(w, row, base);
+		return;
+	case ROW_TEXTS:
+		write_texts(w, row, base);
 		return;
 	case ROW_ENUM:
 		write_choice(w, row, load_number(row, base));

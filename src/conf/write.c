@@ -83,13 +83,28 @@ static void yaml_scalar(struct writer *w, const char *text, size_t len)
 	write_fmt(w, "%s%.*s%s", quote ? "\"" : "", (int)len, text, quote ? "\"" : "");
 }
 
+/* Always quoted: most of them have what YAML gives a meaning. */
+static void yaml_texts(struct writer *w, const struct row *row, const void *base)
+{
+	uint32_t n;
+	memcpy(&n, (const char *)base + row->count_offset, sizeof(n));
+	write_str(w, "[");
+	for (uint32_t i = 0; i < n && i < row->size / row->item; i++)
+		write_fmt(w, "%s\"%s\"", i > 0 ? ", " : "",
+			  (const char *)base + row->offset + i * row->item);
+	write_str(w, "]");
+}
+
 static void yaml_value(struct writer *w, const struct row *row, const void *base)
 {
 	char text[VALUE_TEXT];
 	struct writer v = writer_of(text, sizeof(text));
+	if (row->type == ROW_TEXTS) {
+		yaml_texts(w, row, base);
+		return;
+	}
 	row_write(&v, row, base);
-	bool list =
-		row->type == ROW_PREFIXES || (row->type == ROW_LIMIT && strchr(text, ',') != NULL);
+	bool list = row_is_list(row) && (!row_is_limit(row) || strchr(text, ',') != NULL);
 	if (!list) {
 		yaml_scalar(w, text, strlen(text));
 		return;
@@ -152,6 +167,13 @@ static void yaml_item(struct writer *w, const struct row *rows, size_t n, const 
 	}
 }
 
+void conf_write_policy(struct writer *w, const struct conf *c)
+{
+	write_str(w, c->wall.n_policy > 0 ? "policy:\n" : "policy: []\n");
+	for (uint32_t i = 0; i < c->wall.n_policy; i++)
+		yaml_item(w, conf_policy_rows, conf_policy_rows_n, &c->wall.policy[i], false);
+}
+
 static void yaml_lists(struct writer *w, const struct conf *c, bool comments)
 {
 	if (comments)
@@ -165,6 +187,11 @@ static void yaml_lists(struct writer *w, const struct conf *c, bool comments)
 	for (uint32_t i = 0; i < c->n_forwards; i++)
 		yaml_item(w, conf_forward_rows, conf_forward_rows_n, &c->forwards[i],
 			  comments && i == 0);
+	if (comments)
+		write_str(w, "\n# The containment policy: rules for what guests begin, first match "
+			     "wins, nothing else passes.\n# Empty: the built-in policy "
+			     "(docs/POLICY.md).\n");
+	conf_write_policy(w, c);
 }
 
 void conf_write_values(struct writer *w, const struct conf *c)
@@ -197,7 +224,10 @@ static void json_text(struct writer *w, const char *s)
 }
 
 #define WINDOW_PATTERN "^[0-9]+/[0-9]+(ms|s|m|h|d)$"
+#define BYTE_WINDOW_PATTERN "^[0-9]+(KB|MB|GB)?/[0-9]+(ms|s|m|h|d)$"
 #define PREFIX_PATTERN "^[0-9a-fA-F:.]+(/[0-9]+)?$"
+
+#define WORD_PATTERN "^([0-9a-fA-F:.]+(/[0-9]+)?|[a-z]+)$"
 
 static const char *const patterns[ROW_TYPES] = {
 	[ROW_BYTES] = "^[0-9]+(KB|MB|GB)?$",
@@ -209,14 +239,20 @@ static const char *const patterns[ROW_TYPES] = {
 	[ROW_MAC] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$",
 	[ROW_LIMIT] = WINDOW_PATTERN,
 	[ROW_PREFIXES] = PREFIX_PATTERN,
+	[ROW_NAMES] = "^[a-z0-9][a-z0-9-]*$",
+	[ROW_PORTS] = "^[0-9]+(-[0-9]+)?$",
+	[ROW_BYTE_LIMIT] = BYTE_WINDOW_PATTERN,
+	[ROW_TEXTS] = "^[ !#-\\[\\]-~]+$",
 };
 
 static void schema_string(struct writer *w, const struct row *row)
 {
 	write_fmt(w, "{\"type\": %s, \"pattern\": ",
-		  row->type == ROW_BYTES ? "[\"string\", \"integer\"]" : "\"string\"");
-	json_text(w, patterns[row->type]);
-	if (row->type == ROW_NAME || row->type == ROW_PATH)
+		  row->type == ROW_BYTES || row->type == ROW_PORTS ? "[\"string\", \"integer\"]"
+								   : "\"string\"");
+	json_text(w, row->type == ROW_PREFIXES && row->choices != NULL ? WORD_PATTERN
+								       : patterns[row->type]);
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS)
 		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	write_str(w, "}");
@@ -235,14 +271,12 @@ static void schema_type(struct writer *w, const struct row *row)
 		write_fmt(w, "{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	} else if (row_is_list(row)) {
-		size_t most =
-			row->type == ROW_LIMIT ? CONF_WINDOWS : row->size / sizeof(struct prefix);
 		write_str(w, "{\"anyOf\": [");
 		schema_string(w, row);
 		write_fmt(
 			w,
 			", {\"type\": \"array\", \"minItems\": %d, \"maxItems\": %zu, \"items\": ",
-			row->type == ROW_LIMIT, most);
+			row_is_limit(row), row_most(row));
 		schema_string(w, row);
 		write_str(w, "}]}");
 	} else {
@@ -317,6 +351,8 @@ void conf_write_schema(struct writer *w)
 	schema_list(w, "guests", conf_guest_rows, conf_guest_rows_n, CONF_GUESTS, "[\"name\"]");
 	schema_list(w, "forwards", conf_forward_rows, conf_forward_rows_n, CONF_FORWARDS,
 		    "[\"public\", \"guest\"]");
+	schema_list(w, "policy", conf_policy_rows, conf_policy_rows_n, CONF_POLICY,
+		    "[\"verdict\"]");
 	write_str(w, "\n  }\n}\n");
 }
 
@@ -340,7 +376,7 @@ static void reference_range(struct writer *w, const struct row *row)
 		write_fmt(w, ", at most %llu characters", (unsigned long long)row->max);
 	if (row->unit != NULL)
 		write_fmt(w, " (%s)", row->unit);
-	if (row->empty != NULL && row->type != ROW_LIMIT)
+	if (row->empty != NULL && !row_is_limit(row))
 		write_fmt(w, ", or `%s`", row->empty);
 }
 
@@ -352,7 +388,8 @@ static void reference_row(struct writer *w, const struct row *row)
 	else if (row->text_loghost != NULL && strcmp(row->path, "kind") != 0)
 		write_fmt(w, "`%s`; of a loghost `%s`", row->text, row->text_loghost);
 	else
-		write_fmt(w, "`%s`", row->text);
+		write_fmt(w, row_is_list(row) && row->type == ROW_TEXTS ? "`[%s]`" : "`%s`",
+			  row->text);
 	write_str(w, " | ");
 	reference_range(w, row);
 	write_fmt(w, " | %s | %s |\n", row->live ? "live" : "restart", row->help);
@@ -396,4 +433,9 @@ void conf_write_reference(struct writer *w)
 		  "\n## forwards\n\nA list of at most 16 ports of public addresses that lead to a "
 		  "guest. Giving it replaces the built-in one.\n");
 	reference_table(w, conf_forward_rows, conf_forward_rows_n, "");
+	write_str(w,
+		  "\n## policy\n\nA list of at most 32 rules for the conversations that guests "
+		  "begin; the first that matches decides, and what none matches is dropped. Empty: "
+		  "the built-in policy. See [POLICY.md](POLICY.md).\n");
+	reference_table(w, conf_policy_rows, conf_policy_rows_n, "");
 }

@@ -356,10 +356,12 @@ uint32_t defrag_add(struct defrag *t, struct pkt *p, const struct fragment *frag
 	uint32_t len = 0;
 	if (too_large(p, g->head_len, g->total))
 		set_event(p, four ? EV_IPV4_FRAG_PKT_TOO_LARGE : EV_IPV6_FRAG_PKT_TOO_LARGE);
-	else if (to == NULL)
-		set_event(p, EV_TOO_MANY_LAYERS);
-	else
+	else if (to != NULL)
 		len = rebuild(t, g, to);
+	else
+		p->unread = true;
+	if (p->unread)
+		set_event(p, EV_TOO_MANY_LAYERS);
 	gram_drop(t, i);
 	return len;
 }

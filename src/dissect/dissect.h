@@ -86,6 +86,7 @@ struct pkt {
 	bool has_icmp6_mtu;
 	struct pkt_tcp tcp;
 	bool bad_ip_csum, bad_l4_csum; /* only found when asked for */
+	bool unread;                   /* there are more layers in it than are taken apart */
 	bool invalid; /* an event that makes the packet unfit for flows: match headers only */
 	uint64_t events[DISSECT_EVENT_WORDS];
 };

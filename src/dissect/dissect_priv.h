@@ -104,7 +104,8 @@ static inline bool refuse(struct pkt *p, unsigned e)
 /* Counts one more header. */
 static inline bool deeper(struct walk *w, struct pkt *p)
 {
-	return ++w->layers <= LAYERS_MAX || refuse(p, EV_TOO_MANY_LAYERS);
+	p->unread |= ++w->layers > LAYERS_MAX;
+	return w->layers <= LAYERS_MAX || refuse(p, EV_TOO_MANY_LAYERS);
 }
 
 /* A further packet of the frame that from came in; NULL: no room. */

@@ -36,7 +36,8 @@ bool link_vlan(struct walk *w, struct pkt *p, const uint8_t *b, uint32_t len)
 {
 	if (len < VLAN_HLEN)
 		return refuse(p, EV_VLAN_HEADER_TOO_SMALL);
-	if (p->n_vlan == DISSECT_VLANS)
+	p->unread |= p->n_vlan == DISSECT_VLANS;
+	if (p->unread)
 		return refuse(p, EV_VLAN_TOO_MANY_LAYERS);
 	p->vlan[p->n_vlan++] = be16(b) & 0x0fff;
 	if (!link_network(w, p, be16(b + 2), b + VLAN_HLEN, len - VLAN_HLEN))

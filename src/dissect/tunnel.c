@@ -21,6 +21,7 @@ bool tunnel_inner(struct walk *w, struct pkt *p, enum dissect_tunnel kind, decod
 		q = pkt_begin(w, p);
 	if (q == NULL) {
 		set_event(p, EV_TOO_MANY_LAYERS);
+		p->unread = true;
 		return false;
 	}
 	q->depth++;
@@ -35,6 +36,7 @@ bool tunnel_inner(struct walk *w, struct pkt *p, enum dissect_tunnel kind, decod
 	if (!ok) { /* no packet of its own, but what is odd about it must not be lost */
 		for (unsigned i = 0; i < DISSECT_EVENT_WORDS; i++)
 			p->events[i] |= q->events[i];
+		p->unread |= q->unread;
 		w->n = index;
 	}
 	return ok;

@@ -38,6 +38,16 @@ const char *reason_text(enum reason r)
 		[REASON_SEND_FAILED] = "send-failed",
 		[REASON_SMTP] = "smtp",
 		[REASON_ICMP_TYPE] = "icmp-type",
+		[REASON_RULE] = "rule",
+		[REASON_RULE_FLOW] = "rule-flow",
+		[REASON_STREAM] = "stream",
+		[REASON_NO_MEMORY] = "no-memory",
+		[REASON_HELD] = "held",
+		[REASON_FENCE] = "fence",
+		[REASON_POLICY] = "policy",
+		[REASON_ROACH_MOTEL] = "roach-motel",
+		[REASON_LOCKDOWN] = "lockdown",
+		[REASON_IGNORED] = "ignored",
 	};
 	_Static_assert(ARRAY_LEN(names) == REASONS, "a text for each reason");
 	return r < REASONS && names[r] != NULL ? names[r] : "?";
@@ -76,9 +86,13 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_GUEST] = "guest",
 		[EVENT_HEALTH] = "health",
 		[EVENT_INCIDENT] = "incident",
+		[EVENT_SINK] = "sink",
 		[EVENT_FLOW] = "flow",
 		[EVENT_ANOMALY] = "anomaly",
 		[EVENT_STATS] = "stats",
+		[EVENT_CONTAINMENT] = "containment",
+		[EVENT_ALERT] = "alert",
+		[EVENT_DROP] = "drop",
 	};
 	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
 	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
@@ -86,7 +100,8 @@ const char *event_kind_text(enum event_kind kind)
 
 bool event_is_eve(enum event_kind kind)
 {
-	return kind == EVENT_FLOW || kind == EVENT_ANOMALY || kind == EVENT_STATS;
+	return kind == EVENT_FLOW || kind == EVENT_ANOMALY || kind == EVENT_STATS ||
+	       kind == EVENT_ALERT || kind == EVENT_DROP;
 }
 
 struct event event_new(enum event_kind kind)
@@ -114,6 +129,10 @@ struct event_tuple *event_tuple_of(struct event *e)
 		return &e->u.flow.tuple;
 	if (e->kind == EVENT_ANOMALY)
 		return &e->u.anomaly.tuple;
+	if (e->kind == EVENT_ALERT)
+		return &e->u.alert.tuple;
+	if (e->kind == EVENT_DROP)
+		return &e->u.drop.tuple;
 	return NULL;
 }
 
@@ -126,12 +145,20 @@ const char *event_guest_of(const struct event *e)
 		return e->u.flow.tuple.guest;
 	case EVENT_ANOMALY:
 		return e->u.anomaly.tuple.guest;
+	case EVENT_ALERT:
+		return e->u.alert.tuple.guest;
+	case EVENT_DROP:
+		return e->u.drop.tuple.guest;
 	case EVENT_LIMIT:
 		return e->u.limit.guest;
 	case EVENT_GUEST:
 		return e->u.guest.guest;
 	case EVENT_INCIDENT:
 		return e->u.incident.guest;
+	case EVENT_CONTAINMENT:
+		return e->u.containment.guest;
+	case EVENT_SINK:
+		return e->u.sink.guest;
 	case EVENT_HEALTH:
 	case EVENT_STATS:
 	case EVENT_KINDS:
@@ -247,6 +274,19 @@ static bool incident_valid(const struct event_incident *i)
 	return true;
 }
 
+static bool containment_valid(const struct event_containment *c)
+{
+	return TERMINATED(c->what) && TERMINATED(c->state) && TERMINATED(c->guest) &&
+	       TERMINATED(c->order) && addr_valid(&c->net.addr) &&
+	       c->net.len <= (c->net.addr.ver == 4 ? 32 : 128) && c->until_ns >= 0;
+}
+
+static bool sink_valid(const struct event_sink *s)
+{
+	return TERMINATED(s->guest) && TERMINATED(s->service) && TERMINATED(s->what) &&
+	       addr_valid(&s->client) && addr_valid(&s->server) && s->excerpt_len <= EVENT_EXCERPT;
+}
+
 static bool body_valid(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
@@ -262,6 +302,8 @@ static bool body_valid(const struct event *e)
 		return TERMINATED(e->u.health.role) && TERMINATED(e->u.health.what);
 	case EVENT_INCIDENT:
 		return incident_valid(&e->u.incident);
+	case EVENT_SINK:
+		return sink_valid(&e->u.sink);
 	case EVENT_FLOW:
 		return tuple_valid(&e->u.flow.tuple) && TERMINATED(e->u.flow.state) &&
 		       TERMINATED(e->u.flow.end_reason) && e->u.flow.start_ns >= 0 &&
@@ -270,6 +312,14 @@ static bool body_valid(const struct event *e)
 		return tuple_valid(&e->u.anomaly.tuple) && TERMINATED(e->u.anomaly.name);
 	case EVENT_STATS:
 		return e->u.stats.uptime_s >= 0;
+	case EVENT_CONTAINMENT:
+		return containment_valid(&e->u.containment);
+	case EVENT_ALERT:
+		return tuple_valid(&e->u.alert.tuple) && TERMINATED(e->u.alert.class) &&
+		       TERMINATED(e->u.alert.app_proto) && e->u.alert.blocked <= 1 &&
+		       e->u.alert.toclient <= 1;
+	case EVENT_DROP:
+		return tuple_valid(&e->u.drop.tuple) && e->u.drop.toclient <= 1;
 	case EVENT_KINDS:
 		break;
 	}

@@ -9,10 +9,8 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "base/base.h"
-
-#define EVENT_NAME 32  /* guest, port and role names, with terminator */
-#define EVENT_TEXT 256 /* free text, with terminator; already harmless UTF-8 is not assumed */
+#include "event/bodies.h"
+#include "event/words.h"
 
 enum event_kind {
 	EVENT_CONNECTION = 1, /* skep: a new conversation, at its first packet */
@@ -20,53 +18,14 @@ enum event_kind {
 	EVENT_GUEST,          /* skep: a guest changed state */
 	EVENT_HEALTH,         /* skep: a role, a table, a loss, the disk */
 	EVENT_INCIDENT,       /* skep: what one intruder did to one guest; maps to flows */
-	EVENT_FLOW,           /* eve: a conversation ended */
+	EVENT_SINK,           /* skep: what contained traffic said to the sink */
+	EVENT_CONTAINMENT, /* skep: an operator changed what may pass, or the time of it was over */
+	EVENT_FLOW,        /* eve: a conversation ended */
 	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
 	EVENT_STATS,   /* eve: counters */
+	EVENT_ALERT,   /* eve: a rule matched */
+	EVENT_DROP,    /* eve: a rule stopped a conversation or a packet */
 	EVENT_KINDS
-};
-
-enum event_direction { DIR_NONE, DIR_INBOUND, DIR_OUTBOUND, DIR_LATERAL };
-
-/* What became of a packet or conversation (design: containment verdicts). */
-/* clang-format off */
-enum verdict { VERDICT_FORWARD, VERDICT_LIMIT, VERDICT_DROP, VERDICT_REJECT, VERDICT_REDIRECT,
-	       VERDICT_REFLECT, VERDICT_REWRITE, VERDICTS };
-/* clang-format on */
-
-/* Why. One list for marks, counters and events; text by reason_text. */
-/* clang-format off */
-enum reason {
-	REASON_NONE,           /* forwarded */
-	REASON_REPLIED,        /* answered by the wall itself (ARP, ND) and not passed on */
-	REASON_MALFORMED, REASON_VLAN, REASON_ETHERTYPE, REASON_NOT_FOR_US,
-	REASON_SPOOFED_MAC, REASON_SPOOFED_ADDR, REASON_NEIGH_BUDGET, REASON_NEIGH_REFUSED,
-	REASON_DHCP, REASON_MULTICAST, REASON_TTL, REASON_FRAGMENT, REASON_BAD_CSUM,
-	REASON_OFF_LIMITS, REASON_CLOSED,      /* no forward or binding leads there */
-	REASON_SOURCE_NOT_LISTED, REASON_LOGHOST, /* loghost rules */
-	REASON_NO_FLOW,        /* TCP or ICMP that belongs to no known conversation */
-	REASON_LIMIT,          /* new conversations per window */
-	REASON_CAP_GUEST, REASON_CAP_FLOW,     /* packet or byte rate */
-	REASON_TABLE_FULL, REASON_PORT_DOWN, REASON_SEND_FAILED, REASON_SMTP, REASON_ICMP_TYPE,
-	REASONS
-};
-/* clang-format on */
-const char *reason_text(enum reason r);             /* "spoofed-mac" */
-const char *verdict_text(enum verdict v);           /* "forward" */
-const char *direction_text(enum event_direction d); /* "INBOUND"; "NONE" */
-
-/* One conversation as both sides see it. Initiator first. Without NAT inside equals outside. */
-struct event_tuple {
-	struct addr src, dst;                      /* as seen outside (public addresses) */
-	struct addr in_src, in_dst;                /* as seen at the guest's port */
-	uint16_t sport, dport, in_sport, in_dport; /* ICMP: sport = type, dport = code */
-	uint16_t icmp_id;                          /* ICMP echo only */
-	uint8_t proto, pad;
-	char guest[EVENT_NAME];      /* the guest concerned (initiator if lateral) */
-	char peer_guest[EVENT_NAME]; /* lateral: the other guest; else empty */
-	char in_port[EVENT_NAME];    /* name of the port the first packet came in by */
-	/* Community ID v1 of either view; filled by hub, so that the wall hashes nothing. */
-	char community_id[EVENT_NAME], inside_community_id[EVENT_NAME];
 };
 
 struct event_connection {
@@ -81,22 +40,6 @@ struct event_limit {
 	uint64_t flow_id;      /* caps per flow; else 0 */
 	uint64_t dropped;      /* packets since the last event of this kind; 0: just reached */
 	uint32_t used, max, window_s;
-};
-
-struct event_guest {
-	char guest[EVENT_NAME];
-	char state
-		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
-	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
-	uint32_t restarts, backoff_s;
-};
-
-struct event_health {
-	char role[EVENT_NAME];
-	char what
-		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
-	uint64_t count;
-	int32_t exit_code, signal; /* for "died"; -1: does not apply */
 };
 
 #define INCIDENT_FLOWS 24
@@ -127,13 +70,6 @@ struct event_anomaly {
 	uint64_t count;
 };
 
-/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
-struct event_stats {
-	int64_t uptime_s;
-	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
-	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
-};
-
 struct event {
 	uint64_t id;       /* given by hub: unique in this installation, grows with time; else 0 */
 	int64_t time_ns;   /* wall clock of what happened, given by the role */
@@ -153,9 +89,13 @@ struct event {
 		struct event_guest guest;
 		struct event_health health;
 		struct event_incident incident;
+		struct event_sink sink;
 		struct event_flow flow;
 		struct event_anomaly anomaly;
 		struct event_stats stats;
+		struct event_containment containment;
+		struct event_alert alert;
+		struct event_drop drop;
 	} u;
 };
 

@@ -17,10 +17,14 @@ void event_civil(int64_t days, int *ret_year, int *ret_month, int *ret_day);
  * small: valid sequences stay, other bytes become \xNN, a backslash is doubled. Room for all of it:
  * 4 * size + 1. Returns the length. */
 size_t event_utf8(const char *bytes, size_t size, char *ret, size_t ret_size);
+/* The same for exactly size bytes: a zero byte becomes \x00 instead of ending it. */
+size_t event_utf8_bytes(const char *bytes, size_t size, char *ret, size_t ret_size);
 
 /* Setters that make a missing object or value fail the whole line: each returns 0 or -1. Texts may
  * be any bytes of at most size. */
 int put_text(json_t *o, const char *key, const char *bytes, size_t size);
+/* Exactly size bytes, at most EVENT_EXCERPT, zero bytes included. */
+int put_bytes(json_t *o, const char *key, const char *bytes, size_t size);
 /* Leaves the key out if the text is empty. */
 int put_some_text(json_t *o, const char *key, const char *bytes, size_t size);
 /* Values over EVENT_INT_MAX are written as EVENT_INT_MAX. */

@@ -32,15 +32,15 @@ static size_t utf8_length(const uint8_t *s, size_t left)
 	return 0;
 }
 
-size_t event_utf8(const char *bytes, size_t size, char *ret, size_t ret_size)
+size_t event_utf8_bytes(const char *bytes, size_t size, char *ret, size_t ret_size)
 {
 	static const char hex[] = "0123456789abcdef";
 	const uint8_t *s = (const uint8_t *)bytes;
-	size_t end = strnlen(bytes, size), out = 0;
-	for (size_t at = 0; at < end;) {
+	size_t out = 0;
+	for (size_t at = 0; at < size;) {
 		char piece[4];
-		size_t eaten = utf8_length(s + at, end - at), len = eaten;
-		if (eaten == 0) {
+		size_t eaten = utf8_length(s + at, size - at), len = eaten;
+		if (eaten == 0 || s[at] == 0) {
 			piece[0] = '\\';
 			piece[1] = 'x';
 			piece[2] = hex[s[at] >> 4];
@@ -64,10 +64,22 @@ size_t event_utf8(const char *bytes, size_t size, char *ret, size_t ret_size)
 	return out;
 }
 
+size_t event_utf8(const char *bytes, size_t size, char *ret, size_t ret_size)
+{
+	return event_utf8_bytes(bytes, strnlen(bytes, size), ret, ret_size);
+}
+
 int put_text(json_t *o, const char *key, const char *bytes, size_t size)
 {
 	char clean[4 * EVENT_TEXT + 1];
 	size_t len = event_utf8(bytes, size, clean, sizeof(clean));
+	return json_object_set_new(o, key, json_stringn(clean, len));
+}
+
+int put_bytes(json_t *o, const char *key, const char *bytes, size_t size)
+{
+	char clean[4 * EVENT_EXCERPT + 1];
+	size_t len = event_utf8_bytes(bytes, size, clean, sizeof(clean));
 	return json_object_set_new(o, key, json_stringn(clean, len));
 }
 

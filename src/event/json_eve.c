@@ -74,7 +74,7 @@ static int put_flow(json_t *o, const struct event *e)
 	bad |= put_text(flow, "reason", f->end_reason, sizeof(f->end_reason));
 	bad |= json_object_set_new(flow, "alerted", json_false());
 	bad |= json_object_set_new(flow, "action",
-				   json_string(e->verdict == VERDICT_FORWARD ? "accept" : "drop"));
+				   json_string(e->reason == REASON_NONE ? "accept" : "drop"));
 	bad |= json_object_set_new(o, "flow", flow);
 	if (f->tuple.proto == PROTO_TCP)
 		bad |= put_tcp(o, f);
@@ -128,6 +128,38 @@ static int put_stats(json_t *o, const struct event *e)
 	return bad | json_object_set_new(o, "stats", stats);
 }
 
+static int put_direction(json_t *o, uint8_t toclient)
+{
+	return json_object_set_new(o, "direction",
+				   json_string(toclient != 0 ? "to_client" : "to_server"));
+}
+
+static int put_alert(json_t *o, const struct event *e)
+{
+	const struct event_alert *a = &e->u.alert;
+	json_t *alert = json_object();
+	int bad = put_tuple(o, &a->tuple) | put_direction(o, a->toclient);
+	bad |= put_some_text(o, "app_proto", a->app_proto, sizeof(a->app_proto));
+	bad |= json_object_set_new(alert, "action",
+				   json_string(a->blocked != 0 ? "blocked" : "allowed"));
+	bad |= put_int(alert, "gid", a->gid);
+	bad |= put_int(alert, "signature_id", a->sid);
+	bad |= put_int(alert, "rev", a->rev);
+	bad |= put_text(alert, "signature", e->text, sizeof(e->text));
+	bad |= put_text(alert, "category", a->class, sizeof(a->class));
+	bad |= put_int(alert, "severity", a->severity);
+	return bad | json_object_set_new(o, "alert", alert);
+}
+
+static int put_drop(json_t *o, const struct event *e)
+{
+	json_t *drop = json_object();
+	int bad = put_tuple(o, &e->u.drop.tuple) | put_direction(o, e->u.drop.toclient);
+	bad |= put_int(drop, "len", e->u.drop.len);
+	bad |= json_object_set_new(drop, "reason", json_string("rules"));
+	return bad | json_object_set_new(o, "drop", drop);
+}
+
 json_t *json_eve(const struct event *e, const char *sensor)
 {
 	json_t *o = json_object();
@@ -141,6 +173,10 @@ json_t *json_eve(const struct event *e, const char *sensor)
 		bad |= put_flow(o, e);
 	else if (e->kind == EVENT_ANOMALY)
 		bad |= put_anomaly(o, e);
+	else if (e->kind == EVENT_ALERT)
+		bad |= put_alert(o, e);
+	else if (e->kind == EVENT_DROP)
+		bad |= put_drop(o, e);
 	else
 		bad |= put_stats(o, e);
 	if (bad == 0)

@@ -138,12 +138,48 @@ static int put_incident(json_t *o, const struct event *e)
 	return bad | json_object_set_new(o, "flow_ids", flows);
 }
 
+static int put_containment(json_t *o, const struct event *e)
+{
+	const struct event_containment *c = &e->u.containment;
+	char net[PREFIX_TEXT];
+	int bad = put_text(o, "what", c->what, sizeof(c->what));
+	bad |= put_text(o, "state", c->state, sizeof(c->state));
+	bad |= put_some_text(o, "guest", c->guest, sizeof(c->guest));
+	bad |= put_some_text(o, "order", c->order, sizeof(c->order));
+	if (c->net.addr.ver != 0)
+		bad |= put_word(o, "prefix", prefix_text(&c->net, net));
+	return bad | (c->until_ns == 0 ? put_null(o, "until") : put_time(o, "until", c->until_ns));
+}
+
+static int put_sink(json_t *o, const struct event *e)
+{
+	const struct event_sink *s = &e->u.sink;
+	char proto[EVENT_PROTO];
+	int bad = put_text(o, "guest", s->guest, sizeof(s->guest));
+	bad |= put_text(o, "service", s->service, sizeof(s->service));
+	bad |= put_text(o, "what", s->what, sizeof(s->what));
+	bad |= put_word(o, "proto", event_proto_text(s->proto, proto));
+	bad |= put_addr(o, "client_ip", &s->client);
+	bad |= put_int(o, "client_port", s->cport);
+	bad |= put_addr(o, "server_ip", &s->server);
+	bad |= put_ref(o, "server_port", s->sport);
+	bad |= put_int(o, "bytes", s->bytes);
+	bad |= put_int(o, "count", s->count);
+	if (s->excerpt_len > 0 && s->excerpt_len <= EVENT_EXCERPT)
+		bad |= put_bytes(o, "excerpt", s->excerpt, s->excerpt_len);
+	return bad;
+}
+
 static int put_body(json_t *o, const struct event *e)
 {
 	static int (*const put[EVENT_KINDS])(json_t *, const struct event *) = {
-		[EVENT_CONNECTION] = put_connection, [EVENT_LIMIT] = put_limit,
-		[EVENT_GUEST] = put_guest,           [EVENT_HEALTH] = put_health,
+		[EVENT_CONNECTION] = put_connection,
+		[EVENT_LIMIT] = put_limit,
+		[EVENT_GUEST] = put_guest,
+		[EVENT_HEALTH] = put_health,
 		[EVENT_INCIDENT] = put_incident,
+		[EVENT_CONTAINMENT] = put_containment,
+		[EVENT_SINK] = put_sink,
 	};
 	if (e->kind >= EVENT_KINDS || put[e->kind] == NULL)
 		return -1;

@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 #define FLOW_NO_PORT 0xffffu
+#define FLOW_NO_RULE 0xffu
 #define FLOW_REFUSED_MIN_NS (75 * NS_PER_SEC) /* longer than the longest gap between two SYNs */
 
 struct flow_key {
@@ -61,6 +62,10 @@ struct flow {
 	uint8_t icmp_type, icmp_code;
 	bool bounded;        /* a limit bounds how many there are */
 	bool cap_by_bytes;   /* which cap dropped last */
+	bool relayed;        /* ends elsewhere than it was meant to: sink, reflection */
+	uint8_t rule;        /* of the policy; FLOW_NO_RULE: none that counts packets */
+	uint16_t meter;      /* where that counts */
+	uint32_t generation; /* of the orders in force when it was judged */
 	uint16_t guest;      /* port of the guest concerned; FLOW_NO_PORT: none */
 	uint16_t peer_guest; /* lateral: port of the other one */
 };
@@ -115,6 +120,10 @@ uint32_t flow_sweep(struct flow_table *t, int64_t now_ns, uint32_t budget);
 /* Ends every flow that has a side, guest or peer at the port; FLOW_NO_PORT: every flow at all.
  * Walks the whole table. */
 void flow_remove_port(struct flow_table *t, uint16_t port, enum flow_end why, int64_t now_ns);
+/* Ends every flow that which says yes to. Walks the whole table. */
+typedef bool flow_which_fn(void *ctx, const struct flow *f);
+void flow_remove_which(struct flow_table *t, flow_which_fn *which, void *ctx, enum flow_end why,
+		       int64_t now_ns);
 void flow_read_counts(const struct flow_table *t, struct flow_counts *ret);
 
 /* ---- fragments ------------------------------------------------------------------------------ */
@@ -128,10 +137,17 @@ struct fragment_key {
 
 /* A first fragment that was allowed: later ones follow flow f from this side. next: the offset at
  * which it ends; least: the first offset behind the transport header. SKEP_EFORMAT: the same packet
- * began before (overlap trick): it is dead now. Never full: the oldest of a set gives way. */
+ * began before and did not come to an end (overlap trick): it is dead now. SKEP_EFULL: too many did not. */
 MUST_USE int fragment_begin(struct flow_table *t, const struct fragment_key *key,
 			    const struct flow *f, unsigned side, uint32_t least, uint32_t next,
 			    int64_t now_ns);
+/* What was begun is dead: no later fragment follows it, and it can't begin again, for as long as somebody may keep
+ * the beginning. Also after its last piece, which did not pass. */
+void fragment_drop(struct flow_table *t, const struct fragment_key *key, int64_t now_ns);
+/* Can this piece come as far as the first one, which it was asked of before? One that dies on the way completes the
+ * datagram for us, and not for its receiver. Asked before fragment_next; false: fragment_drop. */
+bool fragment_reaches(struct flow_table *t, const struct fragment_key *key, uint8_t ttl,
+		      int64_t now_ns);
 /* A later fragment of len bytes at offset: its flow and side, or NULL if it must be dropped: no first
  * fragment before it, not in order, overlapping, too long, or its flow has ended. */
 struct flow *fragment_next(struct flow_table *t, const struct fragment_key *key, uint32_t offset,

@@ -5,16 +5,17 @@
 
 #include "flow/flow.h"
 
-#define FRAGMENT_SETS 256u
-#define FRAGMENT_WAYS 4u
+#define FRAGMENT_SETS 1024u
+#define FRAGMENT_WAYS 8u
 
 struct fragment {
 	struct fragment_key key;
-	uint64_t flow_id; /* 0: dead, nothing of this packet passes any more */
-	uint32_t flow;    /* index */
-	uint32_t next;    /* offset the next fragment must have */
-	int64_t stamp_ns; /* 0: free */
-	uint8_t side;
+	uint64_t flow_id;  /* 0: dead, nothing of this packet passes any more */
+	uint32_t flow;     /* index */
+	uint32_t next;     /* offset the next fragment must have */
+	int64_t stamp_ns;  /* of its last piece; 0: free */
+	uint8_t side, ttl; /* ttl: of the first one; 0: not said */
+	bool whole;        /* the last one has passed: it may begin again */
 };
 
 struct class_list {

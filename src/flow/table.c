@@ -235,16 +235,26 @@ uint32_t flow_sweep(struct flow_table *t, int64_t now_ns, uint32_t budget)
 	return ended;
 }
 
-void flow_remove_port(struct flow_table *t, uint16_t port, enum flow_end why, int64_t now_ns)
+void flow_remove_which(struct flow_table *t, flow_which_fn *which, void *ctx, enum flow_end why,
+		       int64_t now_ns)
 {
 	for (uint32_t n = 1; n <= t->high_water; n++) {
 		struct flow *f = flow_at(t, n);
-		if (f->start_ns == 0 && f->id == 0)
-			continue;
-		if (port == FLOW_NO_PORT || f->key[0].port == port || f->key[1].port == port ||
-		    f->guest == port || f->peer_guest == port)
+		if ((f->start_ns != 0 || f->id != 0) && which(ctx, f))
 			flow_remove(t, f, why, now_ns);
 	}
+}
+
+static bool has_port(void *ctx, const struct flow *f)
+{
+	uint16_t port = *(const uint16_t *)ctx;
+	return port == FLOW_NO_PORT || f->key[0].port == port || f->key[1].port == port ||
+	       f->guest == port || f->peer_guest == port;
+}
+
+void flow_remove_port(struct flow_table *t, uint16_t port, enum flow_end why, int64_t now_ns)
+{
+	flow_remove_which(t, has_port, &port, why, now_ns);
 }
 
 void flow_read_counts(const struct flow_table *t, struct flow_counts *ret)

@@ -124,9 +124,36 @@ static enum rule_action act(struct inspect *i, const struct pkt *p, struct strea
 	return all;
 }
 
-static enum rule_action one_packet(struct inspect *i, const struct pkt *p)
+/* In the midst of reading: a transaction holds more than it can keep. */
+static void look_now(void *ctx, struct app *a)
+{
+	struct inspect *i = ctx;
+	if (i->engine != NULL && i->reading != NULL && i->read->flow == a->flow)
+		rule_part(i->engine, i->reading, i->read);
+}
+
+static void tell_seen(struct inspect *i, struct inspect_seen *s)
+{
+	struct slab_stats m;
+	if (i->conf.hooks.seen == NULL)
+		return;
+	slab_read_stats(i->slab, &m);
+	const struct app *a = s->r->flow != NULL ? s->r->flow->app : NULL;
+	s->no_memory = m.refused != i->refused || (a != NULL && a->full);
+	i->conf.hooks.seen(i->conf.hooks.ctx, s);
+}
+
+static enum rule_action one_packet(struct inspect *i, struct pkt *p)
 {
 	struct stream_result r;
+	struct inspect_seen seen = {.pkt = p, .r = &r, .hits = i->hits, .action = ACTION_ALERT};
+	struct slab_stats m;
+	if (i->conf.hooks.seen != NULL) {
+		slab_read_stats(i->slab, &m);
+		i->refused = m.refused;
+	}
+	if (i->conf.hooks.before != NULL)
+		i->conf.hooks.before(i->conf.hooks.ctx, p);
 	stream_packet(i->stream, p, &r);
 	struct stream_flow *f = r.flow;
 	i->packets++;
@@ -134,17 +161,29 @@ static enum rule_action one_packet(struct inspect *i, const struct pkt *p)
 		f->side[0].no_raw = f->side[1].no_raw = true;
 	if (f != NULL && f->dead) {
 		i->dropped++;
+		seen.dead = true;
+		seen.action = ACTION_DROP;
+		tell_seen(i, &seen);
 		stream_settle(i->stream, f);
 		return ACTION_DROP;
 	}
-	bool fed = f != NULL && !p->invalid && feed(i, p, &r);
+	/* What will not pass is looked at for itself: it must not end, or count in, a conversation that it is
+	 * no part of. */
+	static const struct stream_result stray = {.bad = true};
+	const struct stream_result *of = r.refuse ? &stray : &r;
+	i->reading = p;
+	i->read = &r;
+	bool fed = of->flow != NULL && !p->invalid && feed(i, p, &r);
+	i->reading = NULL;
 	inspect_tell_packet(i, p, &r);
 	enum rule_action action = ACTION_ALERT;
 	if (i->engine != NULL) {
-		uint32_t n = rule_packet(i->engine, p, &r, i->hits);
-		if (n > 0)
-			action = act(i, p, f, r.dir, i->hits, n);
+		seen.n_hits = rule_packet(i->engine, p, of, i->hits);
+		if (seen.n_hits > 0)
+			action = act(i, p, of->flow, of->dir, i->hits, seen.n_hits);
 	}
+	seen.action = (uint8_t)action;
+	tell_seen(i, &seen);
 	if (f == NULL)
 		return action;
 	if (fed) {
@@ -247,6 +286,8 @@ static void ended(void *ctx, struct stream_flow *f, const char *reason)
 	}
 	if (i->conf.sink.flow_end != NULL)
 		i->conf.sink.flow_end(i->conf.sink.ctx, f, reason);
+	if (i->conf.hooks.gone != NULL)
+		i->conf.hooks.gone(i->conf.hooks.ctx, f);
 	if (f->app != NULL)
 		app_close(f, rule_tx_free, i->engine);
 	if (i->engine != NULL)
@@ -278,8 +319,39 @@ int inspect_create(const struct inspect_conf *conf, struct inspect **ret)
 		return err;
 	}
 	app_ctx_set_stream(i->app, i->stream);
+	app_ctx_set_full(i->app, look_now, i);
 	*ret = i;
 	return 0;
+}
+
+void inspect_listen(struct inspect *i, const struct inspect_sink *sink)
+{
+	i->conf.sink = *sink;
+}
+
+void inspect_end_flow(struct inspect *i, const struct pkt *p)
+{
+	unsigned dir;
+	struct stream_flow *f = stream_find(i->stream, p, &dir);
+	if (f == NULL)
+		return;
+	f->done = true;
+	stream_settle(i->stream, f);
+}
+
+struct stream *inspect_stream(struct inspect *i)
+{
+	return i->stream;
+}
+
+struct app_ctx *inspect_app(struct inspect *i)
+{
+	return i->app;
+}
+
+struct slab *inspect_slab(struct inspect *i)
+{
+	return i->slab;
 }
 
 void inspect_finish(struct inspect *i)

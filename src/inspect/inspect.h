@@ -28,6 +28,23 @@ struct inspect_sink { /* what is borrowed is so for the call; members may be NUL
 			const char *layer, const char *event);
 	void *ctx;
 };
+/* For whoever stands in the way of the frames: called for each packet of a frame (there are several with
+ * tunnels and rebuilt fragments), in their order. Members may be NULL. */
+struct inspect_seen {
+	const struct pkt *pkt;
+	const struct stream_result *r;
+	const struct rule_hit *hits; /* n_hits; rule_edits and rule_hold speak of the same packet */
+	uint32_t n_hits;
+	uint8_t action; /* enum rule_action: ACTION_ALERT, or an acting one */
+	bool dead;      /* the flow had been stopped before: nobody looked at the packet */
+	bool no_memory; /* something could not be kept, so that not all was looked at */
+};
+struct inspect_hooks {
+	void (*before)(void *ctx, struct pkt *p); /* may set right what stream is to see */
+	void (*seen)(void *ctx, const struct inspect_seen *s); /* before stream lets go of data */
+	void (*gone)(void *ctx, struct stream_flow *f);        /* frees flow->user */
+	void *ctx;
+};
 struct inspect_conf {
 	struct dissect_conf dissect;
 	struct stream_conf stream; /* ended and ctx are inspect's own */
@@ -36,12 +53,24 @@ struct inspect_conf {
 	const struct rule_set *rules; /* NULL: none; kept by reference */
 	size_t memory_bytes;          /* limit of the slab; 0: 512 MiB */
 	struct inspect_sink sink;
+	struct inspect_hooks hooks;
 };
 struct inspect;
 MUST_USE int inspect_create(const struct inspect_conf *conf, struct inspect **ret);
 /* One frame; what becomes of it (inline): ACTION_ALERT (let go) or an acting one. */
 enum rule_action inspect_frame(struct inspect *i, uint16_t link, const uint8_t *data, uint32_t len,
 			       uint32_t wire_len, int64_t stamp_ns);
+/* Another sink from now on. */
+void inspect_listen(struct inspect *i, const struct inspect_sink *sink);
+/* Goes over to other rules: every flow's state is taken over (rule_engine_adopt). Returns the old engine (NULL:
+ * there was none), which the caller frees. */
+struct rule_engine *inspect_swap(struct inspect *i, struct rule_engine *engine);
+/* The flow between these ends is over, as if it had timed out (p: only addresses, ports, protocol). */
+void inspect_end_flow(struct inspect *i, const struct pkt *p);
+/* Parts that hooks need. */
+struct stream *inspect_stream(struct inspect *i);
+struct slab *inspect_slab(struct inspect *i);
+struct app_ctx *inspect_app(struct inspect *i);
 /* The traffic is over: every flow ends. */
 void inspect_finish(struct inspect *i);
 void inspect_free(struct inspect **i);
@@ -54,7 +83,7 @@ struct inspect_stats {
 };
 /* Counters so far; also after inspect_finish. */
 void inspect_read_stats(const struct inspect *i, struct inspect_stats *ret);
-/* For profiles of rules; NULL: there are no rules. */
-const struct rule_engine *inspect_engine(const struct inspect *i);
+/* NULL: there are no rules. */
+struct rule_engine *inspect_engine(const struct inspect *i);
 
 #endif

@@ -28,6 +28,10 @@ struct inspect {
 	uint64_t frames, bytes, packets, decode_errors, alerts, dropped, apps[APP_PROTOS];
 	struct stream_stats ended; /* what the table said before it went */
 	int64_t now_ns, swept_ns;
+	uint64_t refused; /* requests that the slab refused before this packet */
+	/* The packet that is being read, for who must look at once; NULL: none. */
+	const struct pkt *reading;
+	const struct stream_result *read;
 	struct pkt pkts[DISSECT_PKTS];
 	struct rule_hit hits[RULE_HITS], end_hits[RULE_HITS]; /* a packet may evict a flow */
 };

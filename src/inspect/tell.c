@@ -131,7 +131,7 @@ void inspect_read_stats(const struct inspect *i, struct inspect_stats *ret)
 	slab_read_stats(i->slab, &ret->memory);
 }
 
-const struct rule_engine *inspect_engine(const struct inspect *i)
+struct rule_engine *inspect_engine(const struct inspect *i)
 {
 	return i->engine;
 }

@@ -37,6 +37,47 @@ void answer_reset(struct way *w)
 		w->ret->n_replies--;
 }
 
+static void answer_unreachable(struct way *w)
+{
+	bool v4 = w->l.ip_ver == 4, udp = w->l.proto == PROTO_UDP;
+	if (w->l.icmp_error || (w->l.fragment && !w->l.first_fragment))
+		return;
+	struct frame *out = slot_back(w);
+	uint8_t code = v4 ? (udp ? 3 : 13) : (udp ? 4 : 1);
+	if (out != NULL &&
+	    packet_build_icmp_error(out, w->f, &w->l, &w->l.dst, v4 ? 3 : 1, code) != 0)
+		w->ret->n_replies--;
+}
+
+void answer_reject(struct way *w)
+{
+	if (w->l.proto == PROTO_TCP)
+		answer_reset(w);
+	else
+		answer_unreachable(w);
+}
+
+void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
+			   const struct mac *dst, const struct mac *src, uint32_t next)
+{
+	if ((w->l.tcp_flags & TCP_RST) != 0 || w->l.fragment ||
+	    !policy_rate_take(&w->in->answer_ns, ANSWER_PRICE_NS, NS_PER_SEC, w->now_ns))
+		return;
+	/* The answer to what the receiver would have said. */
+	struct layers said = *l;
+	said.src = l->dst, said.dst = l->src;
+	said.sport = l->dport, said.dport = l->sport;
+	said.tcp_flags = TCP_ACK;
+	said.ack = next;
+	struct frame *out = answer_slot(w, port);
+	if (out == NULL)
+		return;
+	if (packet_build_rst(out, w->f, &said) != 0)
+		w->ret->n_replies--;
+	else
+		packet_set_macs(out, dst, src);
+}
+
 void answer_time_exceeded(struct way *w)
 {
 	const struct conf_network *net = &w->j->conf.network;

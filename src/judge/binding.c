@@ -10,7 +10,8 @@
 bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port *p)
 {
 	return index < j->conf.n_ports && memchr(p->name, '\0', sizeof(p->name)) != NULL &&
-	       p->name[0] != '\0' && p->kind <= JUDGE_LOGHOST &&
+	       p->name[0] != '\0' && p->kind <= JUDGE_SINK &&
+	       memchr(p->class, '\0', sizeof(p->class)) != NULL &&
 	       (p->kind == JUDGE_OUTSIDE) == (index == 0);
 }
 
@@ -22,9 +23,9 @@ int binding_set(struct judge *j, uint16_t index, const struct judge_port *p)
 	const char *keep[JUDGE_PORTS];
 	size_t n = 0;
 	for (uint32_t i = 1; i < j->conf.n_ports; i++)
-		if (i != index)
+		if (i != index && j->conf.ports[i].kind != JUDGE_SINK)
 			keep[n++] = j->conf.ports[i].name;
-	if (index != 0) {
+	if (index != 0 && p->kind != JUDGE_SINK) {
 		unsigned slot;
 		int err = policy_slot(j->limits, p->name, keep, n, &slot);
 		if (err != 0)
@@ -94,10 +95,27 @@ const struct addr *binding_public_of(const struct port_state *s, uint8_t ver)
 	return ver == 4 ? &s->p.public : &s->p.public6;
 }
 
+uint16_t binding_sink(const struct judge *j)
+{
+	for (uint16_t i = 1; i < j->conf.n_ports; i++)
+		if (j->ports[i].p.kind == JUDGE_SINK && j->ports[i].p.up)
+			return i;
+	return FLOW_NO_PORT;
+}
+
+uint16_t binding_name(const struct judge *j, const char *name)
+{
+	for (uint16_t i = 1; i < j->conf.n_ports; i++)
+		if (strncmp(j->ports[i].p.name, name, sizeof(j->ports[i].p.name)) == 0)
+			return i;
+	return FLOW_NO_PORT;
+}
+
 uint16_t binding_mac(const struct judge *j, const struct mac *m)
 {
 	for (uint16_t i = 1; i < j->conf.n_ports; i++)
-		if (memcmp(j->ports[i].p.mac.b, m->b, sizeof(m->b)) == 0)
+		if (j->ports[i].p.kind != JUDGE_SINK && /* reached by way of the gateway only */
+		    memcmp(j->ports[i].p.mac.b, m->b, sizeof(m->b)) == 0)
 			return i;
 	return FLOW_NO_PORT;
 }

@@ -56,6 +56,9 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 		return -ENOMEM;
 	j->conf = *conf;
 	j->stats = stats;
+#ifdef SKEP_WEAKEN
+	j->weakened = weaken_asked();
+#endif
 	j->emit = emit;
 	j->emit_ctx = emit_ctx;
 	/* 41 bits of milliseconds and 12 bits of counter that may run over into them: the next start is
@@ -76,8 +79,13 @@ int judge_create(struct arena *arena, const struct judge_conf *conf, void *limit
 	int err = make_table(arena, j);
 	if (err == 0)
 		err = binding_setup(j);
+	if (err == 0)
+		err = judge_orders(j, &conf->now, now_boot_ns);
+	if (err == 0)
+		err = bridge_setup(j, now_boot_ns);
 	if (err != 0)
 		return err;
+	alert_listen(j);
 	report_limits_state(j, state);
 	judge_tick(j, now_boot_ns);
 	*ret = j;
@@ -109,14 +117,16 @@ static enum reason step_addressed(struct way *w)
 	memcpy(dst.b, w->f->data, sizeof(dst.b));
 	const uint8_t *ip = w->l.dst.b;
 	bool v4 = w->l.ip_ver == 4;
-	if ((dst.b[0] & 1) != 0 || (v4 ? ip[0] >= 224 : ip[0] == 0xff))
+	bool group = (dst.b[0] & 1) != 0;
+	if ((group || (v4 ? ip[0] >= 224 : ip[0] == 0xff)) && !weak(w->j, WEAK_MULTICAST))
 		return REASON_MULTICAST;
 	if (!is_guest(w)) {
 		w->routed = true;
 		return memcmp(&dst, &w->in->p.mac, sizeof(dst)) == 0 ? REASON_NONE
 								     : REASON_NOT_FOR_US;
 	}
-	w->routed = memcmp(&dst, &net->gateway_mac, sizeof(dst)) == 0;
+	w->routed = memcmp(&dst, &net->gateway_mac, sizeof(dst)) == 0 || group ||
+		    (weak(w->j, WEAK_NOT_FOR_US) && binding_mac(w->j, &dst) == FLOW_NO_PORT);
 	if (!w->routed && binding_mac(w->j, &dst) == FLOW_NO_PORT)
 		return REASON_NOT_FOR_US;
 	return REASON_NONE;
@@ -125,15 +135,16 @@ static enum reason step_addressed(struct way *w)
 static enum reason step_sound(struct way *w)
 {
 	uint32_t odd = w->l.odd;
-	if ((odd & ODD_FRAGMENT_SMALL) != 0) {
+	if ((odd & ODD_FRAGMENT_SMALL) != 0 && !weak(w->j, WEAK_FRAGMENTS)) {
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
-	if ((odd & UNTRUSTED) != 0) {
+	if ((odd & UNTRUSTED) != 0 && !weak(w->j, WEAK_MALFORMED)) {
 		report_anomaly(w, (unsigned)__builtin_ctz(odd & UNTRUSTED));
 		return REASON_MALFORMED;
 	}
-	if ((odd & ODD_BAD_IP_CSUM) != 0 || !packet_checksums_ok(w->f, &w->l)) {
+	if (((odd & ODD_BAD_IP_CSUM) != 0 || !packet_checksums_ok(w->f, &w->l)) &&
+	    !weak(w->j, WEAK_CHECKSUM)) {
 		report_anomaly(w, ANOMALY_CSUM);
 		return REASON_BAD_CSUM;
 	}
@@ -144,7 +155,7 @@ static enum reason step_sound(struct way *w)
 static enum reason step_icmp(const struct way *w)
 {
 	const struct layers *l = &w->l;
-	if (l->proto != PROTO_ICMP && l->proto != PROTO_ICMP6)
+	if ((l->proto != PROTO_ICMP && l->proto != PROTO_ICMP6) || weak(w->j, WEAK_ICMP_TYPE))
 		return REASON_NONE;
 	if (l->fragment && !l->first_fragment)
 		return REASON_NONE;
@@ -164,12 +175,21 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 {
 	struct judge *j = w->j;
 	uint16_t out = f->key[!side].port;
+	if (j->now.lockdown == LOCKDOWN_OUTBOUND && f->direction == DIR_OUTBOUND &&
+	    !weak(j, WEAK_LOCKDOWN))
+		return REASON_LOCKDOWN;
 	if (!j->ports[out].p.up)
 		return REASON_PORT_DOWN;
+	if (f->relayed && !w->routed) {
+		/* Spoken to a neighbour; but whoever it really is speaks as from beyond the gateway. */
+		if (w->l.ttl <= 1)
+			return REASON_TTL;
+		w->routed = true;
+	}
 	if (!w->routed &&
 	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
 		return REASON_NOT_FOR_US;
-	return is_guest(w) ? caps_take(w, f) : REASON_NONE;
+	return is_guest(w) && !is_sink(w) ? caps_take(w, f) : REASON_NONE;
 }
 
 static void cross(struct way *w, struct flow *f, unsigned side)
@@ -191,7 +211,7 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 
 static enum reason step_ttl(struct way *w)
 {
-	if (!w->routed || w->l.ttl > 1)
+	if (!w->routed || w->l.ttl > 1 || weak(w->j, WEAK_TTL))
 		return REASON_NONE;
 	answer_time_exceeded(w);
 	return REASON_TTL;
@@ -215,10 +235,13 @@ static enum reason way_error(struct way *w)
 		return REASON_NO_FLOW;
 	result_of(w, f);
 	enum reason r = may_cross(w, f, side);
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, &quoted, &seen);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply_error(w, &quoted, f, side);
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
@@ -239,6 +262,8 @@ static enum reason way_later_fragment(struct way *w)
 	uint32_t at = w->l.payload != 0 ? w->l.payload : w->l.l4;
 	fragment_key_of(w, &key);
 	uint32_t len = at != 0 && at < w->l.l3_end ? w->l.l3_end - at : 0;
+	if (!fragment_reaches(w->j->table, &key, w->l.ttl, w->now_ns))
+		fragment_drop(w->j->table, &key, w->now_ns);
 	struct flow *f = fragment_next(w->j->table, &key, w->l.frag_offset, len,
 				       !w->l.more_fragments, w->now_ns, &side);
 	if (f == NULL) {
@@ -246,27 +271,32 @@ static enum reason way_later_fragment(struct way *w)
 		return REASON_FRAGMENT;
 	}
 	result_of(w, f);
-	enum reason r = may_cross(w, f, side);
-	if (r != REASON_NONE)
+	enum reason r = f->class == FLOW_REFUSED ? f->reason : may_cross(w, f, side);
+	struct scrub_seen seen = {0};
+	if (r == REASON_NONE)
+		r = inline_look(w, f, side, NULL, &seen);
+	if (r != REASON_NONE) {
+		fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
-	nat_apply(w, f, side);
+	}
 	cross(w, f, side);
+	inline_emit(w, &seen);
 	return REASON_NONE;
 }
 
 /* A first fragment opens the way for the ones behind it. */
-static enum reason step_first_fragment(struct way *w, const struct flow *f, unsigned side)
+static enum reason step_first_fragment(struct way *w, const struct fragment_key *key,
+				       const struct flow *f, unsigned side)
 {
-	struct fragment_key key;
-	if (!w->l.fragment || !w->l.more_fragments)
+	if (!w->l.fragment || !w->l.more_fragments || weak(w->j, WEAK_FRAGMENTS))
 		return REASON_NONE;
-	fragment_key_of(w, &key);
 	if (w->l.l4 == 0 || w->l.payload < w->l.l4 ||
-	    fragment_begin(w->j->table, &key, f, side, w->l.payload - w->l.l4,
-			   w->l.l3_end - w->l.l4, w->now_ns) != 0) {
+	    fragment_begin(w->j->table, key, f, side, w->l.payload - w->l.l4, w->l.l3_end - w->l.l4,
+			   w->now_ns) != 0) {
 		report_anomaly(w, ANOMALY_FRAGMENT);
 		return REASON_FRAGMENT;
 	}
+	(void)fragment_reaches(w->j->table, key, w->l.ttl, w->now_ns); /* the first one sets it */
 	return REASON_NONE;
 }
 
@@ -277,19 +307,44 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		f->pkts[side]++;
 		f->bytes[side] += w->f->len;
 		flow_touch(w->j->table, f, FLOW_REFUSED, w->now_ns);
+		if (f->verdict == VERDICT_REJECT && side == 0)
+			answer_reject(w);
 		return f->reason;
 	}
+	struct fragment_key key;
+	struct scrub_seen seen = {0};
+	fragment_key_of(w, &key);
 	enum reason r = may_cross(w, f, side);
 	if (r == REASON_NONE)
-		r = track_frame(w, f, side);
-	if (r == REASON_NONE)
-		r = step_first_fragment(w, f, side);
+		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
-	nat_apply(w, f, side);
+	r = inline_look(w, f, side, NULL, &seen);
+	/* Behind the rules: a reset that is no part of the stream ends nothing. */
+	if (r == REASON_NONE)
+		r = track_frame(w, f, side);
+	if (r != REASON_NONE) {
+		if (w->l.fragment)
+			fragment_drop(w->j->table, &key, w->now_ns);
+		return r;
+	}
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
+	inline_emit(w, &seen);
 	return REASON_NONE;
+}
+
+/* A refusal is for as long as its reason: what was ordered since may have changed it, and budgets
+ * come back. */
+static bool is_judged_anew(const struct way *w, const struct flow *f)
+{
+	/* What a rule has ended stays so. */
+	if (f->class != FLOW_REFUSED || (f->reason >= REASON_RULE && f->reason <= REASON_HELD))
+		return false;
+	if (f->generation != (uint32_t)w->j->now.generation)
+		return true;
+	return (f->reason == REASON_LIMIT || f->reason == REASON_TABLE_FULL) &&
+	       w->now_ns - f->start_ns >= JUDGE_AGAIN_NS;
 }
 
 static enum reason way_flow(struct way *w)
@@ -298,9 +353,7 @@ static enum reason way_flow(struct way *w)
 	unsigned side = 0;
 	nat_key(w, &key);
 	struct flow *f = flow_find(w->j->table, &key, &side);
-	if (f != NULL &&
-	    (track_restarts(w, f, side) || (f->class == FLOW_REFUSED && f->reason == REASON_LIMIT &&
-					    w->now_ns - f->start_ns >= JUDGE_AGAIN_NS))) {
+	if (f != NULL && (track_restarts(w, f, side) || is_judged_anew(w, f))) {
 		flow_remove(w->j->table, f, FLOW_END_FORCED, w->now_ns);
 		f = NULL;
 	}
@@ -313,6 +366,13 @@ static enum reason way_flow(struct way *w)
 	return way_known(w, f, side);
 }
 
+static enum reason way_not_ip(struct way *w)
+{
+	bool arp = w->l.ethertype == ETHERTYPE_ARP;
+	w->ret->out_port = arp ? 1 : 0;
+	return weak(w->j, arp ? WEAK_NEIGH : WEAK_ETHERTYPE) ? REASON_NONE : REASON_ETHERTYPE;
+}
+
 static enum reason way_of(struct way *w)
 {
 	static enum reason (*const steps[])(struct way *) = {
@@ -320,21 +380,24 @@ static enum reason way_of(struct way *w)
 	};
 	if (w->f->port >= w->j->conf.n_ports || !w->in->p.up)
 		return REASON_PORT_DOWN;
-	if ((w->l.odd & ODD_VLAN) != 0)
+	if ((w->l.odd & ODD_VLAN) != 0 && !weak(w->j, WEAK_VLAN))
 		return REASON_VLAN;
 	if ((w->l.odd & ODD_TRUNC_ETH) != 0 || w->f->len < ETH_HLEN)
 		return REASON_MALFORMED;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		enum reason r = steps[i](w);
+		enum reason r =
+			steps[i] == neigh_way && weak(w->j, WEAK_NEIGH) ? REASON_NONE : steps[i](w);
 		if (r != REASON_NONE)
 			return r;
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
-			return REASON_ETHERTYPE;
+			return way_not_ip(w);
 	}
+	if (w->j->now.lockdown == LOCKDOWN_ALL && !weak(w->j, WEAK_LOCKDOWN))
+		return REASON_LOCKDOWN;
 	enum reason r = step_icmp(w);
 	if (r != REASON_NONE)
 		return r;
-	if (w->l.fragment && !w->l.first_fragment)
+	if (w->l.fragment && !w->l.first_fragment && !weak(w->j, WEAK_FRAGMENTS))
 		return way_later_fragment(w);
 	return w->l.icmp_error ? way_error(w) : way_flow(w);
 }
@@ -347,13 +410,16 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 	w.in = &j->ports[f->port < JUDGE_PORTS ? f->port : 0];
 	packet_decode(f, &w.l);
 	count_kind(&w);
-	enum reason r = way_of(&w);
+	enum reason r = j->conf.bridge ? bridge_way(&w) : way_of(&w);
 	ret->reason = (uint8_t)r;
 	if (r == REASON_NONE) {
 		ret->verdict = VERDICT_FORWARD;
 		j->stats->forwarded++;
-	} else if (ret->verdict == VERDICT_FORWARD) {
-		ret->verdict = VERDICT_DROP; /* the conversation may go on, this frame not */
+	} else if (ret->verdict != VERDICT_LIMIT && ret->verdict != VERDICT_REJECT) {
+		ret->verdict =
+			r == REASON_LIMIT
+				? VERDICT_LIMIT
+				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;
@@ -361,10 +427,35 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 
 /* ---- time -------------------------------------------------------------------------------------------- */
 
+struct release {
+	const struct judge *j;
+	judge_send_fn *send;
+	void *ctx;
+};
+
+/* What had been let go before a lockdown does not leave in it: lost, as on a wire. */
+static void release_one(void *ctx, uint16_t port, struct frame *f)
+{
+	const struct release *r = ctx;
+	uint8_t lockdown = r->j->now.lockdown;
+	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
+		r->send(r->ctx, port, f);
+}
+
+void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
+{
+	int64_t next;
+	struct release r = {j, send, ctx};
+	if (j->conf.scrub != NULL)
+		scrub_release(j->conf.scrub, now_boot_ns, release_one, &r, &next);
+}
+
 void judge_tick(struct judge *j, int64_t now_boot_ns)
 {
 	struct flow_counts c;
-	flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
+	contain_expire(j, now_boot_ns);
+	if (!j->conf.bridge)
+		flow_sweep(j->table, now_boot_ns, SWEEP_BUDGET);
 	report_sums(j, now_boot_ns);
 	flow_read_counts(j->table, &c);
 	j->stats->flows_active = c.active;
@@ -376,6 +467,8 @@ void judge_tick(struct judge *j, int64_t now_boot_ns)
 void judge_finish(struct judge *j, int64_t now_boot_ns)
 {
 	flow_remove_port(j->table, FLOW_NO_PORT, FLOW_END_SHUTDOWN, now_boot_ns);
+	if (j->conf.scrub != NULL)
+		scrub_finish(j->conf.scrub);
 	j->summed_ns = 0; /* tell the last sums now */
 	judge_tick(j, now_boot_ns);
 }

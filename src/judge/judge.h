@@ -6,7 +6,8 @@
  *
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
- * translation; answer.c what the wall says itself; report.c events.
+ * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
+ * what they tell; bridge.c two ends of a wire.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H
@@ -14,11 +15,13 @@
 #include "conf/conf.h"
 #include "event/event.h"
 #include "packet/packet.h"
+#include "policy/policy.h"
+#include "scrub/scrub.h"
 
 #define JUDGE_PORTS 24 /* outside + guests + spare */
 #define JUDGE_REPLIES 2
 
-enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST };
+enum judge_port_kind { JUDGE_OUTSIDE, JUDGE_HONEYPOT, JUDGE_LOGHOST, JUDGE_SINK };
 
 struct judge_port {
 	char name[EVENT_NAME];
@@ -27,6 +30,8 @@ struct judge_port {
 	struct mac mac;      /* guest's; outside: the wall's own on that side */
 	struct mac peer_mac; /* outside: next hop */
 	struct addr inside, public, inside6, public6; /* guest's bindings; ver 0: none */
+	char class[CONF_NAME];                        /* guest's, for the policy */
+	uint8_t roach_motel;                          /* in, but never out */
 };
 
 struct judge_conf {
@@ -38,8 +43,17 @@ struct judge_conf {
 	struct conf_wall wall;
 	uint32_t n_host; /* addresses and networks of the host: off limits */
 	struct prefix host[CONF_PREFIXES];
+	struct policy_now now; /* what operators have ordered so far */
+	struct scrub *
+		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
+	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
 	uint64_t boot_id; /* wall start, ms since the epoch: flow ids begin at this * 4096,
 					so that they are unique across restarts */
+};
+
+struct wall_rules { /* as struct scrub_stats has them */
+	uint64_t in_force, swaps, alerts, dropped, rejected, rewritten, edits, late, held,
+		held_timeout, normalised, flows, given_up, memory, memory_limit, memory_refused;
 };
 
 /* One page of counters in shared memory, written by wall, read by super and `skep status`. Each is
@@ -55,6 +69,11 @@ struct wall_stats {
 	uint64_t limited;                    /* ... refused by a limit */
 	uint64_t events, events_lost, events_suppressed;
 	uint64_t kernel_drops, send_failed;
+	/* What the wall acts by: the last orders it took, what it still has of them. */
+	uint64_t orders, lockdown;
+	uint64_t ignored[CONF_PREFIXES +
+			 POLICY_NETS]; /* conversations: of the configuration, of orders */
+	struct wall_rules rules;       /* all zero: none */
 	struct {
 		char name[EVENT_NAME];
 		uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes, kernel_drops, send_failed;
@@ -68,6 +87,12 @@ struct judge_result {
 	bool first;                         /* opened a conversation */
 	uint16_t out_port;                  /* valid with VERDICT_FORWARD */
 	uint64_t flow_id;
+	bool rewritten; /* VERDICT_FORWARD: a rule replaced something in it */
+	/* With VERDICT_FORWARD and changed: send what these are instead of the frame (none: it waits, or
+	 * goes on in another one). All by out_port; valid until the next judge_frame. */
+	bool changed;
+	uint32_t n_frames;
+	struct frame **frames;
 	uint32_t n_replies;
 	struct frame
 		*replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
@@ -87,10 +112,15 @@ MUST_USE int judge_create(struct arena *arena, const struct judge_conf *conf, vo
 			  int64_t now_boot_ns, struct judge **ret);
 /* Decides about f and edits it in place. now_boot_ns never goes back. */
 void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct judge_result *ret);
+/* Bytes that waited long enough leave: calls send for each frame. About every 10 ms while there are any. */
+typedef void judge_send_fn(void *ctx, uint16_t port, struct frame *f);
+void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx);
 /* Time-outs, flow events, summaries; call about ten times a second. Bounded work per call. */
 void judge_tick(struct judge *j, int64_t now_boot_ns);
 /* Ends every flow with an event (shutdown). */
 void judge_finish(struct judge *j, int64_t now_boot_ns);
+/* New orders of the operator, all of them. SKEP_ERANGE: they make no sense, the old ones stay. */
+MUST_USE int judge_orders(struct judge *j, const struct policy_now *now, int64_t now_boot_ns);
 /* A guest's port came up or went down, or its bindings changed: its old flows end. */
 MUST_USE int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
 			    int64_t now_boot_ns);

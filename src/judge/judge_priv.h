@@ -21,6 +21,8 @@ enum anomaly {
 	ANOMALIES
 };
 
+#define ALERT_SLOTS 256u
+
 struct anomaly_count {
 	uint64_t count; /* since told_ns */
 	int64_t told_ns;
@@ -36,6 +38,7 @@ struct port_state {
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	bool limit_told[POLICY_CLASSES];
+	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
 };
 
@@ -46,14 +49,24 @@ struct judge {
 	struct flow_table *table;
 	struct policy_limits *limits;
 	struct policy_off_limits off_limits;
+	struct policy_now now;
 	struct wall_stats *stats;
 	judge_emit_fn *emit;
 	void *emit_ctx;
 	uint64_t next_id;
+	const struct way *way;        /* the frame in hand, for alerts */
+	const struct flow *look_flow; /* whose packets are looked at; NULL: nobody's */
+	unsigned look_side;
+	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
+	int64_t alerts_ns;
+	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
 	int64_t summed_ns;
 	struct frame replies[JUDGE_REPLIES];
+#ifdef SKEP_WEAKEN
+	uint32_t weakened; /* bits of enum weak */
+#endif
 };
 
 /* One frame on its way. */
@@ -70,6 +83,11 @@ struct way {
 /* What is to become of a new conversation. */
 struct plan {
 	uint8_t direction, reason;
+	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
+	bool resolver;   /* asks the name server */
+	bool relayed, any_sport;
+	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
+	uint16_t meter;
 	bool limited;               /* class and limit apply */
 	bool seen_limit;            /* use is filled */
 	uint8_t class;              /* enum policy_class */
@@ -81,6 +99,11 @@ struct plan {
 static inline bool is_guest(const struct way *w)
 {
 	return w->in->p.kind != JUDGE_OUTSIDE;
+}
+
+static inline bool is_sink(const struct way *w)
+{
+	return w->in->p.kind == JUDGE_SINK;
 }
 
 /* ---- binding.c ------------------------------------------------------------------------------ */
@@ -98,6 +121,10 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* The sink's port; FLOW_NO_PORT: none, or it is down. */
+uint16_t binding_sink(const struct judge *j);
+/* Port of the guest of that name; FLOW_NO_PORT: none. */
+uint16_t binding_name(const struct judge *j, const char *name);
 /* Port of the guest with that MAC; FLOW_NO_PORT: none. */
 uint16_t binding_mac(const struct judge *j, const struct mac *m);
 
@@ -115,6 +142,10 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* The other side's key: what an answer from addr:port to peer looks like at that port. */
+void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
+		    const struct addr *peer, uint16_t dport);
 
 /* ---- track.c: TCP's state, lightly ------------------------------------------------------------- */
 
@@ -150,17 +181,37 @@ enum reason caps_take(struct way *w, struct flow *f);
 struct frame *answer_slot(struct way *w, uint16_t port);
 void answer_reset(struct way *w);
 void answer_time_exceeded(struct way *w);
+/* What a rule rejects: to the sender a reset, or that it can't be reached; as from whom it spoke to. */
+void answer_reject(struct way *w);
+/* A reset to the receiver, as from the sender: l has the addresses as it knows them, next is the sequence number
+ * it waits for. */
+void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
+			   const struct mac *dst, const struct mac *src, uint32_t next);
 
-/* ---- report.c: events ------------------------------------------------------------------------------ */
+/* ---- inline.c: rules in the way of a frame -------------------------------------------------------- */
 
-void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, enum verdict verdict);
-void report_limit_reached(struct way *w, const struct plan *p);
-void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);
-void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns);
-void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns);
-void report_anomaly(struct way *w, unsigned kind);
-void report_limits_state(struct judge *j, enum policy_state state);
-/* What was summed up: caps, anomalies, suppressed events, a full table. */
-void report_sums(struct judge *j, int64_t now_ns);
+/* Looks at the frame and translates it (quoted: an ICMP error's): rules see what the guest sees. Not
+ * REASON_NONE: it ends here, and maybe its conversation; the sender is told. */
+enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct layers *quoted,
+			struct scrub_seen *ret_seen);
+/* Fills in what leaves instead of the frame, which is as it would leave. */
+void inline_emit(struct way *w, const struct scrub_seen *seen);
+/* The flow leaves the table. */
+void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns);
+
+/* ---- bridge.c --------------------------------------------------------------------------------------- */
+
+MUST_USE int bridge_setup(struct judge *j, int64_t now_ns);
+enum reason bridge_way(struct way *w);
+
+/* ---- alert.c ------------------------------------------------------------------------------------------ */
+
+void alert_listen(struct judge *j);
+/* A rule stopped the frame in hand (of f, or NULL). */
+void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
+
+#include "judge/contain_priv.h"
+#include "judge/report_priv.h"
+#include "judge/weaken_priv.h"
 
 #endif

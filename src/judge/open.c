@@ -9,12 +9,19 @@
 #include <errno.h>
 #include <string.h>
 
-#define SMTP_PORT 25
 #define DNS_PORT 53
 #define SYSLOG_PORT 514
+#define SPORT_FIRST 1024
+#define SPORT_STEP 7919 /* a prime: other ports than those next to it */
+#define SPORT_TRIES 8
 
-static bool may_begin(const struct layers *l)
+static bool may_begin(const struct way *w)
 {
+	const struct layers *l = &w->l;
+	if (weak(w->j, l->proto == PROTO_TCP ? WEAK_TCP_STATE : WEAK_ICMP_TYPE))
+		return true;
+	if (l->fragment && !l->first_fragment && weak(w->j, WEAK_FRAGMENTS))
+		return true;
 	if (l->proto == PROTO_TCP)
 		return (l->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 	if (l->proto == PROTO_ICMP || l->proto == PROTO_ICMP6)
@@ -22,9 +29,8 @@ static bool may_begin(const struct layers *l)
 	return true;
 }
 
-/* The other side's key: what an answer from addr:port to peer looks like at that port. */
-static void set_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
-			  const struct addr *peer, uint16_t dport)
+void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
+		    const struct addr *peer, uint16_t dport)
 {
 	struct flow_key *k = &p->key[1];
 	memset(k, 0, sizeof(*k));
@@ -69,7 +75,7 @@ static bool plan_forward(const struct way *w, struct plan *p)
 		else if (!source_listed(fw, &k->src))
 			p->reason = REASON_SOURCE_NOT_LISTED;
 		else
-			set_reply_key(p, p->guest, to, fw->guest_port, &k->src, k->sport);
+			open_reply_key(p, p->guest, to, fw->guest_port, &k->src, k->sport);
 		return true;
 	}
 	return false;
@@ -79,6 +85,10 @@ static void plan_inbound(const struct way *w, struct plan *p)
 {
 	const struct flow_key *k = &p->key[0];
 	p->direction = DIR_INBOUND;
+	if (contain_is_fenced(w->j, &k->src)) {
+		p->reason = REASON_FENCE;
+		return;
+	}
 	if (!plan_forward(w, p)) {
 		p->guest = binding_public(w->j, &k->dst);
 		if (p->guest == FLOW_NO_PORT) {
@@ -92,7 +102,7 @@ static void plan_inbound(const struct way *w, struct plan *p)
 		else if (to->ver == 0)
 			p->reason = REASON_CLOSED;
 		else
-			set_reply_key(p, p->guest, to, k->dport, &k->src, k->sport);
+			open_reply_key(p, p->guest, to, k->dport, &k->src, k->sport);
 	}
 	if (p->reason == REASON_NONE && !w->j->ports[p->guest].p.up)
 		p->reason = REASON_PORT_DOWN;
@@ -100,43 +110,19 @@ static void plan_inbound(const struct way *w, struct plan *p)
 
 /* ---- from a guest --------------------------------------------------------------------------------- */
 
-static const struct conf_limit *limit_of(const struct judge *j, unsigned class)
-{
-	const struct conf_limits *l = &j->conf.wall.limits;
-	const struct conf_limit *const of[] = {&l->tcp,   &l->udp, &l->icmp,
-					       &l->other, &l->dns, &l->lateral};
-	_Static_assert(ARRAY_LEN(of) == POLICY_CLASSES, "a limit for each class");
-	return of[class];
-}
-
-static unsigned class_of(uint8_t proto)
-{
-	if (proto == PROTO_TCP)
-		return POLICY_TCP;
-	if (proto == PROTO_UDP)
-		return POLICY_UDP;
-	return proto == PROTO_ICMP || proto == PROTO_ICMP6 ? POLICY_ICMP : POLICY_OTHER;
-}
-
 static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 {
 	const struct judge_port *g = &w->j->ports[to].p;
 	const struct flow_key *k = &p->key[0];
-	const struct addr *inside = k->dst.ver == 4 ? &g->inside : &g->inside6;
-	bool syslog = (k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT;
+	bool syslog =
+		((k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT) ||
+		weak(w->j, WEAK_LOGHOST);
 	p->direction = DIR_LATERAL;
 	p->peer_guest = to;
 	if (w->in->p.kind == JUDGE_LOGHOST || (g->kind == JUDGE_LOGHOST && !syslog))
 		p->reason = REASON_LOGHOST;
-	else if (inside->ver == 0)
-		p->reason = REASON_CLOSED;
-	else if (!g->up)
-		p->reason = REASON_PORT_DOWN;
-	if (p->reason != REASON_NONE)
-		return;
-	p->limited = g->kind != JUDGE_LOGHOST; /* the record must not run dry */
-	p->class = POLICY_LATERAL;
-	set_reply_key(p, to, inside, k->dport, &k->src, k->sport);
+	else
+		contain_plan(w, p);
 }
 
 static bool to_resolver(const struct judge *j, const struct flow_key *k)
@@ -148,26 +134,11 @@ static bool to_resolver(const struct judge *j, const struct flow_key *k)
 
 static void plan_outbound(const struct way *w, struct plan *p)
 {
-	const struct judge *j = w->j;
-	const struct flow_key *k = &p->key[0];
-	const struct addr *public = binding_public_of(w->in, k->src.ver);
-	bool dns = to_resolver(j, k);
 	p->direction = DIR_OUTBOUND;
 	if (w->in->p.kind == JUDGE_LOGHOST)
 		p->reason = REASON_LOGHOST;
-	else if (!dns && policy_is_off_limits(&j->off_limits, &k->dst))
-		p->reason = REASON_OFF_LIMITS;
-	else if (k->proto == PROTO_TCP && k->dport == SMTP_PORT)
-		p->reason = REASON_SMTP;
-	else if (public->ver == 0)
-		p->reason = REASON_CLOSED;
-	else if (!j->ports[0].p.up)
-		p->reason = REASON_PORT_DOWN;
-	if (p->reason != REASON_NONE)
-		return;
-	p->limited = true;
-	p->class = dns ? POLICY_DNS : (uint8_t)class_of(k->proto);
-	set_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
+	else
+		contain_plan(w, p);
 }
 
 static bool of_the_honeynet(const struct judge *j, const struct addr *dst)
@@ -188,8 +159,8 @@ static void plan_from_guest(const struct way *w, struct plan *p)
 	if (to == FLOW_NO_PORT)
 		to = binding_public(j, dst);
 	p->guest = w->f->port;
-	if (to == w->f->port ||
-	    (to == FLOW_NO_PORT && of_the_honeynet(j, dst) && !to_resolver(j, &p->key[0]))) {
+	p->resolver = to_resolver(j, &p->key[0]);
+	if (to == w->f->port || (to == FLOW_NO_PORT && of_the_honeynet(j, dst) && !p->resolver)) {
 		p->direction = DIR_LATERAL;
 		p->reason = w->in->p.kind == JUDGE_LOGHOST ? REASON_LOGHOST : REASON_CLOSED;
 	} else if (to != FLOW_NO_PORT) {
@@ -204,22 +175,12 @@ static void plan_from_guest(const struct way *w, struct plan *p)
 
 /* ---- opening ------------------------------------------------------------------------------------------ */
 
-static void charge(struct way *w, struct plan *p)
-{
-	if (!p->limited)
-		return;
-	const struct conf_limit *l = limit_of(w->j, p->class);
-	p->seen_limit = l->n > 0;
-	if (!policy_charge(w->in->limits, w->in->slot, p->class, l, w->now_ns, &p->use))
-		p->reason = REASON_LIMIT;
-	if (p->seen_limit)
-		report_limit_reached(w, p);
-}
-
 /* Does a limit bound how many of these there can be? */
 static bool is_bounded(const struct way *w, const struct plan *p)
 {
-	return p->limited && limit_of(w->j, p->class)->n > 0;
+	if (p->rule != FLOW_NO_RULE)
+		return w->j->conf.wall.policy[p->rule].connections.n > 0;
+	return p->limited && contain_limit(w->j, p->class)->n > 0;
 }
 
 static enum flow_class first_class(const struct way *w, const struct plan *p)
@@ -246,13 +207,36 @@ static void count_new(struct way *w, const struct plan *p)
 		s->limited++;
 }
 
+/* Room in the table; in the sink any source port will do. */
+static int find_room(struct way *w, struct plan *p, struct flow **ret)
+{
+	bool open = p->reason == REASON_NONE;
+	/* Of an echo it is the id. */
+	bool tcp_udp = p->key[0].proto == PROTO_TCP || p->key[0].proto == PROTO_UDP;
+	uint16_t *change = tcp_udp ? &p->key[1].dport : &p->key[1].sport, port = *change;
+	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(w, p),
+			   w->now_ns, ret);
+	for (uint32_t i = 1; err == -EEXIST && open && p->any_sport && i <= SPORT_TRIES; i++) {
+		*change = (uint16_t)(SPORT_FIRST + (port + i * SPORT_STEP) % (65536 - SPORT_FIRST));
+		err = flow_add(w->j->table, &p->key[0], &p->key[1], first_class(w, p), w->now_ns,
+			       ret);
+	}
+	return err;
+}
+
+static uint8_t verdict_of(const struct plan *p)
+{
+	if (p->reason == REASON_NONE || p->reason == REASON_POLICY)
+		return p->verdict;
+	return p->reason == REASON_LIMIT ? VERDICT_LIMIT : VERDICT_DROP;
+}
+
 /* Puts the flow in the table. A refused one that finds no room is refused all the same. */
 static struct flow *enter(struct way *w, struct plan *p)
 {
 	struct flow *f = NULL;
 	bool open = p->reason == REASON_NONE;
-	int err = flow_add(w->j->table, &p->key[0], open ? &p->key[1] : NULL, first_class(w, p),
-			   w->now_ns, &f);
+	int err = find_room(w, p, &f);
 	if (err == -EEXIST && open) {
 		/* Another conversation looks the same on the far side. */
 		p->reason = REASON_CLOSED;
@@ -267,10 +251,12 @@ static struct flow *enter(struct way *w, struct plan *p)
 	}
 	f->direction = p->direction;
 	f->reason = p->reason;
-	f->verdict = p->reason == REASON_NONE    ? VERDICT_FORWARD
-		     : p->reason == REASON_LIMIT ? VERDICT_LIMIT
-						 : VERDICT_DROP;
+	f->verdict = verdict_of(p);
 	f->bounded = is_bounded(w, p);
+	f->relayed = p->relayed;
+	f->rule = p->rule;
+	f->meter = p->meter;
+	f->generation = (uint32_t)w->j->now.generation;
 	f->guest = p->guest;
 	f->peer_guest = p->peer_guest;
 	f->icmp_type = w->l.icmp_type;
@@ -278,22 +264,42 @@ static struct flow *enter(struct way *w, struct plan *p)
 	return f;
 }
 
+static bool is_refused_silently(struct way *w, const struct flow_key *key)
+{
+	return !is_guest(w) && contain_ignores(w->j, &key->src);
+}
+
+static void make_plan(struct way *w, struct plan *p)
+{
+	if (is_guest(w))
+		plan_from_guest(w, p);
+	else
+		plan_inbound(w, p);
+	w->ret->direction = p->direction;
+	if (p->reason == REASON_NONE && is_guest(w) && w->j->now.lockdown == LOCKDOWN_OUTBOUND &&
+	    p->direction == DIR_OUTBOUND && !weak(w->j, WEAK_LOCKDOWN))
+		p->reason = REASON_LOCKDOWN;
+}
+
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow)
 {
-	struct plan p = {.guest = FLOW_NO_PORT, .peer_guest = FLOW_NO_PORT};
+	struct plan p = {.guest = FLOW_NO_PORT,
+			 .peer_guest = FLOW_NO_PORT,
+			 .rule = FLOW_NO_RULE,
+			 .meter = POLICY_NO_METER};
 	p.key[0] = *key;
-	if (!may_begin(&w->l)) {
+	if (is_refused_silently(w, key))
+		return REASON_IGNORED;
+	if (is_sink(w)) /* it may begin nothing */
+		return REASON_NO_FLOW;
+	if (!may_begin(w)) {
 		/* Towards addresses that are nobody's the wall stays silent. */
 		if (is_guest(w) || binding_answers_outside(w->j, &key->dst))
 			answer_reset(w);
 		return REASON_NO_FLOW;
 	}
-	if (is_guest(w))
-		plan_from_guest(w, &p);
-	else
-		plan_inbound(w, &p);
-	w->ret->direction = p.direction;
-	if (p.reason == REASON_NONE && !w->routed) {
+	make_plan(w, &p);
+	if (p.reason == REASON_NONE && !w->routed && !p.relayed) {
 		/* Sent to a neighbour's MAC: then it must be that neighbour's address. */
 		uint16_t to = p.key[1].port;
 		if (to == 0 || memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
@@ -302,7 +308,7 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w))
 		return REASON_CAP_GUEST;
 	if (p.reason == REASON_NONE)
-		charge(w, &p);
+		contain_charge(w, &p);
 	struct flow *f = enter(w, &p);
 	if (f == NULL)
 		return p.reason;
@@ -314,6 +320,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	if (p.reason != REASON_NONE) {
 		f->pkts[0] = 1;
 		f->bytes[0] = w->f->len;
+		if (f->verdict == VERDICT_REJECT)
+			answer_reject(w);
 	}
 	*ret_flow = f;
 	return p.reason;

@@ -12,39 +12,41 @@
 
 #define GUEST_FACTOR 4 /* unlimited or refused attempts of guests: so many times the rate */
 
-static void emit(struct judge *j, const struct event *e)
+void report_event(struct judge *j, const struct event *e)
 {
 	j->stats->events++;
 	j->emit(j->emit_ctx, e);
 }
 
-static int64_t event_price_ns(const struct judge *j)
+int64_t report_price_ns(const struct judge *j)
 {
 	uint32_t rate = j->conf.wall.event_rate;
 	return NS_PER_SEC / (rate > 0 ? rate : 1);
+}
+
+void report_suppressed(struct judge *j)
+{
+	j->suppressed++;
+	j->stats->events_suppressed++;
 }
 
 /* Is there room for an event that anybody can cause? Minor ones (all but the ends of real
  * conversations and caps) leave half of it to the others. */
 static bool room(struct judge *j, bool minor, int64_t now_ns)
 {
-	bool fine = policy_rate_take(&j->events_ns, event_price_ns(j),
+	bool fine = policy_rate_take(&j->events_ns, report_price_ns(j),
 				     minor ? NS_PER_SEC / 2 : NS_PER_SEC, now_ns);
-	if (!fine) {
-		j->suppressed++;
-		j->stats->events_suppressed++;
-	}
+	if (!fine)
+		report_suppressed(j);
 	return fine;
 }
 
 static bool room_for_guest(struct judge *j, int64_t now_ns)
 {
-	bool fine = policy_rate_take(&j->guest_events_ns, event_price_ns(j) / GUEST_FACTOR,
+	bool fine = policy_rate_take(&j->guest_events_ns, report_price_ns(j) / GUEST_FACTOR,
 				     NS_PER_SEC, now_ns);
-	if (!fine) {
-		j->suppressed++;
-		j->stats->events_suppressed++;
-	}
+	if (!fine)
+		report_suppressed(j);
 	return fine;
 }
 
@@ -70,7 +72,9 @@ static void fill_tuple(const struct judge *j, struct event_tuple *t, const struc
 	t->sport = t->in_sport = key0->sport;
 	t->dport = t->in_dport = key0->dport;
 	text_copy(t->in_port, sizeof(t->in_port), port_name(j, key0->port));
-	if (key1 == NULL)
+	/* With the sink, or another guest that poses as the target, both views are the guest's. */
+	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK ||
+	    (dir == DIR_OUTBOUND && key1->port != 0))
 		return;
 	struct addr src = key1->dst, dst = key1->src; /* as the far side sees it */
 	uint16_t sport = is_icmp(key0->proto) ? key1->sport : key1->dport;
@@ -102,6 +106,25 @@ static void fill_guests(const struct judge *j, struct event_tuple *t, uint16_t g
 {
 	text_copy(t->guest, sizeof(t->guest), port_name(j, guest));
 	text_copy(t->peer_guest, sizeof(t->peer_guest), port_name(j, peer));
+}
+
+void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
+		  struct event_tuple *ret)
+{
+	struct event_tuple *t = ret;
+	fill_tuple(j, t, &f->key[0], f->key[1].port != FLOW_NO_PORT ? &f->key[1] : NULL,
+		   f->direction);
+	fill_icmp(t, f->icmp_type, f->icmp_code);
+	fill_guests(j, t, f->guest, f->peer_guest);
+	if (side == 0)
+		return;
+	struct event_tuple x = *t;
+	t->src = x.dst, t->dst = x.src;
+	t->in_src = x.in_dst, t->in_dst = x.in_src;
+	if (is_icmp(t->proto))
+		return;
+	t->sport = x.dport, t->dport = x.sport;
+	t->in_sport = x.in_dport, t->in_dport = x.in_sport;
 }
 
 static const char *proto_text(uint8_t proto, char buf[16])
@@ -176,7 +199,7 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 	c->limit_max = p->use.max;
 	c->limit_window_s = p->use.window_s;
 	say_connection(&e, p);
-	emit(j, &e);
+	report_event(j, &e);
 }
 
 static const char *flow_state_text(const struct flow *f)
@@ -197,6 +220,7 @@ void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t n
 		last.cap_told_ns = 0;
 		report_flow_cap(j, &last, now_ns);
 	}
+	inline_flow_ended(j, f, now_ns);
 	bool minor =
 		f->class == FLOW_REFUSED || f->class == FLOW_HALF_OPEN || f->class == FLOW_LOOSE;
 	if (!room(j, minor, now_ns))
@@ -221,7 +245,7 @@ void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t n
 	fl->tcp_flags_tc = f->tcp_flags[1];
 	text_copy(fl->state, sizeof(fl->state), flow_state_text(f));
 	text_copy(fl->end_reason, sizeof(fl->end_reason), ends[why]);
-	emit(j, &e);
+	report_event(j, &e);
 }
 
 /* ---- limits and caps -------------------------------------------------------------------------------- */
@@ -239,15 +263,21 @@ static struct event limit_event(const struct judge *j, uint16_t guest, const cha
 
 void report_limit_reached(struct way *w, const struct plan *p)
 {
-	bool *told = &w->in->limit_told[p->class];
+	bool of_rule = p->rule != FLOW_NO_RULE;
+	bool rule_told = of_rule && (w->in->rules_told >> p->rule & 1) != 0;
+	bool *told = of_rule ? &rule_told : &w->in->limit_told[p->class];
 	const struct policy_use *u = &p->use;
 	/* Told again only after a quarter of the budget came back: a sliding window that is kept full
 	 * is "reached" at every step. */
 	if (u->used <= u->max - (u->max + 3) / 4 && p->reason == REASON_NONE)
 		*told = false;
+	if (of_rule)
+		w->in->rules_told &= ~((uint32_t)!rule_told << p->rule);
 	if (*told || (p->reason == REASON_NONE && u->used < u->max))
 		return;
 	*told = true;
+	if (of_rule)
+		w->in->rules_told |= UINT32_C(1) << p->rule;
 	struct event e = limit_event(w->j, p->guest, policy_class_text(p->class));
 	char text[EVENT_TEXT];
 	struct writer wr = writer_of(text, sizeof(text));
@@ -259,7 +289,7 @@ void report_limit_reached(struct way *w, const struct plan *p)
 		  e.u.limit.what, u->max);
 	text_duration(&wr, (int64_t)u->window_s * NS_PER_SEC);
 	event_say(&e, "%s", text);
-	emit(w->j, &e);
+	report_event(w->j, &e);
 }
 
 static uint32_t cap_max(uint64_t cap)
@@ -286,7 +316,55 @@ void report_flow_cap(struct judge *j, struct flow *f, int64_t now_ns)
 	event_say(&e, "%s: a conversation is over its rate, %u packets dropped", e.u.limit.guest,
 		  f->cap_dropped);
 	f->cap_dropped = 0;
-	emit(j, &e);
+	report_event(j, &e);
+}
+
+void report_flow_limit(struct judge *j, struct flow *f, const struct policy_use *u, int64_t now_ns)
+{
+	if (f->cap_told_ns != 0 && now_ns - f->cap_told_ns < NS_PER_SEC)
+		return;
+	f->cap_told_ns = now_ns;
+	if (!room(j, false, now_ns))
+		return;
+	char what[EVENT_NAME];
+	snprintf(what, sizeof(what), "rule-%u", f->rule + 1u);
+	struct event e = limit_event(j, f->guest, what);
+	e.flow_id = f->id;
+	e.direction = f->direction;
+	e.u.limit.flow_id = f->id;
+	e.u.limit.dropped = f->cap_dropped;
+	e.u.limit.used = u->used;
+	e.u.limit.max = u->max;
+	e.u.limit.window_s = u->window_s;
+	event_say(
+		&e,
+		"%s: a conversation is over what rule %u of the policy allows, %u packets dropped",
+		e.u.limit.guest, f->rule + 1u, f->cap_dropped);
+	f->cap_dropped = 0;
+	report_event(j, &e);
+}
+
+void report_expired(struct judge *j, enum policy_over kind, const struct policy_net *net,
+		    const struct policy_override *o)
+{
+	struct event e = event_new(EVENT_CONTAINMENT);
+	struct event_containment *c = &e.u.containment;
+	char text[PREFIX_TEXT];
+	e.priority = 1;
+	text_copy(c->state, sizeof(c->state), "expired");
+	if (kind == POLICY_OVER_OVERRIDE) {
+		text_copy(c->what, sizeof(c->what), "override");
+		text_copy(c->guest, sizeof(c->guest), o->guest);
+		text_copy(c->order, sizeof(c->order), policy_act_text(o->act));
+		event_say(&e, "the order '%s' for %s is over", c->order, c->guest);
+	} else {
+		text_copy(c->what, sizeof(c->what), kind == POLICY_OVER_FENCE ? "fence" : "ignore");
+		c->net = net->net;
+		event_say(&e, "the %s of %s is over",
+			  kind == POLICY_OVER_FENCE ? "fence" : "ignoring",
+			  prefix_text(&net->net, text));
+	}
+	report_event(j, &e);
 }
 
 void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns)
@@ -304,7 +382,7 @@ void report_guest_cap(struct judge *j, struct port_state *s, int64_t now_ns)
 	event_say(&e, "%s is over its rate, %llu packets dropped", e.u.limit.guest,
 		  (unsigned long long)s->cap_dropped);
 	s->cap_dropped = 0;
-	emit(j, &e);
+	report_event(j, &e);
 }
 
 /* ---- anomalies ---------------------------------------------------------------------------------------- */
@@ -365,7 +443,7 @@ static void tell_anomaly(struct judge *j, struct port_state *s, unsigned kind,
 	event_say(&e, "%llu frames from %s dropped: %s", (unsigned long long)c->count, s->p.name,
 		  e.u.anomaly.name);
 	c->count = 0;
-	emit(j, &e);
+	report_event(j, &e);
 }
 
 void report_anomaly(struct way *w, unsigned kind)
@@ -387,7 +465,7 @@ static void tell_health(struct judge *j, const char *what, uint64_t count, const
 	e.u.health.count = count;
 	e.u.health.exit_code = e.u.health.signal = -1;
 	event_say(&e, "%s", text);
-	emit(j, &e);
+	report_event(j, &e);
 }
 
 void report_limits_state(struct judge *j, enum policy_state state)

@@ -17,7 +17,8 @@ enum reason spoof_mac(struct way *w)
 	const uint8_t *src = w->f->data + 6;
 	bool own = memcmp(src, w->in->p.mac.b, 6) == 0;
 	/* From outside our own MAC is a loop or a lie; a group address is never a source. */
-	bool fine = is_guest(w) ? own : !own && (src[0] & 1) == 0 && !all_zero(src, 6);
+	bool fine = is_guest(w) ? own || weak(w->j, WEAK_SPOOF_MAC)
+				: !own && (src[0] & 1) == 0 && !all_zero(src, 6);
 	if (fine)
 		return REASON_NONE;
 	report_anomaly(w, ANOMALY_SPOOFED_MAC);
@@ -46,7 +47,7 @@ static enum reason guest_addr(const struct way *w)
 {
 	const struct addr *src = &w->l.src;
 	const struct addr *own = src->ver == 4 ? &w->in->p.inside : &w->in->p.inside6;
-	if (addr_eq(src, own))
+	if (addr_eq(src, own) || weak(w->j, WEAK_SPOOF_ADDR))
 		return REASON_NONE;
 	/* Address configuration and its chatter: never passed, but no lie either. */
 	if (is_multicast(&w->l.dst) && (is_link_local(src) || all_zero(src->b, 16)))
@@ -58,6 +59,8 @@ static enum reason outside_addr(const struct way *w)
 {
 	const struct judge *j = w->j;
 	const struct addr *src = &w->l.src;
+	if (weak(j, WEAK_INBOUND))
+		return REASON_NONE;
 	const struct prefix *inside =
 		src->ver == 4 ? &j->conf.network.inside : &j->conf.network.inside6;
 	if (binding_answers_outside(j, src) || binding_inside(j, src) != FLOW_NO_PORT ||
@@ -81,6 +84,8 @@ enum reason spoof_addr(struct way *w)
 		return REASON_NONE; /* not found: malformed, as the next step says */
 	if (dhcp(&w->l))
 		return REASON_DHCP;
+	if (is_sink(w)) /* it answers in the name of whoever was asked; flows bind it */
+		return is_multicast(&w->l.dst) ? REASON_MULTICAST : REASON_NONE;
 	enum reason r = is_guest(w) ? guest_addr(w) : outside_addr(w);
 	if (r == REASON_SPOOFED_ADDR)
 		report_anomaly(w, ANOMALY_SPOOFED_ADDR);

@@ -33,7 +33,7 @@ static enum reason track_tcp(const struct way *w, struct flow *f, unsigned side)
 		f->seen |= FLOW_SEEN_SYN_ACK;
 		f->isn[1] = l->seq;
 	} else if (side == 0 && (f->seen & FLOW_SEEN_SYN_ACK) == 0 &&
-		   (flags & (TCP_SYN | TCP_RST)) == 0) {
+		   (flags & (TCP_SYN | TCP_RST)) == 0 && !weak(w->j, WEAK_TCP_STATE)) {
 		return REASON_NO_FLOW; /* data before any answer */
 	}
 	if (side == 0 && (f->seen & FLOW_SEEN_SYN_ACK) != 0 &&

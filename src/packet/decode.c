@@ -14,8 +14,7 @@
 #define TAGS_MAX 2
 #define EXT_MAX 8
 
-#define GSO_KIND(t) ((t)&0x7fu) /* without the ECN bit */
-enum gso_kind { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_UDP = 3, GSO_TCPV6 = 4, GSO_UDP_L4 = 5 };
+#define GSO_KIND(t) ((uint8_t)((t) & ~GSO_ECN))
 
 static bool impossible_v4(const struct addr *src, const struct addr *dst)
 {

@@ -173,3 +173,97 @@ bool packet_lower_ttl(struct frame *f, struct layers *l)
 	at[0] = l->ttl;
 	return true;
 }
+
+/* Sum of the bytes where they stand: at an odd distance from the checksum's beginning they are the
+ * other halves of its words (RFC 1071 2B). */
+static uint16_t sum_at(const void *bytes, uint32_t len, uint32_t distance)
+{
+	uint16_t sum = packet_sum(bytes, len, 0);
+	return distance % 2 == 0 ? sum : (uint16_t)(sum << 8 | sum >> 8);
+}
+
+bool packet_set_bytes(struct frame *f, const struct layers *l, uint32_t off, const void *bytes,
+		      uint32_t len)
+{
+	bool sctp = l->proto == PROTO_SCTP;
+	uint32_t field = csum_field(l), own = sctp ? l->l4 + 8 : field, own_len = sctp ? 4 : 2;
+	if (l->l4 == 0 || off < l->l4 || off > l->l3_end || len > l->l3_end - off ||
+	    l->proto == PROTO_UDPLITE || l->proto == PROTO_DCCP || (sctp && l->fragment) ||
+	    (own != 0 && off < own + own_len && off + len > own))
+		return false;
+	if (field != 0 && !is_partial(f, l)) {
+		uint16_t old = sum_at(f->data + off, len, off - l->l4);
+		uint16_t now = sum_at(bytes, len, off - l->l4);
+		uint16_t change = fold((uint32_t)(uint16_t)~old + now);
+		uint16_t sum = load_be16(f->data + field);
+		store_be16(f->data + field, l4_changed(l->proto, sum, change));
+	}
+	memcpy(f->data + off, bytes, len);
+	if (sctp)
+		store_be32(f->data + own, sctp_crc(f->data + l->l4, l->l3_end - l->l4));
+	return true;
+}
+
+void packet_set_seq_ack(struct frame *f, struct layers *l, uint32_t seq, uint32_t ack)
+{
+	uint8_t numbers[8];
+	if (l->proto != PROTO_TCP || l->l4 == 0)
+		return;
+	store_be32(numbers, seq);
+	store_be32(numbers + 4, ack);
+	if (packet_set_bytes(f, l, l->l4 + 4, numbers, 8)) {
+		l->seq = seq;
+		l->ack = ack;
+	}
+}
+
+void packet_clear_urgent(struct frame *f, struct layers *l)
+{
+	static const uint8_t no_pointer[2] = {0, 0};
+	if (l->proto != PROTO_TCP || l->l4 == 0)
+		return;
+	const uint8_t *p = f->data + l->l4;
+	uint8_t flags = p[13] & (uint8_t)~TCP_URG;
+	if (packet_set_bytes(f, l, l->l4 + 13, &flags, 1) &&
+	    packet_set_bytes(f, l, l->l4 + 18, no_pointer, 2))
+		l->tcp_flags &= (uint8_t)~TCP_URG;
+}
+
+void packet_finish_tcp(struct frame *f, struct layers *l, uint32_t payload_len, bool partial,
+		       uint16_t gso_size)
+{
+	uint8_t *ip = f->data + l->l3, *tcp = f->data + l->l4;
+	uint32_t len = l->payload - l->l4 + payload_len;
+	if (l->proto != PROTO_TCP || l->l4 == 0 || l->fragment)
+		return;
+	l->l3_end = f->len = l->payload + payload_len;
+	if (l->ip_ver == 4) {
+		uint32_t header = l->l4 - l->l3;
+		store_be16(ip + 2, (uint16_t)(l->l3_end - l->l3));
+		store_be16(ip + 10, 0);
+		store_be16(ip + 10, (uint16_t)~packet_sum(ip, header, 0));
+	} else {
+		store_be16(ip + 4, (uint16_t)(l->l3_end - l->l3 - IP6_HLEN));
+	}
+	l->seq = load_be32(tcp + 4);
+	l->ack = load_be32(tcp + 8);
+	l->tcp_flags = tcp[13] & 0x3f;
+	memset(&f->vnet, 0, sizeof(f->vnet));
+	uint16_t pseudo = pseudo_sum(&l->src, &l->dst, PROTO_TCP, len);
+	if (!partial && gso_size == 0) {
+		store_be16(tcp + 16, 0);
+		store_be16(tcp + 16, (uint16_t)~packet_sum(tcp, len, pseudo));
+		return;
+	}
+	store_be16(tcp + 16, pseudo);
+	f->vnet.flags = VNET_NEEDS_CSUM;
+	f->vnet.csum_start = (uint16_t)l->l4;
+	f->vnet.csum_offset = 16;
+	f->vnet.hdr_len = (uint16_t)l->payload;
+	if (gso_size == 0)
+		return;
+	f->vnet.gso_size = gso_size;
+	f->vnet.gso_type = l->ip_ver == 4 ? GSO_TCPV4 : GSO_TCPV6;
+	if (tcp[13] & TCP_CWR)
+		f->vnet.gso_type |= GSO_ECN; /* only the first segment may say it */
+}

@@ -101,6 +101,20 @@ void packet_set_quoted(struct frame *f, const struct layers *outer, struct layer
 /* Lowers the TTL / hop limit by one; false (and unchanged) if it would reach zero. */
 bool packet_lower_ttl(struct frame *f, struct layers *l);
 
+/* Overwrites len bytes at offset off of the frame, behind the IP header and inside the packet, the
+ * checksum's own field excepted. false, and nothing done: not there, or the checksum can't be kept
+ * right (a later fragment, a fragment of SCTP, UDP-Lite and DCCP, whose sums cover a part only). */
+bool packet_set_bytes(struct frame *f, const struct layers *l, uint32_t off, const void *bytes,
+		      uint32_t len);
+/* TCP, not a later fragment: both numbers; the urgent flag and pointer away. *l follows. */
+void packet_set_seq_ack(struct frame *f, struct layers *l, uint32_t seq, uint32_t ack);
+void packet_clear_urgent(struct frame *f, struct layers *l);
+/* TCP, not a fragment: the packet ends payload_len bytes behind its TCP header (they are in the buffer).
+ * Sets lengths and makes all checksums anew, TCP's partial if so wished, or if gso_size asks for
+ * segments of this size (0: none). What lay behind the packet is cut off. */
+void packet_finish_tcp(struct frame *f, struct layers *l, uint32_t payload_len, bool partial,
+		       uint16_t gso_size);
+
 /* ---- frames the wall says itself ---------------------------------------------------------- */
 
 /* Each writes a whole frame with right checksums into out (data and cap set by the caller) and

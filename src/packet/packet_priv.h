@@ -40,6 +40,16 @@ enum ip_proto {
 	PROTO_SHIM6 = 140,
 };
 
+enum gso_kind {
+	GSO_NONE = 0,
+	GSO_TCPV4 = 1,
+	GSO_UDP = 3,
+	GSO_TCPV6 = 4,
+	GSO_UDP_L4 = 5,
+	GSO_ECN = 0x80 /* a bit of its own */
+};
+#define TCP_CWR 0x80u /* congestion window reduced; in no struct layers */
+
 enum icmp_type { ICMP_ECHO_REPLY = 0, ICMP_ECHO = 8 };
 enum icmp6_type {
 	ICMP6_ECHO = 128,

@@ -10,31 +10,14 @@
  * older than the one before it or in the future (the host was restarted: its boot clock began anew)
  * means the file is not ours.
  */
-#include "policy/policy.h"
+#include "policy/policy_priv.h"
 
 #include <string.h>
 
 #define LIMITS_MAGIC 0x736b65706c696d31ull /* "skeplim1" */
-#define LIMITS_VERSION 1u
+#define LIMITS_VERSION 2u
 
 _Static_assert((POLICY_RING & (POLICY_RING - 1)) == 0, "the ring index is a mask");
-
-struct ring {
-	uint64_t count;                /* ever charged; the newest is at count - 1 */
-	int64_t stamp_ns[POLICY_RING]; /* boot clock */
-};
-
-struct slot {
-	char guest[CONF_NAME]; /* empty: free */
-	struct ring rings[POLICY_CLASSES];
-};
-
-struct policy_limits {
-	uint64_t magic;
-	uint32_t version, slots, classes, ring;
-	uint64_t bytes;
-	struct slot slot[POLICY_SLOTS];
-};
 
 const char *policy_class_text(enum policy_class c)
 {
@@ -92,6 +75,9 @@ static bool slot_sound(const struct slot *s, int64_t now_ns)
 	for (unsigned c = 0; c < POLICY_CLASSES; c++)
 		if (!ring_sound(&s->rings[c], now_ns) ||
 		    (s->guest[0] == '\0' && s->rings[c].count != 0))
+			return false;
+	for (unsigned i = 0; i < POLICY_METERS; i++)
+		if (!meter_sound(&s->meters[i], now_ns))
 			return false;
 	return true;
 }

@@ -52,6 +52,99 @@ bool policy_charge(struct policy_limits *p, unsigned slot, enum policy_class cla
 void policy_read(const struct policy_limits *p, unsigned slot, enum policy_class class,
 		 const struct conf_limit *l, int64_t now_ns, struct policy_use *ret);
 
+/* ---- rules ------------------------------------------------------------------------------------ */
+
+/* A new conversation that a guest wants to begin. */
+struct policy_ask {
+	const char *guest, *guest_class;
+	uint8_t class; /* enum policy_class: one of the first four */
+	bool lateral, resolver;
+	uint16_t dport;
+	struct addr dst; /* as asked */
+};
+/* The rule that decides, or NULL: none does. */
+const struct conf_policy *policy_match(const struct conf_policy *rules, uint32_t n,
+				       const struct policy_ask *a);
+/* Has it windows of its own? */
+bool policy_counts(const struct conf_policy *p);
+
+/* ---- meters: what such windows count, per guest, in the same shared file ----------------------- */
+
+#define POLICY_METERS 128u /* per guest: rules, or destinations of them */
+#define POLICY_SLICES 16u
+#define POLICY_NO_METER 0xffffu
+
+struct policy_meter_key {
+	uint64_t rule;
+	struct addr dst;
+	uint8_t class, used, pad[2];
+};
+struct policy_amount {
+	uint64_t connections, packets, bytes;
+};
+enum policy_metered { POLICY_METER_ROOM, POLICY_METER_OVER, POLICY_METER_FULL };
+
+/* The meter of rule p (at index rule) for a conversation of that class to dst. */
+void policy_meter_key_of(const struct conf_policy *p, unsigned rule, enum policy_class class,
+			 const struct addr *dst, struct policy_meter_key *ret);
+/* Is there room for a in every window (kinds that are 0 in a are not asked)? hint: where the meter was
+ * last; POLICY_NO_METER at first. ret is set to the window that says no. FULL: all meters are in use. */
+enum policy_metered policy_meter_has(struct policy_limits *p, unsigned slot,
+				     const struct conf_policy *rule,
+				     const struct policy_meter_key *key,
+				     const struct policy_amount *a, int64_t now_ns, uint16_t *hint,
+				     struct policy_use *ret);
+/* The same, and counts it in all of them if there is. */
+enum policy_metered policy_meter_take(struct policy_limits *p, unsigned slot,
+				      const struct conf_policy *rule,
+				      const struct policy_meter_key *key,
+				      const struct policy_amount *a, int64_t now_ns, uint16_t *hint,
+				      struct policy_use *ret);
+/* The tightest window of connections. */
+void policy_meter_read(struct policy_limits *p, unsigned slot, const struct conf_policy *rule,
+		       const struct policy_meter_key *key, int64_t now_ns, struct policy_use *ret);
+
+/* ---- orders of the operator at run time --------------------------------------------------------- */
+
+#define POLICY_NETS 64u
+enum policy_lockdown { LOCKDOWN_OFF, LOCKDOWN_OUTBOUND, LOCKDOWN_ALL };
+
+struct policy_net {
+	struct prefix net;
+	int64_t until_ns; /* boot clock; 0: for good */
+};
+struct policy_override {
+	char guest[CONF_NAME];
+	uint8_t act; /* enum conf_act, but ACT_REFLECT */
+	int64_t until_ns;
+};
+struct policy_now {
+	uint64_t generation; /* grows with every change */
+	uint32_t n_fences, n_ignored, n_overrides;
+	uint8_t lockdown; /* enum policy_lockdown */
+	struct policy_net fences[POLICY_NETS], ignored[POLICY_NETS];
+	struct policy_override overrides[CONF_GUESTS];
+};
+
+/* "limit": the word of the configuration; and back: SKEP_ENOTFOUND. */
+const char *policy_act_text(uint8_t act);
+MUST_USE int policy_act_parse(const char *text, uint8_t *ret);
+/* Counts and values in range? */
+bool policy_now_sound(const struct policy_now *p);
+enum policy_over { POLICY_OVER_NONE, POLICY_OVER_FENCE, POLICY_OVER_IGNORE, POLICY_OVER_OVERRIDE };
+/* Takes out one order whose time is over, if there is one. */
+enum policy_over policy_now_expire(struct policy_now *p, int64_t now_ns, struct policy_net *ret_net,
+				   struct policy_override *ret_override);
+/* SKEP_EFULL; or SKEP_ENOTFOUND. One that is there already gets the new time. */
+MUST_USE int policy_net_add(struct policy_net *nets, uint32_t *n, const struct prefix *net,
+			    int64_t until_ns);
+MUST_USE int policy_net_remove(struct policy_net *nets, uint32_t *n, const struct prefix *net);
+MUST_USE int policy_override_set(struct policy_now *p, const char *guest, uint8_t act,
+				 int64_t until_ns);
+MUST_USE int policy_override_reset(struct policy_now *p, const char *guest);
+/* NULL: none. */
+const struct policy_override *policy_override_of(const struct policy_now *p, const char *guest);
+
 /* ---- buckets ------------------------------------------------------------------------------- */
 
 /* Up to a quarter of a second's worth at once, then per_second. *bucket_ns is its whole state (zero:

@@ -18,6 +18,8 @@
 
 #define RCVBUF_BYTES (8 << 20) /* a burst of super-frames; the kernel doubles it */
 #define SNDBUF_BYTES (4 << 20)
+#define BURST_BYTES (256u << 10)
+#define BURST_LEAST 4u
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -112,12 +114,22 @@ static uint8_t *insert_tag(uint8_t *data, const struct aux *a, struct vnet *v)
 	return data;
 }
 
+/* So many frames as lately made up what the processor's own cache holds: a burst of super-frames would
+ * be read from memory again when it is judged, and once more when it is sent. */
+static unsigned next_batch(int n, uint64_t bytes)
+{
+	uint64_t fit = bytes == 0 ? PORT_BATCH : BURST_BYTES * (uint64_t)n / bytes;
+	return fit < BURST_LEAST ? BURST_LEAST : fit > PORT_BATCH ? PORT_BATCH : (unsigned)fit;
+}
+
 /* Frames of one recvmmsg, the broken ones left out. */
 static int take_all(struct port *p, int received)
 {
 	struct port_pool *pool = p->pool;
 	size_t n = 0;
+	uint64_t bytes = 0;
 	for (int i = 0; i < received; i++) {
+		bytes += pool->msgs[i].msg_len;
 		struct mmsghdr *m = &pool->msgs[i];
 		struct vnet *v = &pool->vnets[i];
 		if (m->msg_len < sizeof(*v) + ETH_HLEN || (m->msg_hdr.msg_flags & MSG_TRUNC)) {
@@ -133,6 +145,7 @@ static int take_all(struct port *p, int received)
 		}
 		take_frame(p, n++, data, len, v, a.stamp_ns);
 	}
+	p->batch = next_batch(received, bytes);
 	return (int)n;
 }
 
@@ -140,11 +153,11 @@ static int packet_recv(struct port *p)
 {
 	struct port_pool *pool = p->pool;
 	for (unsigned tries = 0; tries < RECV_TRIES; tries++) {
-		for (size_t i = 0; i < PORT_BATCH; i++) {
+		for (size_t i = 0; i < p->batch; i++) {
 			pool->msgs[i].msg_hdr.msg_controllen = CONTROL_SIZE;
 			pool->msgs[i].msg_hdr.msg_flags = 0;
 		}
-		int n = recvmmsg(p->fd, pool->msgs, PORT_BATCH, MSG_DONTWAIT, NULL);
+		int n = recvmmsg(p->fd, pool->msgs, p->batch, MSG_DONTWAIT, NULL);
 		if (n >= 0)
 			return take_all(p, n);
 		if (errno == EAGAIN)

@@ -62,6 +62,7 @@ int port_attach(struct arena *arena, struct port_pool *pool, enum port_kind kind
 	p->pool = pool;
 	p->fd = fd;
 	p->index = index;
+	p->batch = PORT_BATCH;
 	text_copy(p->name, sizeof(p->name), name);
 	for (size_t i = 0; i < PORT_BATCH; i++) {
 		p->tx_iovs[i][0] = (struct iovec){&p->tx_vnets[i], sizeof(struct vnet)};

@@ -47,6 +47,7 @@ struct port {
 	uint16_t index;
 	char name[PORT_NAME];
 	struct port_stats stats;
+	unsigned batch; /* frames to ask for at once */
 	size_t n_tx;
 	struct vnet tx_vnets[PORT_BATCH];
 	struct iovec tx_iovs[PORT_BATCH][2];

@@ -44,12 +44,9 @@ static bool body_room(struct app *a, struct app_body *b, uint32_t len, uint32_t 
 }
 
 /* Bytes leave at the front in strides, so that each is moved a few times at most. */
-void app_body_add(struct app *a, struct app_body *b, const uint8_t *data, uint32_t len,
-		  uint32_t max)
+static void add(struct app *a, struct app_body *b, const uint8_t *data, uint32_t len, uint32_t max)
 {
 	b->total += len;
-	if (max == 0 || max > SLAB_MAX / 2)
-		max = max == 0 ? 1 : SLAB_MAX / 2;
 	if (len >= max) { /* these bytes alone fill it */
 		b->base += b->len + (uint64_t)(len - max);
 		b->len = 0;
@@ -75,6 +72,28 @@ void app_body_add(struct app *a, struct app_body *b, const uint8_t *data, uint32
 	b->len += len;
 }
 
+/* What comes at once may be more than is kept (a gap that closes, a decoder): then in portions, each of which is
+ * looked at before it goes. */
+void app_body_add(struct app *a, struct app_body *b, const uint8_t *data, uint32_t len,
+		  uint32_t max)
+{
+	if (max == 0 || max > SLAB_MAX / 2)
+		max = max == 0 ? 1 : SLAB_MAX / 2;
+	uint32_t portion = max / 2 > 0 ? max / 2 : 1;
+	do {
+		if (b->unseen >= portion && a->ctx->full != NULL) {
+			b->unseen = 0;
+			a->ctx->full(a->ctx->full_ctx, a);
+		}
+		uint32_t room = portion - (b->unseen < portion ? b->unseen : 0);
+		uint32_t n = a->ctx->full != NULL && len > room ? room : len;
+		add(a, b, data, n, max);
+		b->unseen += n;
+		data += n;
+		len -= n;
+	} while (len > 0);
+}
+
 void app_body_free(struct app *a, struct app_body *b)
 {
 	slab_free(a->ctx->slab, b->data);
@@ -89,6 +108,7 @@ struct app_file *app_file_open(struct app *a, struct app_tx *tx, unsigned dir, c
 	uint32_t before = 0;
 	for (; *at != NULL; at = &(*at)->next)
 		before++;
+	a->full |= before == FILES_MAX;
 	if (before == FILES_MAX)
 		return NULL;
 	struct file_own *o = slab_alloc(a->ctx->slab, sizeof(*o) + sizeof(struct app_body));

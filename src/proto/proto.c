@@ -55,6 +55,18 @@ void app_ctx_set_stream(struct app_ctx *c, struct stream *s)
 	c->stream = s;
 }
 
+void app_ctx_set_full(struct app_ctx *c, app_full_fn *fn, void *ctx)
+{
+	c->full = fn;
+	c->full_ctx = ctx;
+}
+
+void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx)
+{
+	c->frame = fn;
+	c->frame_ctx = ctx;
+}
+
 struct app *app_open(struct app_ctx *c, struct stream_flow *f)
 {
 	struct app *a = slab_zalloc(c->slab, sizeof(*a));
@@ -95,8 +107,10 @@ struct app_tx *app_tx_new(struct app *a, size_t size, int64_t now_ns)
 	uint32_t most = a->ctx->conf.max_tx;
 	if (a->tx_open >= most)
 		give_way(a);
-	if (a->tx_open / TX_MOST >= most)
+	if (a->tx_open / TX_MOST >= most) {
+		a->full = true;
 		return NULL;
+	}
 	struct app_tx *tx = slab_zalloc(a->ctx->slab, size);
 	if (tx == NULL)
 		return NULL;
@@ -364,6 +378,7 @@ static void catch_up(struct app *a, unsigned dir, int64_t now_ns)
 		return;
 	if (a->proto == APP_FAILED)
 		return;
+	a->feed_off = s->app_done;
 	s->app_done += hand_over(a, dir, s->data + (s->app_done - s->base),
 				 (uint32_t)(s->base + s->len - s->app_done), 0, now_ns);
 }
@@ -407,6 +422,7 @@ uint32_t app_feed(struct app *a, unsigned dir, const uint8_t *data, uint32_t len
 				return a->failed || (flags & (APP_EOF | APP_GAP)) != 0 ? len : done;
 		}
 		uint8_t proto = a->proto;
+		a->feed_off = a->flow->side[dir].app_done + done;
 		done += hand_over(a, dir, at, len - done, flags, now_ns);
 		if (proto == a->proto || done == len)
 			return done;
@@ -461,6 +477,31 @@ int app_buffer(const struct app *a, const struct app_tx *tx, enum app_buffer b, 
 	if (ret_complete != NULL)
 		*ret_complete = complete;
 	return r;
+}
+
+uint32_t app_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
+		  uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
+		  uint32_t max)
+{
+	const struct app_ops *ops = app_ops_of(tx->proto);
+	if (ops == NULL || ops->wire == NULL || len == 0)
+		return 0;
+	return ops->wire(a, tx, b, dir, index, off, len, pieces, max);
+}
+
+bool app_is_framed(const struct app *a, const struct app_tx *tx, unsigned dir)
+{
+	(void)a;
+	const struct app_ops *ops = app_ops_of(tx->proto);
+	return ops != NULL && ops->is_framed != NULL && ops->is_framed(tx, dir);
+}
+
+uint64_t app_head_begins(const struct app *a, unsigned dir)
+{
+	const struct app_ops *ops = app_ops_of(a->proto);
+	if (ops == NULL || ops->head_begins == NULL || a->state == NULL || a->failed)
+		return UINT64_MAX;
+	return ops->head_begins(a, dir);
 }
 
 bool app_number(const struct app *a, const struct app_tx *tx, enum app_number n, unsigned dir,

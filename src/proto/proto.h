@@ -88,7 +88,7 @@ struct app_body {
 	uint32_t len, cap;
 	uint64_t base, total;
 	bool complete;
-	uint64_t inspected; /* rule's: bytes below were seen by every candidate */
+	uint32_t unseen; /* bytes since somebody was last asked to look (app_ctx_set_full) */
 };
 
 /* Head of every transaction; protocols embed it first in their own struct. */
@@ -98,6 +98,8 @@ struct app_tx {
 	uint8_t progress[2]; /* grows; buffers say from which progress they are there; APP_DONE */
 	uint8_t told;        /* inspect's: bits of what has been logged */
 	bool inspected[2];   /* rule's: finished with this direction */
+	bool asked, open_end,
+		unframed; /* rule's: request and answer are changed so that the body can be */
 	uint64_t events[APP_EVENT_WORDS];
 	uint64_t events_told[APP_EVENT_WORDS]; /* rule's */
 	void *rules[2]; /* rule's state per direction; freed by app_free_fn */
@@ -136,6 +138,7 @@ struct app { /* one flow; in stream_flow.app */
 	struct app_tx *tx_gave; /* up to here the oldest have made room for others */
 	uint64_t tx_next_id;
 	uint32_t tx_open;
+	bool full; /* there was more than is kept: not all of what came, or will come, is read */
 	uint64_t events[2]; /* flow-level app-layer events (APP_EVENT_ names), by bit */
 	uint64_t events_told[2];
 	uint32_t expect_tag; /* FTP data: tag of the expectation this flow fulfils */
@@ -145,6 +148,7 @@ struct app { /* one flow; in stream_flow.app */
 	uint8_t first_dir; /* direction that spoke first since detection began; 2: none yet */
 	uint8_t tries[2];  /* datagrams looked at in vain */
 	bool switching;    /* app_switch was called in this feed */
+	uint64_t feed_off; /* where in the stream what is being fed begins */
 };
 
 #define APP_EOF 1u /* the direction is over */
@@ -190,5 +194,7 @@ const char *app_eve_key(enum app_proto p);
  * "applayer_mismatch_protocol_both_directions" for those of the flow (proto APP_UNKNOWN). -1: none. */
 int app_event_by_name(const char *name, size_t len, enum app_proto *ret_proto);
 const char *app_event_name(enum app_proto p, unsigned event);
+
+#include "proto/wire.h"
 
 #endif

@@ -8,8 +8,12 @@
 struct app_ctx {
 	struct app_conf conf;
 	struct slab *slab;
-	uint8_t *scratch;       /* SCRATCH bytes for one call */
-	struct stream *stream;  /* FTP announces data connections there; NULL: nowhere */
+	uint8_t *scratch;      /* SCRATCH bytes for one call */
+	struct stream *stream; /* FTP announces data connections there; NULL: nowhere */
+	app_full_fn *full;     /* told before bytes go that nobody may have seen; NULL: nobody */
+	void *full_ctx;
+	app_frame_fn *frame; /* told of framing; NULL: nobody */
+	void *frame_ctx;
 	void *ftp_expected;     /* ftp_data.c's own */
 	void *inflate, *brotli; /* http_body's own: decompression output and pools */
 };
@@ -36,6 +40,12 @@ struct app_ops {
 	bool (*number)(const struct app *a, const struct app_tx *tx, enum app_number n,
 		       unsigned dir, uint32_t index, uint64_t *ret); /* NULL: has none */
 	bool (*eve)(const struct app *a, const struct app_tx *tx, unsigned dir, json_t *o);
+	/* app_wire, app_head_begins; NULL: nothing maps back, no head. */
+	uint32_t (*wire)(const struct app *a, const struct app_tx *tx, enum app_buffer b,
+			 unsigned dir, uint32_t index, uint64_t off, uint32_t len,
+			 struct app_piece *pieces, uint32_t max);
+	bool (*is_framed)(const struct app_tx *tx, unsigned dir);
+	uint64_t (*head_begins)(const struct app *a, unsigned dir);
 };
 enum probe { PROBE_NO, PROBE_MORE, PROBE_YES };
 

@@ -12,9 +12,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT_MOST 1023u /* of a problem */
@@ -174,30 +172,8 @@ static int write_report(struct work *w, int result)
 
 /* ---- the work ----------------------------------------------------------------------------------- */
 
-struct part {
-	uint32_t kind;
-	const char *name, *text;
-	size_t len;
-};
-
-static int next_part(struct reader *r, struct part *ret)
-{
-	struct compiler_part p;
-	const uint8_t *head = read_bytes(r, sizeof(p));
-	if (head == NULL)
-		return SKEP_ETRUNC;
-	memcpy(&p, head, sizeof(p));
-	if (p.name_len >= reader_left(r) || p.len >= reader_left(r))
-		return SKEP_EFORMAT;
-	const uint8_t *name = read_bytes(r, (size_t)p.name_len + 1);
-	const uint8_t *text = read_bytes(r, (size_t)p.len + 1);
-	if (name == NULL || text == NULL || name[p.name_len] != 0 || text[p.len] != 0)
-		return SKEP_EFORMAT;
-	*ret = (struct part){p.kind, (const char *)name, (const char *)text, (size_t)p.len};
-	return 0;
-}
-
-static int read_part(struct work *w, struct rule_set *set, const struct part *p, uint32_t *file)
+static int read_part(struct work *w, struct rule_set *set, const struct compiler_text *p,
+		     uint32_t *file)
 {
 	if (p->kind != PART_FILE && p->kind != PART_CONFIG)
 		return 0;
@@ -207,26 +183,13 @@ static int read_part(struct work *w, struct rule_set *set, const struct part *p,
 				      : rule_set_read(set, p->name, p->text, p->len);
 }
 
-static int read_vars(const struct work *w, struct rule_vars *vars)
-{
-	struct reader r = w->in;
-	struct part p;
-	int err = 0;
-	for (uint32_t i = 0; i < w->head.n && err == 0; i++) {
-		err = next_part(&r, &p);
-		if (err == 0 && (p.kind == PART_ADDRESSES || p.kind == PART_PORTS))
-			err = rule_vars_set(vars, p.kind == PART_PORTS, p.name, p.text);
-	}
-	return err;
-}
-
 static int fill(struct work *w, struct rule_set *set)
 {
-	struct part p;
+	struct compiler_text p;
 	uint32_t file = 0;
 	int err = 0;
 	for (uint32_t i = 0; i < w->head.n && err == 0; i++) {
-		err = next_part(&w->in, &p);
+		err = compiler_next(&w->in, &p);
 		if (err == 0)
 			err = read_part(w, set, &p, &file);
 	}
@@ -251,7 +214,7 @@ static int compile(struct work *w)
 	if (w->files != NULL)
 		err = rule_vars_create(&vars);
 	if (err == 0)
-		err = read_vars(w, vars);
+		err = compiler_vars(w->in, w->head.n, vars);
 	const struct rule_set_conf conf = {.vars = vars,
 					   .problem = on_problem,
 					   .ctx = w,
@@ -297,24 +260,6 @@ static int limit(const struct compiler_input *in)
 	return err;
 }
 
-static int map_input(struct reader *ret, struct compiler_input *ret_head)
-{
-	struct stat st;
-	if (fstat(COMPILER_INPUT_FD, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(*ret_head))
-		return SKEP_EFORMAT;
-	void *in = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, COMPILER_INPUT_FD, 0);
-	if (in == MAP_FAILED)
-		return -errno;
-	*ret = reader_of(in, (size_t)st.st_size);
-	memcpy(ret_head, read_bytes(ret, sizeof(*ret_head)), sizeof(*ret_head));
-	return memcmp(ret_head->magic, COMPILER_IN_MAGIC, sizeof(ret_head->magic)) == 0 &&
-			       ret_head->version == COMPILER_VERSION
-		       ? 0
-		       : SKEP_EFORMAT;
-}
-
 /* The library looks for its configuration at its first use, when there are no files any more. */
 static int wake_crypto(void)
 {
@@ -335,7 +280,7 @@ int compiler_confine(struct reader *ret, struct compiler_input *ret_head)
 	if (err == SKEP_EUNSUPPORTED) /* the filter has no call that opens anything either */
 		err = 0;
 	if (err == 0)
-		err = map_input(ret, ret_head);
+		err = compiler_map(COMPILER_INPUT_FD, ret, ret_head);
 	if (err == 0)
 		err = limit(ret_head);
 	const struct syscall_row *const tables[] = {

@@ -69,6 +69,12 @@ MUST_USE int compiler_cache_open(const char *dir, const uint8_t key[COMPILER_KEY
  * the next start its time. */
 int compiler_cache_keep(const char *dir, const uint8_t key[COMPILER_KEY], int snapshot);
 
+/* What the compiler would be given, as a sealed memfd; the caller closes it. */
+MUST_USE int compiler_pack(const struct compiler_job *job, int *ret_fd);
+/* Makes a set of what compiler_pack packed. conf says how (its vars are not looked at: they are in there
+ * as well). *ret is finished, and the caller's. SKEP_EFORMAT, SKEP_ETRUNC: as rule_set_finish, or no input. */
+MUST_USE int compiler_load(int fd, const struct rule_set_conf *conf, struct rule_set **ret);
+
 /* The role itself; returns its exit code. */
 int role_compiler(void);
 

@@ -47,6 +47,17 @@ struct compiler_rule_row { /* then msg, classtype, each with a NUL behind */
 	uint8_t text_sum[16];
 };
 
+struct compiler_text { /* one part, as it lies in the input */
+	uint32_t kind;
+	const char *name, *text;
+	size_t len;
+};
+/* Maps an input and takes its head off. */
+MUST_USE int compiler_map(int fd, struct reader *ret, struct compiler_input *ret_head);
+MUST_USE int compiler_next(struct reader *r, struct compiler_text *ret);
+/* Sets the variables among the n parts of r. */
+MUST_USE int compiler_vars(struct reader r, uint32_t n, struct rule_vars *vars);
+
 /* Maps the input, which it looks at no further than its head, and gives up every right. */
 MUST_USE int compiler_confine(struct reader *ret, struct compiler_input *ret_head);
 

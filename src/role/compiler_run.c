@@ -91,7 +91,7 @@ static int seal(int fd)
 		       : 0;
 }
 
-static int make_input(const struct compiler_job *j, int *ret)
+int compiler_pack(const struct compiler_job *j, int *ret)
 {
 	CLEANUP(fd_close) int fd = memfd_create("rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
@@ -375,7 +375,7 @@ int compiler_run(const struct compiler_job *job, int *ret_snapshot, struct compi
 	CLEANUP(fd_close) int pidfd = -1;
 	struct compiler_report report = {.memory = NULL};
 	pid_t pid = 0;
-	int err = out < 0 || snapshot < 0 ? -errno : make_input(job, &in);
+	int err = out < 0 || snapshot < 0 ? -errno : compiler_pack(job, &in);
 	const int fds[] = {in, out, snapshot};
 	if (err == 0)
 		err = start(job, fds, &pid, &pidfd);

@@ -52,13 +52,15 @@ struct hub {
 };
 
 static const uint32_t may_say[ROLES] = {
-	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
+	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_CONTAINMENT,
 	[ROLE_WALL] = 1u << EVENT_CONNECTION | 1u << EVENT_LIMIT | 1u << EVENT_FLOW |
-		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH,
+		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH |
+		      1u << EVENT_CONTAINMENT | 1u << EVENT_ALERT | 1u << EVENT_DROP,
 	[ROLE_RECORDER] = 1u << EVENT_HEALTH,
 	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
 	[ROLE_HUB] = 0,
 	[ROLE_LEDGER] = 1u << EVENT_HEALTH,
+	[ROLE_SINK] = 1u << EVENT_SINK | 1u << EVENT_HEALTH,
 };
 
 /* ---- the queue ---------------------------------------------------------------------------------- */
@@ -123,7 +125,7 @@ static void take_incident(void *ctx, const struct event *e)
 	push(h, &copy);
 }
 
-static void community_ids(struct event *e)
+void role_community_ids(struct event *e)
 {
 	struct event_tuple *t = event_tuple_of(e);
 	_Static_assert(sizeof(t->community_id) >= COMMUNITY_ID_TEXT, "room for the text");
@@ -146,7 +148,7 @@ static void accept_event(struct hub *h, struct event *e)
 	int64_t now = clock_wall_ns();
 	if (e->time_ns < now - PAST_NS || e->time_ns > now + FUTURE_NS)
 		e->time_ns = now;
-	community_ids(e);
+	role_community_ids(e);
 	incident_event(h->incidents, clock_boot_ns(), e);
 	e->id = next_id(h);
 	push(h, e);
@@ -353,7 +355,7 @@ static void warm_up(void)
 	struct event e = event_new(EVENT_FLOW);
 	const uint8_t any[4] = {192, 0, 2, 1};
 	e.u.flow.tuple.src = e.u.flow.tuple.dst = addr_from_v4(any);
-	community_ids(&e);
+	role_community_ids(&e);
 }
 
 int role_hub(void)

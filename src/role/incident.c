@@ -11,6 +11,7 @@
 
 #define BUCKETS 8192u
 #define FLOWS 65536u
+#define REDIRECTS 4096u
 #define SPECIAL 64u /* entries kept for guests' own and overflow incidents */
 #define NONE UINT32_MAX
 #define UPDATE_NS (10 * NS_PER_SEC)
@@ -45,6 +46,14 @@ struct flow_slot {
 	uint32_t open; /* counts in incident.active */
 };
 
+/* A conversation that went to the sink, as the sink sees it. */
+struct redirect {
+	struct addr client, server;
+	uint16_t cport, sport; /* sport: as the guest asked */
+	uint8_t proto;
+	uint64_t flow_id; /* 0: free */
+};
+
 struct incidents {
 	struct incident_conf conf;
 	uint64_t hash_key[2], overflowed;
@@ -54,13 +63,14 @@ struct incidents {
 	uint32_t *buckets;
 	struct incident *all;
 	struct flow_slot *flows;
+	struct redirect *redirects;
 };
 
 size_t incident_bytes(const struct incident_conf *conf)
 {
 	size_t n = (size_t)conf->max_open + SPECIAL;
 	return sizeof(struct incidents) + BUCKETS * sizeof(uint32_t) + n * sizeof(struct incident) +
-	       FLOWS * sizeof(struct flow_slot) + 4 * 64;
+	       FLOWS * sizeof(struct flow_slot) + REDIRECTS * sizeof(struct redirect) + 5 * 64;
 }
 
 int incident_create(struct arena *arena, const struct incident_conf *conf, struct incidents **ret)
@@ -73,7 +83,8 @@ int incident_create(struct arena *arena, const struct incident_conf *conf, struc
 	t->buckets = arena_alloc(arena, BUCKETS, sizeof(*t->buckets));
 	t->all = arena_alloc(arena, t->max, sizeof(*t->all));
 	t->flows = arena_alloc(arena, FLOWS, sizeof(*t->flows));
-	if (t->buckets == NULL || t->all == NULL || t->flows == NULL)
+	t->redirects = arena_alloc(arena, REDIRECTS, sizeof(*t->redirects));
+	if (t->buckets == NULL || t->all == NULL || t->flows == NULL || t->redirects == NULL)
 		return SKEP_EFULL;
 	random_fill(t->hash_key, sizeof(t->hash_key));
 	memset(t->buckets, 0xff, BUCKETS * sizeof(*t->buckets));
@@ -304,7 +315,7 @@ static void add_flow(struct incidents *t, struct incident *in, int64_t now_ns,
 	struct flow_slot *s = slot_of(t, e->flow_id);
 	flow_ended(t, s);
 	*s = (struct flow_slot){e->flow_id, in->id, (uint32_t)(in - t->all),
-				e->verdict == VERDICT_FORWARD};
+				e->verdict == VERDICT_FORWARD || e->verdict == VERDICT_REDIRECT};
 	in->active += s->open;
 	in->flows_total++;
 	if (in->n_flows < INCIDENT_FLOWS)
@@ -346,9 +357,48 @@ static struct incident *belongs_to(struct incidents *t, int64_t now_ns, struct e
 		return NULL;
 	if (e->direction == DIR_INBOUND)
 		return tuple != NULL ? visit(t, now_ns, e, guest, &tuple->src) : NULL;
-	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT)
+	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT ||
+	    e->kind == EVENT_SINK)
 		return join(t, now_ns, e, guest);
 	return NULL;
+}
+
+/* Direct-mapped: what is pushed out is joined by its guest alone. */
+static struct redirect *redirect_of(struct incidents *t, const struct redirect *r)
+{
+	struct {
+		struct addr client, server;
+		uint16_t port, proto;
+	} key;
+	memset(&key, 0, sizeof(key));
+	key.client = r->client;
+	key.server = r->server;
+	key.port = r->cport;
+	key.proto = r->proto;
+	return &t->redirects[hash_keyed(t->hash_key, &key, sizeof(key)) % REDIRECTS];
+}
+
+static void note_redirect(struct incidents *t, const struct event *e)
+{
+	const struct event_tuple *o = &e->u.connection.tuple;
+	const struct redirect r = {o->in_src,   o->in_dst, o->in_sport,
+				   o->in_dport, o->proto,  e->flow_id};
+	*redirect_of(t, &r) = r;
+}
+
+/* Which conversation the sink speaks of, and which port was asked where it can't know. */
+static void find_redirect(struct incidents *t, struct event *e)
+{
+	struct event_sink *o = &e->u.sink;
+	const struct redirect like = {
+		.client = o->client, .server = o->server, .cport = o->cport, .proto = o->proto};
+	const struct redirect *r = redirect_of(t, &like);
+	if (o->cport == 0 || r->flow_id == 0 || r->cport != o->cport || r->proto != o->proto ||
+	    !addr_eq(&r->client, &o->client) || !addr_eq(&r->server, &o->server))
+		return;
+	e->flow_id = r->flow_id;
+	if (o->sport == 0)
+		o->sport = r->sport;
 }
 
 void incident_event(struct incidents *t, int64_t now_ns, struct event *e)
@@ -359,6 +409,10 @@ void incident_event(struct incidents *t, int64_t now_ns, struct event *e)
 		all_flows_ended(t);
 	if (e->kind == EVENT_HEALTH || e->kind == EVENT_STATS || e->kind == EVENT_INCIDENT)
 		return;
+	if (e->kind == EVENT_CONNECTION && e->verdict == VERDICT_REDIRECT)
+		note_redirect(t, e);
+	if (e->kind == EVENT_SINK)
+		find_redirect(t, e);
 	struct incident *in = belongs_to(t, now_ns, e);
 	if (in == NULL)
 		return;

@@ -5,7 +5,8 @@
  *
  * An inbound conversation that is let through opens the incident of (guest, peer). What the guest
  * then starts itself joins it; with several intruders on one guest it joins the one most recently
- * active that had a real session, and the join is marked ambiguous. When the table is full, or a
+ * active that had a real session, and the join is marked ambiguous. What the sink tells gets the flow
+ * id of the redirected conversation it speaks of, and the port that was asked. When the table is full, or a
  * scan opens more than a bounded number a second, visits share one overflow incident per guest.
  */
 #ifndef SKEP_INCIDENT_H

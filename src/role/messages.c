@@ -4,12 +4,12 @@
 
 #define FROM_ANY                                                                \
 	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
-	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER))
+	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) | ROLE_BIT(ROLE_SINK))
 #define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
 
 static const struct ipc_row rows[] = {
 	{MSG_START_WALL, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct start_wall), 5,
-	 4 + JUDGE_PORTS, "start-wall"},
+	 6 + JUDGE_PORTS, "start-wall"},
 	{MSG_START_RECORDER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_RECORDER),
 	 sizeof(struct start_recorder), 4, 3 + CAPTURE_PORTS, "start-recorder"},
 	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER), sizeof(struct start_keeper),
@@ -18,6 +18,8 @@ static const struct ipc_row rows[] = {
 	 1 + HUB_SOURCES, "start-hub"},
 	{MSG_START_LEDGER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_LEDGER), sizeof(struct start_ledger),
 	 2, 2, "start-ledger"},
+	{MSG_START_SINK, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_SINK), sizeof(struct start_sink),
+	 1 + SINK_SOCKETS, 2 + SINK_SOCKETS, "start-sink"},
 	{MSG_READY, CHILDREN, ROLE_BIT(ROLE_SUPER), sizeof(struct msg_ready), 0, 0, "ready"},
 	{MSG_STOP, ROLE_BIT(ROLE_SUPER), CHILDREN, 0, 0, 0, "stop"},
 	{MSG_PORT, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER),
@@ -28,6 +30,11 @@ static const struct ipc_row rows[] = {
 	 "guest"},
 	{MSG_EVENT, FROM_ANY, ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER), sizeof(struct event), 0,
 	 0, "event"},
+	{MSG_ORDERS, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct policy_now), 0, 0,
+	 "orders"},
+	{MSG_RULES, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), 0, 2, 2, "rules"},
+	{MSG_RULES_DONE, ROLE_BIT(ROLE_WALL), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_rules_done),
+	 0, 0, "rules-done"},
 	{MSG_DONE, CHILDREN, ROLE_BIT(ROLE_SUPER), 0, 0, 0, "done"},
 };
 
@@ -35,7 +42,8 @@ const struct ipc_table role_messages = {rows, ARRAY_LEN(rows)};
 
 const char *role_text(enum role r)
 {
-	static const char *const names[] = {"super", "wall", "recorder", "keeper", "hub", "ledger"};
+	static const char *const names[] = {"super", "wall",   "recorder", "keeper",
+					    "hub",   "ledger", "sink"};
 	_Static_assert(ARRAY_LEN(names) == ROLES, "a name for each role");
 	return r < ROLES ? names[r] : "?";
 }

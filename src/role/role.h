@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c) and the one
+ * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c, sink.c) and the one
  * table of messages between them (messages.c). The only place, with cmd, that logs and exits.
  *
  * Every role starts as `skep --role NAME` with descriptor 3 connected to super. super sends its
@@ -15,34 +15,55 @@
 #include "event/event.h"
 #include "ipc/ipc.h"
 #include "judge/judge.h"
+#include "sink/sink.h"
 
 #include <sys/types.h>
 
 #define ROLE_SUPER_FD 3
-enum role { ROLE_SUPER, ROLE_WALL, ROLE_RECORDER, ROLE_KEEPER, ROLE_HUB, ROLE_LEDGER, ROLES };
+enum role {
+	ROLE_SUPER,
+	ROLE_WALL,
+	ROLE_RECORDER,
+	ROLE_KEEPER,
+	ROLE_HUB,
+	ROLE_LEDGER,
+	ROLE_SINK,
+	ROLES
+};
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
 /* "wall": as in `skep --role wall`. */
 const char *role_text(enum role r);
 
 enum message {
 	MSG_START_WALL = 1, /* super -> wall: struct start_wall; fds: events, limits, stats, marks,
-			       then one per port */
+			       texts and snapshot of the rules (unless rules_mode is off), then
+			       one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
 	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
 	MSG_START_LEDGER, /* fds: hub, store folder */
+	MSG_START_SINK,   /* fds: events, one socket per enum sink_service (bound to every
+			     address, TCP ones listen), then one connected to the
+			     upstream resolver if there is any */
 	MSG_READY,        /* role -> super: struct msg_ready */
 	MSG_STOP,         /* super -> role: end in good order */
-	MSG_PORT,  /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
-	MSG_QEMU,  /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
-	MSG_GUEST, /* keeper -> super: struct msg_guest */
-	MSG_EVENT, /* role -> hub, hub -> ledger: struct event */
-	MSG_DONE,  /* role -> super: everything is written, ending now */
+	MSG_PORT,   /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
+	MSG_QEMU,   /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
+	MSG_GUEST,  /* keeper -> super: struct msg_guest */
+	MSG_EVENT,  /* role -> hub, hub -> ledger: struct event */
+	MSG_DONE,   /* role -> super: everything is written, ending now */
+	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
+	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
+	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
 
 struct start_wall {
-	struct judge_conf judge; /* one port descriptor per judge.ports[i] */
+	struct judge_conf
+		judge; /* one port descriptor per judge.ports[i]; judge.scrub is not looked at */
+	uint8_t rules_mode; /* enum conf_rules_mode */
+	uint64_t rules_memory;
+	int64_t rules_hold_ns;
 };
 struct start_recorder {
 	struct conf_recorder conf;
@@ -70,6 +91,9 @@ struct start_ledger {
 	struct conf_store conf;
 	char sensor[CONF_NAME];
 };
+struct start_sink {
+	struct sink_conf conf;
+};
 struct msg_ready {
 	uint32_t pid;
 };
@@ -77,6 +101,12 @@ struct msg_port {
 	struct judge_port port;
 	uint16_t index;
 	uint16_t has_fd;
+};
+struct msg_rules_done {
+	int32_t result; /* 0, or why the rules stay as they were */
+	uint32_t swaps; /* that were made so far */
+	uint64_t rules, failed, warnings;
+	int64_t load_ns, swap_ns; /* read beside the frames; frames waited */
 };
 enum qemu_state { QEMU_STARTED, QEMU_DIED, QEMU_STOP };
 struct msg_qemu {
@@ -89,12 +119,20 @@ struct msg_guest {
 	char state[EVENT_NAME]; /* last QMP run state: "running", "paused", "shutdown" ... */
 };
 
+/* Starts a role's process (this very binary), confined as far as it can be from outside, in a network
+ * namespace without links; uid 0 stays root. files: that it may have open (0: the usual number). All results are the caller's. */
+MUST_USE int role_spawn(enum role role, uid_t uid, uint32_t files, pid_t *ret_pid, int *ret_pidfd,
+			int *ret_control);
+/* The ids by which other tools know a conversation, both views. */
+void role_community_ids(struct event *e);
+
 /* Entry points: each returns the process's exit code. */
 int role_wall(void);
 int role_recorder(void);
 int role_keeper(void);
 int role_hub(void);
 int role_ledger(void);
+int role_sink(void);
 /* super runs in this process until a `down` on its control socket, or SIGTERM. While it starts it
  * writes lines to report_fd, if that is not -1: "say TEXT", at last "ok" or "fail TEXT"; then its log
  * goes to RUN/super.log. */

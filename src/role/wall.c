@@ -5,9 +5,13 @@
  * anybody: not for the recorder (marks are overwritten), not for the hub (events are counted as
  * lost), not for a full queue of a port (the frame is gone, as on a wire). It has no file, no
  * address and no right; when super ends, it does.
+ *
+ * Rules are there before the first port is looked at. Other ones are read by a second thread
+ * (rules/loader.h), and taken over between two bursts.
  */
 #include "port/port.h"
 #include "role/role.h"
+#include "role/rules/loader.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -21,9 +25,12 @@
 #define STATS_EVENT_NS (60 * NS_PER_SEC)
 #define PORTS_ARENA ((size_t)24 << 20) /* burst buffers of all ports; touched only on use */
 #define HASHED 64u
-#define START_FDS (4 + JUDGE_PORTS)
+#define SPIN_NS (20 * 1000)   /* the longest wait for what may follow a frame */
+#define SPINS_NS (200 * 1000) /* ... and all of it, before others are asked */
+#define RELEASE_NS (10 * NS_PER_MS)
+#define START_FDS (6 + JUDGE_PORTS)
 
-enum start_fd { FD_EVENTS, FD_LIMITS, FD_STATS, FD_MARKS, FD_PORTS };
+enum start_fd { FD_EVENTS, FD_LIMITS, FD_STATS, FD_MARKS, FD_TEXTS, FD_SNAPSHOT };
 
 struct wall {
 	struct judge *judge;
@@ -36,7 +43,14 @@ struct wall {
 	int fds[JUDGE_PORTS];           /* owned */
 	int64_t ailing_ns[JUDGE_PORTS]; /* not polled before this moment: its device is gone */
 	uint32_t to_flush;              /* ports with queued frames, as bits */
+	uint32_t busy, sent;            /* ports that had or got frames lately, as bits */
 	int64_t tick_ns, beat_ns, stats_event_ns;
+	/* ---- rules; all NULL without ---- */
+	struct scrub *scrub;
+	struct rule_set *set;
+	struct loader *loader;
+	uint32_t swaps;
+	int64_t release_ns;
 };
 
 /* What the ports need, beside the event loop's own. */
@@ -82,6 +96,49 @@ static void stats_event(struct wall *w, int64_t now)
 	emit(w, &e);
 }
 
+static void rules_event(struct wall *w, const struct msg_rules_done *d)
+{
+	struct event e = event_new(EVENT_HEALTH);
+	struct event_health *h = &e.u.health;
+	text_copy(h->role, sizeof(h->role), "wall");
+	text_copy(h->what, sizeof(h->what), "rules");
+	h->count = d->rules;
+	h->exit_code = h->signal = -1;
+	e.priority = d->result != 0 ? 2 : d->failed > 0 ? 1 : 0;
+	if (d->result != 0)
+		event_say(&e, "new rules can't be used, the old ones stay: %s",
+			  err_text(d->result));
+	else
+		event_say(&e, "%llu rules are in force%s; %llu did not load",
+			  (unsigned long long)d->rules,
+			  d->swaps > 0 ? ", taken over between two frames" : "",
+			  (unsigned long long)d->failed);
+	emit(w, &e);
+}
+
+static void beat_rules(struct wall *w)
+{
+	struct wall_rules *to = &w->stats->rules;
+	struct scrub_stats s;
+	scrub_read_stats(w->scrub, &s);
+	to->in_force = rule_set_count(w->set);
+	to->swaps = w->swaps;
+	to->alerts = s.inspect.alerts;
+	to->dropped = s.dropped;
+	to->rejected = s.rejected;
+	to->rewritten = s.rewritten;
+	to->edits = s.edits;
+	to->late = s.late;
+	to->held = s.held;
+	to->held_timeout = s.held_timeout;
+	to->normalised = s.normalised;
+	to->flows = s.inspect.stream.active;
+	to->given_up = s.inspect.engine.budget_exceeded + s.inspect.engine.pcre_limit;
+	to->memory = s.inspect.memory.used;
+	to->memory_limit = s.inspect.memory.reserved;
+	to->memory_refused = s.inspect.memory.refused;
+}
+
 /* Once a second: counters of the ports, and the sign of life. */
 static void beat(struct wall *w, int64_t now)
 {
@@ -98,6 +155,8 @@ static void beat(struct wall *w, int64_t now)
 		drops += p.rx_kernel_drops;
 		failed += p.tx_failed;
 	}
+	if (w->scrub != NULL)
+		beat_rules(w);
 	w->stats->kernel_drops = drops;
 	w->stats->send_failed = failed;
 	w->stats->beat_boot_ns = now;
@@ -135,6 +194,36 @@ static void send_frame(struct wall *w, uint16_t port, struct frame *f)
 {
 	port_send(w->ports[port], f);
 	w->to_flush |= 1u << port;
+	w->sent |= 1u << port;
+}
+
+/* What was made instead of a frame lives only until the next one is judged. */
+static void send_now(void *ctx, uint16_t port, struct frame *f)
+{
+	struct wall *w = ctx;
+	send_frame(w, port, f);
+	port_flush(w->ports[port]);
+	w->to_flush &= ~(1u << port);
+}
+
+static void send_changed(struct wall *w, const struct judge_result *r)
+{
+	for (uint32_t i = 0; i < r->n_frames; i++)
+		send_now(w, r->out_port, r->frames[i]);
+}
+
+/* Is there something that may have to leave without a frame to drive it? */
+static bool waits(const struct wall *w)
+{
+	return w->scrub != NULL && scrub_waits(w->scrub);
+}
+
+static void release(struct wall *w, int64_t now)
+{
+	if (!waits(w) || now - w->release_ns < RELEASE_NS)
+		return;
+	w->release_ns = now;
+	judge_release(w->judge, now, send_now, w);
 }
 
 /* The judge's own frames live only until the next one is judged. */
@@ -155,7 +244,7 @@ static void put_mark(struct wall *w, const struct judge_result *r, const struct 
 			       .len = len,
 			       .hash = capture_hash(head, len < HASHED ? len : HASHED),
 			       .port = f->port,
-			       .verdict = r->verdict,
+			       .verdict = r->rewritten ? (uint8_t)VERDICT_REWRITE : r->verdict,
 			       .reason = r->reason,
 			       .direction = r->direction,
 			       .first = r->first};
@@ -169,9 +258,11 @@ static void one_frame(struct wall *w, struct frame *f, int64_t now)
 	uint32_t len = f->len;
 	memcpy(head, f->data, len < HASHED ? len : HASHED);
 	judge_frame(w->judge, now, f, &r);
-	if (r.verdict == VERDICT_FORWARD)
+	if (r.verdict == VERDICT_FORWARD && r.changed)
+		send_changed(w, &r);
+	else if (r.verdict == VERDICT_FORWARD)
 		send_frame(w, r.out_port, f);
-	if (r.verdict != VERDICT_FORWARD || r.first)
+	if (r.verdict != VERDICT_FORWARD || r.first || r.rewritten)
 		put_mark(w, &r, f, head, len);
 	if (r.n_replies > 0)
 		send_replies(w, &r);
@@ -189,6 +280,27 @@ static void burst(struct wall *w, uint32_t port)
 	for (int i = 0; i < n; i++)
 		one_frame(w, &frames[i], now);
 	flush(w); /* the next burst takes the same buffers */
+	if (n > 0)
+		w->busy |= 1u << port;
+}
+
+/* What follows a frame, or answers it, often comes at once: falling asleep and being woken takes longer. So
+ * ports that had frames, and those that got them, are asked for a moment before. */
+static void linger(struct wall *w)
+{
+	int64_t begin = clock_boot_ns(), last = begin, now = begin;
+	uint32_t ports = w->busy | w->sent;
+	w->busy = w->sent = 0;
+	while (ports != 0 && now - last < SPIN_NS && now - begin < SPINS_NS) {
+		for (uint32_t i = 0; i < w->n_ports; i++)
+			if ((ports >> i & 1) != 0)
+				burst(w, i);
+		now = clock_boot_ns();
+		if (w->busy != 0)
+			last = now;
+		ports |= w->busy | w->sent;
+		w->busy = w->sent = 0;
+	}
 }
 
 /* ---- super's word ---------------------------------------------------------------------------------------- */
@@ -212,11 +324,64 @@ static void port_message(struct wall *w, struct ipc_msg *m)
 		log_line(LOG_ERROR, "port %u can't be set: %s", p.index, err_text(err));
 }
 
+static void orders_message(struct wall *w, const struct ipc_msg *m)
+{
+	struct policy_now now;
+	memcpy(&now, m->payload, sizeof(now));
+	int err = judge_orders(w->judge, &now, clock_boot_ns());
+	if (err != 0)
+		log_line(LOG_ERROR, "orders can't be followed: %s", err_text(err));
+}
+
+/* ---- rules ----------------------------------------------------------------------------------------------- */
+
+static void tell_rules(struct wall *w, const struct msg_rules_done *d)
+{
+	rules_event(w, d);
+	int err = ipc_send(ROLE_SUPER_FD, MSG_RULES_DONE, d, sizeof(*d), NULL, 0);
+	if (err != 0)
+		log_line(LOG_WARN, "super does not hear of the rules: %s", err_text(err));
+}
+
+static void rules_message(struct wall *w, struct ipc_msg *m)
+{
+	struct msg_rules_done d = {.result = SKEP_EUNSUPPORTED, .swaps = w->swaps};
+	if (w->loader != NULL) {
+		int texts = fd_take(&m->fds[0]), snapshot = fd_take(&m->fds[1]);
+		d.result = loader_order(w->loader, texts, snapshot, w->set);
+	}
+	if (d.result != 0)
+		tell_rules(w, &d);
+}
+
+/* Between two bursts: no frame is in hand, so none is lost and none passes without rules. */
+static void swap_rules(struct wall *w)
+{
+	struct loader_answer a;
+	if (!loader_take(w->loader, &a))
+		return;
+	struct msg_rules_done d = {.result = a.result,
+				   .rules = a.counts.rules,
+				   .failed = a.counts.failed,
+				   .warnings = a.counts.warnings,
+				   .load_ns = a.counts.load_ns};
+	if (a.result == 0) {
+		int64_t begin = clock_boot_ns();
+		struct rule_engine *old = scrub_swap(w->scrub, a.engine);
+		d.swap_ns = clock_boot_ns() - begin;
+		loader_discard(w->loader, w->set, old);
+		w->set = a.set;
+		w->swaps++;
+	}
+	d.swaps = w->swaps;
+	tell_rules(w, &d);
+}
+
 enum word { WORD_NONE, WORD_STOP, WORD_GONE };
 
 static enum word listen_to_super(struct wall *w)
 {
-	_Alignas(8) uint8_t buf[sizeof(struct msg_port) + 64];
+	_Alignas(8) uint8_t buf[sizeof(struct policy_now) + sizeof(struct msg_port)];
 	struct ipc_msg m;
 	int err;
 	while ((err = ipc_recv(ROLE_SUPER_FD, &role_messages, ROLE_BIT(ROLE_SUPER),
@@ -224,6 +389,10 @@ static enum word listen_to_super(struct wall *w)
 		bool stop = m.type == MSG_STOP;
 		if (m.type == MSG_PORT)
 			port_message(w, &m);
+		if (m.type == MSG_ORDERS)
+			orders_message(w, &m);
+		if (m.type == MSG_RULES)
+			rules_message(w, &m);
 		ipc_msg_done(&m);
 		if (stop)
 			return WORD_STOP;
@@ -234,7 +403,7 @@ static enum word listen_to_super(struct wall *w)
 /* One burst of each ready port in turn: a flood at one starves no other. */
 static enum word run(struct wall *w)
 {
-	struct pollfd fds[JUDGE_PORTS + 1];
+	struct pollfd fds[JUDGE_PORTS + 2];
 	for (;;) {
 		int64_t now = clock_boot_ns();
 		for (uint32_t i = 0; i < w->n_ports; i++)
@@ -242,8 +411,12 @@ static enum word run(struct wall *w)
 									     : port_fd(w->ports[i]),
 						 .events = POLLIN};
 		fds[w->n_ports] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
+		fds[w->n_ports + 1] = (struct pollfd){
+			.fd = w->loader != NULL ? loader_fd(w->loader) : -1, .events = POLLIN};
 		int64_t wait = w->tick_ns + TICK_NS - now;
-		int n = poll(fds, w->n_ports + 1, wait > 0 ? (int)(wait / NS_PER_MS) + 1 : 0);
+		if (waits(w) && wait > w->release_ns + RELEASE_NS - now)
+			wait = w->release_ns + RELEASE_NS - now;
+		int n = poll(fds, w->n_ports + 2, wait > 0 ? (int)(wait / NS_PER_MS) + 1 : 0);
 		if (n < 0 && errno != EINTR)
 			return WORD_GONE;
 		if (n > 0 && fds[w->n_ports].revents != 0) {
@@ -251,9 +424,13 @@ static enum word run(struct wall *w)
 			if (word != WORD_NONE)
 				return word;
 		}
+		if (n > 0 && fds[w->n_ports + 1].revents != 0)
+			swap_rules(w);
 		for (uint32_t i = 0; n > 0 && i < w->n_ports; i++)
 			if (fds[i].revents != 0)
 				burst(w, i);
+		linger(w);
+		release(w, clock_boot_ns());
 		tick(w, clock_boot_ns());
 	}
 }
@@ -293,20 +470,70 @@ static int map_shared(struct wall *w, const int *fds, void **ret_limits)
 	return 0;
 }
 
-static int prepare(struct wall *w, struct arena *arena, struct start_wall *start, const int *fds,
+static int prepare_rules(struct wall *w, const struct start_wall *start, int texts, int snapshot)
+{
+	struct loader_counts counts;
+	bool ids = start->rules_mode == RULES_IDS;
+	int err = loader_read(texts, snapshot, &w->set, &counts);
+	if (err != 0)
+		return err;
+	const struct rule_engine_conf engine = {.inline_mode = !ids, .midstream = ids};
+	/* It remembers each conversation for longer than the judge, who says when one is over. */
+	const struct conf_wall *c = &start->judge.wall;
+	bool judged = !start->judge.bridge;
+	const struct stream_conf stream = {
+		.flows = c->flows,
+		.tcp_est_ns = judged ? c->tcp_idle_ns + NS_PER_SEC : 0,
+		.udp_ns = judged ? c->udp_idle_ns + NS_PER_SEC : 0,
+		.icmp_ns = judged ? c->icmp_idle_ns + NS_PER_SEC : 0,
+		.other_ns = judged ? c->udp_idle_ns + NS_PER_SEC : 0,
+	};
+	const struct scrub_conf conf = {
+		.inspect = {.engine = engine,
+			    .stream = stream,
+			    .rules = w->set,
+			    .memory_bytes = (size_t)start->rules_memory},
+		.ids = ids,
+		.hold_ns = start->rules_hold_ns,
+	};
+	err = scrub_create(&conf, &w->scrub);
+	const struct loader_conf lc = {.engine = engine,
+				       .slab = err == 0 ? scrub_slab(w->scrub) : NULL};
+	if (err == 0)
+		err = loader_create(&lc, &w->loader);
+	const struct msg_rules_done d = {.result = err,
+					 .rules = counts.rules,
+					 .failed = counts.failed,
+					 .warnings = counts.warnings,
+					 .load_ns = counts.load_ns};
+	if (err == 0)
+		tell_rules(w, &d);
+	return err;
+}
+
+static int prepare(struct wall *w, struct arena *arena, struct start_wall *start, int *fds,
 		   size_t n_fds)
 {
 	void *limits;
 	struct judge_conf *conf = &start->judge;
-	if (conf->n_ports == 0 || conf->n_ports > JUDGE_PORTS || n_fds != FD_PORTS + conf->n_ports)
+	bool rules = start->rules_mode != RULES_OFF;
+	size_t first = rules ? FD_SNAPSHOT + 1 : FD_MARKS + 1;
+	if (conf->n_ports == 0 || conf->n_ports > JUDGE_PORTS || n_fds != first + conf->n_ports ||
+	    start->rules_mode > RULES_OFF)
 		return SKEP_EPEER;
 	int err = map_shared(w, fds, &limits);
 	if (err == 0)
 		err = arena_create(judge_arena_bytes(conf) + PORTS_ARENA, arena);
 	if (err == 0)
-		err = attach(w, arena, conf, fds + FD_PORTS);
+		err = attach(w, arena, conf, fds + first);
+	if (err == 0 && rules) {
+		err = prepare_rules(w, start, fds[FD_TEXTS], fds[FD_SNAPSHOT]);
+		fd_close(&fds[FD_TEXTS]);
+		fd_close(&fds[FD_SNAPSHOT]);
+	}
 	if (err != 0)
 		return err;
+	conf->scrub = w->scrub;
 	conf->boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
 	return judge_create(arena, conf, limits, w->stats, emit, w, clock_boot_ns(), &w->judge);
 }
@@ -320,6 +547,16 @@ static int confine(void)
 	if (err == 0)
 		err = ipc_send(ROLE_SUPER_FD, MSG_READY, &ready, sizeof(ready), NULL, 0);
 	return err;
+}
+
+/* Memory goes with the process; taking it apart before would need calls that its filter has not. */
+static void give_back(struct wall *w)
+{
+	loader_end(&w->loader);
+#ifdef SKEP_SANITIZE /* the leak check */
+	scrub_free(&w->scrub);
+	rule_set_free(&w->set);
+#endif
 }
 
 int role_wall(void)
@@ -344,10 +581,13 @@ int role_wall(void)
 	}
 	if (run(&w) == WORD_STOP) {
 		judge_finish(w.judge, clock_boot_ns());
+		if (w.scrub != NULL)
+			scrub_finish(w.scrub);
 		beat(&w, clock_boot_ns());
 		/* Nothing is left to do about a super that is gone. */
 		err = ipc_send(ROLE_SUPER_FD, MSG_DONE, NULL, 0, NULL, 0);
 	}
+	give_back(&w);
 	arena_destroy(&arena);
 	return err == 0 || err == -EPIPE ? 0 : 1;
 }

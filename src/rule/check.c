@@ -71,8 +71,6 @@ static int check_content(struct reading *r, uint32_t at)
 		read_warn(r, m->at,
 			  "distance or within, but nothing stands before this content in "
 			  "its buffer: taken from its beginning");
-	if (c->has_replace && r->lists[m->list].buffer != BUF_PAYLOAD)
-		return read_fail(r, m->at, "replace works on payload only");
 	if (r->lists[m->list].buffer == BUF_HTTP_HOST) {
 		for (uint32_t i = 0; i < c->len && !c->nocase; i++)
 			if (isupper(c->bytes[i]))
@@ -161,6 +159,103 @@ static int check_matches(struct reading *r)
 			e = check_bsize(r, i);
 	}
 	return e < 0 ? e : check_dsize(r);
+}
+
+/* ---- what is replaced ----------------------------------------------------------------------------- */
+
+static bool over_tcp_only(const struct rule *rule)
+{
+	return rule->proto == PROTO_ONLY_TCP || rule->proto == PROTO_TCP_PKT ||
+	       rule->proto == PROTO_TCP_STREAM ||
+	       (rule->proto == PROTO_APP && rule->app == APP_HTTP);
+}
+
+static bool over_tcp(const struct rule *rule)
+{
+	return over_tcp_only(rule) || rule->proto == PROTO_ANY_IP ||
+	       rule->proto == PROTO_ONLY_IP4 || rule->proto == PROTO_ONLY_IP6 ||
+	       rule->proto == PROTO_APP;
+}
+
+static bool is_grown(unsigned buffer)
+{
+	return buffer == BUF_FILE_DATA || buffer == BUF_HTTP_REQUEST_BODY ||
+	       buffer == BUF_HTTP_RESPONSE_BODY;
+}
+
+/* Why what was found there can't be replaced where it was sent; NULL: it can. */
+static const char *not_replaced(const struct reading *r, uint32_t at)
+{
+	const struct match_content *c = &r->m[at].m.u.content;
+	const struct rule_list *l = &r->lists[r->m[at].list];
+	const struct app_buffer_row *row = app_buffer_row((enum app_buffer)l->buffer);
+	if (c->negated)
+		return "its content is negated";
+	if (l->n_transforms > 0)
+		return "its buffer is transformed";
+	if (l->base64_data || l->buffer == BUF_BASE64)
+		return "its content is in decoded base64";
+	switch (l->buffer) {
+	case BUF_PAYLOAD:
+		return c->len != c->replace_len && !over_tcp(r->rule)
+			       ? "its length is another, and only TCP can have that"
+			       : NULL;
+	case BUF_HTTP_HEADER_NAMES:
+	case BUF_HTTP_START:
+	case BUF_FILE_NAME:
+	case BUF_FILE_EXT:
+		return "its buffer is made from several places";
+	case BUF_FILE_DATA:
+		return NULL;
+	default:
+		break;
+	}
+	if (row->protos != NULL && row->protos[0] == APP_HTTP && row->protos[1] == 0)
+		return NULL;
+	return "only payload and the buffers of HTTP lead back to what was sent";
+}
+
+static void warn_sometimes(struct reading *r, uint32_t at)
+{
+	const struct match_content *c = &r->m[at].m.u.content;
+	unsigned buffer = r->lists[r->m[at].list].buffer;
+	if (buffer == BUF_PAYLOAD && c->len != c->replace_len && !over_tcp_only(r->rule))
+		read_warn(r, r->m[at].at,
+			  "replace: of another length: acts as drop in what is not TCP");
+	else if (is_grown(buffer) && c->len != c->replace_len)
+		read_warn(r, r->m[at].at,
+			  "replace: acts as drop in a body that is compressed, or whose framing "
+			  "can't take another length");
+	else if (is_grown(buffer))
+		read_warn(r, r->m[at].at, "replace: acts as drop in a body that is compressed%s",
+			  buffer == BUF_FILE_DATA ? ", and outside HTTP" : "");
+}
+
+static void check_replaces(struct reading *r)
+{
+	uint8_t n[READ_LISTS] = {0};
+	bool any = false;
+	for (uint32_t i = 0; i < r->n_m; i++) {
+		struct match_content *c = &r->m[i].m.u.content;
+		if (r->m[i].m.kind != MATCH_CONTENT || !c->has_replace)
+			continue;
+		any = true;
+		const char *why = not_replaced(r, i);
+		if (why == NULL && n[r->m[i].list] == RULE_REPLACES)
+			why = "there are too many for one buffer";
+		c->replace_drops = why != NULL;
+		if (why != NULL) {
+			read_warn(r, r->m[i].at, "replace: %s: the rule acts as drop", why);
+			continue;
+		}
+		c->replace_no = n[r->m[i].list]++;
+		warn_sometimes(r, i);
+	}
+	uint8_t a = r->rule->action;
+	if (any && a != ACTION_ALERT && a != ACTION_REWRITE && a != ACTION_LOG)
+		read_warn(r, r->text.at, "replace: %s: nothing is replaced", rule_action_text(a));
+	if (!any && r->rule->action == ACTION_REWRITE)
+		read_warn(r, r->text.at, "rewrite, but nothing is replaced: it only alerts");
 }
 
 /* ---- buffers against direction and protocol ----------------------------------------------------- */
@@ -365,5 +460,9 @@ int read_check(struct reading *r)
 		e = check_direction(r, flow);
 	if (e == 0)
 		e = check_protocols(r);
-	return e < 0 ? e : check_tests(r);
+	if (e == 0)
+		e = check_tests(r);
+	if (e == 0)
+		check_replaces(r);
+	return e;
 }

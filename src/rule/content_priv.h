@@ -23,6 +23,7 @@ enum match_kind {
 };
 
 #define RULE_BYTE_VARS 16
+#define RULE_REPLACES 8u /* of one list */
 
 /* A number that may come from a byte variable (byte_extract, byte_math). */
 struct rule_value {
@@ -41,7 +42,8 @@ struct match_content {
 	uint16_t chop_offset, chop_len; /* fast_pattern:o,l; chop_len 0: whole */
 	uint8_t *replace;
 	uint32_t replace_len;
-	bool has_replace;
+	bool has_replace, replace_drops; /* can't be done: the rule acts as drop */
+	uint8_t replace_no;              /* among those of its list */
 };
 struct match_pcre {
 	char *pattern;    /* terminated, without the slashes */

@@ -46,7 +46,7 @@ struct rule_set_conf {
 	const struct rule_vars *vars;
 	int snapshot; /* descriptor of what rule_set_write_snapshot wrote of a set of the same rules:
 			 its databases are used and none is compiled; 0: compiled here */
-	bool no_jit;  /* no machine code is made of expressions: the set will not be matched */
+	bool no_jit; /* no machine code is made of expressions: they are interpreted, if matched at all */
 	rule_problem_fn *problem; /* may be NULL */
 	void *ctx;
 	bool parse_only; /* nothing compiled: for check, list, stats */
@@ -116,6 +116,7 @@ struct rule_hit {
 struct rule_engine_stats {
 	uint64_t packets, scans, scan_bytes, candidates, evaluations, matches, alerts,
 		budget_exceeded, pcre_limit, candidates_lost, alerts_lost;
+	uint64_t replaced, replaced_late; /* edits; matches that could not be edited: dropped */
 };
 struct rule_profile { /* per rule, with profiling on */
 	uint64_t checks, matches, budget_exceeded;
@@ -127,19 +128,66 @@ struct rule_engine_conf {
 	bool inline_mode;
 	bool profile;
 	bool midstream;
+	bool reframes; /* who makes the edits frames bodies of HTTP anew (app_ctx_set_framing); else answers
+			  are asked for that end with the connection */
 };
 /* Makes the state of one thread for a finished set (kept by reference, as is the slab, from which flows'
  * and transactions' state comes). The heap is used here and never again. */
 MUST_USE int rule_engine_create(const struct rule_set *set, const struct rule_engine_conf *conf,
 				struct slab *slab, struct rule_engine **ret);
 void rule_engine_free(struct rule_engine **e);
+/* The set it matches. */
+const struct rule_set *rule_engine_set(const struct rule_engine *e);
 
+/* Before rule_packet of the same packet: its conversation's transactions as far as they have been read, because what
+ * they hold will not stay until then. What matches is among the hits of rule_packet. */
+void rule_part(struct rule_engine *e, const struct pkt *p, const struct stream_result *r);
 /* Everything about one packet: header and payload rules, the raw stream of both directions as far as
  * the packet made it grow, and the transactions of the flow. r: what stream said (its flow may be
  * NULL). Writes the hits in order of action and priority, pass already applied; returns how many.
  * flow->app must have been fed before. Marks inspected transactions and raw_done. */
 uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct stream_result *r,
 		     struct rule_hit ret[RULE_HITS]);
+/* ---- replacing (inline) ---- */
+
+/* One change that matches of the last rule_packet want: len bytes at off become n others. Ordered by off,
+ * never overlapping (where two rules would, the one that acts first wins and the other one's hit acts as
+ * ACTION_DROP). */
+struct rule_edit {
+	uint32_t rule; /* index in the set */
+	uint8_t where; /* WHERE_PACKET: off counts from the packet's payload, n == len;
+				 WHERE_STREAM: from the direction's first byte, whatever buffer matched */
+	uint8_t dir;
+	uint64_t off;
+	uint32_t len, n;
+	const uint8_t *bytes; /* the set's */
+};
+/* Edits of the last rule_packet; borrowed until the next. A rule whose edit can't be made (it does not map
+ * back to the wire, a byte of it was passed on before `gone`) is not here: its hit's action is ACTION_DROP. */
+uint32_t rule_edits(const struct rule_engine *e, const struct rule_edit **ret);
+/* From which offset of the direction on bytes may be the beginning of something that a rule will replace, and
+ * so have to wait (for a bounded time); stream_end(): none. Asked after rule_packet. */
+uint64_t rule_hold(struct rule_engine *e, const struct stream_flow *f, unsigned dir);
+/* May any rule of the set change this direction of this conversation? Then nothing passes out of order. */
+bool rule_rewrites(const struct rule_engine *e, const struct stream_flow *f, unsigned dir);
+/* What rules do to bodies (of HTTP) of this direction: nothing, something of the same length, or of another one:
+ * then somebody has to count them anew (app_ctx_set_framing), or such a match drops. */
+enum rule_bodies { BODIES_PLAIN, BODIES_CHANGED, BODIES_LENGTHS };
+enum rule_bodies rule_bodies(const struct rule_engine *e, const struct stream_flow *f,
+			     unsigned dir);
+/* Bytes of the direction before off have left: what matches there can't be changed any more. */
+void rule_gone(struct rule_engine *e, struct stream_flow *f, unsigned dir, uint64_t off);
+
+/* ---- another set, in full flight ---- */
+
+/* e takes over what `from` remembers: thresholds, host bits, and (through s) every flow's and transaction's
+ * state, matched by gid, sid and rev, by names of bits; then from has nothing left and may be freed. Rules that
+ * are new look at what the streams still hold. Bounded work per flow; no heap. */
+void rule_engine_adopt(struct rule_engine *e, struct rule_engine *from, struct stream *s);
+/* Does beforehand, in any thread and from the heap, what adoption from an engine of that set will want to know.
+ * The set must live until then. An error only costs adoption its time. */
+MUST_USE int rule_engine_expect(struct rule_engine *e, const struct rule_set *from);
+
 /* The same for a flow that ends or times out, without a packet: what was still held back is judged.
  * p may be the last packet's copy or a synthetic one with only addresses. */
 uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,

@@ -218,6 +218,18 @@ static void bind_tuple(sqlite3_stmt *s, const struct event_tuple *t)
 		bind_text(s, 23, t->inside_community_id);
 }
 
+/* Found by either end, like the conversation it tells of. */
+static void bind_sink(sqlite3_stmt *s, const struct event_sink *e)
+{
+	char proto[EVENT_PROTO];
+	bind_addr(s, 9, &e->client);
+	bind_addr(s, 10, &e->server);
+	sqlite3_bind_int(s, 13, e->cport);
+	sqlite3_bind_int(s, 14, e->sport);
+	sqlite3_bind_text(s, 18, event_proto_text(e->proto, proto), -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int(s, 19, e->proto);
+}
+
 static int step(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
@@ -260,6 +272,8 @@ int db_add(struct db *d, const struct event *e, const char *json)
 	bind_text(d->add, 7, event_guest_of(e));
 	if (t != NULL)
 		bind_tuple(d->add, t);
+	if (e->kind == EVENT_SINK)
+		bind_sink(d->add, &e->u.sink);
 	bind_int(d->add, 20, e->flow_id);
 	if (e->kind == EVENT_FLOW)
 		bind_int(d->add, 21, (uint64_t)e->u.flow.start_ns);

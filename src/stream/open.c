@@ -102,7 +102,8 @@ static void first_syn(struct step *st)
 	take_syn(st, st->dir, &q);
 	side_begin(st->slot, !st->dir, 0);
 	tcb->tfo = st->p->tcp.has_tfo;
-	if (!tcb->tfo || !st->p->payload_len)
+	/* Inline no data pass before the server has answered: they come again. */
+	if (!tcb->tfo || !st->p->payload_len || st->s->conf.inline_mode)
 		return;
 	tcb->tfo_data = true;
 	st->slot->f.side[st->dir].next_seq += st->p->payload_len;
@@ -184,7 +185,7 @@ static void answer_accept(struct step *st)
 	agree(st);
 	queue_drop(st);
 	f->state = STREAM_SYN_RECV;
-	if (tcb->tfo && st->p->payload_len) {
+	if (tcb->tfo && st->p->payload_len && !st->s->conf.inline_mode) {
 		f->side[st->dir].next_seq += st->p->payload_len;
 		if (side_insert(st, st->dir, q.seq + 1, st->p->payload, st->p->payload_len))
 			st->ret->added = true;

@@ -60,6 +60,8 @@ static void shut_fin(struct step *st)
 	if (h->fin_sent && end + 1 == h->fin_end) {
 		event_set(st->ret, EV_PKT_RETRANSMISSION);
 		tcp_take_ack(st);
+		if (st->s->conf.inline_mode) /* it may bring what was lost before the FIN */
+			tcp_take_data(st);
 		return;
 	}
 	if (h->fin_sent || seq_lt(end, snd->next_seq) ||
@@ -69,7 +71,8 @@ static void shut_fin(struct step *st)
 		return;
 	}
 	tcp_take_ack(st);
-	tcp_take_data(st);
+	if (!tcp_take_data(st))
+		return;
 	side_fin(st->slot, st->dir, end);
 	h->fin_sent = true;
 	h->fin_end = end + 1;

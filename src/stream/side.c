@@ -6,6 +6,8 @@
 #include "stream/stream_priv.h"
 
 #define NEVER UINT64_MAX
+#define MOVE_CAP (1u << 20)
+#define SEG_MOST (64u << 10)
 
 void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 {
@@ -18,7 +20,7 @@ void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 	h->have = h->start = 0;
 	h->fin_off = NEVER;
 	h->n_bounds = 0;
-	side->base = h->hi;
+	side->base = side->kept = h->hi;
 	side->len = 0;
 	side->last_ack = first_seq;
 	side->next_seq = first_seq;
@@ -43,9 +45,12 @@ static void drop_buf(struct stream *s, struct half *h, struct stream_side *side)
 	slab_free(s->slab, h->buf);
 	h->buf = NULL;
 	h->cap = h->start = h->have = 0;
+	h->usual -= h->usual / 4;
+	h->usual = h->peak > h->usual ? h->peak : h->usual;
+	h->peak = 0;
 	side->data = NULL;
 	side->len = 0;
-	side->base = h->hi;
+	side->base = side->kept = h->hi;
 }
 
 void side_free(struct stream *s, struct slot *sl, unsigned dir)
@@ -54,35 +59,69 @@ void side_free(struct stream *s, struct slot *sl, unsigned dir)
 	drop_buf(s, &sl->tcb.half[dir], &sl->f.side[dir]);
 }
 
-/* From here on nothing of this direction is kept. */
-static void truncate_side(struct step *st, unsigned dir, unsigned ev)
+/* No memory. From here on nothing of this direction is kept; inline the packet is refused instead, and
+ * what is there stays, because it may have been passed on. */
+static void truncate_side(struct step *st, unsigned dir)
 {
-	struct stream_side *side = &st->slot->f.side[dir];
-
+	event_set(st->ret, EV_REASSEMBLY_INSERT_MEMCAP);
+	st->s->stats.memory_refused++;
+	if (st->s->conf.inline_mode)
+		return;
 	drop_segs(st->s, &st->slot->tcb.half[dir]);
-	side->truncated = true;
-	event_set(st->ret, ev);
-	if (ev == EV_REASSEMBLY_INSERT_MEMCAP)
-		st->s->stats.memory_refused++;
+	st->slot->f.side[dir].truncated = true;
 }
 
 /* ---- bytes in order -------------------------------------------------------------------- */
+
+/* Inline there is always something before the free end: a small buffer rather grows than that its
+ * contents move each time that it is half through. */
+static bool worth_moving(const struct stream *s, const struct half *h)
+{
+	if (s->conf.inline_mode && h->cap < MOVE_CAP)
+		return h->start >= h->cap / 4 * 3;
+	return h->start >= h->cap / 2;
+}
+
+/* Enough memory that more than is needed may be asked for. */
+static bool ample(const struct stream *s)
+{
+	struct slab_stats m;
+
+	slab_read_stats(s->slab, &m);
+	return m.used < m.reserved / 4;
+}
+
+/* Inline a buffer lives from one moment when all is acknowledged to the next, so a fast flow takes a new
+ * one all the time: as large as it was needed lately, lest it be copied at each doubling. */
+static uint64_t first_cap(const struct stream *s, const struct half *h, uint32_t len)
+{
+	uint64_t least = (uint64_t)len * 4, usual = (uint64_t)h->usual + h->usual / 2;
+
+	return usual > least && ample(s) ? usual : least;
+}
 
 static bool make_room(struct stream *s, struct half *h, uint32_t len)
 {
 	uint64_t want = (uint64_t)h->have + len, cap = (uint64_t)h->cap * 2;
 	uint8_t *buf;
 
-	if (h->start && want <= h->cap && h->start >= h->cap / 2) {
+	if (h->start && want <= h->cap && worth_moving(s, h)) {
 		memmove(h->buf, h->buf + h->start, h->have);
 		h->start = 0;
 		return true;
 	}
+	if (s->conf.inline_mode && !h->cap) /* more comes before the first is acknowledged */
+		cap = first_cap(s, h, len);
 	cap = cap < want ? want : cap;
 	cap = cap > SLAB_MAX ? SLAB_MAX : cap;
 	if (want > cap)
 		return false;
 	buf = slab_alloc(s->slab, cap);
+	if (!buf && s->conf.inline_mode && want <= h->cap) {
+		memmove(h->buf, h->buf + h->start, h->have);
+		h->start = 0;
+		return true;
+	}
 	if (!buf)
 		return false;
 	if (h->have)
@@ -98,23 +137,28 @@ static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_
 		   uint32_t len)
 {
 	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
 
-	if ((uint64_t)h->start + h->have + len > h->cap && !make_room(s, h, len))
+	if (s->conf.inline_mode && (uint64_t)h->have + len > INLINE_MOST)
+		return false;
+	if ((uint64_t)h->start + h->have + len > h->cap && !make_room(s, h, len) &&
+	    !(s->conf.inline_mode && table_reclaim(s, sl) && make_room(s, h, len)))
 		return false;
 	memcpy(h->buf + h->start + h->have, data, len);
-	sl->f.side[dir].data = h->buf + h->start;
+	side->data = h->buf + h->start + (side->base - half_floor(h));
 	if (!s->conf.inline_mode) {
 		h->bounds[h->at_bounds++ % BOUNDS] = (uint32_t)h->hi;
 		h->n_bounds += h->n_bounds < BOUNDS;
 	}
 	h->have += len;
+	h->peak = h->have > h->peak ? h->have : h->peak;
 	h->hi += len;
 	h->hi_seq += len;
 	return true;
 }
 
-/* Takes over the pieces that have become contiguous. */
-static bool drain_segs(struct stream *s, struct slot *sl, unsigned dir)
+/* Takes over the pieces that have become contiguous. Inline one that finds no room waits on. */
+static bool drain_segs(struct stream *s, struct slot *sl, unsigned dir, bool *ret_filled)
 {
 	struct half *h = &sl->tcb.half[dir];
 	uint32_t n = 0;
@@ -122,12 +166,15 @@ static bool drain_segs(struct stream *s, struct slot *sl, unsigned dir)
 
 	while (ok && n < h->n_segs && h->segs[n].off == h->hi) {
 		ok = append(s, sl, dir, h->segs[n].data, h->segs[n].len);
+		if (!ok && s->conf.inline_mode)
+			break;
 		slab_free(s->slab, h->segs[n].data);
 		h->seg_bytes -= h->segs[n].len;
 		n++;
 	}
 	if (!n)
 		return ok;
+	*ret_filled = true;
 	h->n_segs -= n;
 	memmove(h->segs, h->segs + n, h->n_segs * sizeof(*h->segs));
 	if (!h->n_segs)
@@ -173,6 +220,7 @@ static void overlap(struct step *st, uint8_t *old, const uint8_t *new, uint64_t 
 	if (!memcmp(old, new, len))
 		return;
 	event_set(st->ret, EV_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
+	st->ret->differs = true;
 	st->s->stats.overlaps++;
 	if (wins)
 		memcpy(old, new, len);
@@ -195,14 +243,14 @@ static void overlap_order(struct step *st, unsigned dir, struct range new, const
 	struct half *h = &st->slot->tcb.half[dir];
 	struct stream_side *side = &st->slot->f.side[dir];
 	uint64_t released = side->base + side->len, end = min_u64(new.end, h->hi), top = h->hi;
+	uint64_t floor = half_floor(h);
 	uint8_t *at = h->buf + h->start;
 
-	if (new.off < released && end > side->base) {
-		uint64_t from = max_u64(new.off, side->base), to = min_u64(end, released);
+	if (new.off < released && end > floor) {
+		uint64_t from = max_u64(new.off, floor), to = min_u64(end, released);
 
 		if (from < to)
-			overlap(st, at + (from - side->base), data + (from - new.off), to - from,
-				false);
+			overlap(st, at + (from - floor), data + (from - new.off), to - from, false);
 	}
 	for (unsigned i = 0; i <= h->n_bounds && top > released && top > new.off; i++) {
 		struct range old = {released, top};
@@ -215,13 +263,13 @@ static void overlap_order(struct step *st, unsigned dir, struct range new, const
 		from = max_u64(max_u64(old.off, new.off), released);
 		to = min_u64(top, end);
 		if (from < to)
-			overlap(st, at + (from - side->base), data + (from - new.off), to - from,
+			overlap(st, at + (from - floor), data + (from - new.off), to - from,
 				new_wins(&st->s->conf, old, new));
 		top = min_u64(top, old.off);
 	}
 }
 
-static uint32_t seg_search(const struct half *h, uint64_t off)
+uint32_t side_search(const struct half *h, uint64_t off)
 {
 	uint32_t lo = 0, hi = h->n_segs;
 
@@ -271,6 +319,30 @@ static int seg_add(struct stream *s, struct half *h, uint32_t i, struct range pi
 	return 0;
 }
 
+/* Inline, where no policy asks how bytes were cut, the piece before takes them up: one loss in a fast
+ * flow leaves hundreds of segments waiting. */
+static bool seg_extend(struct stream *s, struct half *h, uint32_t i, struct range piece,
+		       const uint8_t *data)
+{
+	struct seg *g = i ? &h->segs[i - 1] : NULL;
+	uint64_t len = piece.end - piece.off;
+	uint8_t *moved;
+
+	if (!s->conf.inline_mode || !g || g->off + g->len != piece.off || g->len + len > SEG_MOST ||
+	    h->seg_bytes + len > s->conf.window)
+		return false;
+	if (slab_size(g->data) < g->len + len) {
+		moved = slab_grow(s->slab, g->data, (g->len + len) * 2);
+		if (!moved)
+			return false;
+		g->data = moved;
+	}
+	memcpy(g->data + g->len, data, len);
+	g->len += (uint32_t)len;
+	h->seg_bytes += (uint32_t)len;
+	return true;
+}
+
 static void overlap_seg(struct step *st, struct seg *g, struct range part, struct range new,
 			const uint8_t *data)
 {
@@ -290,13 +362,19 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 {
 	struct half *h = &st->slot->tcb.half[dir];
 	uint64_t cur = max_u64(new.off, h->hi);
-	uint32_t i = h->n_segs ? seg_search(h, cur) : 0;
+	uint32_t i = h->n_segs ? side_search(h, cur) : 0;
 	int ev = 0;
 
 	while (cur < new.end && !ev) {
 		uint64_t next = i < h->n_segs ? h->segs[i].off : NEVER;
 		struct range part = {cur, min_u64(new.end, next)};
 
+		/* A segment may close many gaps, but there is only room for so many pieces. */
+		if (st->s->conf.inline_mode && next > cur && cur > h->hi && h->n_segs &&
+		    h->segs[0].off == h->hi) {
+			drain_segs(st->s, st->slot, dir, &st->ret->filled);
+			i = h->n_segs ? side_search(h, cur) : 0;
+		}
 		if (next <= cur) {
 			part.end = min_u64(new.end, next + h->segs[i].len);
 			overlap_seg(st, &h->segs[i++], part, new, data);
@@ -304,12 +382,12 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
 			if (!append(st->s, st->slot, dir, data + (cur - new.off),
 				    (uint32_t)(part.end - cur)))
 				ev = EV_REASSEMBLY_INSERT_MEMCAP;
-		} else {
+		} else if (!seg_extend(st->s, h, i, part, data + (cur - new.off))) {
 			ev = seg_add(st->s, h, i++, part, new, data + (cur - new.off));
 		}
 		cur = part.end;
 	}
-	if (!ev && h->n_segs && !drain_segs(st->s, st->slot, dir))
+	if (!ev && h->n_segs && !drain_segs(st->s, st->slot, dir, &st->ret->filled))
 		ev = EV_REASSEMBLY_INSERT_MEMCAP;
 	return ev;
 }
@@ -335,12 +413,13 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 {
 	struct half *h = &st->slot->tcb.half[dir];
 	struct stream_side *side = &st->slot->f.side[dir];
-	int64_t off = (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
+	int64_t off = half_offset(h, seq);
 	uint64_t limit = min_u64(h->fin_off, st->s->conf.depth);
+	bool in_line = st->s->conf.inline_mode;
 	struct range new;
 	int ev;
 
-	if (unwanted(side))
+	if (unwanted(side) && !in_line)
 		return skip(st->slot, dir, seq, len);
 	if (off < 0) {
 		if (off + len <= 0) {
@@ -357,7 +436,7 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 			h->depth_told = true;
 			event_set(st->ret, EV_REASSEMBLY_DEPTH_REACHED);
 		}
-		if (h->hi >= st->s->conf.depth) {
+		if (h->hi >= st->s->conf.depth && !in_line) {
 			drop_segs(st->s, h);
 			side->truncated = true;
 		}
@@ -369,12 +448,14 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 		uint32_t n = (uint32_t)(new.end - new.off);
 
 		if (append(st->s, st->slot, dir, data, n) ||
-		    (table_reclaim(st->s, st->slot) && append(st->s, st->slot, dir, data, n)))
+		    (table_reclaim(st->s, st->slot) && append(st->s, st->slot, dir, data, n))) {
+			st->compared = true;
 			return true;
-		truncate_side(st, dir, EV_REASSEMBLY_INSERT_MEMCAP);
+		}
+		truncate_side(st, dir);
 		return false;
 	}
-	if (new.end <= side->base) {
+	if (new.end <= half_floor(h)) {
 		event_set(st->ret, EV_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ);
 		return false;
 	}
@@ -386,16 +467,17 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 		overlap_order(st, dir, new, data);
 	ev = new.end > h->hi ? insert_beyond(st, dir, new, data) : 0;
 	if (ev == EV_REASSEMBLY_INSERT_MEMCAP)
-		truncate_side(st, dir, EV_REASSEMBLY_INSERT_MEMCAP);
+		truncate_side(st, dir);
 	else if (ev)
 		event_set(st->ret, (unsigned)ev);
+	st->compared = !ev;
 	return !ev;
 }
 
 void side_fin(struct slot *sl, unsigned dir, uint32_t seq)
 {
 	struct half *h = &sl->tcb.half[dir];
-	int64_t off = (int64_t)h->hi + (int32_t)(seq - h->hi_seq);
+	int64_t off = half_offset(h, seq);
 
 	if (h->fin_off == NEVER && off >= (int64_t)h->hi)
 		h->fin_off = (uint64_t)off;
@@ -418,16 +500,40 @@ static void give_up_gap(struct stream *s, struct slot *sl, unsigned dir, uint64_
 	s->stats.gaps++;
 }
 
+static uint64_t acked_offset(const struct half *h, const struct stream_side *side)
+{
+	int64_t acked = half_offset(h, side->last_ack);
+
+	return acked < 0 ? 0 : (uint64_t)acked;
+}
+
 static uint64_t release_limit(const struct half *h, const struct stream_side *side)
 {
-	int64_t acked;
+	return h->flush ? NEVER : min_u64(acked_offset(h, side), h->fin_off);
+}
 
-	if (h->flush)
-		return NEVER;
-	acked = (int64_t)h->hi + (int32_t)(side->last_ack - h->hi_seq);
-	if (acked < 0)
-		acked = 0;
-	return min_u64((uint64_t)acked, h->fin_off);
+/* Inline every byte in order is given out at once, and no gap is given up while the flow lives: what
+ * nobody has seen must not have been passed on. */
+static void release_inline(struct stream *s, struct slot *sl, unsigned dir,
+			   struct stream_result *ret)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+	bool filled = false, grown = false;
+
+	if (h->n_segs && h->segs[0].off == h->hi) /* there was no memory then */
+		drain_segs(s, sl, dir, &filled);
+	if (filled && ret && ret->dir == dir)
+		ret->filled = true;
+	if (h->hi > side->base + side->len) {
+		side->len = (uint32_t)(h->hi - side->base);
+		grown = true;
+	}
+	h->shown = h->hi;
+	if (!side->fin && h->shown == h->fin_off)
+		side->fin = grown = true;
+	if (ret && grown)
+		ret->grown[dir] = true;
 }
 
 void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret)
@@ -435,8 +541,12 @@ void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream
 	struct half *h = &sl->tcb.half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 	uint64_t limit = release_limit(h, side), upto;
-	bool grown = false;
+	bool grown = false, filled;
 
+	if (s->conf.inline_mode && !sl->f.done) {
+		release_inline(s, sl, dir, ret);
+		return;
+	}
 	if (unwanted(side) && !h->have)
 		return;
 	/* All before the gap was seen, something lies behind it, and the other side had what we miss
@@ -445,7 +555,7 @@ void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream
 		give_up_gap(s, sl, dir, min_u64(limit, h->segs[0].off));
 		if (ret && !h->flush)
 			event_set(ret, EV_REASSEMBLY_SEQ_GAP);
-		if (!drain_segs(s, sl, dir)) {
+		if (!drain_segs(s, sl, dir, &filled)) {
 			drop_segs(s, h);
 			side->truncated = true;
 			s->stats.memory_refused++;
@@ -468,6 +578,41 @@ void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream
 		ret->grown[dir] = true;
 }
 
+/* What both consumers are done with stays until it is acknowledged. */
+static void settle_inline(struct stream *s, struct slot *sl, unsigned dir)
+{
+	struct half *h = &sl->tcb.half[dir];
+	struct stream_side *side = &sl->f.side[dir];
+	uint64_t done, floor = half_floor(h);
+	uint32_t n;
+
+	if (sl->f.dead) {
+		side_free(s, sl, dir);
+		return;
+	}
+	done = min_u64(side->no_app ? NEVER : side->app_done,
+		       side->no_raw ? NEVER : side->raw_done);
+	done = min_u64(done, side->base + side->len);
+	if (done > side->base) {
+		side->len -= (uint32_t)(done - side->base);
+		side->base = done;
+	}
+	done = min_u64(side->base, acked_offset(h, side));
+	if (done > floor) {
+		n = (uint32_t)(done - floor);
+		h->start += n;
+		h->have -= n;
+	}
+	if (!h->have) {
+		if (h->buf)
+			drop_buf(s, h, side);
+		side->kept = h->hi;
+		return;
+	}
+	side->kept = half_floor(h);
+	side->data = h->buf + h->start + (side->base - side->kept);
+}
+
 void side_settle(struct stream *s, struct slot *sl, unsigned dir)
 {
 	struct half *h = &sl->tcb.half[dir];
@@ -475,6 +620,10 @@ void side_settle(struct stream *s, struct slot *sl, unsigned dir)
 	uint64_t done;
 	uint32_t n;
 
+	if (s->conf.inline_mode) {
+		settle_inline(s, sl, dir);
+		return;
+	}
 	if (side->no_app && side->no_raw) {
 		if (h->buf || h->segs)
 			side_free(s, sl, dir);

@@ -47,7 +47,11 @@ struct stream_side {
 	bool fin;            /* its FIN is in order: nothing comes after base + len */
 	bool truncated;      /* depth or memory limit reached: later bytes are not kept */
 	bool gone_rst;
+	/* Inline only: bytes kept .. stream_end() can be read by stream_kept: those that the receiver has not
+	 * acknowledged yet, so that a second copy can be held against the first. kept <= base. */
+	uint64_t kept;
 	uint32_t isn, next_seq, last_ack, window;
+	bool sack_ok;               /* inline: its SYN permits selective acknowledgements */
 	uint8_t wscale, flags_seen; /* flags_seen: all TCP flags this side has sent */
 };
 
@@ -84,6 +88,20 @@ struct stream_result {
 	bool added;               /* its payload became part of the stream */
 	bool grown[2];            /* side[i] has more released data, a new gap, or its end */
 	bool bad; /* refused by the TCP state machine: no part of the conversation */
+	/* ---- inline mode only ---- */
+	bool refuse; /* must not pass: no conversation, or a dead one, or what it carries was not taken in
+			(state machine, limits, memory), so that nobody would have looked at it. Without
+			payload and FIN a packet of a conversation passes, bad or not: the ends need
+			them to find together again */
+	bool differs; /* overlaps bytes that were taken in before, with other ones: stream_normalise */
+	bool early;  /* carries bytes, or a FIN, beyond a gap: they wait out of order */
+	bool filled; /* closed a gap: bytes that came early are in order now */
+	uint64_t
+		off; /* TCP: offset of its first byte; negative as int64_t: before the stream begins */
+	uint32_t
+		stale; /* bytes at its beginning that lie before kept: acknowledged, nobody needs them; what
+			  remains stands at off + stale. SYN and RST: all of the payload, none of it was
+			  taken in: it must be cut, their sequence number stays */
 	uint64_t events[STREAM_EVENT_WORDS];
 };
 
@@ -146,6 +164,27 @@ MUST_USE int stream_expect(struct stream *s, const struct addr *client, const st
 bool stream_expected(struct stream *s, const struct stream_flow *f, uint64_t *ret_parent_id,
 		     uint32_t *ret_tag);
 void stream_read_stats(const struct stream *s, struct stream_stats *ret);
+
+/* ---- inline: one view of the stream --------------------------------------------------------------- */
+
+/* End of what is in order and was taken in. */
+uint64_t stream_end(const struct stream_flow *f, unsigned dir);
+/* Offset of a sequence number near the end of that direction; negative: before its first byte. */
+int64_t stream_offset(const struct stream_flow *f, unsigned dir, uint32_t seq);
+/* Sequence number of an offset. */
+uint32_t stream_seq(const struct stream_flow *f, unsigned dir, uint64_t off);
+/* The bytes that were taken in, from off on, in order; *ret_len: how many (0: none are kept). Borrowed until
+ * the next call with this flow. */
+const uint8_t *stream_kept(const struct stream_flow *f, unsigned dir, uint64_t off,
+			   uint32_t *ret_len);
+/* The i-th (0, 1 ...) stretch that came early, beyond a gap: [*ret_off, *ret_end). False: there are not so many. */
+bool stream_early(const struct stream_flow *f, unsigned dir, uint32_t i, uint64_t *ret_off,
+		  uint64_t *ret_end);
+/* Overwrites payload, which stands at off, with the first copy wherever one is kept, in order or out of it. */
+void stream_normalise(const struct stream_flow *f, unsigned dir, uint64_t off, uint8_t *payload,
+		      uint32_t len);
+/* Calls fn for every flow (a reload of rules looks them all up). fn must not end flows. */
+void stream_each(struct stream *s, void (*fn)(void *ctx, struct stream_flow *f), void *ctx);
 
 /* Stream events by Suricata's names ("3whs_ack_in_wrong_dir", as after stream-event:). */
 int stream_event_by_name(const char *name);

@@ -4,45 +4,16 @@
 #define SKEP_STREAM_PRIV_H
 
 #include "stream/events.h"
+#include "stream/half.h"
 #include "stream/stream.h"
 
 enum tcp_flag { FL_FIN = 1, FL_SYN = 2, FL_RST = 4, FL_PSH = 8, FL_ACK = 16, FL_URG = 32 };
 
 #define NIL UINT32_MAX
-#define SEGS_MAX 512u /* pieces out of order, per direction */
-#define BOUNDS 16u    /* latest segments in order whose beginnings are remembered */
 #define SYN_QUEUE 10u /* SYNs that differ from the first */
 #define SYNACK_QUEUE 5u
 #define EXPECT_SETS 64u
 #define EXPECT_WAYS 4u
-
-/* A piece out of order. before, after: how far the segment it came in reached to both sides, which
- * is what overlap policies look at. */
-struct seg {
-	uint64_t off;
-	uint8_t *data;
-	uint32_t len, before, after;
-};
-
-/* One direction's inner half. Bytes hi - have .. hi are in buf + start; of these the first side.len
- * are released. */
-struct half {
-	uint8_t *buf;
-	struct seg *segs; /* sorted, never overlapping, all beyond hi */
-	uint64_t hi;      /* offset of the next byte in order */
-	uint64_t fin_off; /* where the FIN stands, UINT64_MAX: none yet */
-	uint64_t shown;   /* end of what was released when the consumer last looked */
-	uint32_t hi_seq;  /* its sequence number */
-	uint32_t cap, start, have;
-	uint32_t n_segs, cap_segs, seg_bytes;
-	uint32_t next_win; /* last_ack + window: up to here it may send */
-	uint32_t last_ts;
-	int64_t last_ts_ns;
-	uint32_t bounds[BOUNDS]; /* low words of offsets */
-	uint8_t n_bounds, at_bounds;
-	uint32_t fin_end; /* sequence number after its FIN */
-	bool has_ts, has_wscale, fin_sent, flush, depth_told;
-};
 
 struct queued {
 	uint32_t seq, ack, ts;
@@ -61,7 +32,17 @@ struct tcb {
 	bool pending; /* stream_more has something */
 };
 
-enum list_class { LIST_CLOSED, LIST_TCP_NEW, LIST_OTHER, LIST_ICMP, LIST_UDP, LIST_TCP_EST, LISTS };
+/* In the order of eviction. */
+enum list_class {
+	LIST_CLOSED,
+	LIST_TCP_NEW,
+	LIST_OTHER,
+	LIST_ICMP,
+	LIST_UDP,
+	LIST_TCP_EST,
+	LIST_DEAD, /* inline: blocked, and to be remembered */
+	LISTS
+};
 
 struct flow_key {
 	uint64_t w[6];
@@ -105,7 +86,7 @@ struct stream {
 		int64_t timeout_ns;
 	} list[LISTS];
 	int64_t now_ns;
-	uint32_t n_expect;
+	uint32_t n_expect, n_dead;
 	struct expect *expect;
 	struct stream_stats stats;
 };
@@ -117,6 +98,7 @@ struct step {
 	const struct pkt *p;
 	struct stream_result *ret;
 	unsigned dir;
+	bool compared; /* the payload was held against all that is known of it */
 };
 
 static inline bool seq_lt(uint32_t a, uint32_t b)
@@ -153,7 +135,8 @@ void tcp_shut(struct step *st);
 /* tcp.c, for shut.c */
 bool tcp_ack_valid(const struct step *st);
 void tcp_take_ack(struct step *st);
-void tcp_take_data(struct step *st);
+/* False (inline only): not all of it could be taken in. */
+bool tcp_take_data(struct step *st);
 bool tcp_is_keepalive(const struct step *st);
 void tcp_refuse(struct step *st, unsigned ev);
 /* No one waits for acknowledgements any more: both sides give out all they have. */
@@ -177,5 +160,8 @@ void side_fin(struct slot *sl, unsigned dir, uint32_t seq);
 void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret);
 void side_settle(struct stream *s, struct slot *sl, unsigned dir);
 void side_free(struct stream *s, struct slot *sl, unsigned dir);
+
+/* inline.c: what is to become of the packet of a flow, after the state machine had it. */
+void inline_verdict(struct step *st);
 
 #endif

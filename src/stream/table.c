@@ -39,7 +39,8 @@ static void lists_init(struct stream *s)
 	const int64_t timeouts[LISTS] = {
 		[LIST_CLOSED] = c->tcp_closed_ns, [LIST_TCP_NEW] = c->tcp_new_ns,
 		[LIST_OTHER] = c->other_ns,       [LIST_ICMP] = c->icmp_ns,
-		[LIST_UDP] = c->udp_ns,           [LIST_TCP_EST] = c->tcp_est_ns};
+		[LIST_UDP] = c->udp_ns,           [LIST_TCP_EST] = c->tcp_est_ns,
+		[LIST_DEAD] = c->tcp_est_ns};
 
 	for (unsigned i = 0; i < LISTS; i++) {
 		s->list[i].head = s->list[i].tail = NIL;
@@ -151,8 +152,17 @@ static bool key_of(struct flow_key *k, const struct addr *src, const struct addr
 	return swap;
 }
 
+/* Inline each echo id is a conversation of its own: what is done to one ping shall not touch the next. (Suricata, whom
+ * we follow offline, takes all of them for one.) */
+static void key_add_id(const struct stream *s, struct flow_key *k, uint16_t id)
+{
+	if (s->conf.inline_mode)
+		k->w[4] |= (uint64_t)id << 48;
+}
+
 /* An ICMP error belongs to the flow of the packet it quotes. False: no error, or quotes too little. */
-static bool key_of_quoted(struct flow_key *k, const struct pkt *p, bool *ret_swapped)
+static bool key_of_quoted(const struct stream *s, struct flow_key *k, const struct pkt *p,
+			  bool *ret_swapped)
 {
 	const uint8_t *q = p->l4 ? p->l4 + 8 : NULL;
 	uint32_t ihl, len = p->l4_len < 8 ? 0 : p->l4_len - 8;
@@ -182,10 +192,12 @@ static bool key_of_quoted(struct flow_key *k, const struct pkt *p, bool *ret_swa
 	}
 	/* It goes back: the direction is that of an answer. */
 	*ret_swapped = !key_of(k, &src, &dst, sp, dp, proto, 4, p);
+	if (proto == IP_ICMP)
+		key_add_id(s, k, load_be16(q + ihl + 4));
 	return true;
 }
 
-static bool key_of_pkt(struct flow_key *k, const struct pkt *p)
+static bool key_of_pkt(const struct stream *s, struct flow_key *k, const struct pkt *p)
 {
 	uint16_t sp = p->sport, dp = p->dport;
 
@@ -193,7 +205,10 @@ static bool key_of_pkt(struct flow_key *k, const struct pkt *p)
 		sp = p->icmp_type;
 		dp = icmp_counterpart(p->proto, p->icmp_type);
 	}
-	return key_of(k, &p->src, &p->dst, sp, dp, p->proto, p->ip_ver, p);
+	bool swapped = key_of(k, &p->src, &p->dst, sp, dp, p->proto, p->ip_ver, p);
+	if (p->has_icmp_id)
+		key_add_id(s, k, p->icmp_id);
+	return swapped;
 }
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -253,6 +268,7 @@ static void chain_remove(struct stream *s, uint32_t i)
 
 static void list_remove(struct stream *s, struct slot *sl)
 {
+	s->n_dead -= sl->list == LIST_DEAD;
 	if (sl->prev == NIL)
 		s->list[sl->list].head = sl->next;
 	else
@@ -267,6 +283,7 @@ static void list_append(struct stream *s, struct slot *sl, uint8_t list)
 {
 	uint32_t i = (uint32_t)(sl - s->slots), tail = s->list[list].tail;
 
+	s->n_dead += list == LIST_DEAD;
 	sl->list = list;
 	sl->listed_ns = s->now_ns;
 	sl->prev = tail;
@@ -278,10 +295,12 @@ static void list_append(struct stream *s, struct slot *sl, uint8_t list)
 	s->list[list].tail = i;
 }
 
-static uint8_t list_for(const struct slot *sl)
+static uint8_t list_for(const struct stream *s, const struct slot *sl)
 {
 	const struct stream_flow *f = &sl->f;
 
+	if (f->dead && s->conf.inline_mode)
+		return LIST_DEAD;
 	if (f->proto == IP_UDP)
 		return LIST_UDP;
 	if (f->proto == IP_ICMP || f->proto == IP_ICMP6)
@@ -296,7 +315,7 @@ static uint8_t list_for(const struct slot *sl)
 /* To the end of its list, but not for every packet: a second's difference is none. */
 static void touch(struct stream *s, struct slot *sl)
 {
-	uint8_t list = list_for(sl);
+	uint8_t list = list_for(s, sl);
 
 	sl->f.last_ns = s->now_ns;
 	if (list == sl->list && s->now_ns - sl->listed_ns < RELIST_NS)
@@ -316,6 +335,7 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 {
 	uint32_t i = (uint32_t)(sl - s->slots);
 
+	sl->f.done = true;
 	if (sl->f.tcp) {
 		sl->f.established = sl->tcb.opened;
 		for (unsigned d = 0; d < 2; d++) {
@@ -323,7 +343,6 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 			side_release(s, sl, d, NULL);
 		}
 	}
-	sl->f.done = true;
 	if (s->conf.ended)
 		s->conf.ended(s->conf.ctx, &sl->f, reason);
 	tcp_free(s, sl);
@@ -336,11 +355,14 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 }
 
 /* Who has to go when the table is full: the one longest silent among the closed; if there is none,
- * among the half-open, then other protocols, ICMP, UDP, and at last established connections. */
+ * among the half-open, then other protocols, ICMP, UDP, and at last established connections. Blocked
+ * ones are forgotten after all others, but never hold more than half of the table. */
 static bool evict(struct stream *s)
 {
+	bool many_dead = s->n_dead > s->conf.flows / 2;
+
 	for (unsigned i = 0; i < LISTS; i++) {
-		uint32_t h = s->list[i].head;
+		uint32_t h = s->list[many_dead ? LIST_DEAD - i : i].head;
 
 		if (h == NIL)
 			continue;
@@ -414,7 +436,7 @@ static struct slot *flow_begin(struct stream *s, const struct pkt *p, const stru
 	memcpy(f->vlan, p->vlan, sizeof(f->vlan));
 	f->id = ++s->next_id;
 	f->start_ns = f->last_ns = p->stamp_ns;
-	list_append(s, sl, list_for(sl));
+	list_append(s, sl, list_for(s, sl));
 	s->stats.flows++;
 	s->stats.active++;
 	return sl;
@@ -440,6 +462,7 @@ static void error_packet(struct stream *s, const struct pkt *p, const struct flo
 		return;
 	ret->flow = &sl->f;
 	ret->dir = swapped != sl->swapped;
+	ret->refuse = sl->f.dead && s->conf.inline_mode;
 	sl->f.pkts[ret->dir]++;
 	sl->f.bytes[ret->dir] += p->frame_wire;
 }
@@ -465,11 +488,11 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 	if (!has_flow(p))
 		return;
 	if (is_icmp4_error(p)) {
-		if (key_of_quoted(&k, p, &swapped))
+		if (key_of_quoted(s, &k, p, &swapped))
 			error_packet(s, p, &k, swapped, ret);
 		return;
 	}
-	swapped = key_of_pkt(&k, p);
+	swapped = key_of_pkt(s, &k, p);
 	hash = hash_of(s, &k);
 	sl = table_find(s, &k, hash);
 	if (sl && timed_out(s, sl)) {
@@ -485,6 +508,7 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 		ret->first = true;
 		if (!sl) {
 			s->stats.refused++;
+			ret->refuse = s->conf.inline_mode;
 			return;
 		}
 	}
@@ -492,7 +516,8 @@ void stream_packet(struct stream *s, const struct pkt *p, struct stream_result *
 	ret->dir = swapped != sl->swapped;
 	sl->f.pkts[ret->dir]++;
 	sl->f.bytes[ret->dir] += p->frame_wire;
-	st = (struct step){s, sl, p, ret, ret->dir};
+	ret->refuse = sl->f.dead && s->conf.inline_mode;
+	st = (struct step){s, sl, p, ret, ret->dir, false};
 	if (p->proto == IP_TCP)
 		tcp_packet(&st);
 	else
@@ -520,6 +545,10 @@ void stream_settle(struct stream *s, struct stream_flow *f)
 	if (f->done) {
 		flow_end(s, sl, "ended");
 		return;
+	}
+	if (f->dead && s->conf.inline_mode && sl->list != LIST_DEAD) {
+		list_remove(s, sl);
+		list_append(s, sl, LIST_DEAD);
 	}
 	if (!f->tcp)
 		return;
@@ -550,6 +579,13 @@ uint32_t stream_sweep(struct stream *s, int64_t now_ns, uint32_t budget)
 	return n;
 }
 
+void stream_each(struct stream *s, void (*fn)(void *ctx, struct stream_flow *f), void *ctx)
+{
+	for (uint32_t i = 0; i < s->fresh; i++)
+		if (s->slots[i].in_use)
+			fn(ctx, &s->slots[i].f);
+}
+
 struct stream_flow *stream_find(struct stream *s, const struct pkt *p, unsigned *ret_dir)
 {
 	struct flow_key k;
@@ -559,8 +595,8 @@ struct stream_flow *stream_find(struct stream *s, const struct pkt *p, unsigned 
 	if (!has_flow(p))
 		return NULL;
 	if (!is_icmp4_error(p))
-		swapped = key_of_pkt(&k, p);
-	else if (!key_of_quoted(&k, p, &swapped))
+		swapped = key_of_pkt(s, &k, p);
+	else if (!key_of_quoted(s, &k, p, &swapped))
 		return NULL;
 	sl = table_find(s, &k, hash_of(s, &k));
 	if (!sl)

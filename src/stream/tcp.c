@@ -60,6 +60,17 @@ bool tcp_ack_valid(const struct step *st)
 	return seq_leq(ack, st->slot->tcb.half[!st->dir].next_win) || seq_leq(ack, rcv->next_seq);
 }
 
+/* Does the packet show the sender's clock? Inline only one at the place where the receiver stands (RFC
+ * 7323, 4.3): with another, or a guessed one, a stranger could make strays of all that follow. */
+static bool shows_clock(const struct step *st)
+{
+	uint32_t last_ack = st->slot->f.side[st->dir].last_ack, seq = st->p->tcp.seq;
+
+	if (!st->s->conf.inline_mode)
+		return seq_leq(seq, st->slot->tcb.half[st->dir].hi_seq);
+	return seq_leq(seq, last_ack) && seq_leq(last_ack, seq + st->p->payload_len);
+}
+
 /* RFC 7323: a packet older than what the sender's clock showed in order is a stray. */
 static bool timestamp_valid(struct step *st)
 {
@@ -71,7 +82,7 @@ static bool timestamp_valid(struct step *st)
 	if (seq_lt(p->tcp.ts_val, h->last_ts) && h->last_ts && p->tcp.ts_val &&
 	    p->stamp_ns - h->last_ts_ns < PAWS_NS)
 		return false;
-	if (seq_leq(p->tcp.seq, h->hi_seq) && p->tcp.ts_val) {
+	if (p->tcp.ts_val && shows_clock(st)) {
 		h->last_ts = p->tcp.ts_val;
 		h->last_ts_ns = p->stamp_ns;
 	}
@@ -107,6 +118,11 @@ void tcp_take_ack(struct step *st)
 
 	if (!(t->flags & FL_ACK) || seq_lt(t->ack, rcv->last_ack))
 		return;
+	/* Inline the receiver can't have what was not taken in. */
+	if (st->s->conf.inline_mode && seq_lt(h->hi_seq + (h->fin_off == h->hi), t->ack)) {
+		event_set(st->ret, EV_REASSEMBLY_SEQ_GAP);
+		return;
+	}
 	rcv->last_ack = t->ack;
 	rcv->window = (uint32_t)t->win << rcv->wscale;
 	if (seq_lt(rcv->next_seq, t->ack))
@@ -115,18 +131,24 @@ void tcp_take_ack(struct step *st)
 		h->next_win = t->ack + rcv->window;
 }
 
-void tcp_take_data(struct step *st)
+bool tcp_take_data(struct step *st)
 {
 	struct stream_side *snd = &st->slot->f.side[st->dir];
+	const struct half *h = &st->slot->tcb.half[st->dir];
 	const struct pkt *p = st->p;
 	uint32_t end = p->tcp.seq + p->payload_len;
+	bool known;
+	int64_t off;
 
 	if (!p->payload_len)
-		return;
-	if (seq_lt(snd->next_seq, end))
-		snd->next_seq = end;
+		return true;
 	if (side_insert(st, st->dir, p->tcp.seq, p->payload, p->payload_len))
 		st->ret->added = true;
+	off = half_offset(h, p->tcp.seq);
+	known = !st->s->conf.inline_mode || inline_knows(h, off, off + p->payload_len);
+	if (known && seq_lt(snd->next_seq, end))
+		snd->next_seq = end;
+	return known;
 }
 
 /* ---- resets ---------------------------------------------------------------------------- */
@@ -142,6 +164,9 @@ static bool rst_seq_valid(const struct step *st)
 			return seq == snd->next_seq || seq == snd->isn + 1 || seq == snd->isn;
 		return (st->p->tcp.flags & FL_ACK) != 0;
 	}
+	/* Where the receiver stands is not known to a byte; what it doesn't heed ends nothing but here. */
+	if (st->s->conf.inline_mode)
+		return seq_leq(snd->last_ack, seq) && seq_leq(seq, snd->next_seq);
 	if (f->midstream || st->s->conf.policy == POLICY_LINUX ||
 	    st->s->conf.policy == POLICY_OLD_LINUX || st->s->conf.policy == POLICY_SOLARIS)
 		return seq_leq(snd->last_ack, seq) &&
@@ -232,7 +257,8 @@ static void est_fin(struct step *st)
 		return;
 	}
 	tcp_take_ack(st);
-	tcp_take_data(st);
+	if (!tcp_take_data(st))
+		return;
 	side_fin(st->slot, st->dir, end);
 	h->fin_sent = true;
 	h->fin_end = end + 1;
@@ -304,7 +330,7 @@ static void closed(struct step *st)
 		event_set(st->ret, EV_SUSPECTED_RST_INJECT);
 }
 
-void tcp_packet(struct step *st)
+static void packet_step(struct step *st)
 {
 	struct stream_flow *f = &st->slot->f;
 	const struct pkt *p = st->p;
@@ -342,4 +368,11 @@ void tcp_packet(struct step *st)
 	st->slot->tcb.pending = false;
 	side_release(st->s, st->slot, st->dir, st->ret);
 	side_release(st->s, st->slot, !st->dir, st->ret);
+}
+
+void tcp_packet(struct step *st)
+{
+	packet_step(st);
+	if (st->s->conf.inline_mode)
+		inline_verdict(st);
 }

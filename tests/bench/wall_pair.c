@@ -5,6 +5,7 @@
  *   wall_pair bridge           the kernel's bridge
  *   wall_pair bare             this program, moving frames from port to port and judging nothing
  *   wall_pair wall SKEP        the wall role of that binary, started as super starts it
+ *   wall_pair forward A B      no hosts: as `bare`, between two interfaces that are there; until it is killed
  *
  * Prints one line of JSON when ready and stays until stdin closes; an input line "stats" is answered
  * with the wall's counters. The namespaces have no names: nothing stays behind, however it ends.
@@ -114,11 +115,11 @@ static void address_routed(struct pair *p)
 	enter(p, NS_MIDDLE);
 }
 
-static void open_ports(int ret_fds[2])
+static void open_ports(const char *a, const char *b, int ret_fds[2])
 {
-	int err = port_open_packet("pout", &ret_fds[0]);
+	int err = port_open_packet(a, &ret_fds[0]);
 	if (err == 0)
-		err = port_open_packet("pin", &ret_fds[1]);
+		err = port_open_packet(b, &ret_fds[1]);
 	errno = err < 0 ? -err : 0;
 	need(err == 0, "packet socket");
 }
@@ -151,7 +152,7 @@ static void forward_all(const int port_fds[2])
 static void start_bare(struct pair *p)
 {
 	int fds[2];
-	open_ports(fds);
+	open_ports("pout", "pin", fds);
 	p->middle = fork();
 	need(p->middle >= 0, "fork");
 	if (p->middle == 0) {
@@ -230,7 +231,7 @@ static void start_wall(struct pair *p, const char *skep)
 	need(shm_create("marks", mark_ring_bytes(), &fds[3]) == 0, "marks");
 	need(shm_map(fds[2], sizeof(struct wall_stats), false, &stats) == 0, "stats");
 	fds[0] = events[1];
-	open_ports(fds + 4);
+	open_ports("pout", "pin", fds + 4);
 	struct spawn s = {.path = skep,
 			  .argv = argv,
 			  .uid = c.uid_base + ROLE_WALL,
@@ -297,9 +298,16 @@ int main(int argc, char **argv)
 {
 	struct pair p = {.control = -1, .events = -1};
 	const char *kind = argc > 1 ? argv[1] : "";
+	if (strcmp(kind, "forward") == 0 && argc == 4) {
+		int fds[2];
+		open_ports(argv[2], argv[3], fds);
+		printf("ready\n");
+		fflush(stdout);
+		forward_all(fds);
+	}
 	bool wall = strcmp(kind, "wall") == 0 && argc == 3;
 	need(wall || strcmp(kind, "bare") == 0 || strcmp(kind, "bridge") == 0,
-	     "bridge | bare | wall SKEP");
+	     "bridge | bare | wall SKEP | forward A B");
 	signal(SIGPIPE, SIG_IGN);
 	make_hosts(&p);
 	if (wall) {

@@ -106,7 +106,7 @@ def main(t):
         test_interrupted(t, net, before)
     with Honeynet([guest("bare", "none", 30)]) as net:  # no guest to boot each time
         before = snap(net)
-        for role in ("wall", "recorder", "hub", "ledger"):
+        for role in ("wall", "recorder", "hub", "ledger", "sink"):
             net.up()
             kill_role(t, net, before, role)
 

@@ -18,8 +18,9 @@ class Missing(Exception):
 
 # ---- tiers: what may include what (docs/ARCHITECTURE.md) ------------------------------------------
 TIER = {"base": 0, "packet": 1, "dissect": 1, "event": 1, "conf": 1, "sys": 1, "ipc": 2, "port": 2,
-        "flow": 2, "stream": 2, "proto": 2, "capture": 2, "guest": 2, "store": 2, "rule": 3,
-        "policy": 3, "inspect": 3, "judge": 3, "role": 4, "cmd": 4}
+        "flow": 2, "stream": 2, "proto": 2, "capture": 2, "guest": 2, "store": 2, "sink": 2, "rule": 3,
+        "policy": 3, "inspect": 3, "scrub": 3,
+        "judge": 3, "prove": 3, "role": 4, "cmd": 4}
 BELOW = {m: {n for n in TIER if TIER[n] < min(t, 2)} if t < 3 else set() for m, t in TIER.items()}
 ALLOWED = dict(BELOW, **{
     "guest": BELOW["guest"] | {"ipc"},
@@ -28,7 +29,10 @@ ALLOWED = dict(BELOW, **{
     "rule": {"base", "dissect", "stream", "proto"},
     "inspect": {"base", "packet", "dissect", "stream", "proto", "rule"},
     "policy": {"base", "packet", "event", "conf", "sys", "flow"},
-    "judge": {"base", "packet", "event", "conf", "sys", "flow", "policy"},
+    "scrub": {"base", "packet", "event", "dissect", "stream", "proto", "rule", "inspect"},
+    "judge": {"base", "packet", "event", "conf", "sys", "flow", "policy", "stream", "rule", "inspect",
+              "scrub"},
+    "prove": {"base", "packet", "event", "conf", "sys", "port", "capture"},
     "role": set(TIER) - {"role", "cmd"},
     "cmd": set(TIER) - {"cmd"},
 })
@@ -44,7 +48,7 @@ WAIVERS = []
 
 # Objects that may change after start, by name: (file, symbol, reason).
 MUTABLE = [
-    ("arena.c", "sealed", "the seal of the heap is a fact of the process"),
+    ("arena.c", "sealed", "the seal of the heap is a fact of the thread"),
     ("log.c", "setup", "name and level of this process's log lines, set once"),
     ("spawn.c", "path", "exec takes char *; nobody writes to it"),
     ("spawn.c", "lang", "exec takes char *; nobody writes to it"),

@@ -15,12 +15,14 @@ static const struct {
 	const size_t *n;
 } tables[] = {{conf_rows, &conf_rows_n},
 	      {conf_guest_rows, &conf_guest_rows_n},
-	      {conf_forward_rows, &conf_forward_rows_n}};
+	      {conf_forward_rows, &conf_forward_rows_n},
+	      {conf_policy_rows, &conf_policy_rows_n}};
 
 static union {
 	struct conf c;
 	struct conf_guest g;
 	struct conf_forward f;
+	struct conf_policy p;
 } scratch;
 
 static void each_row(void (*visit)(const struct row *row))
@@ -143,8 +145,12 @@ static void visit_other(const struct row *row)
 		[ROW_ADDR] = "1.2.3",
 		[ROW_PREFIX] = "10.0.0.1/24",
 		[ROW_MAC] = "01:00:00:00:00:01",
-		[ROW_LIMIT] = "4097/1h",
+		[ROW_LIMIT] = "1000000001/1h",
 		[ROW_PREFIXES] = "10.0.0.1/8",
+		[ROW_NAMES] = "a,-b",
+		[ROW_PORTS] = "80-79",
+		[ROW_BYTE_LIMIT] = "1TB/1h",
+		[ROW_TEXTS] = "quo\"te",
 	};
 	assert_true(row_set(row, &scratch, wrong[row->type]) < 0);
 	if (row->type == ROW_ADDR && row->min == 4)
@@ -166,7 +172,7 @@ static void test_wrong_values_are_refused(void **state)
 
 static void visit_limit(const struct row *row)
 {
-	if (row->type != ROW_LIMIT)
+	if (row->type != ROW_LIMIT || row->max != 4096)
 		return;
 	is_stable(row, "0/1s");
 	is_stable(row, "4096/30d");
@@ -185,6 +191,33 @@ static void test_limits(void **state)
 	each_row(visit_limit);
 }
 
+/* The lists that only rules of the policy have. */
+static void test_policy_lists(void **state)
+{
+	static const struct {
+		const char *key, *good, *bad;
+	} cases[] = {
+		{"guests", "web1, db1", "web1, Db1"},
+		{"ports", "80, 0-65535", "65536"},
+		{"ports", "1, 2, 3", "2-x"},
+		{"to", "outside, 10.0.0.0/8, resolver", "outsid"},
+		{"to", "any, 2001:db8::/32", "10.0.0.1/8"},
+		{"bytes", "10MB/1h, 1000/1s", "4GB/1h"},
+		{"packets", "1000000000/30d", "1KB/1h"},
+		{"connections", "1/1s, 2/1m", "1/s"},
+	};
+	(void)state;
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		for (size_t i = 0; i < conf_policy_rows_n; i++) {
+			const struct row *row = &conf_policy_rows[i];
+			if (strcmp(row->path, cases[c].key) != 0)
+				continue;
+			is_stable(row, cases[c].good);
+			assert_true(row_set(row, &scratch, cases[c].bad) < 0);
+		}
+	}
+}
+
 static void visit_prefixes(const struct row *row)
 {
 	if (row->type != ROW_PREFIXES)
@@ -200,6 +233,38 @@ static void visit_prefixes(const struct row *row)
 	row_clear(row, &scratch);
 	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
 	assert_int_equal(n, 0);
+}
+
+static void visit_texts(const struct row *row)
+{
+	char text[CONF_RULE_VAR + 8];
+	uint32_t n;
+	if (row->type != ROW_TEXTS)
+		return;
+	row_clear(row, &scratch);
+	for (size_t i = 0; i < row->size / row->item; i++)
+		assert_int_equal(row_append(row, &scratch, "/a,b [c]"), 0);
+	assert_int_equal(row_append(row, &scratch, "/a,b"), SKEP_EFULL);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, row->size / row->item);
+	row_clear(row, &scratch);
+	memset(text, 'a', sizeof(text));
+	assert_true(row->max < row->item);
+	text[row->max + 1] = '\0';
+	assert_int_equal(row_append(row, &scratch, text), SKEP_ERANGE);
+	text[row->max] = '\0';
+	assert_int_equal(row_append(row, &scratch, text), 0);
+	assert_int_equal(row_append(row, &scratch, "a\nb"), SKEP_EFORMAT);
+	assert_int_equal(row_append(row, &scratch, "a\\b"), SKEP_EFORMAT);
+	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
+	assert_int_equal(n, 1);
+	row_clear(row, &scratch);
+}
+
+static void test_text_lists(void **state)
+{
+	(void)state;
+	each_row(visit_texts);
 }
 
 static void test_prefix_lists(void **state)
@@ -255,6 +320,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_values_are_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_prefix_lists),
+		cmocka_unit_test(test_policy_lists),
+		cmocka_unit_test(test_text_lists),
 		cmocka_unit_test(test_the_limits_of_the_issue),
 		cmocka_unit_test(test_rows_do_not_overlap),
 	};

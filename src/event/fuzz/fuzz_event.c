@@ -26,6 +26,14 @@ static void mend(struct event *e, uint8_t how)
 		e->time_ns &= INT64_MAX;
 		e->text[EVENT_TEXT - 1] = '\0';
 	}
+	if ((how & 8) != 0 && e->kind == EVENT_SINK) {
+		struct event_sink *s = &e->u.sink;
+		s->client = (how & 4) != 0 ? addr_from_v6(s->client.b) : addr_from_v4(s->client.b);
+		s->server = (struct addr){0};
+		s->guest[EVENT_NAME - 1] = s->service[EVENT_NAME - 1] = '\0';
+		s->what[EVENT_NAME - 1] = '\0';
+		s->excerpt_len %= EVENT_EXCERPT + 1;
+	}
 	struct event_tuple *t = event_tuple_of(e);
 	if ((how & 2) != 0 && t != NULL) {
 		struct addr *const all[] = {&t->src, &t->dst, &t->in_src, &t->in_dst};

@@ -88,6 +88,18 @@ static void tuples(unsigned i, const char *text)
 			text_copy(e.u.anomaly.name, sizeof(e.u.anomaly.name), text);
 			e.u.anomaly.count = UINT64_MAX;
 			print(&e);
+			e = base(EVENT_ALERT, i, text);
+			fill_tuple(&e.u.alert.tuple, protos[p], v6 != 0, text);
+			e.u.alert.sid = e.u.alert.gid = e.u.alert.rev = UINT32_MAX;
+			e.u.alert.severity = i;
+			e.u.alert.blocked = e.u.alert.toclient = i % 2;
+			text_copy(e.u.alert.class, sizeof(e.u.alert.class), text);
+			text_copy(e.u.alert.app_proto, sizeof(e.u.alert.app_proto), text);
+			print(&e);
+			e = base(EVENT_DROP, i, text);
+			fill_tuple(&e.u.drop.tuple, protos[p], v6 != 0, text);
+			e.u.drop.len = UINT32_MAX;
+			print(&e);
 		}
 }
 
@@ -124,6 +136,30 @@ static void others(unsigned i, const char *text)
 	e.u.incident.n_flows = i % 2 != 0 ? INCIDENT_FLOWS : 0;
 	for (uint32_t n = 0; n < e.u.incident.n_flows; n++)
 		e.u.incident.flow_ids[n] = (UINT64_C(1) << 53) - 1 - n;
+	print(&e);
+	e = base(EVENT_CONTAINMENT, i, text);
+	text_copy(e.u.containment.what, EVENT_NAME, text);
+	text_copy(e.u.containment.state, EVENT_NAME, text);
+	text_copy(e.u.containment.guest, EVENT_NAME, text);
+	text_copy(e.u.containment.order, EVENT_NAME, text);
+	if (i % 2 != 0) {
+		e.u.containment.net.addr = addr_from_v4("\xc6\x33\x64\x42");
+		e.u.containment.net.len = 32;
+		e.u.containment.until_ns = INT64_MAX;
+	}
+	print(&e);
+	e = base(EVENT_SINK, i, text);
+	text_copy(e.u.sink.guest, EVENT_NAME, text);
+	text_copy(e.u.sink.service, EVENT_NAME, text);
+	text_copy(e.u.sink.what, EVENT_NAME, text);
+	if (i % 2 != 0) {
+		e.u.sink.client = e.u.sink.server = addr_from_v4("\xc6\x33\x64\x42");
+		e.u.sink.cport = e.u.sink.sport = UINT16_MAX;
+		e.u.sink.proto = 6;
+		e.u.sink.bytes = e.u.sink.count = UINT64_MAX;
+		e.u.sink.excerpt_len = i % 4 == 1 ? EVENT_EXCERPT : 1;
+		memset(e.u.sink.excerpt, i % 3 == 0 ? 0xff : i % 3 == 1 ? 0 : '\\', EVENT_EXCERPT);
+	}
 	print(&e);
 	e = base(EVENT_STATS, i, text);
 	e.u.stats.uptime_s = INT64_MAX;

@@ -33,7 +33,7 @@ for stream, line in lines:
             failed.append(f"{stream}: {fault}\n  {line[:400]!r}")
     value = json.loads(line)
     seen.setdefault(value["event_type"], value)
-for kind in ("connection", "limit", "guest", "health", "incident", "flow", "anomaly", "stats"):
+for kind in ("connection", "limit", "guest", "health", "incident", "sink", "flow", "anomaly", "stats"):
     if kind not in seen:
         failed.append(f"no sample of {kind}")
 

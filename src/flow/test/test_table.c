@@ -221,6 +221,14 @@ static void fragments_follow_in_order_only(void **state)
 	assert_ptr_equal(fragment_next(t, &k, 2960, 10, true, 2, &side), f);
 	assert_null(fragment_next(t, &k, 2970, 10, true, 2, &side)); /* it was the last */
 
+	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 2), 0);
+	assert_ptr_equal(fragment_next(t, &k, 1480, 10, true, 2, &side), f);
+	fragment_drop(t, &k,
+		      2); /* the last one did not pass: nothing else may complete the first */
+	assert_null(fragment_next(t, &k, 1480, 10, true, 2, &side));
+	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 2), SKEP_EFORMAT);
+
+	k.id = 98;
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 3), 0);
 	assert_null(fragment_next(t, &k, 8, 1480, false, 3, &side));    /* overlaps */
 	assert_null(fragment_next(t, &k, 1480, 1480, false, 3, &side)); /* and so is dead */
@@ -229,6 +237,12 @@ static void fragments_follow_in_order_only(void **state)
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 4), 0);
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 4), SKEP_EFORMAT); /* twice */
 	assert_null(fragment_next(t, &k, 1480, 8, false, 4, &side));
+
+	k.id = 97; /* a piece that does not come as far as the first */
+	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 1480, 4), 0);
+	assert_true(fragment_reaches(t, &k, 20, 4)); /* the first one's */
+	assert_true(fragment_reaches(t, &k, 20, 4));
+	assert_false(fragment_reaches(t, &k, 19, 4));
 
 	k.id = 101; /* past 64 KiB */
 	assert_int_equal(fragment_begin(t, &k, f, 0, 8, 65528, 5), 0);

@@ -4,6 +4,8 @@
  * that leaves for the outside bears its public address and no off-limits destination; one that goes
  * to a guest was sent by one or to its public address; the limits hold; answers go to who asked.
  *
+ * Twice: with the built-in policy, and with one that has every way to end elsewhere, and a sink.
+ *
  * Input: frames one after the other, each: port, vnet flags, length (2, big endian), bytes.
  */
 #include "judge/judge.h"
@@ -89,6 +91,31 @@ static void configure(struct judge_conf *c)
 	c->boot_id = 1;
 }
 
+/* Scans find a honeypot, mail the sink, and what is left counts in windows of its own. */
+static void configure_policy(struct judge_conf *c)
+{
+	struct conf_policy *p = c->wall.policy;
+	text_copy(c->ports[4].name, sizeof(c->ports[4].name), "sink");
+	c->ports[4].kind = JUDGE_SINK;
+	c->ports[4].up = 1;
+	c->ports[4].mac = (struct mac){{2, 0, 0, 0, 0, 9}};
+	c->n_ports = 5;
+	p[0].act = ACT_REFLECT;
+	p[0].n_to = 1;
+	must(prefix_parse("198.51.100.0/24", &p[0].to[0]) == 0);
+	text_copy(p[0].reflect_to, sizeof(p[0].reflect_to), "db1");
+	p[1].act = ACT_REDIRECT;
+	p[1].proto = 6;
+	p[1].n_ports = 1;
+	p[1].ports[0] = (struct conf_ports){1, 79};
+	p[2].act = ACT_LIMIT;
+	p[2].proto = 17;
+	p[2].per = PER_DESTINATION;
+	p[2].packets = (struct conf_limit){1, {{4, 60 * NS_PER_SEC}}};
+	p[3].act = ACT_LIMIT;
+	c->wall.n_policy = 4;
+}
+
 static void check_passed(const struct bed *b, const struct judge_conf *c, const struct frame *f,
 			 const struct layers *was, const struct judge_result *r)
 {
@@ -103,7 +130,9 @@ static void check_passed(const struct bed *b, const struct judge_conf *c, const 
 	const struct addr *there = l.ip_ver == 4 ? &out->inside : &out->inside6;
 	if (f->port != 0)
 		must(addr_eq(&was->src, own));
-	if (r->out_port != 0)
+	if (out->kind == JUDGE_SINK)
+		must(addr_eq(&l.dst, &was->dst) && r->direction != DIR_INBOUND);
+	else if (r->out_port != 0)
 		must(addr_eq(&l.dst, there));
 	if (f->port != 0 && r->out_port == 0) {
 		must(addr_eq(&l.src, public));
@@ -153,18 +182,26 @@ static void run(struct bed *b, const struct judge_conf *c, const uint8_t *data, 
 	must(b->outbound_tcp <= 2 * TCP_MAX);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void play(const uint8_t *data, size_t size, bool policy)
 {
 	static struct judge_conf conf;
 	struct bed b = {0};
 	struct arena arena;
 	void *limits = calloc(1, judge_limits_bytes());
 	configure(&conf);
+	if (policy)
+		configure_policy(&conf);
 	policy_off_limits_make(&conf.wall, NULL, 0, &b.off);
 	must(limits != NULL && arena_create(judge_arena_bytes(&conf), &arena) == 0);
 	must(judge_create(&arena, &conf, limits, &b.stats, on_event, &b, NS_PER_SEC, &b.j) == 0);
 	run(&b, &conf, data, size);
 	arena_destroy(&arena);
 	free(limits);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	play(data, size, false);
+	play(data, size, true);
 	return 0;
 }

@@ -32,6 +32,8 @@ struct world {
 	struct layers l; /* of f, decoded again afterwards */
 	uint32_t n_events, counts[EVENT_KINDS];
 	struct event events[WORLD_EVENTS]; /* the first ones */
+	struct rule_set *rules;
+	bool wire; /* a bridge: frames leave as they came */
 	uint8_t data[WORLD_FRAME];
 };
 
@@ -60,6 +62,8 @@ struct spec {
 extern const struct mac mac_wall, mac_peer, mac_gateway, mac_web1, mac_loghost, mac_db1;
 
 struct world *world_new(void);
+/* Begins anew with these rules inline (NULL: none, but everything is looked at). */
+void world_rules(struct world *w, const char *rules, bool ids);
 /* The same limit state and configuration, everything else new: the wall was killed. */
 void world_crash(struct world *w);
 /* (Re)creates the judge from w->conf, which a test may have changed. */

@@ -57,6 +57,27 @@ static void edit(struct frame *f, struct layers *l, uint8_t quirk, uint16_t port
 	must(addr_eq(&again.src, &l->src) && addr_eq(&again.dst, &l->dst));
 }
 
+/* Bytes, numbers and lengths. */
+static void edit_inside(struct frame *f, struct layers *l, uint8_t quirk, uint16_t port)
+{
+	bool ok = packet_checksums_ok(f, l) && (l->odd & BROKEN) == 0;
+	uint8_t bytes[5] = {quirk, 0, (uint8_t)port, 0xff, quirk};
+	struct layers again;
+	(void)packet_set_bytes(f, l, l->payload + port % 64, bytes, quirk % 6);
+	must(!ok || packet_checksums_ok(f, l));
+	packet_clear_urgent(f, l);
+	packet_set_seq_ack(f, l, quirk, port);
+	must(!ok || packet_checksums_ok(f, l));
+	if ((l->odd & BROKEN) != 0 || l->fragment || l->proto != 6 || l->l4 == 0)
+		return;
+	packet_finish_tcp(f, l, (l->l3_end - l->payload) / 2, quirk & 1, quirk & 2 ? port : 0);
+	must(packet_checksums_ok(f, l));
+	packet_decode(f, &again);
+	check_layers(f, &again);
+	must(again.l4 == l->l4 && again.l3_end == l->l3_end && f->len == l->l3_end);
+	must((again.odd & BROKEN) == 0);
+}
+
 static void edit_quoted(struct frame *f, const struct layers *outer, uint8_t quirk, uint16_t port)
 {
 	struct layers q, again;
@@ -123,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (l.icmp_error && (l.odd & BROKEN) == 0)
 		edit_quoted(&f, &l, quirk, port);
 	edit(&f, &l, quirk, port);
+	edit_inside(&f, &l, quirk, port);
 	char id[COMMUNITY_ID_TEXT];
 	packet_community_id(&l.src, &l.dst, l.proto, l.sport, l.dport, id);
 	must(strlen(id) == 30);

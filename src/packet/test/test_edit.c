@@ -280,6 +280,126 @@ static void test_quoted_short(void **state)
 	frame_free(error);
 }
 
+static uint32_t sum_field(const struct layers *l)
+{
+	return l->l4 + (l->proto == 6 ? 16 : l->proto == 17 ? 6 : l->proto == 132 ? 8 : 2);
+}
+
+/* Bytes anywhere behind the IP header, at odd places too; never the checksum itself. */
+static void test_bytes(void **state)
+{
+	struct frame *f = frame_new(FRAME_MAX);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (unsigned round = 0; round < ROUNDS * 3; round++) {
+			struct spec s = kinds[k];
+			struct layers l;
+			uint8_t bytes[40];
+			s.data_len = random_u32() % 90;
+			frame_make(f, &s);
+			packet_decode(f, &l);
+			for (size_t i = 0; i < sizeof(bytes); i++)
+				bytes[i] = (uint8_t)(round % 5 == 0 ? 0 : random_u32());
+			uint32_t off = l.payload + random_u32() % (s.data_len + 2);
+			uint32_t len = random_u32() % sizeof(bytes);
+			struct frame *before = frame_cut(f, f->len);
+			bool fits = off + len <= l.l3_end;
+			assert_int_equal(packet_set_bytes(f, &l, off, bytes, len), fits);
+			if (fits) {
+				assert_memory_equal(f->data + off, bytes, len);
+				assert_memory_equal(f->data + l.payload, before->data + l.payload,
+						    off - l.payload);
+				assert_memory_equal(f->data + off + len, before->data + off + len,
+						    f->len - off - len);
+			} else {
+				assert_memory_equal(f->data, before->data, f->len);
+			}
+			assert_right(f, &l);
+			uint32_t sum = sum_field(&l);
+			assert_false(packet_set_bytes(f, &l, sum - 1, bytes, 2));
+			assert_false(packet_set_bytes(f, &l, sum + 1, bytes, 1));
+			assert_false(packet_set_bytes(f, &l, l.l4 - 1, bytes, 1));
+			assert_false(packet_set_bytes(f, &l, l.l4, bytes, UINT32_MAX));
+			assert_right(f, &l);
+			frame_free(before);
+		}
+	const struct spec later = {.ver = 4, .proto = 17, .frag_offset = 5, .data_len = 30};
+	const struct spec first = {.ver = 6, .proto = 17, .more_fragments = true, .data_len = 32};
+	struct layers l;
+	frame_make(f, &later);
+	packet_decode(f, &l);
+	assert_false(packet_set_bytes(f, &l, l.payload, "x", 1));
+	frame_make(f, &first);
+	packet_decode(f, &l);
+	assert_true(packet_set_bytes(f, &l, l.payload + 3, "first", 5));
+	assert_true(frame_sums_right(f, &l));
+	frame_free(f);
+}
+
+static void test_tcp_numbers(void **state)
+{
+	struct frame *f = frame_new(FRAME_MAX);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (unsigned round = 0; round < ROUNDS; round++) {
+			struct spec s = kinds[k];
+			struct layers l, again;
+			s.data_len = random_u32() % 90;
+			s.tcp_flags = TCP_ACK | TCP_URG | TCP_PSH;
+			frame_make(f, &s);
+			packet_decode(f, &l);
+			struct frame *before = frame_cut(f, f->len);
+			uint32_t seq = random_u32(), ack = random_u32();
+			packet_set_seq_ack(f, &l, seq, ack);
+			assert_right(f, &l);
+			packet_clear_urgent(f, &l);
+			assert_right(f, &l);
+			packet_decode(f, &again);
+			assert_memory_equal(&again, &l, sizeof(l));
+			if (s.proto != 6) {
+				assert_memory_equal(f->data, before->data, f->len);
+			} else {
+				assert_int_equal(l.seq, seq);
+				assert_int_equal(l.ack, ack);
+				assert_int_equal(l.tcp_flags, TCP_ACK | TCP_PSH);
+				assert_int_equal(load_be16(f->data + l.l4 + 18), 0);
+			}
+			frame_free(before);
+		}
+	frame_free(f);
+}
+
+static void test_finish_tcp(void **state)
+{
+	struct frame *f = frame_new(FRAME_MAX);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (unsigned round = 0; round < 30; round++) {
+			struct spec s = kinds[k];
+			struct layers l, again;
+			s.data_len = random_u32() % 90;
+			frame_make(f, &s);
+			packet_decode(f, &l);
+			struct frame *before = frame_cut(f, f->len);
+			uint32_t len = random_u32() % 4000;
+			bool partial = random_u32() % 2;
+			uint16_t gso = random_u32() % 2 == 0 ? 1000 : 0;
+			packet_finish_tcp(f, &l, len, partial, gso);
+			if (s.proto != 6) {
+				assert_memory_equal(f->data, before->data, f->len);
+				assert_int_equal(f->len, before->len);
+			} else {
+				assert_int_equal(f->len, l.payload + len);
+				assert_right(f, &l);
+				packet_decode(f, &again);
+				assert_memory_equal(&again, &l, sizeof(l));
+				assert_int_equal(f->vnet.flags, partial || gso ? 1 : 0);
+				assert_int_equal(f->vnet.gso_size, gso);
+				assert_int_equal(f->vnet.gso_type, !gso ? 0 : s.ver == 4 ? 1 : 4);
+				assert_int_equal(f->vnet.hdr_len, partial || gso ? l.payload : 0);
+			}
+			frame_free(before);
+		}
+	frame_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_udp_zero),       cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_not_applicable), cmocka_unit_test(test_first_fragment),
 		cmocka_unit_test(test_quoted),         cmocka_unit_test(test_quoted_short),
+		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_tcp_numbers),
+		cmocka_unit_test(test_finish_tcp),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,6 +97,7 @@ void http_done(struct http_conn *c, unsigned dir)
 void http_dead(struct http_conn *c, unsigned dir)
 {
 	struct http_side *s = &c->side[dir];
+	c->app->full = true;
 	http_body_end(c, dir, false);
 	if (s->tx != NULL)
 		s->tx->tx.progress[dir] = APP_DONE;
@@ -186,6 +187,8 @@ static uint32_t http_feed(struct app *a, unsigned dir, const uint8_t *data, uint
 	const uint8_t *from = data != NULL ? data : nothing;
 	struct http_in in = {from, from + (data != NULL ? len : 0), (flags & APP_EOF) != 0};
 	c->now_ns = now_ns;
+	c->from = from;
+	c->from_off = a->feed_off;
 	if (data == NULL && (flags & APP_GAP) != 0 && len != 0)
 		gap(c, dir, len);
 	enum step more = STEP_ON;
@@ -208,4 +211,7 @@ const struct app_ops app_http = {
 	.buffer = http_buffer,
 	.number = http_number,
 	.eve = http_eve,
+	.wire = http_wire,
+	.is_framed = http_is_framed,
+	.head_begins = http_head_begins,
 };

@@ -69,6 +69,7 @@ void http_body_begin(struct http_conn *c, unsigned dir)
 	s->stop = false;
 	if (ce.data != NULL)
 		http_layers_open(c, dir, ce.data, ce.len);
+	t->msg[dir].wire.no_wire = s->n_layers != 0;
 	if (dir != TO_SERVER || t->method != METHOD_POST)
 		return;
 	struct span type = http_known_value(&t->msg[dir], HDR_CONTENT_TYPE);
@@ -84,6 +85,7 @@ void http_body_data(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 	s->tx->msg[dir].wire_len += len;
 	s->in += len;
 	c->in += len;
+	http_wire_body(c, dir, data, len);
 	if (s->stop)
 		return;
 	if (s->n_layers != 0)
@@ -95,6 +97,7 @@ void http_body_data(struct http_conn *c, unsigned dir, const uint8_t *data, uint
 void http_body_end(struct http_conn *c, unsigned dir, bool whole)
 {
 	struct http_side *s = &c->side[dir];
+	http_frame_end(c, dir);
 	http_layers_close(c, dir, s->tx != NULL);
 	if (s->parts != NULL)
 		http_parts_close(c, whole);
@@ -117,8 +120,10 @@ static enum step by_length(struct http_conn *c, unsigned dir, struct http_in *in
 	http_body_data(c, dir, in->at, (uint32_t)n);
 	in->at += n;
 	s->left -= n;
-	if (s->left == 0)
+	if (s->left == 0) {
+		http_frame_end(c, dir);
 		http_done(c, dir);
+	}
 	return STEP_ON;
 }
 
@@ -157,6 +162,8 @@ static enum step chunk_line(struct http_conn *c, unsigned dir, struct http_in *i
 		app_tx_event(&s->tx->tx, dir == TO_SERVER ? EV_REQ_CHUNK_EXT : EV_RES_CHUNK_EXT);
 	const uint8_t *next = lf != NULL ? lf + 1 : end;
 	s->tx->msg[dir].wire_len += (uint64_t)(next - in->at);
+	if (n != 0) /* the last one stays: with it ends what is made of them, too */
+		http_frame_count(c, dir, in->at, (uint32_t)(next - in->at));
 	in->at = next;
 	s->left = n;
 	s->scanned = 0;
@@ -189,6 +196,7 @@ static enum step chunk_end(struct http_conn *c, unsigned dir, struct http_in *in
 	const uint8_t *lf = memchr(in->at, '\n', (size_t)(in->end - in->at));
 	const uint8_t *next = lf != NULL ? lf + 1 : in->end;
 	s->tx->msg[dir].wire_len += (uint64_t)(next - in->at);
+	http_frame_count(c, dir, in->at, (uint32_t)(next - in->at));
 	in->at = next;
 	if (lf != NULL)
 		s->state = ST_CHUNK_LINE;
@@ -212,8 +220,10 @@ enum step http_body_step(struct http_conn *c, unsigned dir, struct http_in *in)
 		s->tx->tx.progress[dir] = HTTP_GOT_TRAILER;
 		if (http_take_headers(c, dir, in, &over) == STEP_MORE)
 			return STEP_MORE;
-		if (over)
+		if (over) {
+			http_frame_end(c, dir);
 			http_done(c, dir);
+		}
 		return STEP_ON;
 	default: /* until the end */
 		if (in->at == in->end)

@@ -147,6 +147,7 @@ static void keep(struct http_conn *c, unsigned dir, const struct http_header *h)
 	}
 	if (m->n == HTTP_HEADERS_MAX) {
 		event(s, dir, EV_REQ_HEADERS_MANY, EV_RES_HEADERS_MANY);
+		c->app->full = true;
 		return;
 	}
 	if (m->n == m->cap_headers) {
@@ -286,8 +287,12 @@ enum step http_take_headers(struct http_conn *c, unsigned dir, struct http_in *i
 		if (!http_text_add(c->app, &m->text, in->at, total))
 			return too_long(c, dir);
 		if (s->state == ST_HEADERS) {
-			m->raw.off = m->raw.len == 0 ? m->text.len - total : m->raw.off;
+			if (m->raw.len == 0) {
+				m->raw.off = m->wire.heads = m->text.len - total;
+				m->wire.heads_at = http_off(c, in->at);
+			}
 			m->raw.len += total;
+			m->wire.heads_end = m->text.len;
 		}
 		bool cr_alone = len == 0 && in->at[total - 1] == '\r';
 		in->at += total;

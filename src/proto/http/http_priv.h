@@ -59,6 +59,22 @@ uint32_t http_body_max(const struct app *a, unsigned dir);
 /* len bytes of the body are missing; false: they go beyond it. */
 bool http_body_gap(struct http_conn *c, unsigned dir, uint32_t len);
 
+/* ---- http_wire.c ---- */
+/* Where in the stream p, a byte of what is being fed, stands. */
+uint64_t http_off(const struct http_conn *c, const uint8_t *p);
+/* These bytes of the stream go on the body. */
+void http_wire_body(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len);
+uint32_t http_wire(const struct app *a, const struct app_tx *tx, enum app_buffer b, unsigned dir,
+		   uint32_t index, uint64_t off, uint32_t len, struct app_piece *pieces,
+		   uint32_t max);
+/* A head is complete (chunked: its body comes in chunks; body: there is one). */
+void http_frame_head(struct http_conn *c, unsigned dir, bool chunked, bool body);
+/* These bytes count the body; the body of tx is over. */
+void http_frame_count(struct http_conn *c, unsigned dir, const uint8_t *data, uint32_t len);
+void http_frame_end(struct http_conn *c, unsigned dir);
+bool http_is_framed(const struct app_tx *tx, unsigned dir);
+uint64_t http_head_begins(const struct app *a, unsigned dir);
+
 /* ---- http_inflate.c ---- */
 void http_layers_open(struct http_conn *c, unsigned dir, const uint8_t *names, uint32_t len);
 void http_layers_push(struct http_conn *c, unsigned dir, unsigned layer, const uint8_t *data,
@@ -78,6 +94,8 @@ void http_uri_split(struct http_tx *t);
 void http_host_check(struct http_conn *c, struct http_tx *t);
 /* Writes the normalised URI, or host, to out (of cap bytes); returns the length. */
 uint32_t http_uri_normal(struct http_tx *t, uint8_t *out, uint32_t cap);
+/* The same, and for each byte of it where in the text (end: behind where) it was made from. */
+uint32_t http_uri_map(struct http_tx *t, uint8_t *out, uint32_t cap, uint32_t *from, uint32_t *end);
 uint32_t http_path_normal(struct http_tx *t, uint8_t *out, uint32_t cap);
 uint32_t http_host_normal(const struct http_tx *t, uint8_t *out, uint32_t cap);
 

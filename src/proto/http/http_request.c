@@ -170,6 +170,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - total;
 	m->line.len = len;
+	m->wire.line_at = http_off(c, in->at) - m->line.off;
 	in->at += total;
 	while (blank < len && http_is_space(line[blank]))
 		blank++;
@@ -241,6 +242,7 @@ static void framing(struct http_conn *c)
 		s->hold_done = true;
 	s->left = n;
 	http_body_begin(c, TO_SERVER);
+	http_frame_head(c, TO_SERVER, chunked, chunked || (n != 0 && clean));
 	if (chunked) {
 		s->state = ST_CHUNK_LINE;
 	} else if (n != 0) {
@@ -350,6 +352,7 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	if (s->tx == NULL)
 		return full(c);
 	s->state = ST_LINE;
+	s->begin = http_off(c, in->at);
 	return STEP_ON;
 }
 

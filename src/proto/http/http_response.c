@@ -65,6 +65,7 @@ static enum step idle(struct http_conn *c, struct http_in *in)
 	}
 	http_request_settle(c, s->tx);
 	s->state = ST_LINE;
+	s->begin = http_off(c, in->at);
 	if (s->tx->is_09)
 		body_only(c);
 	return STEP_ON;
@@ -158,6 +159,7 @@ static enum step take_line(struct http_conn *c, struct http_in *in)
 	}
 	m->line.off = m->text.len - len;
 	m->line.len = len;
+	m->wire.line_at = http_off(c, line) - m->line.off;
 	in->at += total;
 	parse_line(c);
 	s->tx->tx.progress[TO_CLIENT] = HTTP_GOT_LINE;
@@ -193,13 +195,20 @@ static void change(struct http_conn *c, const struct http_msg *m)
 	app_switch(c->app, h2 ? APP_HTTP2 : APP_UNKNOWN);
 }
 
+/* In the way of frames: a message ends where its receiver takes it to end (RFC 9112 6.3), not where a patient
+ * reader would. */
+static bool as_received(const struct http_conn *c)
+{
+	return c->app->ctx->frame != NULL;
+}
+
 static bool no_body(struct http_conn *c, struct http_msg *m, struct span te, struct span cl)
 {
 	struct http_tx *t = c->side[TO_CLIENT].tx;
 	if (t->method == METHOD_HEAD && !t->no_request)
 		return true;
 	bool none = (m->number >= 100 && m->number < 200) || m->number == 204 || m->number == 304;
-	return none && te.data == NULL && cl.data == NULL;
+	return none && (as_received(c) || (te.data == NULL && cl.data == NULL));
 }
 
 static void chunked_begins(struct http_conn *c, struct http_msg *m, struct span te)
@@ -210,6 +219,7 @@ static void chunked_begins(struct http_conn *c, struct http_msg *m, struct span 
 	if (m->version != 11)
 		event(c, EV_CHUNKED_OLD_PROTO);
 	s->state = ST_CHUNK_LINE;
+	http_frame_head(c, TO_CLIENT, true, true);
 }
 
 static void length_begins(struct http_conn *c, struct http_msg *m, struct span cl)
@@ -225,6 +235,8 @@ static void length_begins(struct http_conn *c, struct http_msg *m, struct span c
 		s->state = ST_BODY_CLOSE;
 	} else if (s->left == 0) {
 		http_done(c, TO_CLIENT);
+	} else {
+		http_frame_head(c, TO_CLIENT, false, clean);
 	}
 }
 
@@ -290,6 +302,11 @@ static void headers_end(struct http_conn *c)
 		    cl = http_known_value(m, HDR_CONTENT_LEN);
 	uint64_t n = 0;
 	bool clean;
+	bool early = as_received(c) && m->number >= 100 && m->number < 200 && m->number != 101;
+	if (early) {
+		again(c);
+		return;
+	}
 	if (m->number == 100 && te.data == NULL &&
 	    (cl.data == NULL || !http_content_length(cl.data, cl.len, &n, &clean) || n == 0)) {
 		again(c);

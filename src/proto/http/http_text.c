@@ -126,6 +126,7 @@ void http_msg_free(struct app *a, struct http_msg *m)
 	slab_free(a->ctx->slab, m->text.p);
 	slab_free(a->ctx->slab, m->made.p);
 	slab_free(a->ctx->slab, m->headers);
+	slab_free(a->ctx->slab, m->wire.runs);
 	for (unsigned i = 0; i < DERIVED; i++)
 		slab_free(a->ctx->slab, (void *)(uintptr_t)m->derived[i].data);
 	memset(m, 0, sizeof(*m));

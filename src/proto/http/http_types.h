@@ -3,7 +3,7 @@
 #ifndef SKEP_PROTO_HTTP_TYPES_H
 #define SKEP_PROTO_HTTP_TYPES_H
 
-#include "proto/proto_priv.h"
+#include "proto/http/http_wire.h"
 
 #define HTTP_GOT_TRAILER 4u /* progress after enum http_progress of proto_priv.h */
 
@@ -83,6 +83,7 @@ struct http_msg {
 	bool has_content_len;
 	struct span derived[DERIVED];
 	uint32_t one_cap;
+	struct http_places wire;
 };
 
 enum http_method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_CONNECT };
@@ -134,6 +135,7 @@ struct http_side {
 	bool mid_line;        /* ST_AFTER: inside a line that belongs to the message */
 	uint32_t scanned;     /* bytes of the rest that hold no line end */
 	struct http_str hold; /* header line in hand: in text */
+	uint64_t begin;       /* where in the stream the message began */
 	uint64_t left;
 	struct http_tx *tx;
 	struct http_layer *layers[HTTP_LAYERS_MAX];
@@ -149,6 +151,8 @@ struct http_conn {
 	uint64_t in, out; /* of all decoders: a flow has one allowance, however many messages */
 	bool switched;    /* CONNECT or Upgrade took place: hands over from here */
 	int64_t now_ns;
+	const uint8_t *from; /* what is being fed, and where in the stream it stands */
+	uint64_t from_off;
 };
 
 struct http_in { /* bytes to go through */

@@ -119,24 +119,54 @@ static uint8_t unescape(const uint8_t *p, uint32_t len, uint32_t *at, bool wide,
 	return '%';
 }
 
-static uint32_t decode_path(const uint8_t *p, uint32_t len, uint8_t *out)
+/* For each byte that was made: from where, and up to where. from NULL: nobody asks. */
+struct uri_map {
+	uint32_t *from, *end;
+};
+
+static void map_set(const struct uri_map *m, uint32_t to, uint32_t from, uint32_t end)
+{
+	if (m->from == NULL)
+		return;
+	m->from[to] = from;
+	m->end[to] = end;
+}
+
+/* Byte `to` is made of the n bytes that now are at `at`. */
+static void map_join(const struct uri_map *m, uint32_t to, uint32_t at, uint32_t n)
+{
+	if (m->from != NULL)
+		map_set(m, to, m->from[at], m->end[at + n - 1]);
+}
+
+static void map_move(const struct uri_map *m, uint32_t to, uint32_t from, uint32_t n)
+{
+	if (m->from == NULL || n == 0)
+		return;
+	memmove(m->from + to, m->from + from, n * sizeof(*m->from));
+	memmove(m->end + to, m->end + from, n * sizeof(*m->end));
+}
+
+static uint32_t decode_path(const uint8_t *p, uint32_t len, uint8_t *out, const struct uri_map *m)
 {
 	uint32_t n = 0;
 	bool slash = false, escaped;
 	for (uint32_t at = 0; at < len;) {
+		uint32_t was = at;
 		uint8_t ch = unescape(p, len, &at, true, &escaped);
 		if (ch == '\\')
 			ch = '/';
 		if (ch == '/' && slash)
 			continue;
 		slash = ch == '/';
+		map_set(m, n, was, at);
 		out[n++] = ch;
 	}
 	return n;
 }
 
 /* UTF-8 to single bytes where it is well formed (or overlong); other bytes stay. */
-static uint32_t flatten_utf8(uint8_t *p, uint32_t len)
+static uint32_t flatten_utf8(uint8_t *p, uint32_t len, const struct uri_map *m)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < len;) {
@@ -149,9 +179,11 @@ static uint32_t flatten_utf8(uint8_t *p, uint32_t len)
 		while (j < k && i + j < len && (p[i + j] & 0xc0) == 0x80)
 			cp = cp << 6 | (p[i + j++] & 0x3f);
 		if (j < k) {
+			map_join(m, n, i, 1);
 			p[n++] = p[i++];
 			continue;
 		}
+		map_join(m, n, i, k);
 		p[n++] = best_fit(cp);
 		i += k;
 	}
@@ -159,7 +191,7 @@ static uint32_t flatten_utf8(uint8_t *p, uint32_t len)
 }
 
 /* "." and ".." segments go (RFC 3986, 5.2.4), in place. */
-static uint32_t remove_dots(uint8_t *p, uint32_t len)
+static uint32_t remove_dots(uint8_t *p, uint32_t len, const struct uri_map *m)
 {
 	uint32_t n = 0, i = 0;
 	while (i < len) {
@@ -173,6 +205,7 @@ static uint32_t remove_dots(uint8_t *p, uint32_t len)
 		bool two = seg == 2 && p[from] == '.' && p[from + 1] == '.';
 		if (!one && !two) {
 			memmove(p + n, p + i, end - i);
+			map_move(m, n, i, end - i);
 			n += end - i;
 			i = end;
 			continue;
@@ -183,28 +216,34 @@ static uint32_t remove_dots(uint8_t *p, uint32_t len)
 			if (n != 0)
 				n--;
 		}
-		i = end;
-		if (i == len && slash) /* a last dot leaves its slash */
+		if (end == len && slash) { /* a last dot leaves its slash */
+			map_join(m, n, i, end - i);
 			p[n++] = '/';
+		}
+		i = end;
 		if (!slash && i < len) /* a leading dot takes the slash behind it along */
 			i++;
 	}
 	return n;
 }
 
-static uint32_t add_path(struct http_tx *t, uint8_t *out, uint32_t cap)
+static uint32_t add_path(struct http_tx *t, uint8_t *out, uint32_t cap, const struct uri_map *m)
 {
 	const uint8_t *text = t->msg[TO_SERVER].text.p;
 	struct http_str path = t->uri.path;
 	uint32_t len = path.len < cap ? path.len : cap;
-	uint32_t n = decode_path(text + path.off, len, out);
-	n = flatten_utf8(out, n);
-	return remove_dots(out, n);
+	uint32_t n = decode_path(text + path.off, len, out, m);
+	n = flatten_utf8(out, n, m);
+	n = remove_dots(out, n, m);
+	for (uint32_t i = 0; m->from != NULL && i < n; i++)
+		map_set(m, i, m->from[i] + path.off, m->end[i] + path.off);
+	return n;
 }
 
 uint32_t http_path_normal(struct http_tx *t, uint8_t *out, uint32_t cap)
 {
-	return t->msg[TO_SERVER].text.p != NULL ? add_path(t, out, cap) : 0;
+	static const struct uri_map none;
+	return t->msg[TO_SERVER].text.p != NULL ? add_path(t, out, cap, &none) : 0;
 }
 
 static bool twice(const uint8_t *p, uint32_t len)
@@ -215,28 +254,53 @@ static bool twice(const uint8_t *p, uint32_t len)
 	return false;
 }
 
-uint32_t http_uri_normal(struct http_tx *t, uint8_t *out, uint32_t cap)
+/* The path is followed by what stands behind it. */
+static uint32_t add_rest(struct http_tx *t, uint8_t *out, uint32_t n, const struct uri_map *m)
 {
-	struct http_msg *m = &t->msg[TO_SERVER];
+	const uint8_t *text = t->msg[TO_SERVER].text.p;
+	struct http_str query = t->uri.query, fragment = t->uri.fragment;
 	bool escaped;
-	if (m->text.p == NULL || cap < m->part[1].len)
-		return 0;
-	if (t->method == METHOD_CONNECT)
-		return 0;
-	uint32_t n = add_path(t, out, cap);
-	if (twice(out, n))
-		app_tx_event(&t->tx, EV_DOUBLE_ENCODED);
-	const uint8_t *q = m->text.p + t->uri.query.off;
-	if (t->uri.has_query)
+	if (t->uri.has_query) {
+		map_set(m, n, query.off - 1, query.off);
 		out[n++] = '?';
-	for (uint32_t at = 0; at < t->uri.query.len;)
-		out[n++] = unescape(q, t->uri.query.len, &at, false, &escaped);
-	if (t->uri.has_fragment) {
-		out[n++] = '#';
-		memcpy(out + n, m->text.p + t->uri.fragment.off, t->uri.fragment.len);
-		n += t->uri.fragment.len;
+	}
+	for (uint32_t at = 0; at < query.len;) {
+		uint32_t was = at;
+		out[n] = unescape(text + query.off, query.len, &at, false, &escaped);
+		map_set(m, n++, query.off + was, query.off + at);
+	}
+	if (!t->uri.has_fragment)
+		return n;
+	map_set(m, n, fragment.off - 1, fragment.off);
+	out[n++] = '#';
+	for (uint32_t i = 0; i < fragment.len; i++) {
+		map_set(m, n, fragment.off + i, fragment.off + i + 1);
+		out[n++] = text[fragment.off + i];
 	}
 	return n;
+}
+
+static uint32_t normal(struct http_tx *t, uint8_t *out, uint32_t cap, const struct uri_map *m)
+{
+	const struct http_msg *msg = &t->msg[TO_SERVER];
+	if (msg->text.p == NULL || cap < msg->part[1].len || t->method == METHOD_CONNECT)
+		return 0;
+	uint32_t n = add_path(t, out, cap, m);
+	if (m->from == NULL && twice(out, n))
+		app_tx_event(&t->tx, EV_DOUBLE_ENCODED);
+	return add_rest(t, out, n, m);
+}
+
+uint32_t http_uri_normal(struct http_tx *t, uint8_t *out, uint32_t cap)
+{
+	static const struct uri_map none;
+	return normal(t, out, cap, &none);
+}
+
+uint32_t http_uri_map(struct http_tx *t, uint8_t *out, uint32_t cap, uint32_t *from, uint32_t *end)
+{
+	struct uri_map m = {from, end};
+	return normal(t, out, cap, &m);
 }
 
 /* ---- host ----------------------------------------------------------------------------------------- */

@@ -300,6 +300,55 @@ static void guests_of_any_name_can_not_overrun_the_table(void **state)
 	assert_int_equal(w->quieted, 65);
 }
 
+static struct event said(struct world *w, uint16_t cport, uint32_t server)
+{
+	struct event e = event_new(EVENT_SINK);
+	e.direction = DIR_OUTBOUND;
+	e.time_ns = w->now;
+	e.u.sink.client = addr_from_v4("\x0a\x63\x00\x0a");
+	e.u.sink.server = peer(server);
+	e.u.sink.cport = cport;
+	e.u.sink.proto = 6;
+	text_copy(e.u.sink.guest, EVENT_NAME, "web1");
+	incident_event(w->t, w->now, &e);
+	return e;
+}
+
+static void what_the_sink_tells_finds_its_conversation(void **state)
+{
+	struct world *w = *state;
+	struct event e = event(w, EVENT_CONNECTION, DIR_OUTBOUND, 900, 77);
+	struct event_tuple *t = &e.u.connection.tuple;
+	/* The sink alone opens nothing. */
+	assert_int_equal(said(w, 40000, 900).incident, 0);
+	begin(w, DIR_INBOUND, 1, NULL);
+	begin(w, DIR_INBOUND, 2, NULL);
+	e.verdict = VERDICT_REDIRECT;
+	t->in_src = t->src;
+	t->in_dst = t->dst;
+	t->sport = t->in_sport = 40000;
+	t->dport = t->in_dport = 4444;
+	incident_event(w->t, w->now, &e);
+	struct event got = said(w, 40000, 900);
+	assert_int_equal(got.flow_id, 77);
+	assert_int_equal(got.u.sink.sport, 4444);
+	assert_int_equal(got.incident, e.incident);
+	/* Another port, another server: by the guest alone. */
+	got = said(w, 40001, 900);
+	assert_int_equal(got.flow_id, 0);
+	assert_int_equal(got.u.sink.sport, 0);
+	assert_int_not_equal(got.incident, 0);
+	assert_int_equal(said(w, 40000, 901).flow_id, 0);
+	assert_int_equal(said(w, 0, 900).flow_id, 0);
+	assert_int_not_equal(e.incident, 0);
+	/* One that was not redirected is not the sink's. */
+	e.verdict = VERDICT_FORWARD;
+	e.flow_id = 78;
+	t->in_sport = t->sport = 40002;
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(said(w, 40002, 900).flow_id, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -315,6 +364,7 @@ int main(void)
 		TEST(every_flow_of_a_busy_visitor_is_told),
 		TEST(a_spoofed_scan_opens_a_bounded_number),
 		TEST(the_rate_of_opening_is_bounded),
+		TEST(what_the_sink_tells_finds_its_conversation),
 		TEST(guests_of_any_name_can_not_overrun_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

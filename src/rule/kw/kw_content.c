@@ -348,17 +348,12 @@ int kw_replace(struct reading *r, const struct keyword *k, struct slice v)
 	int e = quoted(r, &v, &negated, &inner);
 	if (e == 0 && (negated || v.len > 0))
 		e = read_fail(r, v.at, "replace takes one quoted value");
-	if (e == 0)
+	if (e == 0 && c->has_replace)
+		e = read_fail(r, r->at, "replace is given twice for one content");
+	if (e == 0 && inner.len > 0) /* else what was found is taken out */
 		e = read_content_bytes(r, inner, &len);
 	if (e < 0)
 		return e;
-	if (c->negated || r->lists[r->m[r->content].list].buffer != BUF_PAYLOAD)
-		return read_fail(r, r->at, "replace works on payload that a content has found");
-	if (len != c->len)
-		return read_fail(r, v.at,
-				 "replace has %u bytes, its content %u: they must be equal", len,
-				 c->len);
-	read_warn(r, r->at, "replace: the alert is told, the bytes stay as they are");
 	c->replace = (uint8_t *)rule_pool_text(r->set->pool, (const char *)r->bytes, len);
 	c->replace_len = len;
 	c->has_replace = true;

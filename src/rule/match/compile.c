@@ -521,6 +521,7 @@ static int plan(struct compiled *c, struct rule *r, struct rule_pool *pool, bool
 	p->transports = transports_of(r) & transports_by_test(r);
 	p->payload_len = least_payload(r);
 	p->starts = wants_start(r) || anchored(r);
+	plan_replaces(r, p);
 	r->need = 0;
 	if (!plan_lists(c, r, p, jit))
 		return SKEP_EUNSUPPORTED;
@@ -660,6 +661,7 @@ static void choose_fast(struct rule *r)
 			unsigned s = strength(m) * buffer_weight(&r->lists[i]);
 			if (m->fast || m->fast_only)
 				s += 1u << 24;
+			s += replace_urgency(&r->lists[i], m);
 			if (s > best) {
 				best = s;
 				r->fast_list = (int16_t)i;
@@ -745,6 +747,7 @@ static void free_compiled(struct compiled *c)
 		free(c->databases[i].literals);
 	}
 	free(c->databases);
+	holds_free(c);
 	for (uint32_t i = 0; i < c->n_groups; i++) {
 		struct group *g = &c->groups[i];
 		mpm_free(g->packet);

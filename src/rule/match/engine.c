@@ -10,11 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-#define PCRE_MATCH_LIMIT 20000u
-#define PCRE_DEPTH_LIMIT 1000u
-#define PCRE_HEAP_KIB 1024u
-#define PCRE_PAIRS 32u
-#define JIT_STACK_BYTES (256u * 1024u)
+#define TH_SYN 0x02u
+#define TH_RST 0x04u
 
 /* ---- candidates ---------------------------------------------------------------------------------------- */
 
@@ -79,33 +76,6 @@ void cand_sort(struct rule_engine *e)
 
 /* ---- creation ----------------------------------------------------------------------------------------- */
 
-static void *pcre_take(size_t size, void *slab)
-{
-	return slab_alloc(slab, size);
-}
-
-static void pcre_give(void *p, void *slab)
-{
-	slab_free(slab, p);
-}
-
-static int make_pcre(struct rule_engine *e)
-{
-	e->pcre_gc = pcre2_general_context_create(pcre_take, pcre_give, e->slab);
-	if (e->pcre_gc == NULL)
-		return -ENOMEM;
-	e->pcre_mc = pcre2_match_context_create(e->pcre_gc);
-	e->pcre_md = pcre2_match_data_create(PCRE_PAIRS, e->pcre_gc);
-	e->pcre_js = pcre2_jit_stack_create(32768, JIT_STACK_BYTES, e->pcre_gc);
-	if (e->pcre_mc == NULL || e->pcre_md == NULL || e->pcre_js == NULL)
-		return -ENOMEM;
-	(void)pcre2_set_match_limit(e->pcre_mc, PCRE_MATCH_LIMIT);
-	(void)pcre2_set_depth_limit(e->pcre_mc, PCRE_DEPTH_LIMIT);
-	(void)pcre2_set_heap_limit(e->pcre_mc, PCRE_HEAP_KIB);
-	pcre2_jit_stack_assign(e->pcre_mc, NULL, e->pcre_js);
-	return 0;
-}
-
 static int make(struct rule_engine *e)
 {
 	size_t n = e->set->n + 1;
@@ -123,9 +93,13 @@ static int make(struct rule_engine *e)
 	for (uint32_t i = 0; i < e->c->n_databases; i++)
 		if (hs_alloc_scratch(e->c->databases[i].hs, &e->scratch) != HS_SUCCESS)
 			return -ENOMEM;
-	int rc = make_pcre(e);
+	int rc = e->conf.inline_mode ? replace_create(e) : 0;
 	if (rc == 0)
-		rc = inflate_create(e->slab, &e->inflate);
+		rc = engine_make_pcre(e);
+	if (rc == 0)
+		rc = inflate_create(&e->inflate);
+	if (rc == 0)
+		rc = adopt_create(e->set, &e->index);
 	return rc < 0 ? rc : state_create(e->set, &e->state);
 }
 
@@ -162,15 +136,22 @@ void rule_engine_free(struct rule_engine **e)
 	free(x->base64);
 	free(x->work);
 	free(x->profile);
+	free(x->replacing);
 	hs_free_scratch(x->scratch);
 	pcre2_match_data_free(x->pcre_md);
 	pcre2_match_context_free(x->pcre_mc);
 	pcre2_jit_stack_free(x->pcre_js);
 	pcre2_general_context_free(x->pcre_gc);
 	inflate_free(&x->inflate);
+	adopt_free(&x->index);
 	state_free(&x->state);
 	free(x);
 	*e = NULL;
+}
+
+const struct rule_set *rule_engine_set(const struct rule_engine *e)
+{
+	return e->set;
 }
 
 void rule_engine_read_stats(const struct rule_engine *e, struct rule_engine_stats *ret)
@@ -231,10 +212,14 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 		state_set(e, v, &r->sets[i]);
 	e->bits_changed |= r->n_sets > 0;
 	uint64_t id = v->tx != NULL ? v->tx->id : 0;
+	bool spoiled = e->spoiled || ((const struct plan *)r->plan)->replace_drops;
+	e->spoiled = false;
 	for (uint32_t i = 0; i < e->n_queued; i++) {
-		const struct queued *q = &e->queue[i];
-		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id)
+		struct queued *q = &e->queue[i];
+		if (q->rule == r->index && q->has_tx == (v->tx != NULL) && q->tx_id == id) {
+			q->spoiled |= spoiled;
 			return;
+		}
 	}
 	struct queued *to = e->n_queued < QUEUE ? &e->queue[e->n_queued++] : NULL;
 	if (to == NULL) {
@@ -246,6 +231,7 @@ void engine_match(struct rule_engine *e, const struct view *v, const struct rule
 				      .where = v->where,
 				      .dir = v->dir,
 				      .has_tx = v->tx != NULL,
+				      .spoiled = spoiled,
 				      .tx_id = id};
 }
 
@@ -303,6 +289,7 @@ static bool is_first(const struct rule_engine *e, uint32_t i)
 static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit ret[RULE_HITS])
 {
 	uint32_t n = 0, rules = 0; /* rules: that are still to come */
+	bool passed = false;
 	if (e->n_queued > 1)
 		sort_queue(e);
 	for (uint32_t i = 0; i < e->n_queued; i++)
@@ -321,10 +308,13 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 				v->fr->pass = true;
 			if (r->say)
 				ret[n++] = hit_of(q, action, true);
+			passed = true;
 			break;
 		}
 		view_turn(v, q->dir);
 		bool alert = state_threshold(e, v, r, &action) && !r->noalert;
+		if (e->conf.inline_mode)
+			action = replace_settle(e, v, q, action);
 		if (e->conf.inline_mode && acts(action) && action != ACTION_REWRITE &&
 		    v->flow != NULL)
 			v->flow->dead = true;
@@ -337,10 +327,20 @@ static uint32_t finish(struct rule_engine *e, struct view *v, struct rule_hit re
 		e->stats.alerts += alert ? 1 : 0;
 		ret[n++] = hit_of(q, action, alert);
 	}
+	if (e->conf.inline_mode)
+		replace_finish(e, v, passed);
 	return n;
 }
 
 /* ---- packets ------------------------------------------------------------------------------------------ */
+
+bool engine_in_stream(const struct rule_engine *e, const struct view *v)
+{
+	const struct stream_result *r = v->r;
+	/* Bad and not refused: sent again, after it was acknowledged. */
+	bool copy = e->conf.inline_mode && !r->refuse && (v->p->tcp.flags & (TH_SYN | TH_RST)) == 0;
+	return v->flow != NULL && v->flow->tcp && (r->added || copy);
+}
 
 static void check_packet(struct rule_engine *e, const struct view *v, const struct rule *r)
 {
@@ -353,7 +353,8 @@ static void check_packet(struct rule_engine *e, const struct view *v, const stru
 	int64_t begin = engine_check(e, r);
 	struct bytes b = {.data = p->payload, .len = p->payload_len, .whole = true};
 	if (eval_header(e, r, v) == YES && eval_tests(e, r, v) == YES &&
-	    (r->n_lists == 0 || eval_payload(e, r, v, &b)))
+	    (r->n_lists == 0 || (replaces(e, r) ? replace_payload(e, r, v, &b, v->r->off)
+						: eval_payload(e, r, v, &b, NULL))))
 		engine_match(e, v, r);
 	engine_checked(e, r, begin);
 }
@@ -487,16 +488,29 @@ static bool any_bits(const uint64_t *w, unsigned n)
 	return false;
 }
 
+/* Rules that came with a reload, since this side was asked. */
+static void check_new(struct rule_engine *e, const struct view *v, const struct rule_refs *r)
+{
+	uint32_t asked = v->fr->asked[v->dir];
+	if (asked == e->index.generation)
+		return;
+	for (uint32_t i = 0; i < r->n; i++)
+		if (e->index.born[r->at[i]] > asked)
+			check_packet(e, v, rule_at(e, r->at[i]));
+}
+
 static void flow_once(struct rule_engine *e, struct view *v)
 {
 	if (v->fr == NULL) {
 		check_refs(e, v, &e->c->flow_once);
 		return;
 	}
-	if (!v->fr->once[v->dir]) {
-		v->fr->once[v->dir] = true;
+	bool first = !v->fr->once[v->dir];
+	v->fr->once[v->dir] = true;
+	if (first)
 		check_refs(e, v, &e->c->flow_once);
-	}
+	else
+		check_new(e, v, &e->c->flow_once);
 	const struct app *a = v->app;
 	unsigned dir = a != NULL && a->reversed ? 1 - v->dir : v->dir;
 	bool seen = a != NULL && a->detected[dir] && a->proto_dir[dir] != APP_UNKNOWN;
@@ -507,7 +521,10 @@ static void flow_once(struct rule_engine *e, struct view *v)
 	if (e->c->app_once.n > 0 && known != v->fr->app_once[v->dir]) {
 		v->fr->app_once[v->dir] = known;
 		check_refs(e, v, &e->c->app_once);
+	} else if (!first) {
+		check_new(e, v, &e->c->app_once);
 	}
+	v->fr->asked[v->dir] = e->index.generation;
 }
 
 /* The stream keeps no more, and this packet is behind what it kept. */
@@ -529,7 +546,7 @@ static void look_at_packet(struct rule_engine *e, struct view *v)
 		flow_once(e, v);
 	if (c->stream_events.n > 0 && any_bits(v->r->events, STREAM_EVENT_WORDS))
 		check_refs(e, v, &c->stream_events);
-	bool alone = v->transport == T_TCP && (!v->r->added || beyond(v));
+	bool alone = v->transport == T_TCP && (!engine_in_stream(e, v) || beyond(v));
 	packet_groups(e, v, alone);
 }
 
@@ -563,6 +580,15 @@ static void view_flow(struct view *v)
 		v->sport = f->port[v->dir];
 		v->dport = f->port[1 - v->dir];
 	}
+}
+
+unsigned engine_view(const struct rule_engine *e, struct stream_flow *f, unsigned dir,
+		     struct pkt *p, struct view *ret_view, const struct group *ret[2])
+{
+	*p = (struct pkt){.ip_ver = f->ip_ver, .proto = f->proto};
+	*ret_view = view_of(p, NULL, f, dir);
+	view_flow(ret_view);
+	return groups_of(e, ret_view, ret);
 }
 
 static void pass_all(struct stream_flow *f)
@@ -600,17 +626,42 @@ static void look_at_flow(struct rule_engine *e, struct view *v, bool final)
 	v->tx = NULL;
 }
 
+/* A packet, or a part of what it brings, is looked at from here on. */
+static struct view begin(struct rule_engine *e, const struct pkt *p, const struct stream_result *r)
+{
+	struct stream_flow *f = r->flow;
+	e->now_ns = p->stamp_ns;
+	e->n_xforms = e->xform_used = 0;
+	if (!e->parts) {
+		e->n_queued = 0;
+		e->spoiled = false;
+		if (e->conf.inline_mode)
+			replace_finish(e, NULL, false); /* what was found before is over */
+	}
+	if (f != NULL && f->rules == NULL && e->set->n > 0)
+		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
+	return view_of(p, r, f, r->dir);
+}
+
+void rule_part(struct rule_engine *e, const struct pkt *p, const struct stream_result *r)
+{
+	if (r->flow == NULL || r->flow->app == NULL)
+		return;
+	struct view v = begin(e, p, r);
+	e->parts = true;
+	if (v.fr == NULL || v.fr->pass)
+		return;
+	view_flow(&v);
+	tx_inspect(e, &v, false);
+}
+
 uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct stream_result *r,
 		     struct rule_hit ret[RULE_HITS])
 {
 	struct stream_flow *f = r->flow;
 	e->stats.packets++;
-	e->now_ns = p->stamp_ns;
-	e->n_queued = 0;
-	e->n_xforms = e->xform_used = 0;
-	if (f != NULL && f->rules == NULL && e->set->n > 0)
-		f->rules = slab_zalloc(e->slab, sizeof(struct flow_rules));
-	struct view v = view_of(p, r, f, r->dir);
+	struct view v = begin(e, p, r);
+	e->parts = false;
 	if (v.fr != NULL && v.fr->pass) {
 		pass_all(f);
 		return 0;
@@ -627,7 +678,11 @@ uint32_t rule_packet(struct rule_engine *e, const struct pkt *p, const struct st
 	}
 	if (v.fr != NULL)
 		v.fr->established = f->established;
-	return e->n_queued > 0 ? finish(e, &v, ret) : 0;
+	if (e->n_queued > 0)
+		return finish(e, &v, ret);
+	if (e->conf.inline_mode)
+		replace_finish(e, &v, false);
+	return 0;
 }
 
 uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream_flow *f,
@@ -635,7 +690,10 @@ uint32_t rule_flow_end(struct rule_engine *e, const struct pkt *p, struct stream
 {
 	struct flow_rules *fr = f->rules;
 	e->n_queued = 0;
+	e->spoiled = e->parts = false;
 	e->n_xforms = e->xform_used = 0;
+	if (e->conf.inline_mode)
+		replace_finish(e, NULL, false); /* what was found before is over */
 	if (fr == NULL || fr->pass) {
 		pass_all(f);
 		return 0;
@@ -653,6 +711,7 @@ void rule_flow_free(struct rule_engine *e, struct stream_flow *f)
 		return;
 	for (unsigned d = 0; d < 2; d++)
 		slab_free(e->slab, fr->side[d].cands);
+	replace_flow_free(e, fr);
 	slab_free(e->slab, fr->bits);
 	slab_free(e->slab, fr->ints);
 	slab_free(e->slab, fr);

@@ -3,6 +3,7 @@
 #ifndef SKEP_RULE_MATCH_ENGINE_PRIV_H
 #define SKEP_RULE_MATCH_ENGINE_PRIV_H
 
+#include "rule/match/life_priv.h"
 #include "rule/match/plan_priv.h"
 
 /* ---- the engine ------------------------------------------------------------------------------------ */
@@ -23,6 +24,7 @@ struct queued {
 	uint32_t rule;
 	uint8_t where, dir;
 	bool has_tx;
+	bool spoiled; /* what it replaces can't be changed (any more) */
 	uint64_t tx_id;
 };
 
@@ -49,7 +51,7 @@ struct xform_slot {
 };
 
 struct inflate_state; /* transform.c: what gunzip and zlib_deflate need */
-MUST_USE int inflate_create(struct slab *slab, struct inflate_state **ret);
+MUST_USE int inflate_create(struct inflate_state **ret);
 void inflate_free(struct inflate_state **s);
 struct tx_work;
 struct tx_work *tx_work_create(void);
@@ -74,11 +76,14 @@ struct rule_engine {
 		*asked; /* the packet that candidates must fit; NULL: a stream or a transaction */
 	struct queued queue[QUEUE];
 	uint32_t n_queued;
+	bool parts;        /* the packet in hand was begun by rule_part */
 	bool bits_changed; /* a match has set bits or numbers */
 	struct xform_slot xforms[XFORM_SLOTS];
 	uint32_t n_xforms, xform_used;
 	uint8_t *xform_bytes, *base64;
 	struct inflate_state *inflate;
+	struct pcre_memory pcre_memory;
+	struct adopt_index index;
 	uint32_t base64_len;
 	uint32_t budget;
 	int64_t now_ns;
@@ -86,6 +91,8 @@ struct rule_engine {
 	struct tx_work *work;
 	struct rule_engine_stats stats;
 	struct rule_profile *profile; /* per rule, or NULL */
+	struct replacing *replacing;  /* replace.c's own; inline only */
+	bool spoiled;                 /* the match in hand */
 };
 
 void cand_begin(struct rule_engine *e);
@@ -112,11 +119,30 @@ struct stream_cand {
 	uint64_t from;                    /* bytes before were matched already */
 	const struct match_content *gate; /* must turn up in new bytes first */
 };
+/* Edits of a direction, the last ones, by offset and apart from each other: what was replaced must not match
+ * again. */
+#define SIDE_EDITS 1024u
+struct side_edit {
+	uint64_t off;
+	uint32_t len, rule;
+};
+struct side_edits {
+	uint64_t evicted; /* edits that begin before may be forgotten */
+	uint32_t n, cap;
+	struct side_edit at[];
+};
+/* The first edit that ends behind off; n: none. */
+uint32_t side_edit_at(const struct side_edits *m, uint64_t off);
 struct side_rules {
 	uint64_t scanned, settled; /* bytes before: were scanned; were judged as a whole */
 	uint64_t message;          /* where the present message begins: offsets count from there */
 	struct stream_cand *cands;
 	uint16_t n, cap;
+	uint64_t gone;  /* bytes before have left (inline) */
+	uint64_t floor; /* ... under other rules: what was sent then is let be */
+	uint64_t waits; /* 1 + where a replaced content stands that is not decided; 0: none */
+	uint64_t tx_waits, tx_id; /* the same in a transaction's body */
+	struct side_edits *edits; /* NULL: none yet */
 };
 struct flow_int {
 	uint16_t id;
@@ -129,7 +155,8 @@ struct flow_rules {
 	uint16_t n_ints;
 	uint8_t app_once[2]; /* protocol that such rules were last asked about */
 	bool pass, once[2];
-	bool established; /* before this packet */
+	uint32_t asked[2]; /* generation of rules that were asked about the flow as such */
+	bool established;  /* before this packet */
 };
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <string.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #define BYTES_PER_STEP 1024u
@@ -32,7 +32,87 @@ static bool same(const uint8_t *a, const uint8_t *b, size_t len, bool nocase)
 	return true;
 }
 
-/* First and last byte are compared sixteen places at a time; what is left is compared in full. */
+#ifdef __SSE2__
+/* What the first and the last byte of a literal are compared with, and the bits that don't count. */
+struct ends {
+	uint8_t first, last, first_or, last_or;
+};
+
+static struct ends ends_of(const uint8_t *needle, size_t len, bool nocase)
+{
+	struct ends e = {.first = needle[0], .last = needle[len - 1]};
+	if (!nocase)
+		return e;
+	e.first = lower(e.first);
+	e.last = lower(e.last);
+	e.first_or = e.first >= 'a' && e.first <= 'z' ? 0x20 : 0;
+	e.last_or = e.last >= 'a' && e.last <= 'z' ? 0x20 : 0;
+	return e;
+}
+
+static const uint8_t *first_same(const uint8_t *at, uint64_t bits, const uint8_t *needle,
+				 size_t len, bool nocase)
+{
+	for (; bits != 0; bits &= bits - 1)
+		if (same(at + __builtin_ctzll(bits), needle, len, nocase))
+			return at + __builtin_ctzll(bits);
+	return NULL;
+}
+
+/* Sixteen places at a time; *i: how far it came. */
+static const uint8_t *find16(const uint8_t *hay, size_t places, size_t *i, const uint8_t *needle,
+			     size_t len, bool nocase)
+{
+	const struct ends e = ends_of(needle, len, nocase);
+	const __m128i first = _mm_set1_epi8((char)e.first), last = _mm_set1_epi8((char)e.last);
+	const __m128i fo = _mm_set1_epi8((char)e.first_or), lo = _mm_set1_epi8((char)e.last_or);
+	const uint8_t *found = NULL;
+	for (; found == NULL && *i + 16 <= places; *i += 16) {
+		const uint8_t *at = hay + *i;
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+		__m128i y = _mm_loadu_si128((const __m128i *)(const void *)(at + len - 1));
+		x = _mm_cmpeq_epi8(_mm_or_si128(x, fo), first);
+		y = _mm_cmpeq_epi8(_mm_or_si128(y, lo), last);
+		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(x, y));
+		found = bits != 0 ? first_same(at, bits, needle, len, nocase) : NULL;
+	}
+	return found;
+}
+
+/* The same, 64 places at a time, where the processor can. */
+__attribute__((target("avx2"))) static const uint8_t *find64(const uint8_t *hay, size_t places,
+							     size_t *i, const uint8_t *needle,
+							     size_t len, bool nocase)
+{
+	const struct ends e = ends_of(needle, len, nocase);
+	const __m256i first = _mm256_set1_epi8((char)e.first);
+	const __m256i last = _mm256_set1_epi8((char)e.last);
+	const __m256i fo = _mm256_set1_epi8((char)e.first_or);
+	const __m256i lo = _mm256_set1_epi8((char)e.last_or);
+	const uint8_t *found = NULL;
+	for (; found == NULL && *i + 64 <= places; *i += 64) {
+		const uint8_t *at = hay + *i;
+		__m256i m[2];
+		for (unsigned k = 0; k < 2; k++) {
+			const uint8_t *p = at + 32 * (size_t)k;
+			__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)p);
+			__m256i y =
+				_mm256_loadu_si256((const __m256i *)(const void *)(p + len - 1));
+			x = _mm256_cmpeq_epi8(_mm256_or_si256(x, fo), first);
+			y = _mm256_cmpeq_epi8(_mm256_or_si256(y, lo), last);
+			m[k] = _mm256_and_si256(x, y);
+		}
+		if (_mm256_testz_si256(_mm256_or_si256(m[0], m[1]), _mm256_set1_epi8(-1)))
+			continue;
+		uint64_t low = (uint32_t)_mm256_movemask_epi8(m[0]);
+		uint64_t high = (uint32_t)_mm256_movemask_epi8(m[1]);
+		found = first_same(at, low | high << 32, needle, len, nocase);
+	}
+	return found;
+}
+#endif
+
+/* First and last byte are compared many places at a time; what is left is compared in full. */
 const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *needle, size_t len,
 			 bool nocase)
 {
@@ -44,29 +124,13 @@ const uint8_t *eval_find(const uint8_t *hay, size_t hay_len, const uint8_t *need
 	if (len == 1 && (!nocase || lower(needle[0]) < 'a' || lower(needle[0]) > 'z'))
 		return memchr(hay, needle[0], hay_len);
 #ifdef __SSE2__
-	uint8_t a = needle[0], z = needle[len - 1];
-	uint8_t ma = 0, mz = 0;
-	if (nocase) {
-		a = lower(a);
-		z = lower(z);
-		ma = a >= 'a' && a <= 'z' ? 0x20 : 0;
-		mz = z >= 'a' && z <= 'z' ? 0x20 : 0;
-	}
-	const __m128i va = _mm_set1_epi8((char)a), vz = _mm_set1_epi8((char)z);
-	const __m128i fa = _mm_set1_epi8((char)ma), fz = _mm_set1_epi8((char)mz);
-	for (; i + 16 <= places; i += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(hay + i));
-		__m128i y = _mm_loadu_si128((const __m128i *)(const void *)(hay + i + len - 1));
-		x = _mm_cmpeq_epi8(_mm_or_si128(x, fa), va);
-		y = _mm_cmpeq_epi8(_mm_or_si128(y, fz), vz);
-		unsigned bits = (unsigned)_mm_movemask_epi8(_mm_and_si128(x, y));
-		while (bits != 0) {
-			unsigned at = (unsigned)__builtin_ctz(bits);
-			if (same(hay + i + at, needle, len, nocase))
-				return hay + i + at;
-			bits &= bits - 1;
-		}
-	}
+	const uint8_t *found = NULL;
+	if (places >= 64 && __builtin_cpu_supports("avx2"))
+		found = find64(hay, places, &i, needle, len, nocase);
+	if (found == NULL)
+		found = find16(hay, places, &i, needle, len, nocase);
+	if (found != NULL)
+		return found;
 #endif
 	for (; i < places; i++)
 		if (lower(hay[i]) == lower(needle[0]) && same(hay + i, needle, len, nocase))
@@ -134,9 +198,19 @@ static bool uses_vars(const struct match *m)
 }
 
 /* Would another place of match i change anything for those after it? */
-static bool worth_more(const struct rule_list *l, uint32_t i)
+static bool worth_more(const struct eval *x, uint32_t i)
 {
-	return i + 1 < l->n && is_relative(&l->m[i + 1]);
+	const struct rule_list *l = x->list;
+	return (i + 1 < l->n && is_relative(&l->m[i + 1])) ||
+	       (x->collect != NULL && l->m[i].kind == MATCH_CONTENT &&
+		l->m[i].u.content.has_replace);
+}
+
+/* A place of the only content that is replaced, and it was before. */
+static bool is_old(const struct eval *x, const struct match_content *c, int64_t place)
+{
+	return c->has_replace && x->collect->n_list == 1 &&
+	       collect_known(x->collect, (uint32_t)place, c->len);
 }
 
 static enum step step(struct eval *x, uint32_t i, int64_t last);
@@ -188,6 +262,16 @@ static bool is_missed(const struct eval *x, uint32_t i, int64_t last)
 	return (x->missed >> i & 1) != 0 && last >= x->missed_from[i];
 }
 
+/* A list of nothing but one content: what is new stands behind what was found. */
+static int64_t collect_from(const struct eval *x, int64_t lo)
+{
+	const struct collect *k = x->collect;
+	if (x->list->n > 1 || k->n == 0)
+		return lo;
+	int64_t end = (int64_t)k->at[k->n - 1].at + k->at[k->n - 1].c->len;
+	return end > lo ? end : lo;
+}
+
 static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 {
 	const struct match *m = &x->list->m[i];
@@ -198,6 +282,8 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 	if (memory && is_missed(x, i, last))
 		return STEP_NO;
 	content_range(x, c, last, &lo, &hi);
+	if (x->collect != NULL)
+		lo = collect_from(x, lo);
 	while (lo + (int64_t)c->len <= hi) {
 		const uint8_t *at =
 			eval_find(x->b.data + lo, (size_t)(hi - lo), c->bytes, c->len, c->nocase);
@@ -213,10 +299,16 @@ static enum step step_content(struct eval *x, uint32_t i, int64_t last)
 		if (c->negated)
 			return alone ? STEP_NEVER : STEP_NO;
 		found = true;
+		if (x->collect != NULL && is_old(x, c, place)) {
+			lo = place + 1;
+			continue;
+		}
+		if (c->has_replace)
+			x->place[c->replace_no % RULE_REPLACES] = place;
 		enum step s = step(x, i + 1, end);
 		if (s != STEP_NO || x->spent)
 			return s;
-		if (!worth_more(x->list, i))
+		if (!worth_more(x, i))
 			return STEP_NO;
 		lo = place + 1;
 	}
@@ -267,7 +359,7 @@ static enum step step_pcre(struct eval *x, uint32_t i, int64_t last)
 		if (!hit)
 			return !p->relative && tries == 0 ? STEP_NEVER : STEP_NO;
 		enum step s = step(x, i + 1, end);
-		if (s != STEP_NO || !worth_more(x->list, i) || start >= (int64_t)x->b.len)
+		if (s != STEP_NO || !worth_more(x, i) || start >= (int64_t)x->b.len)
 			return s;
 		from = start + 1;
 	}
@@ -289,7 +381,7 @@ static enum step step(struct eval *x, uint32_t i, int64_t last)
 	if (x->spent)
 		return STEP_NEVER;
 	if (i >= x->list->n)
-		return STEP_YES;
+		return x->collect == NULL || collect_new(x) ? STEP_YES : STEP_NO;
 	const struct match *m = &x->list->m[i];
 	bool ok = true;
 	switch ((enum match_kind)m->kind) {
@@ -383,7 +475,7 @@ static bool packet_buffer(const struct pkt *p, uint16_t buffer, struct bytes *re
 }
 
 bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view *v,
-		  const struct bytes *payload)
+		  const struct bytes *payload, struct collect *k)
 {
 	const struct plan *pl = r->plan;
 	struct eval x = {.e = e, .v = v, .rule = r};
@@ -396,7 +488,10 @@ bool eval_payload(struct rule_engine *e, const struct rule *r, const struct view
 			return l->n == 1 && l->m[0].kind == MATCH_ABSENT;
 		if (!transform_bytes(e, l, pl->lists[i].xform_id, &b))
 			return false;
-		if (!eval_list(&x, l, &b))
+		bool yes = k != NULL && pl->lists[i].n_replaces > 0
+				   ? collect_list(&x, l, &b, pl->lists[i].n_replaces, k)
+				   : eval_list(&x, l, &b);
+		if (!yes)
 			return false;
 	}
 	return true;

@@ -67,12 +67,15 @@ static bool ends_fit(const struct rule *r, const struct view *v, bool swapped)
 }
 
 /* dcerpc rules also look into SMB, ftp rules not into ftp-data. */
-static enum answer app_fits(const struct rule *r, const struct app *a, const struct app_tx *tx)
+static enum answer app_fits(const struct rule *r, const struct view *v)
 {
+	const struct app *a = v->app;
+	const struct app_tx *tx = v->tx;
+	const struct stream_flow *f = v->flow;
 	if (r->app == APP_UNKNOWN)
 		return YES;
-	if (a == NULL)
-		return NO;
+	if (a == NULL) /* nothing was said yet in order, or nobody will read it */
+		return f != NULL && f->tcp && !f->side[0].no_app && !f->side[1].no_app ? WAIT : NO;
 	uint8_t have = tx != NULL ? tx->proto : a->proto;
 	if (have == r->app || (r->app == APP_DCERPC && have == APP_SMB))
 		return YES;
@@ -86,7 +89,7 @@ enum answer eval_header(const struct rule_engine *e, const struct rule *r, const
 		return NO;
 	if (!proto_fits(r, v->p))
 		return NO;
-	enum answer a = r->proto == PROTO_APP ? app_fits(r, v->app, v->tx) : YES;
+	enum answer a = r->proto == PROTO_APP ? app_fits(r, v) : YES;
 	if (a == NO)
 		return NO;
 	if (!ends_fit(r, v, false) && !(r->both_ways && ends_fit(r, v, true)))

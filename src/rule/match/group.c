@@ -149,6 +149,33 @@ static int fill_packet(struct filling *f, const struct rule *r, const struct lit
 	return few_add(f->c, &g->few, r->index);
 }
 
+/* What it replaces in payload. */
+static int fill_replaces(struct group *g, const struct rule *r)
+{
+	const struct plan *p = r->plan;
+	int rc = p->replaces ? refs_add(&g->replaces, r->index) : 0;
+	for (uint32_t i = 0; i < r->n_lists; i++)
+		if (r->lists[i].buffer == BUF_PAYLOAD && p->lists[i].n_replaces > 0 && rc == 0)
+			rc = holds_add(&g->holds, r, &r->lists[i]);
+	return rc;
+}
+
+/* A rule about transactions. */
+static int add_tx_replaces(struct compiled *c, const struct rule *r, unsigned dir)
+{
+	const struct plan *p = r->plan;
+	int rc = 0;
+	for (uint32_t i = 0; i < r->n_lists && rc == 0; i++) {
+		unsigned d = p->lists[i].dir < 2 ? p->lists[i].dir : dir;
+		if (p->lists[i].n_replaces == 0)
+			continue;
+		bool grows = (app_buffer_row(r->lists[i].buffer)->flags & BUFFER_GROWS) != 0;
+		rc = holds_add(grows ? &c->replaced_body[d] : &c->replaced_head[d], r,
+			       &r->lists[i]);
+	}
+	return rc;
+}
+
 static int fill_rule(struct filling *f, const struct rule *r, enum transport t)
 {
 	struct literal l = {0};
@@ -159,6 +186,8 @@ static int fill_rule(struct filling *f, const struct rule *r, enum transport t)
 		rc = refs_add(&f->g->header, r->index);
 	if (rc == 0 && (need & NEED_PACKET) != 0)
 		rc = fill_packet(f, r, &l);
+	if (rc == 0)
+		rc = fill_replaces(f->g, r);
 	if (rc < 0 || (need & NEED_STREAM) == 0)
 		return rc;
 	f->g->streams = true;
@@ -199,6 +228,7 @@ static int fill_group(struct rule_set *s, struct compiled *c, enum transport t, 
 		rc = fixed_finish(c, &g->fixed_packet);
 	if (rc == 0)
 		rc = fixed_finish(c, &g->fixed_stream);
+	holds_finish(&g->holds);
 	if (rc == 0)
 		rc = mpm_add(c, f.packet, f.n_packet, &g->packet);
 	if (rc == 0)
@@ -426,6 +456,9 @@ static int add_tx_rule(struct compiled *c, const struct rule *r)
 	for (unsigned dir = 0; rc == 0 && dir < 2; dir++) {
 		if ((p->dirs >> dir & 1) == 0)
 			continue;
+		rc = add_tx_replaces(c, r, dir);
+		if (rc < 0)
+			break;
 		struct tx_set *t;
 		struct literal l = {0};
 		if (r->fast_list >= 0)
@@ -458,6 +491,10 @@ static int add_event_rule(struct compiled *c, const struct rule *r)
 
 static int finish_sets(struct compiled *c)
 {
+	for (unsigned d = 0; d < 2; d++) {
+		holds_finish(&c->replaced_head[d]);
+		holds_finish(&c->replaced_body[d]);
+	}
 	for (uint32_t i = 0; i < c->n_tx_sets; i++) {
 		struct tx_set *t = &c->tx_sets[i];
 		int rc = mpm_add(c, t->literals, t->n, &t->mpm);

@@ -3,7 +3,7 @@
 #ifndef SKEP_RULE_MATCH_PLAN_PRIV_H
 #define SKEP_RULE_MATCH_PLAN_PRIV_H
 
-#include "rule/rule_priv.h"
+#include "rule/replace/hold_priv.h"
 
 #include <hs/hs.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -29,10 +29,12 @@ enum rule_need {                       /* rule.need: what a rule is held against
 #define PLAN_LISTS 31u /* lists of one rule: bits of a candidate's mask */
 
 struct plan_list {
-	uint8_t dir;      /* TO_SERVER or TO_CLIENT; 2: that of the evaluation */
-	bool whole;       /* more data could undo a match: wait until the buffer is complete */
-	bool child;       /* matches what base64_decode of the list before made */
-	uint8_t xform_id; /* lists with the same transforms have the same; 0: none */
+	uint8_t dir;        /* TO_SERVER or TO_CLIENT; 2: that of the evaluation */
+	bool whole;         /* more data could undo a match: wait until the buffer is complete */
+	bool child;         /* matches what base64_decode of the list before made */
+	uint8_t xform_id;   /* lists with the same transforms have the same; 0: none */
+	uint8_t n_replaces; /* contents that are replaced */
+	bool later;         /* what comes behind one of them decides whether it is */
 };
 struct plan {
 	uint8_t dirs, transports; /* bits; transports by enum transport */
@@ -40,6 +42,8 @@ struct plan {
 	bool passes_flow;         /* a pass or drop by this rule holds for the flow */
 	bool starts;              /* looks at where a stream or a message in it begins */
 	bool bits;                /* tests flowbits and the like: the answer can change */
+	bool replaces;            /* inline; by the action it is not in vain */
+	bool replace_drops;       /* but that can't be done */
 	uint32_t payload_len;     /* shortest payload that could match */
 	struct plan_list *lists;
 };
@@ -125,6 +129,8 @@ struct group {                               /* rules that a packet of some port
 		few;  /* of `packet`: one rule for each different thing that is asked, if few */
 	bool joined;  /* `stream` has what the group for any port looks for as well */
 	bool streams; /* there is a rule for the stream */
+	struct rule_refs replaces; /* rules that do */
+	struct holds holds;        /* of the stream */
 };
 struct tx_set { /* rules whose fast pattern is in one buffer, made one way, in one direction */
 	uint16_t buffer;
@@ -155,7 +161,8 @@ struct compiled {
 	const struct rule_list *xforms[XFORMS + 1];
 	uint32_t n_xforms;
 	bool payload_in_tx;
-	struct quick *quick; /* by rule */
+	struct holds replaced_head[2], replaced_body[2]; /* of HTTP, by direction */
+	struct quick *quick;                             /* by rule */
 	struct rule_pool *pool;
 	uint64_t bytes;
 };

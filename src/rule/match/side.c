@@ -47,7 +47,8 @@ static void scan(struct rule_engine *e, const struct mpm *m, const struct window
 static void scan_beginning(struct rule_engine *e, const struct fixed *f, const struct window *w,
 			   uint64_t message)
 {
-	if (f->n == 0 || message < w->from || w->fresh - message > FIXED_AT + 2)
+	if (f->n == 0 || message < w->from ||
+	    (w->fresh > message && w->fresh - message > FIXED_AT + 2))
 		return;
 	uint64_t from = w->fresh > message ? w->fresh - message : 0;
 	if (w->end > message)
@@ -115,7 +116,8 @@ static enum answer check(struct rule_engine *e, struct view *v, const struct rul
 	struct bytes b = {.data = w->data + (from - w->from),
 			  .len = (uint32_t)(w->end - from),
 			  .origin = from - anchor};
-	if (eval_tests(e, r, v) == YES && eval_payload(e, r, v, &b)) {
+	if (eval_tests(e, r, v) == YES && (replaces(e, r) ? replace_payload(e, r, v, &b, from)
+							  : eval_payload(e, r, v, &b, NULL))) {
 		engine_match(e, v, r);
 		a = YES;
 	}
@@ -128,10 +130,17 @@ static uint64_t cost_of(const struct stream_cand *c, const struct window *w)
 	return w->end - (c->from > w->from ? c->from : w->from);
 }
 
-/* Is it this candidate's turn? */
-static bool due(struct stream_cand *c, const struct rule *r, const struct window *w, bool settle)
+/* What replaces must know before the bytes have left: it judges by what there is. */
+static bool waits_for_whole(const struct rule_engine *e, const struct rule *r)
 {
-	if (((const struct plan *)r->plan)->whole)
+	return ((const struct plan *)r->plan)->whole && !replaces(e, r);
+}
+
+/* Is it this candidate's turn? */
+static bool due(const struct rule_engine *e, struct stream_cand *c, const struct rule *r,
+		const struct window *w, bool settle)
+{
+	if (waits_for_whole(e, r))
 		return settle;
 	if (w->fresh < w->end) {
 		uint64_t credit = c->credit + (w->end - w->fresh) * CREDIT_BYTE;
@@ -140,7 +149,7 @@ static bool due(struct stream_cand *c, const struct rule *r, const struct window
 		uint64_t from = w->fresh > back ? w->fresh - back : 0;
 		c->pending |= c->gate == NULL || there(w, from > c->from ? from : c->from, c->gate);
 	}
-	return c->pending && (w->last || cost_of(c, w) <= c->credit);
+	return c->pending && (w->last || replaces(e, r) || cost_of(c, w) <= c->credit);
 }
 
 /* false: it is no candidate any more. */
@@ -148,8 +157,8 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 		    struct stream_cand *c, const struct window *w, bool settle)
 {
 	const struct rule *r = rule_at(e, c->rule);
-	bool whole = ((const struct plan *)r->plan)->whole;
-	if (!due(c, r, w, settle))
+	bool whole = waits_for_whole(e, r);
+	if (!due(e, c, r, w, settle))
 		return true;
 	enum answer a = eval_header(e, r, v);
 	if (a != YES)
@@ -160,7 +169,10 @@ static bool try_one(struct rule_engine *e, struct view *v, struct side_rules *s,
 	c->credit -= cost < c->credit ? (uint32_t)cost : c->credit;
 	c->pending = false;
 	if (check(e, v, r, w, from) == YES) {
-		c->from = w->end;
+		if (!replaces(e, r))
+			c->from = w->end;
+		else if (replace_single(r)) /* else what was replaced tells what is new */
+			c->from = replace_end(e);
 		c->gate = NULL;
 		return true;
 	}
@@ -206,7 +218,9 @@ static void try_all(struct rule_engine *e, struct view *v, struct side_rules *s,
 				.rule = e->cands[i].rule, .credit = CREDIT_FIRST, .pending = true};
 			if (!room(e, s)) {
 				e->stats.candidates_lost++;
-				fresh.from = w->fresh;
+				fresh.from = e->conf.inline_mode
+						     ? 0
+						     : w->fresh; /* rather twice than never */
 				(void)try_one(e, v, s, &fresh, w, settle);
 				continue;
 			}
@@ -310,6 +324,8 @@ void side_inspect(struct rule_engine *e, struct view *v, const struct group *con
 	side->raw_done = w.from;
 	if (s->n > 0)
 		compact(e, s, &w, false);
+	if (e->conf.inline_mode)
+		hold_stream(e, v, w.data, w.from, end);
 	if (turn && s->message != end) {
 		s->message = s->settled = end;
 		forget_message(e, s);

@@ -4,7 +4,7 @@
  * (xbits, hostbits), and counts for thresholds. The last two live in one table of fixed size: sets of a
  * few entries, found by a keyed hash, the entry untouched for longest making room.
  */
-#include "rule/match/eval_priv.h"
+#include "rule/match/adopt_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ struct state {
 	uint64_t secret[2];
 	struct arena arena; /* mapped: only what is used is ever touched */
 	struct state_entry *entries;
+	bool any; /* there ever was one */
 };
 
 int state_create(const struct rule_set *set, struct state **ret)
@@ -75,6 +76,7 @@ static struct state_entry *entry(struct state *s, const struct state_key *k, int
 	if (!make)
 		return NULL;
 	*old = (struct state_entry){.key = *k, .used = true, .touched_ns = now_ns};
+	s->any = true;
 	return old;
 }
 
@@ -344,6 +346,10 @@ static bool one(struct rule_engine *e, const struct view *v, const struct rule *
 	if (t->kind == THRESHOLD_BACKOFF)
 		return backoff(x, t);
 	uint32_t n = count_in_period(x, t, e->now_ns);
+	/* Not yet full: this is no match at all, so nothing is dropped for it either. A match that is only not
+	 * told again still acts. */
+	if (n < t->count + (t->kind == THRESHOLD_DETECTION_FILTER) && t->kind != THRESHOLD_LIMIT)
+		*action = ACTION_ALERT;
 	switch ((enum threshold_kind)t->kind) {
 	case THRESHOLD_LIMIT:
 		return n <= t->count;
@@ -372,4 +378,42 @@ bool state_threshold(struct rule_engine *e, const struct view *v, const struct r
 	for (uint32_t i = 0; i < r->n_thresholds && say; i++)
 		say = one(e, v, r, i, action);
 	return say;
+}
+
+/* ---- another set -------------------------------------------------------------------------------------- */
+
+/* What the entry is about, in the new set's numbers; 0: nothing there. */
+static uint32_t new_what(const struct adoption *a, uint32_t what)
+{
+	if ((what & RULE_KEY) == 0) {
+		uint32_t id = what & 0xffff;
+		uint32_t to = id < a->n_bits ? a->bits[id] : ADOPT_NONE;
+		return to == ADOPT_NONE ? 0 : (what & ~UINT32_C(0xffff)) | to;
+	}
+	uint32_t index = (what & (RULE_KEY - 1)) / 8, which = what & 7;
+	if (index >= a->from->set->n || a->rules[index] == ADOPT_NONE)
+		return 0;
+	const struct rule *old = rule_at(a->from, index), *r = rule_at(a->e, a->rules[index]);
+	/* threshold.config may say something else of the same rule now */
+	if (which >= old->n_thresholds || which >= r->n_thresholds ||
+	    old->thresholds[which].kind != r->thresholds[which].kind ||
+	    old->thresholds[which].track != r->thresholds[which].track)
+		return 0;
+	return RULE_KEY | ((r->index * 8 + which) & (RULE_KEY - 1));
+}
+
+void state_adopt(const struct adoption *a)
+{
+	const struct state_entry *x = a->from->state->entries;
+	if (!a->from->state->any)
+		return;
+	for (size_t i = 0; i < (size_t)STATE_SETS * STATE_WAYS; i++, x++) {
+		struct state_key k = x->key;
+		k.what = x->used ? new_what(a, k.what) : 0;
+		if (k.what == 0)
+			continue;
+		struct state_entry *to = entry(a->e->state, &k, x->touched_ns, true);
+		*to = *x;
+		to->key = k;
+	}
 }

@@ -179,24 +179,11 @@ struct inflate_state {
 	z_stream z;
 };
 
-static voidpf z_take(voidpf slab, uInt n, uInt size)
-{
-	return size != 0 && n > SIZE_MAX / size ? NULL : slab_alloc(slab, (size_t)n * size);
-}
-
-static void z_give(voidpf slab, voidpf p)
-{
-	slab_free(slab, p);
-}
-
-int inflate_create(struct slab *slab, struct inflate_state **ret)
+int inflate_create(struct inflate_state **ret)
 {
 	struct inflate_state *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	s->z.zalloc = z_take;
-	s->z.zfree = z_give;
-	s->z.opaque = slab;
 	if (inflateInit2(&s->z, MAX_WBITS) != Z_OK) {
 		free(s);
 		return -ENOMEM;

@@ -6,7 +6,7 @@
  * direction is over. What must be remembered between packets lies in tx->rules[dir]; a transaction that
  * is complete at once needs no memory.
  */
-#include "rule/match/eval_priv.h"
+#include "rule/match/adopt_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,7 @@ struct tx_work *tx_work_create(void)
 struct piece {
 	struct bytes b;
 	bool complete;
+	uint32_t index, skip; /* of one header's value: which header, and where in it */
 };
 
 /* The index-th header field called name, its value. */
@@ -75,7 +76,9 @@ static int header_piece(struct rule_engine *e, const struct view *v, const struc
 		while (at < s.len && (s.data[at] == ' ' || s.data[at] == '\t'))
 			at++;
 		*ret = (struct piece){.b = {.data = s.data + at, .len = s.len - at, .whole = true},
-				      .complete = true};
+				      .complete = true,
+				      .index = i,
+				      .skip = at};
 		return 0;
 	}
 	return 1;
@@ -103,7 +106,7 @@ static int piece_of(struct rule_engine *e, const struct view *v, const struct ru
 	if (rc != 0)
 		return rc;
 	bool grows = (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) != 0;
-	*ret = (struct piece){.complete = complete || !grows};
+	*ret = (struct piece){.complete = complete || !grows, .index = index};
 	ret->b = (struct bytes){
 		.data = s.data, .len = s.len, .origin = base, .whole = ret->complete};
 	return 0;
@@ -160,7 +163,8 @@ static enum answer tx_list(struct rule_engine *e, const struct view *v, const st
 	bool over = is_over(v, dir), grows = (flags & BUFFER_GROWS) != 0;
 	if (!grows && !available(v, l->buffer, dir))
 		return WAIT;
-	if (grows && !over && !fresh && !e->work->look)
+	bool now = replaces(e, r) && p->lists[i].n_replaces > 0; /* before it leaves */
+	if (grows && !over && !fresh && !now && !e->work->look)
 		return WAIT;
 	bool waiting = false;
 	struct piece c;
@@ -168,7 +172,7 @@ static enum answer tx_list(struct rule_engine *e, const struct view *v, const st
 	for (; n < INSTANCES && piece_of(e, v, l, dir, n, &c) == 0; n++) {
 		bool complete = c.complete || over;
 		waiting |= !complete;
-		if (!complete && p->lists[i].whole)
+		if (!complete && p->lists[i].whole && !now)
 			continue;
 		if (list_fits(e, v, r, i, &c.b))
 			return YES;
@@ -219,6 +223,68 @@ static enum answer check(struct rule_engine *e, const struct view *v, const stru
 			all = WAIT;
 	}
 	return all;
+}
+
+/* ---- what is replaced -------------------------------------------------------------------------------- */
+
+/* Notes what a rule that matches replaces; again: it has matched before, and only what grows is looked at.
+ * false: nothing (new). */
+static bool replace_all(struct rule_engine *e, const struct view *v, const struct rule *r,
+			bool again)
+{
+	const struct plan *p = r->plan;
+	bool any = false;
+	for (uint32_t i = 0; i < r->n_lists; i++) {
+		const struct rule_list *l = &r->lists[i];
+		unsigned dir = p->lists[i].dir < 2 ? p->lists[i].dir : v->dir;
+		bool grows = (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) != 0;
+		bool many = (app_buffer_row(l->buffer)->flags & BUFFER_MANY) != 0;
+		struct piece c;
+		if (p->lists[i].n_replaces == 0 || (again && !grows))
+			continue;
+		if (l->buffer == BUF_PAYLOAD) {
+			any |= replace_stream(e, v, r);
+			continue;
+		}
+		for (uint32_t n = 0; n < INSTANCES && piece_of(e, v, l, dir, n, &c) == 0; n++) {
+			/* the value of one header is a part of "name: value" */
+			c.b.origin += c.skip;
+			replace_buffer(e, r, v, l, &c.b, dir, c.index, again, &any);
+			if (!many && l->header == NULL)
+				break;
+		}
+	}
+	return any;
+}
+
+/* Something in a body that what follows decides about. */
+static void note_waits(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	const struct plan *p = r->plan;
+	unsigned dir = v->dir, wire = dir ^ (v->app->reversed ? 1u : 0u);
+	struct side_rules *s = &v->fr->side[wire];
+	for (uint32_t i = 0; i < r->n_lists; i++) {
+		const struct rule_list *l = &r->lists[i];
+		struct piece c;
+		if (p->lists[i].n_replaces == 0 || l->buffer == BUF_PAYLOAD ||
+		    (p->lists[i].dir < 2 && p->lists[i].dir != dir) ||
+		    (app_buffer_row(l->buffer)->flags & BUFFER_GROWS) == 0 ||
+		    (!p->lists[i].later && r->n_lists == 1) || piece_of(e, v, l, dir, 0, &c) != 0 ||
+		    c.complete)
+			continue;
+		uint64_t at = hold_body(e, v, r, i, &c.b, dir, c.index);
+		if (at != UINT64_MAX && (s->tx_waits == 0 || at + 1 < s->tx_waits)) {
+			s->tx_waits = at + 1;
+			s->tx_id = v->tx->id;
+		}
+	}
+}
+
+static void fire(struct rule_engine *e, const struct view *v, const struct rule *r)
+{
+	if (replaces(e, r))
+		(void)replace_all(e, v, r, false);
+	engine_match(e, v, r);
 }
 
 /* ---- scanning ---------------------------------------------------------------------------------------- */
@@ -331,11 +397,16 @@ static void check_all(struct rule_engine *e, const struct view *v, uint32_t n_ol
 			int64_t begin = engine_check(e, r);
 			a = check(e, v, r, &c.mask, e->slot[c.rule] != e->gen);
 			if (a == YES) {
-				engine_match(e, v, r);
+				fire(e, v, r);
 				c.mask |= CAND_FIRED;
 			}
 			engine_checked(e, r, begin);
+		} else if (replaces(e, rule_at(e, c.rule)) && e->work->grew &&
+			   replace_all(e, v, rule_at(e, c.rule), true)) {
+			engine_match(e, v, rule_at(e, c.rule));
 		}
+		if (a != NO && replaces(e, rule_at(e, c.rule)) && !is_over(v, v->dir))
+			note_waits(e, v, rule_at(e, c.rule));
 		/* What ends early may yet go on: behind a gap, or with the end of the stream. */
 		if (a != NO || (v->final && v->tx->progress[v->dir] != APP_DONE))
 			e->cands[n++] = c;
@@ -369,6 +440,9 @@ static void inspect_dir(struct rule_engine *e, struct view *v, struct app_tx *tx
 	bool moved = !w->head.begun || w->head.progress != tx->progress[dir];
 	if (!moved && !over && !w->grew && e->n_cands == n_old)
 		return; /* nothing new */
+	struct side_rules *side = &v->fr->side[dir ^ (v->app->reversed ? 1u : 0u)];
+	if (side->tx_id == tx->id)
+		side->tx_waits = 0;
 	w->look = over || moved || w->head.grown >= w->head.look_at;
 	if (w->look) {
 		uint64_t step = w->head.grown / 8 < GROWTH_MOST ? w->head.grown / 8 : GROWTH_MOST;
@@ -399,7 +473,7 @@ static void check_events(struct rule_engine *e, struct view *v, const struct rul
 			continue; /* fired for the other direction */
 		if (check(e, v, r, &mask, true) == YES) {
 			e->mark[r->index] = e->gen;
-			engine_match(e, v, r);
+			fire(e, v, r);
 		}
 	}
 }
@@ -456,6 +530,8 @@ void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 		v->tx = tx;
 		if (tx->proto >= APP_PROTOS)
 			continue;
+		if (e->conf.inline_mode)
+			replace_ask(e, v, tx);
 		for (unsigned d = 0; d < 2; d++) {
 			if (tx->inspected[d])
 				continue;
@@ -468,4 +544,37 @@ void tx_inspect(struct rule_engine *e, struct view *v, bool final)
 		view_swap(v);
 	v->tx = NULL;
 	v->where = WHERE_PACKET;
+}
+
+/* ---- another set ------------------------------------------------------------------------------------- */
+
+/* The buffers are scanned anew; the candidates stay, with what they have found and that they fired. */
+void tx_adopt(const struct adoption *a, struct app_tx *tx, unsigned dir)
+{
+	struct slab *slab = a->e->slab;
+	const struct tx_rules *kept = tx->rules[dir];
+	size_t n_sets = tx->proto < APP_PROTOS ? a->e->c->apps[tx->proto][dir].n_sets : 0, n = 0;
+	if (a->same && kept->n_sets == n_sets)
+		return;
+	const uint8_t *old = (const uint8_t *)(kept + 1) + kept->n_sets * sizeof(struct set_state);
+	uint8_t *to =
+		slab_zalloc(slab, sizeof(struct tx_rules) + n_sets * sizeof(struct set_state) +
+					  kept->n_cands * sizeof(struct candidate));
+	if (to == NULL) {
+		a->e->stats.candidates_lost += kept->n_cands;
+	} else {
+		uint8_t *at = to + sizeof(struct tx_rules) + n_sets * sizeof(struct set_state);
+		for (uint16_t i = 0; i < kept->n_cands; i++, old += sizeof(struct candidate)) {
+			struct candidate c;
+			memcpy(&c, old, sizeof(c));
+			c.rule = c.rule < a->from->set->n ? a->rules[c.rule] : ADOPT_NONE;
+			if (c.rule == ADOPT_NONE)
+				continue;
+			memcpy(at + n++ * sizeof(c), &c, sizeof(c));
+		}
+		const struct tx_rules head = {.n_sets = (uint16_t)n_sets, .n_cands = (uint16_t)n};
+		memcpy(to, &head, sizeof(head));
+	}
+	slab_free(slab, tx->rules[dir]);
+	tx->rules[dir] = to;
 }

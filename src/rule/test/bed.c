@@ -156,7 +156,7 @@ void bed_say(struct bed *b, unsigned dir, const void *data, uint32_t len)
 	struct pkt p = packet(b, dir);
 	p.payload = data;
 	p.payload_len = len;
-	struct stream_result r = {.flow = &b->flow, .dir = dir, .added = true};
+	struct stream_result r = {.flow = &b->flow, .dir = dir, .added = true, .off = end};
 	r.grown[dir] = true;
 	b->n_hits = rule_packet(b->engine, &p, &r, b->hits);
 	count(b);

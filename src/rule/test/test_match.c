@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rules as text against packets, streams and transactions. */
 #include "bed.h"
+#include "rule/match/eval_priv.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -467,6 +469,49 @@ static void budget(void **state)
 	bed_close(&b);
 }
 
+static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len, bool nocase)
+{
+	for (size_t i = 0; i < len; i++)
+		if (nocase ? tolower(a[i]) != tolower(b[i]) : a[i] != b[i])
+			return false;
+	return true;
+}
+
+static const uint8_t *slow_find(const uint8_t *hay, size_t n, const uint8_t *needle, size_t len,
+				bool nocase)
+{
+	for (size_t i = 0; i + len <= n; i++)
+		if (same_bytes(hay + i, needle, len, nocase))
+			return hay + i;
+	return NULL;
+}
+
+/* The search in strides finds the first place, wherever it is. */
+static void finding(void **state)
+{
+	static const char letters[] = "abAB@`[{";
+	uint64_t seed = 5;
+	unsigned found = 0;
+	(void)state;
+	for (unsigned round = 0; round < 200000; round++) {
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		size_t n = (seed >> 33) % 300, len = 1 + (seed >> 45) % 8;
+		bool nocase = (seed >> 60 & 1) != 0;
+		uint8_t *hay = malloc(n > 0 ? n : 1), needle[8]; /* to the byte: no read beyond */
+		uint64_t x = seed;
+		for (size_t i = 0; i < n + len; i++) {
+			x = x * UINT64_C(6364136223846793005) + 1;
+			uint8_t c = (uint8_t)letters[(x >> 40) % (round % 7 == 0 ? 2 : 8)];
+			*(i < n ? hay + i : needle + (i - n)) = c;
+		}
+		const uint8_t *at = eval_find(hay, n, needle, len, nocase);
+		assert_ptr_equal(at, slow_find(hay, n, needle, len, nocase));
+		found += at != NULL;
+		free(hay);
+	}
+	assert_in_range(found, 20000, 180000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,7 +520,7 @@ int main(void)
 		cmocka_unit_test(stream_window), cmocka_unit_test(http),
 		cmocka_unit_test(moved),         cmocka_unit_test(bits),
 		cmocka_unit_test(thresholds),    cmocka_unit_test(passing),
-		cmocka_unit_test(budget),
+		cmocka_unit_test(budget),        cmocka_unit_test(finding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

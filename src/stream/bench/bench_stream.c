@@ -57,7 +57,8 @@ static void setup(struct talk *t, const struct stream_conf *conf)
 	t->p.tcp.win = 65535;
 }
 
-static void bulk(struct talk *t, bool inline_mode)
+/* flight: bytes that are not acknowledged yet. */
+static void bulk(struct talk *t, bool inline_mode, uint32_t flight)
 {
 	struct stream_conf conf = {.depth = UINT64_MAX, .inline_mode = inline_mode};
 	int64_t at;
@@ -65,11 +66,16 @@ static void bulk(struct talk *t, bool inline_mode)
 
 	setup(t, &conf);
 	t->client_port = 1;
+	t->p.tcp.has_wscale = true;
+	t->p.tcp.wscale = 7;
 	send(t, 0, 0, 0, SYN, 0);
 	t->p.src.b[3] = 2, t->p.dst.b[3] = 1;
 	send(t, 1, 0, 1, SYN | ACK, 0);
 	t->p.src.b[3] = 1, t->p.dst.b[3] = 2;
 	send(t, 0, 1, 1, ACK, 0);
+	t->p.src.b[3] = 2, t->p.dst.b[3] = 1;
+	send(t, 1, 1, 1, ACK, 0);
+	t->p.src.b[3] = 1, t->p.dst.b[3] = 2;
 	at = cpu_ns();
 	for (uint32_t i = 0; i < BULK_PACKETS; i++) {
 		if (i % 3 < 2) {
@@ -78,10 +84,11 @@ static void bulk(struct talk *t, bool inline_mode)
 			continue;
 		}
 		t->p.src.b[3] = 2, t->p.dst.b[3] = 1;
-		send(t, 1, 1, seq, ACK, 0);
+		send(t, 1, 1, seq > flight ? seq - flight : 1, ACK, 0);
 		t->p.src.b[3] = 1, t->p.dst.b[3] = 2;
 	}
-	printf("bulk in order, %s: %.1f ns a packet\n", inline_mode ? "inline" : "offline",
+	printf("bulk in order, %s, %u KB in flight: %.1f ns a packet\n",
+	       inline_mode ? "inline" : "offline", flight >> 10,
 	       (double)(cpu_ns() - at) / BULK_PACKETS);
 	if (!t->r.flow || t->r.bad)
 		abort();
@@ -140,8 +147,10 @@ int main(void)
 {
 	static struct talk t;
 
-	bulk(&t, false);
-	bulk(&t, true);
+	bulk(&t, false, 0);
+	bulk(&t, true, 0);
+	bulk(&t, true, 60 << 10);
+	bulk(&t, true, 1000 << 10);
 	small(&t);
 	udp(&t, 1000);
 	udp(&t, 1000000);

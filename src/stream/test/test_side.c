@@ -373,6 +373,7 @@ static void test_two_consumers(void **state)
 		side->raw_done = side->app_done < 777 ? 0 : side->app_done - 777;
 		stream_settle(t.s, t.r.flow);
 		assert_int_equal(side->base, side->raw_done);
+		talk_tcp(&t, TO_CLIENT, 1, 1 + (i + 1) * 100, ACK, NULL, 0);
 		assert_true(used() < 5000);
 	}
 	talk_end(&t);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The bodies of some kinds of events. A part of event.h, which includes it. */
+#ifndef SKEP_EVENT_BODIES_H
+#define SKEP_EVENT_BODIES_H
+
+#include "event/alert.h"
+
+#define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
+#define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
+
+struct event_guest {
+	char guest[EVENT_NAME];
+	char state
+		[EVENT_NAME]; /* "starting", "running", "died", "restarting", "stopped", "failed" */
+	char accel[EVENT_NAME]; /* "kvm", "tcg" or empty */
+	uint32_t restarts, backoff_s;
+};
+
+struct event_health {
+	char role[EVENT_NAME];
+	char what
+		[EVENT_NAME]; /* "started", "died", "restarted", "lost", "suppressed", "full", "disk" */
+	uint64_t count;
+	int32_t exit_code, signal; /* for "died"; -1: does not apply */
+};
+
+struct event_sink {
+	char guest[EVENT_NAME];
+	char service[EVENT_NAME]; /* "smtp", "http", "dns", "ntp", "tcp", "udp" */
+	char what[EVENT_NAME]; /* "mail", "login", "request", "query", "suspicion", "bytes" ... */
+	struct addr client, server; /* server: whom the guest meant */
+	uint16_t cport, sport;      /* sport 0: not known; hub finds it by the conversation */
+	uint8_t proto, pad;
+	uint16_t excerpt_len;
+	uint64_t bytes, count; /* count: how often, or which part of an excerpt in several events */
+	char excerpt[EVENT_EXCERPT];
+};
+
+struct event_containment {
+	char what[EVENT_NAME];  /* "fence", "ignore", "lockdown", "override" */
+	char state[EVENT_NAME]; /* "on", "off", "expired" */
+	char guest[EVENT_NAME]; /* override */
+	char order[EVENT_NAME]; /* override: the verdict; lockdown: "all", "outbound" */
+	struct prefix net;      /* fence, ignore; addr.ver 0: none */
+	int64_t until_ns;       /* wall clock; 0: for good */
+};
+
+/* Counters with fixed meaning; EVE has room for few, skep status shows all from wall_stats. */
+struct event_stats {
+	int64_t uptime_s;
+	uint64_t pkts, bytes, ipv4, ipv6, tcp, udp, icmpv4, icmpv6, arp, invalid;
+	uint64_t accepted, blocked, flows_total, flows_active, memuse, kernel_drops;
+};
+
+#endif
