@@ -53,7 +53,9 @@ static int64_t gone_of(const struct scrub *s, const struct stream_flow *f, unsig
 	const struct talk *t = f->user;
 	if (t != NULL && t->x[dir] != NULL)
 		return xlate_emitted(t->x[dir]);
-	return s->of == f ? s->end : INT64_MAX; /* it begins with this packet, at the earliest */
+	if (s->of != f)
+		return INT64_MAX;
+	return s->sent > s->end ? s->sent : s->end; /* it begins with this packet, at the earliest */
 }
 
 static bool head(struct scrub *s, struct stream_flow *f, unsigned dir, const struct app_frame_at *h)
