@@ -90,7 +90,8 @@ void check_policy(const struct check *k)
 			complain(k, i, "rules", "write `verdict: rewrite`, or remove it",
 				 "only rewrite takes rules");
 		if (p->act == ACT_REWRITE && k->c->rules.mode != RULES_INLINE)
-			complain(k, i, "verdict", "set `rules.mode: inline`, or write `verdict: drop`",
+			complain(k, i, "verdict",
+				 "set `rules.mode: inline`, or write `verdict: drop`",
 				 "nothing is rewritten without rules in the way");
 		check_redirect(k, i);
 		check_reflect(k, i);

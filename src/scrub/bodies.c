@@ -55,7 +55,8 @@ static int64_t gone_of(const struct scrub *s, const struct stream_flow *f, unsig
 		return xlate_emitted(t->x[dir]);
 	if (s->of != f)
 		return INT64_MAX;
-	return s->sent > s->end ? s->sent : s->end; /* it begins with this packet, at the earliest */
+	return s->sent > s->end ? s->sent
+				: s->end; /* it begins with this packet, at the earliest */
 }
 
 static bool head(struct scrub *s, struct stream_flow *f, unsigned dir, const struct app_frame_at *h)
