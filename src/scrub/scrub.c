@@ -322,27 +322,6 @@ uint32_t scrub_emit(struct scrub *s, const struct scrub_seen *seen, struct frame
 
 /* ---- ends ------------------------------------------------------------------------------------------- */
 
-void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l)
-{
-	(void)f;
-	unsigned dir;
-	const struct pkt p = {.ip_ver = l->ip_ver,
-			      .src = l->src,
-			      .dst = l->dst,
-			      .proto = l->proto,
-			      .sport = l->sport,
-			      .dport = l->dport,
-			      .icmp_type = l->icmp_type,
-			      .icmp_code = l->icmp_code,
-			      .icmp_id = l->sport,
-			      .has_icmp_id = l->icmp_echo_request || l->icmp_echo_reply};
-	struct stream_flow *flow = stream_find(inspect_stream(s->inspect), &p, &dir);
-	if (flow == NULL)
-		return;
-	flow->dead = true;
-	stream_settle(inspect_stream(s->inspect), flow);
-}
-
 void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, uint8_t proto,
 	       uint16_t sport, uint16_t dport)
 {

@@ -68,8 +68,6 @@ bool scrub_waits(const struct scrub *s); /* does anything wait? */
 typedef void scrub_send_fn(void *ctx, uint16_t port, struct frame *f);
 void scrub_release(struct scrub *s, int64_t now_ns, scrub_send_fn *send, void *ctx,
 		   int64_t *ret_next);
-/* The conversation of this frame (as for scrub_look) is over for the wall as well: nothing of it passes. */
-void scrub_kill(struct scrub *s, const struct frame *f, const struct layers *l);
 /* A conversation between these ends, as seen by scrub_look, has left the wall's table (ICMP: sport is the type
  * of its first message, dport its id): its state is given back, and what comes with these ends is another one. */
 void scrub_end(struct scrub *s, const struct addr *src, const struct addr *dst, uint8_t proto,

@@ -322,6 +322,10 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		add(s, f);
 		if (rst && t->x[dir] != NULL)
 			wait_end(&s->holds, &t->wait[dir]);
+		for (unsigned d = 0; rst && d < 2; d++) { /* nobody waits for it any more */
+			t->promised[d] = 0;
+			wait_end(&s->owed, &t->owed[d]);
+		}
 		return;
 	}
 	if (l->l3_end > l->payload || (l->tcp_flags & TCP_FIN) != 0) {
