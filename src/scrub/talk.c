@@ -171,6 +171,8 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 	} else if (e != NULL && (x->pkt->tcp.flags & TCP_SYN) != 0 &&
 		   (rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1))) {
 		s->may_rewrite = true;
+		(void)talk_of(
+			s, f); /* for the headers of the handshake; without memory there are none */
 	}
 	const struct talk *t = f->user;
 	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0) {
@@ -214,9 +216,14 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 	uint32_t len = l->l3_end > l->payload ? l->l3_end - l->payload : 0;
 	uint32_t one = f->vnet.gso_type != 0 && f->vnet.gso_size < len ? f->vnet.gso_size : len;
 	uint32_t most = l->payload - l->l3 + one;
-	if (l->payload > HEAD_BYTES || (l->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
+	bool syn = (l->tcp_flags & TCP_SYN) != 0;
+	if (l->payload > HEAD_BYTES || (l->tcp_flags & TCP_RST) != 0)
 		return;
 	memcpy(h->bytes, f->data, l->payload);
+	/* Of a SYN only answers are made (back.c), before anything else was said; its window is not scaled yet. */
+	if (syn)
+		store_be16(h->bytes + l->l4 + 14, (uint16_t)(load_be16(f->data + l->l4 + 14) >>
+							     t->flow->side[dir].wscale));
 	h->l = *l;
 	h->vnet = f->vnet;
 	h->in_port = f->port;
@@ -316,7 +323,7 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 		emit_cut(f, l, 0, l->l3_end - l->payload);
 	packet_clear_urgent(f, l);
 	emit_headers(f, l, own, t->x[!dir]);
-	if (!rst && !syn)
+	if (!rst)
 		keep_head(t, dir, f, l, out_port);
 	if (own == NULL || rst) {
 		add(s, f);
