@@ -25,6 +25,22 @@ static void at(const struct check *k, const struct node *item, const char *key, 
 		problem_add((k)->p, line_, column_, cure, __VA_ARGS__); \
 	} while (0)
 
+int conf_keep_parse(const char *text, uint8_t *ret_proto, uint16_t *ret_port)
+{
+	uint8_t proto = strncmp(text, "tcp/", 4) == 0 ? 6 : strncmp(text, "udp/", 4) == 0 ? 17 : 0;
+	uint32_t port = 0;
+	const char *at = text + 4;
+	if (proto == 0 || *at == '\0')
+		return SKEP_EFORMAT;
+	for (; *at >= '0' && *at <= '9' && port <= UINT16_MAX; at++)
+		port = port * 10 + (uint32_t)(*at - '0');
+	if (*at != '\0' || port == 0 || port > UINT16_MAX)
+		return SKEP_EFORMAT;
+	*ret_proto = proto;
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
 static void check_mode(const struct check *k)
 {
 	if (k->c->mode == MODE_LAB)

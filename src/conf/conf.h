@@ -20,6 +20,9 @@
 #define CONF_RULE_FILES 16
 #define CONF_RULE_VARS 32
 #define CONF_RULE_VAR 192
+#define CONF_KEEP 64
+#define CONF_KEEP_TEXT 16
+#define CONF_LINK 16 /* a link's name, as the kernel's IFNAMSIZ */
 
 enum conf_mode { MODE_LAB, MODE_NAT, MODE_BRIDGE };
 enum conf_guest_kind { GUEST_HONEYPOT, GUEST_LOGHOST };
@@ -42,6 +45,9 @@ struct conf_guest {
 	uint8_t kind;          /* enum conf_guest_kind */
 	char class[CONF_NAME]; /* for the policy */
 	uint8_t roach_motel;   /* in, but never out */
+	/* Mode nat: it has the uplink's own addresses, but for the ports that stay the host's. public and
+	 * public6 are then not set here: super looks them up, and again when they change. */
+	uint8_t shared;
 	/* "debian", "loghost", "tiny" ...; "none": no QEMU and no keeper. super then makes a veth pair
 	 * instead of a tap: the wall's end is tap<i>, the far end is eth0 in the network namespace
 	 * <conf.name>-g<i>, with the guest's MAC and no address. For tests and bare containers. */
@@ -55,7 +61,7 @@ struct conf_guest {
 };
 
 struct conf_forward { /* a port of a public address that leads to a guest */
-	struct addr public;
+	struct addr public; /* ver 0: the uplink's own ones (a guest is `shared`) */
 	uint16_t public_port, guest_port;
 	uint8_t proto; /* 6 or 17 */
 	char guest[CONF_NAME];
@@ -68,6 +74,13 @@ struct conf_network {
 	struct addr gateway, gateway6;   /* answered for by the wall */
 	struct addr resolver, resolver6; /* name servers guests are told; ver 0: none */
 	struct mac gateway_mac;
+};
+
+struct conf_uplink { /* modes nat and bridge */
+	char interface[CONF_LINK]; /* "auto": that of the default route (mode nat) */
+	uint32_t n_keep;
+	char keep[CONF_KEEP][CONF_KEEP_TEXT]; /* "tcp/2222": stays the host's on a shared address */
+	int64_t confirm_ns; /* a start that nobody confirms is rolled back after this */
 };
 
 struct conf_wall {
@@ -133,6 +146,7 @@ struct conf {
 	uint32_t uid_base; /* numeric users for roles and guests; none is created */
 	uint32_t n_guests, n_forwards;
 	struct conf_network network;
+	struct conf_uplink uplink;
 	struct conf_guest guests[CONF_GUESTS];
 	struct conf_forward forwards[CONF_FORWARDS];
 	struct conf_wall wall;
@@ -171,6 +185,8 @@ void conf_write_policy(struct writer *w, const struct conf *c);
 void conf_write_example(struct writer *w);
 void conf_write_schema(struct writer *w);
 void conf_write_reference(struct writer *w);
+/* "tcp/2222", "udp/51820". */
+MUST_USE int conf_keep_parse(const char *text, uint8_t *ret_proto, uint16_t *ret_port);
 /* Guest by name, or NULL. */
 const struct conf_guest *conf_guest(const struct conf *c, const char *name);
 

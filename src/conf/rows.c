@@ -49,6 +49,7 @@ static const struct row_choice per_choices[] = {
 
 const struct row_group conf_groups[] = {
 	{"network", "What guests see as their network."},
+	{"uplink", "The real wire, in modes nat and bridge."},
 	{"wall", "The wall: every frame between any two ports passes here, or nowhere."},
 	{"wall.limits", "New conversations a guest may begin, in any period of the given length."},
 	{"wall.caps", "How fast a guest may send, whatever it was allowed to begin."},
@@ -94,6 +95,14 @@ const struct row conf_rows[] = {
 	 .help = "the same over IPv6"},
 	{"network.gateway_mac", ROW_MAC, AT(network.gateway_mac), .text = "02:4c:1f:9a:00:01",
 	 .help = "link address of the router that guests see"},
+
+	{"uplink.interface", ROW_NAME, AT(uplink.interface), .min = 1, .max = CONF_LINK - 1, .text = "auto",
+	 .help = "link to the real network; auto: that of the default route (nat); bridge: must be named, and becomes the honeynet's alone"},
+	{"uplink.keep", ROW_TEXTS, AT(uplink.keep), COUNT(struct conf, uplink.n_keep), .item = CONF_KEEP_TEXT,
+	 .min = 5, .max = CONF_KEEP_TEXT - 1, .text = "",
+	 .help = "ports such as tcp/2222 that stay the host's where a guest shares its address, on top of those that listen when the honeynet starts"},
+	{"uplink.confirm", ROW_DURATION, AT(uplink.confirm_ns), .min = 10 * SECOND, .max = HOUR, .text = "2m",
+	 .help = "a start on the real wire that nobody confirms from a new connection (`skep up --confirm`) is rolled back after this"},
 
 	{"wall.flows", ROW_UINT, AT(wall.flows), .min = 1024, .max = 4194304, .text = "65536",
 	 .unit = "conversations", .help = "capacity of the flow table"},
@@ -207,6 +216,8 @@ const struct row conf_guest_rows[] = {
 	 .help = "name by which rules of the policy may mean it together with others"},
 	{"roach_motel", ROW_BOOL, GUEST(roach_motel), .text = "false",
 	 .help = "in, but never out: it may begin nothing but its syslog"},
+	{"shared", ROW_BOOL, GUEST(shared), .text = "false",
+	 .help = "mode nat: it has the host's own addresses, but for the ports that stay the host's"},
 	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
 	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",
@@ -232,7 +243,7 @@ const size_t conf_guest_rows_n = ARRAY_LEN(conf_guest_rows);
 
 const struct row conf_forward_rows[] = {
 	{"public", ROW_ADDR, FORWARD(public), .text = "none", .empty = "none",
-	 .help = "address outside; must be given"},
+	 .help = "address outside; none: the host's own (mode nat, with a guest that is shared)"},
 	{"port", ROW_UINT, FORWARD(public_port), .min = 1, .max = 65535, .text = "24",
 	 .help = "port outside"},
 	{"proto", ROW_ENUM, FORWARD(proto), .text = "tcp", .choices = proto_choices, .help = "protocol"},

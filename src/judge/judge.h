@@ -28,8 +28,12 @@ struct judge_port {
 	uint8_t kind; /* enum judge_port_kind */
 	uint8_t up;
 	struct mac mac;      /* guest's; outside: the wall's own on that side */
-	struct mac peer_mac; /* outside: next hop */
-	struct addr inside, public, inside6, public6; /* guest's bindings; ver 0: none */
+	/* Outside: next hops for what a guest begins; all zero: not known (yet), nothing begins. Conversations
+	 * begun outside are answered to the link address that they last came from. */
+	struct mac peer_mac, peer_mac6;
+	/* Guest's bindings; ver 0: none. Outside: public and public6 are the uplink's own addresses, where a guest
+	 * shares them: forwards without an address of their own mean these. */
+	struct addr inside, public, inside6, public6;
 	char class[CONF_NAME];                        /* guest's, for the policy */
 	uint8_t roach_motel;                          /* in, but never out */
 };
@@ -47,6 +51,11 @@ struct judge_conf {
 	struct scrub *
 		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
 	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
+	/* Mode bridge: guests have their real addresses (inside equals public) on the network that the outside port
+	 * is on; nothing is translated, MACs and TTLs stay. network.gateway is a real router, whose link address
+	 * is learned from what it says to guests (and no other's): guests may ask for it by ARP and neighbour
+	 * discovery, and send outside by it alone. */
+	bool bridged;
 	uint64_t boot_id; /* wall start, ms since the epoch: flow ids begin at this * 4096,
 					so that they are unique across restarts */
 };
@@ -121,7 +130,11 @@ void judge_tick(struct judge *j, int64_t now_boot_ns);
 void judge_finish(struct judge *j, int64_t now_boot_ns);
 /* New orders of the operator, all of them. SKEP_ERANGE: they make no sense, the old ones stay. */
 MUST_USE int judge_orders(struct judge *j, const struct policy_now *now, int64_t now_boot_ns);
-/* A guest's port came up or went down, or its bindings changed: its old flows end. */
+/* Addresses and networks of the host have changed (at most CONF_PREFIXES): off limits from now on, for
+ * conversations that are open as well. */
+void judge_host(struct judge *j, const struct prefix *host, uint32_t n, int64_t now_boot_ns);
+/* A guest's port came up or went down, or its bindings changed: its old flows end. Of the outside port only
+ * MACs and addresses change: conversations go on. */
 MUST_USE int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *port,
 			    int64_t now_boot_ns);
 

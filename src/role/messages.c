@@ -32,6 +32,7 @@ static const struct ipc_row rows[] = {
 	 0, "event"},
 	{MSG_ORDERS, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct policy_now), 0, 0,
 	 "orders"},
+	{MSG_HOST, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct msg_host), 0, 0, "host"},
 	{MSG_RULES, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), 0, 2, 2, "rules"},
 	{MSG_RULES_DONE, ROLE_BIT(ROLE_WALL), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_rules_done),
 	 0, 0, "rules-done"},

@@ -54,6 +54,7 @@ enum message {
 	MSG_DONE,   /* role -> super: everything is written, ending now */
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
+	MSG_HOST,       /* super -> wall: struct msg_host, what is off limits as the host's own */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
@@ -101,6 +102,10 @@ struct msg_port {
 	struct judge_port port;
 	uint16_t index;
 	uint16_t has_fd;
+};
+struct msg_host {
+	uint32_t n;
+	struct prefix host[CONF_PREFIXES];
 };
 struct msg_rules_done {
 	int32_t result; /* 0, or why the rules stay as they were */

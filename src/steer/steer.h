@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * steer: what belongs to the honeynet on a real uplink goes to the wall; everything else stays the host's.
+ * Two programs of traffic control at the uplink and one at the host's end of the wall's link decide, in the
+ * kernel, before the host's stack: no address, route, rule or setting of the host is touched, its connection
+ * tracking sees nothing of a flood, and nobody else's firewall can stop or be opened for what is ours. Used
+ * by super, as root, in the host's network namespace. super itself reads no frame.
+ *
+ *   wire -> uplink ingress -> ours? -> inner (egress) -> the wall's port
+ *   the wall's port -> inner ingress -> with an address of ours? -> uplink (egress) -> wire
+ *
+ * Ours are, in form STEER_NAT:
+ *   - an alias address: all of it, and the ARP and neighbour solicitations that ask for it (the wall answers,
+ *     in the uplink's name);
+ *   - a shared address (the host's own): TCP and UDP to every port that is not kept; echo requests; errors
+ *     about what is not the host's; other protocols. The host's are: kept ports; conversations that the host began
+ *     (seen leaving by the uplink, forgotten after STEER_HOST_IDLE_S of silence); neighbour discovery,
+ *     router advertisements, MLD, DHCP and DHCPv6; later fragments as their first one.
+ * In form STEER_BRIDGE: everything, and nothing else may leave by the uplink.
+ *
+ * A second fence: from the wall nothing leaves but with one of these addresses as its source (frames, ARP,
+ * neighbour advertisements), with the uplink's link address (STEER_NAT), and not in the name of a kept port or of
+ * a conversation of the host. What is stopped is counted.
+ *
+ * Fail safe: steer_beat must be called once a second. After STEER_SILENCE_S without it nothing is steered any
+ * more: in STEER_NAT all goes to the host as if we were not there, in STEER_BRIDGE nothing passes.
+ */
+#ifndef SKEP_STEER_H
+#define SKEP_STEER_H
+
+#include "base/base.h"
+
+#define STEER_ADDRESSES 64
+#define STEER_PORTS 1024
+#define STEER_HOST_FLOWS 65536 /* oldest go first */
+#define STEER_HOST_IDLE_S 7200
+#define STEER_SILENCE_S 5
+
+enum steer_form { STEER_NAT, STEER_BRIDGE };
+
+struct steer_port { /* of the host: stays its own on shared addresses */
+	uint8_t proto; /* 6 or 17 */
+	uint16_t port;
+};
+
+struct steer_flow { /* a conversation that the host has open at the start (an operator's ssh session) */
+	uint8_t proto; /* 6 or 17 */
+	struct addr local, remote;
+	uint16_t local_port, remote_port;
+};
+
+struct steer_plan { /* what is ours; may change while it runs */
+	uint32_t n_alias, n_shared;
+	struct addr alias[STEER_ADDRESSES], shared[STEER_ADDRESSES];
+	uint32_t n_kept;
+	struct steer_port kept[STEER_PORTS];
+};
+
+struct steer_stats { /* totals in frames (super-frames count once) since steer_open */
+	uint64_t in_wall, in_host, in_dead; /* from the wire: to the wall, to the host, while nobody beat */
+	uint64_t out_wall, out_fenced;      /* from the wall: sent, stopped */
+	uint64_t out_host, out_stopped;     /* of the host: passed; stopped (STEER_BRIDGE) */
+};
+
+struct steer; /* heap; owns descriptors of programs and maps */
+
+/* Whether this kernel can: loads the programs, attaches nothing. why: the reason if not. */
+MUST_USE int steer_probe(char *why, size_t why_size);
+/* Loads and attaches; adds the clsact queueing discipline to the uplink if it has none. uplink and inner are names of
+ * Ethernet links in the current network namespace. flows: of the host's own that are open already. On error
+ * nothing is left behind, and why says what was wrong. */
+MUST_USE int steer_open(enum steer_form form, const char *uplink, const char *inner,
+			const struct steer_plan *plan, const struct steer_flow *flows, size_t n_flows,
+			struct steer **ret, char *why, size_t why_size);
+/* Takes over the new plan; multicast groups of IPv6 aliases are joined and left on the way. */
+MUST_USE int steer_change(struct steer *s, const struct steer_plan *plan);
+void steer_beat(struct steer *s, int64_t now_boot_ns);
+void steer_read(const struct steer *s, struct steer_stats *ret);
+/* Is everything still in place? -ENOENT: somebody has taken the programs off (or the link is gone). */
+MUST_USE int steer_check(const struct steer *s);
+/* Detaches and frees; NULL is fine. */
+void steer_close(struct steer *s);
+/* What a killed owner left on a link of the current namespace: our programs, and the queueing discipline if nobody
+ * else uses it. Fine if there is nothing, or no such link. */
+MUST_USE int steer_clean(const char *uplink);
+
+#endif
