@@ -54,6 +54,17 @@ def sanitized():
     return "libasan" in out
 
 
+def flood_program():
+    """tests/lib/flood.c, from the build or built now."""
+    path = os.path.normpath(os.path.join(os.path.dirname(SKEP), "../../tests/lib/flood"))
+    if os.access(path, os.X_OK):
+        return path
+    out = "/tmp/skt-flood-%d" % os.getpid()
+    need("cc")
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, f"{ROOT}/tests/lib/flood.c"], check=True)
+    return out
+
+
 def wait_for(what, seconds=10, step=0.05):
     """Calls what() until it returns something true, which is returned; else the last answer."""
     end = time.monotonic() + seconds
@@ -295,8 +306,8 @@ class Honeynet:
         e = dict(os.environ, SKEP_CONF=self.conf, NO_COLOR="1", **(env or {}))
         try:
             self.hold_log()
-            p = subprocess.run([*self.at_home(), SKEP, *args], capture_output=True, text=True, timeout=timeout,
-                               env=e, stdin=subprocess.DEVNULL, errors="replace")
+            p = subprocess.run([*self.at_home(), SKEP, *args], capture_output=True, text=True,
+                               timeout=timeout, env=e, stdin=subprocess.DEVNULL, errors="replace")
             self.hold_log()
         except subprocess.TimeoutExpired as t:
             raise AssertionError(f"skep {' '.join(args)} took over {timeout} s: {t.stdout!r} "

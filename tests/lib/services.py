@@ -52,6 +52,11 @@ def http(s, peer):
         if not got:
             return
         head += got
+    head, _, taken = head.partition(b"\r\n\r\n")
+    length = [x.split(b":")[1] for x in head.lower().split(b"\r\n") if x.startswith(b"content-length:")]
+    left = int(length[0]) - len(taken) if length else 0
+    while left > 0 and (got := s.recv(65536)):
+        left -= len(got)
     big = head.split(b" ")[1:2] == [b"/big"]
     body = b"" if big else f"you are {plain(peer[0])}\n".encode()
     size = BIG if big else len(body)

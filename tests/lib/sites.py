@@ -64,7 +64,7 @@ LEGACY = """*filter
 -A INPUT -m conntrack --ctstate INVALID -j DROP
 {icmp}
 -A INPUT -j ufw-user-input
--A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT
+-A ufw-user-input -p tcp -m tcp --dport {ssh} -j ACCEPT
 {docker}
 COMMIT
 """
@@ -90,7 +90,7 @@ NFT = """table inet firewalld {
 		ct state invalid drop
 		iifname "lo" accept
 		meta l4proto { icmp, ipv6-icmp } accept
-		tcp dport 22 accept
+		tcp dport SSH accept
 	}
 	chain filter_FORWARD {
 		type filter hook forward priority filter + 10; policy drop;
@@ -149,12 +149,13 @@ class Session:
 class Site:
     count = 0
 
-    def __init__(self, kind="alias", hop_mtu=1500, rules=True, docker=True):
+    def __init__(self, kind="alias", hop_mtu=1500, rules=True, docker=True, ssh_port=22):
         need("ip", "nsenter", "nft", "sshd", "ssh", "ssh-keygen", "curl", "tc", "ss")
         if rules:
             need("iptables-legacy-restore", "ip6tables-legacy-restore", "iptables-legacy-save")
         Site.count += 1
         self.kind, self.hop_mtu, self.rules, self.docker = kind, hop_mtu, rules, docker
+        self.ssh_port = ssh_port
         # Named so that other tests' comparisons of the machine know it for a test's.
         self.name = f"skt-w{os.getpid()}-{Site.count}"
         self.dir = tempfile.mkdtemp(prefix=self.name + ".", dir="/tmp")
@@ -283,12 +284,13 @@ class Site:
     def _rules(self):
         docker = LEGACY_DOCKER if self.docker else ""
         icmp = "\n".join(f"-A INPUT -p icmp -m icmp --icmp-type {x} -j ACCEPT" for x in (3, 8, 11, 12))
-        self.feed("server", LEGACY.format(icmp=icmp, docker=docker,
+        self.feed("server", LEGACY.format(icmp=icmp, docker=docker, ssh=self.ssh_port,
                                           docker_chain=":DOCKER - [0:0]" if docker else "")
                   + (LEGACY_NAT if docker else ""), "iptables-legacy-restore")
-        self.feed("server", LEGACY.format(icmp="-A INPUT -p ipv6-icmp -j ACCEPT", docker="", docker_chain=""),
+        self.feed("server", LEGACY.format(icmp="-A INPUT -p ipv6-icmp -j ACCEPT", docker="", docker_chain="",
+                                          ssh=self.ssh_port),
                   "ip6tables-legacy-restore")
-        self.feed("server", NFT, "nft", "-f", "-")
+        self.feed("server", NFT.replace("SSH", str(self.ssh_port)), "nft", "-f", "-")
 
     def _docker(self):
         self._namespace("container")
@@ -310,7 +312,7 @@ class Site:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{self.dir}/{key}"], check=True)
         self.key = f"{self.dir}/operator"
         with open(f"{self.dir}/sshd_config", "w") as h:
-            h.write(f"Port 22\nHostKey {self.dir}/host\nAuthorizedKeysFile {self.dir}/operator.pub\n"
+            h.write(f"Port {self.ssh_port}\nHostKey {self.dir}/host\nAuthorizedKeysFile {self.dir}/operator.pub\n"
                     "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
                     f"PidFile {self.dir}/sshd.pid\nMaxStartups 100\nUseDNS no\nPrintMotd no\n")
         self.start_sshd()
@@ -319,7 +321,7 @@ class Site:
         sshd = shutil.which("sshd")
         self.start("server", sshd, "-D", "-e", "-f", f"{self.dir}/sshd_config",
                    stderr=open(f"{self.dir}/sshd.log", "a"))
-        self.listens("server", 22)
+        self.listens("server", self.ssh_port)
 
     def build(self):
         self._internet()
@@ -334,6 +336,9 @@ class Site:
             self.serve(who, "http:80", "echo:7")
         if self.kind == "bridge":
             self.serve("neighbour2", "http:80", "echo:7")
+        self._names()
+
+    def _names(self):
         dnsmasq = shutil.which("dnsmasq")
         if dnsmasq is None:
             raise Skip("dnsmasq is not installed")
@@ -403,7 +408,8 @@ class Site:
     # ---- the operator -------------------------------------------------------------------------------
 
     def ssh_argv(self, address, *command, who="operator"):
-        return ["nsenter", f"--net={self.path(who)}", "ssh", *SSH_OPTIONS, "-i", self.key, "-o", "BatchMode=yes",
+        return ["nsenter", f"--net={self.path(who)}", "ssh", *SSH_OPTIONS, "-i", self.key, "-p",
+                str(self.ssh_port), "-o", "BatchMode=yes",
                 "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=8", f"root@{address}", *command]
 
     def session(self, address=SERVER):
@@ -428,6 +434,23 @@ class Site:
         return " ".join(["env", *env, SKEP, *args])
 
     # ---- before and after ---------------------------------------------------------------------------
+
+    def flap(self):
+        """The server's link goes down and comes back, as when a switch is started again."""
+        self.ip("router", "link set server down")
+        time.sleep(0.3)
+        self.ip("router", "link set server up")
+
+    def restart_network(self, v4=SERVER):
+        """The server's own network configuration takes the link down and sets it up anew."""
+        self.ip("server", "link set eth0 down")
+        self.configure(v4)
+
+    def new_router(self, mac="02:00:5e:00:01:77"):
+        """Another router takes over: other link address, which it announces."""
+        self.run("router", "sysctl", "-qw", "net.ipv4.conf.lan.arp_notify=1", "net.ipv6.conf.lan.ndisc_notify=1",
+                 check=True)
+        self.ip("router", f"link set lan address {mac}")
 
     def snapshot(self):
         links = ["eth0", "eth1"] if self.kind == "bridge" else ["eth0"]
