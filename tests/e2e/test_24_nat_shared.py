@@ -6,6 +6,7 @@ Everything is carried, the host's and its containers' own business goes on, a fl
 operator no login and the host's connection tracking nothing, and the honeynet follows its
 uplink: another address, a link that flaps, another router."""
 import subprocess
+import sys
 import time
 
 import common  # noqa
@@ -39,6 +40,21 @@ def forward(t, site, net):
     t.equal(site.fetch("intruder", sites.SERVER, port=24), f"you are {INTRUDER}\n",
             "port 24 leads to the loghost")
     t.check(site.fetch("other", sites.SERVER, port=24, timeout=3) is None, "... from listed sources only")
+
+
+LEASE = """import socket,sys
+s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET,socket.SOCK_DGRAM);s.bind(('',int(sys.argv[2])))
+"""
+
+
+def leases(t, site):
+    """A lease that is offered is the host's to take, though nobody listened at `up`."""
+    for client, server, a, b in ((sites.SERVER, sites.ROUTER, 68, 67), (sites.SERVER6, sites.ROUTER6, 546, 547)):
+        p = site.start("server", sys.executable, "-c", LEASE + "s.settimeout(8);print('listens',flush=True);"
+                       "print(s.recv(99))", client, str(a), stdout=subprocess.PIPE)
+        p.stdout.readline()
+        site.run("router", sys.executable, "-c", LEASE + f"s.sendto(b'offer',('{client}',{a}))", server, str(b))
+        t.equal(p.stdout.readline(), b"b'offer'\n", f"what comes to port {a} is the host's")
 
 
 def flood(t, site, net, operator):
@@ -99,16 +115,11 @@ def bare(t, site):
         operator = site.session()
         net.up()
         carry.confirmed(t, site, net)
-        carry.dressed(site, net, "bare")
         address = sites.SERVER, sites.SERVER6
-        carry.small_hop(t, site, net, "bare", *address)
-        carry.web(t, site, *address)
-        carry.ftp(t, site, *address)
-        carry.pings(t, site, *address)
-        carry.traces(t, site, *address)
-        carry.outbound(t, site, net, "bare", *address)
+        carry.everything(t, site, net, "bare", *address)
         carry.in_events(t, net, "bare", public=sites.SERVER)
         forward(t, site, net)
+        leases(t, site)
         carry.host_works(t, site)
         operator_is_well(t, site, operator, "beside the honeypot")
         carry.kept_away(t, site, net, "bare")

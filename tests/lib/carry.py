@@ -59,6 +59,23 @@ def ftp(t, site, v4, v6):
 def pings(t, site, v4, v6):
     for address, _, how in both(v4, v6):
         t.check(site.pings("intruder", address), f"ping{how}")
+        large = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "2", "-s", "3000", address]
+        site.run("intruder", *large)  # learns of the hop
+        p = site.run("intruder", *large)
+        t.check(" 0% packet loss" in p.stdout, f"... in fragments{how}", p.stdout)
+
+
+ECHO = """import socket,sys
+s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET,socket.SOCK_DGRAM);s.settimeout(3)
+s.sendto(b'x'*int(sys.argv[3]),(sys.argv[1],int(sys.argv[2])));print(len(s.recv(65536)))
+"""
+
+
+def datagrams(t, site, v4, v6, who="intruder"):
+    for address, _, how in both(v4, v6):
+        for size in ("100", "3000"):
+            p = site.run(who, sys.executable, "-c", ECHO, address, "7777", size)
+            t.equal(p.stdout.strip(), size, f"a datagram of {size} bytes comes back{how}")
 
 
 def traces(t, site, v4, v6, hops=(sites.CORE, "198.51.100.254"), hops6=(sites.CORE6, "2001:db8:ff::2")):
@@ -134,6 +151,14 @@ def host_works(t, site, address=sites.SERVER, container=True, when=""):
     for to, want in ((WEB, address), (WEB6, sites.SERVER6)):
         t.equal(site.fetch("server", to), f"you are {want}\n", f"the host fetches a page of {to}{when}")
     t.equal(len(site.fetch("server", WEB, "/big") or ""), BIG, f"... a large one{when}")
+    # Large segments outwards: where there is a small hop, the router's errors must find the host.
+    for to in (WEB, WEB6):
+        p = site.run("server", "curl", "-sS", "-g", "-m", "10", "-T", f"{sites.ROOT}/docs/CONFIG.md",
+                     f"http://{bracket(to)}/up")
+        t.check("you are" in p.stdout, f"... sends a large one to {to}{when}", p.stderr)
+    p = site.run("server", "traceroute", "-n", "-q", "1", "-w", "1", "-m", "5", WEB)
+    t.check([x.split()[1] for x in p.stdout.splitlines()[1:]] == [sites.ROUTER, "198.51.100.253", WEB],
+            f"... traces a route{when}", p.stdout)
     t.check(site.pings("server", WEB, 1) and site.pings("server", WEB6, 1), f"... pings{when}")
     t.check(site.resolves("server"), f"... resolves names{when}")
     if container and site.docker:
@@ -167,6 +192,18 @@ def real_guest(t, site, net, name, v4, v6):
     t.equal(len(p.stdout), BIG, "3 MB come out of it")
     t.check("200" in net.run_lab("curl", "-sS", "-m", "10", "-o", "/dev/null", "-w", "%{http_code}",
                                  f"http://{v4}/").stdout, "its web page")
+
+
+def everything(t, site, net, name, v4, v6):
+    """All of the above that concerns an intruder and the bare guest."""
+    dressed(site, net, name)
+    small_hop(t, site, net, name, v4, v6)
+    web(t, site, v4, v6)
+    ftp(t, site, v4, v6)
+    pings(t, site, v4, v6)
+    datagrams(t, site, v4, v6)
+    traces(t, site, v4, v6)
+    outbound(t, site, net, name, v4, v6)
 
 
 def confirmed(t, site, net):

@@ -64,6 +64,7 @@ LEGACY = """*filter
 -A INPUT -m conntrack --ctstate INVALID -j DROP
 {icmp}
 -A INPUT -j ufw-user-input
+-A INPUT -p udp -m udp --dport {dhcp} -j ACCEPT
 -A ufw-user-input -p tcp -m tcp --dport {ssh} -j ACCEPT
 {docker}
 COMMIT
@@ -90,6 +91,7 @@ NFT = """table inet firewalld {
 		ct state invalid drop
 		iifname "lo" accept
 		meta l4proto { icmp, ipv6-icmp } accept
+		udp dport { 68, 546 } accept
 		tcp dport SSH accept
 	}
 	chain filter_FORWARD {
@@ -214,14 +216,14 @@ class Site:
 
     def _internet(self):
         self._router("core")
-        self.ip("core", f"addr add {CORE}/32 dev lo", f"addr add {CORE6}/128 dev lo",
+        self.ip("core", f"addr add {CORE}/32 dev lo", f"addr add {CORE6}/128 dev lo nodad",
                 "route add blackhole default", "-6 route add blackhole default")
         for i, (who, (v4, v6)) in enumerate(INTERNET.items()):
             self._namespace(who)
             self._pair("core", f"h{i}", who, "eth0")
-            self.ip("core", f"link set h{i} addrgenmode none up", f"addr add fe80::1/64 dev h{i}",
+            self.ip("core", f"link set h{i} addrgenmode none up", f"addr add fe80::1/64 dev h{i} nodad",
                     f"route add {v4}/32 dev h{i}", f"-6 route add {v6}/128 dev h{i}")
-            self.ip(who, "link set eth0 up", f"addr add {v4}/32 dev eth0", f"addr add {v6}/128 dev eth0",
+            self.ip(who, "link set eth0 up", f"addr add {v4}/32 dev eth0", f"addr add {v6}/128 dev eth0 nodad",
                     f"route add default via {CORE} dev eth0 onlink src {v4}",
                     f"-6 route add default via fe80::1 dev eth0 src {v6}")
 
@@ -229,11 +231,11 @@ class Site:
         self._router("router")
         self._pair("core", "hop", "router", "hop", self.hop_mtu)
         self.ip("core", "link set hop up", "addr add 198.51.100.253/30 dev hop",
-                "addr add 2001:db8:ff::1/126 dev hop", "route add 203.0.113.0/27 via 198.51.100.254",
+                "addr add 2001:db8:ff::1/126 dev hop nodad", "route add 203.0.113.0/27 via 198.51.100.254",
                 "-6 route add 2001:db8:113::/64 via 2001:db8:ff::2",
                 "-6 route add 2001:db8:114::/64 via 2001:db8:ff::2")
         self.ip("router", "link set hop up", "addr add 198.51.100.254/30 dev hop",
-                "addr add 2001:db8:ff::2/126 dev hop", "route add default via 198.51.100.253",
+                "addr add 2001:db8:ff::2/126 dev hop nodad", "route add default via 198.51.100.253",
                 "-6 route add default via 2001:db8:ff::1",
                 f"addr add {PRIVATE}/32 dev lo", f"addr add {METADATA}/32 dev lo")
         self._lan("lan", f"{ROUTER}/28", f"{ROUTER6}/64", "neighbour", f"{NEIGHBOUR}/28", f"{NEIGHBOUR6}/64")
@@ -244,12 +246,12 @@ class Site:
     def _lan(self, lan, v4, v6, neighbour, n4, n6):
         """A network of the site: a switch (in the router), the router's address on it, one neighbour."""
         self.ip("router", f"link add {lan} type bridge forward_delay 0 mcast_snooping 0",
-                f"link set {lan} addrgenmode none up", f"addr add {v4} dev {lan}", f"addr add {v6} dev {lan}",
-                f"addr add fe80::1/64 dev {lan}")
+                f"link set {lan} addrgenmode none up", f"addr add {v4} dev {lan}", f"addr add {v6} dev {lan} nodad",
+                f"addr add fe80::1/64 dev {lan} nodad")
         self._namespace(neighbour)
         self._pair("router", neighbour, neighbour, "eth0")
         self.ip("router", f"link set {neighbour} master {lan} up")
-        self.ip(neighbour, "link set eth0 up", f"addr add {n4} dev eth0", f"addr add {n6} dev eth0",
+        self.ip(neighbour, "link set eth0 up", f"addr add {n4} dev eth0", f"addr add {n6} dev eth0 nodad",
                 f"route add default via {v4.split('/')[0]}", "-6 route add default via fe80::1 dev eth0")
 
     def _server(self):
@@ -265,10 +267,10 @@ class Site:
     def configure(self, v4=SERVER):
         """What the server's DHCP client, or its network configuration, does; also after a link was down."""
         if self.kind == "shared":
-            v6 = [f"addr replace {SERVER6}/128 dev eth0", "-6 route replace fe80::1 dev eth0"]
+            v6 = [f"addr replace {SERVER6}/128 dev eth0 nodad", "-6 route replace fe80::1 dev eth0"]
             life = " valid_lft 3600 preferred_lft 3600"
         else:
-            v6, life = [f"addr replace {SERVER6}/64 dev eth0"], ""
+            v6, life = [f"addr replace {SERVER6}/64 dev eth0 nodad"], ""
         self.ip("server", "link set eth0 up", f"addr replace {v4}/28 dev eth0{life}", *v6,
                 f"route replace default via {ROUTER} src {v4}",
                 f"-6 route replace default via fe80::1 dev eth0 src {SERVER6}")
@@ -284,10 +286,10 @@ class Site:
     def _rules(self):
         docker = LEGACY_DOCKER if self.docker else ""
         icmp = "\n".join(f"-A INPUT -p icmp -m icmp --icmp-type {x} -j ACCEPT" for x in (3, 8, 11, 12))
-        self.feed("server", LEGACY.format(icmp=icmp, docker=docker, ssh=self.ssh_port,
+        self.feed("server", LEGACY.format(icmp=icmp, docker=docker, dhcp=68, ssh=self.ssh_port,
                                           docker_chain=":DOCKER - [0:0]" if docker else "")
                   + (LEGACY_NAT if docker else ""), "iptables-legacy-restore")
-        self.feed("server", LEGACY.format(icmp="-A INPUT -p ipv6-icmp -j ACCEPT", docker="", docker_chain="",
+        self.feed("server", LEGACY.format(icmp="-A INPUT -p ipv6-icmp -j ACCEPT", docker="", docker_chain="", dhcp=546,
                                           ssh=self.ssh_port),
                   "ip6tables-legacy-restore")
         self.feed("server", NFT.replace("SSH", str(self.ssh_port)), "nft", "-f", "-")
