@@ -31,8 +31,8 @@ struct site_address {
 	uint8_t temporary, link_local, tentative;
 };
 
-struct site_socket { /* listening; UDP: bound and not connected */
-	uint8_t proto; /* 6 or 17 */
+struct site_socket {      /* listening; UDP: bound and not connected */
+	uint8_t proto;    /* 6 or 17 */
 	struct addr addr; /* unspecified: all; ver 6 unspecified may mean both */
 	uint16_t port;
 	uint32_t pid;         /* 0: the kernel's, or not visible */
@@ -51,19 +51,22 @@ struct site {
 	struct site_address addresses[SITE_ADDRESSES];
 	struct site_socket sockets[SITE_SOCKETS];
 	struct site_session sessions[SITE_SESSIONS];
-	uint32_t uplink, uplink6; /* link index of the default routes; 0: none */
+	uint32_t uplink, uplink6;      /* link index of the default routes; 0: none */
 	struct addr gateway, gateway6; /* ver 0: none, or by the link itself */
-	uint8_t truncated;        /* there was more than fits */
+	uint8_t truncated;             /* there was more than fits */
 };
 
 /* All of it, of the current network namespace. Heap-free but for buffers of its own. */
 MUST_USE int site_survey(struct site *ret);
-const struct site_link *site_link(const struct site *s, const char *name); /* NULL: none */
+/* The same without sockets and sessions: cheap enough to look again every second. */
+MUST_USE int site_survey_network(struct site *ret);
+/* Borrowed from the survey; NULL: none of that name or index. */
+const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);
 /* The session that the calling process was started from: SSH_CONNECTION of it or of an ancestor, however deep
  * below sudo or a shell. -ENOENT: not by ssh. */
 MUST_USE int site_ssh_here(struct site_session *ret);
-/* Link address of a neighbour on a link as the kernel knows it; asks for it (one datagram to the discard port) if it is
+/* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);
 
