@@ -65,6 +65,8 @@ static void go_outside(const struct way *w, struct plan *p)
 		p->reason = REASON_CLOSED;
 	else if (!j->ports[0].p.up)
 		p->reason = REASON_PORT_DOWN;
+	else if (binding_router(j, k->dst.ver) == NULL)
+		p->reason = REASON_NO_NEXT_HOP;
 	else
 		open_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
 	p->class = p->resolver ? POLICY_DNS : (uint8_t)class_of(k->proto);
@@ -137,6 +139,8 @@ static void go_to_address(const struct way *w, struct plan *p, const struct conf
 		p->reason = REASON_CLOSED;
 	else if (!w->j->ports[0].p.up)
 		p->reason = REASON_PORT_DOWN;
+	else if (binding_router(w->j, to->ver) == NULL)
+		p->reason = REASON_NO_NEXT_HOP;
 	if (p->reason != REASON_NONE)
 		return;
 	go_elsewhere(p);

@@ -7,6 +7,8 @@
 #include "judge/judge.h"
 #include "policy/policy.h"
 
+#include <string.h>
+
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 enum { ETHERTYPE_V4 = 0x0800, ETHERTYPE_ARP = 0x0806, ETHERTYPE_V6 = 0x86dd };
 
@@ -77,7 +79,8 @@ struct way {
 	struct port_state *in;
 	struct judge_result *ret;
 	struct layers l;
-	bool routed; /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
+	bool routed; /* sent to the gateway or from outside: MACs rewritten, TTL lowered */
+	bool gate;   /* bridged: sent to the real router; MACs stay */
 };
 
 /* What is to become of a new conversation. */
@@ -101,6 +104,12 @@ static inline bool is_guest(const struct way *w)
 	return w->in->p.kind != JUDGE_OUTSIDE;
 }
 
+static inline bool mac_is_zero(const struct mac *m)
+{
+	static const struct mac zero;
+	return memcmp(m, &zero, sizeof(zero)) == 0;
+}
+
 static inline bool is_sink(const struct way *w)
 {
 	return w->in->p.kind == JUDGE_SINK;
@@ -121,6 +130,13 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* The router that what guests begin goes to, by version; NULL: not known. */
+const struct mac *binding_router(const struct judge *j, uint8_t ver);
+/* Where frames of f go on the outside. */
+const struct mac *binding_hop(const struct judge *j, const struct flow *f);
+/* The forward that is asked for; NULL: none whose guest is here. */
+const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,
+					   uint16_t *ret_port);
 /* The sink's port; FLOW_NO_PORT: none, or it is down. */
 uint16_t binding_sink(const struct judge *j);
 /* Port of the guest of that name; FLOW_NO_PORT: none. */
@@ -142,6 +158,9 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* Does it ask the name server? */
+bool open_to_resolver(const struct judge *j, const struct flow_key *k);
 
 /* The other side's key: what an answer from addr:port to peer looks like at that port. */
 void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
