@@ -118,7 +118,8 @@ static bool off_limits_matter(void *ctx, const struct flow *f)
 void judge_host(struct judge *j, const struct prefix *host, uint32_t n, int64_t now_boot_ns)
 {
 	j->conf.n_host = n < CONF_PREFIXES ? n : CONF_PREFIXES;
-	memcpy(j->conf.host, host, j->conf.n_host * sizeof(*host));
+	if (j->conf.n_host > 0)
+		memcpy(j->conf.host, host, j->conf.n_host * sizeof(*host));
 	policy_off_limits_make(&j->conf.wall, j->conf.host, j->conf.n_host, &j->off_limits);
 	flow_remove_which(j->table, off_limits_matter, j, FLOW_END_FORCED, now_boot_ns);
 }

@@ -326,6 +326,8 @@ static void check_forwarded(struct world *w, uint8_t ttl_before, const uint8_t m
 		assert_memory_equal(w->f.data, macs, 12);
 		return;
 	}
+	if (out == OUTSIDE && w->any_hop)
+		return;
 	const struct mac *dst = out == OUTSIDE ? &mac_peer : &w->conf.ports[out].mac;
 	assert_memory_equal(w->f.data, dst->b, 6);
 	assert_memory_equal(w->f.data + 6, out == OUTSIDE ? mac_wall.b : mac_gateway.b, 6);
