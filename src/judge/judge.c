@@ -330,6 +330,9 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
+	w->flow = f;
+	if (ftp_is_control(f))
+		ftp_arrived(w, f);
 	r = inline_look(w, f, side, NULL, &seen);
 	/* Behind the rules: a reset that is no part of the stream ends nothing. */
 	if (r == REASON_NONE)
@@ -341,6 +344,8 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 	}
 	if (!is_guest(w) && f->direction == DIR_INBOUND)
 		memcpy(f->hop.b, w->f->data + 6, sizeof(f->hop.b));
+	if (ftp_is_control(f))
+		ftp_heard(w, f);
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
 	inline_emit(w, &seen);
@@ -436,6 +441,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 				? VERDICT_LIMIT
 				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
+	ftp_leaves(&w);
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;
 }
@@ -443,7 +449,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 /* ---- time -------------------------------------------------------------------------------------------- */
 
 struct release {
-	const struct judge *j;
+	struct judge *j;
 	judge_send_fn *send;
 	void *ctx;
 };
@@ -453,8 +459,11 @@ static void release_one(void *ctx, uint16_t port, struct frame *f)
 {
 	const struct release *r = ctx;
 	uint8_t lockdown = r->j->now.lockdown;
-	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
-		r->send(r->ctx, port, f);
+	if (lockdown != LOCKDOWN_OFF && (lockdown != LOCKDOWN_OUTBOUND || port == 0))
+		return;
+	if (port == 0 && !r->j->conf.bridge)
+		ftp_released(r->j, f);
+	r->send(r->ctx, port, f);
 }
 
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)

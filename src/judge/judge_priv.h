@@ -24,6 +24,14 @@ enum anomaly {
 };
 
 #define ALERT_SLOTS 256u
+#define FTP_EXPECTS 64u
+
+/* A client waits there for data of a transfer (ftp.c). */
+struct ftp_expect {
+	struct addr client;
+	uint16_t port, guest;
+	int64_t until_ns; /* 0: unused */
+};
 
 struct anomaly_count {
 	uint64_t count; /* since told_ns */
@@ -39,6 +47,7 @@ struct port_state {
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
+	int64_t ftp_ns;              /* bucket: transfers that a client announces */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
@@ -61,6 +70,7 @@ struct judge {
 	unsigned look_side;
 	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
 	int64_t alerts_ns;
+	struct ftp_expect expect[FTP_EXPECTS];
 	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
@@ -78,6 +88,7 @@ struct way {
 	struct frame *f;
 	struct port_state *in;
 	struct judge_result *ret;
+	struct flow *flow; /* whose frame it is, if it is known */
 	struct layers l;
 	bool routed; /* sent to the gateway or from outside: MACs rewritten, TTL lowered */
 	bool gate;   /* bridged: sent to the real router; MACs stay */
@@ -89,6 +100,7 @@ struct plan {
 	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
 	bool resolver;   /* asks the name server */
 	bool relayed, any_sport;
+	bool related; /* a part of another one: a transfer that a client asked for */
 	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
 	uint16_t meter;
 	bool limited;               /* class and limit apply */
@@ -230,6 +242,7 @@ void alert_listen(struct judge *j);
 void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
 
 #include "judge/contain_priv.h"
+#include "judge/ftp_priv.h"
 #include "judge/report_priv.h"
 #include "judge/weaken_priv.h"
 

@@ -307,6 +307,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	struct flow *f = enter(w, &p);
 	if (f == NULL)
 		return p.reason;
+	if (p.related && p.reason == REASON_NONE)
+		(void)ftp_expected(w->j, p.guest, &p.key[0], w->now_ns, true);
 	w->ret->first = true;
 	w->ret->flow_id = f->id;
 	w->ret->verdict = f->verdict;
