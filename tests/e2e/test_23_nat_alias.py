@@ -29,6 +29,7 @@ def main(t):
             carry.host_works(t, site)
             t.check(operator.alive() and site.can_login() and site.can_login(sites.SERVER6),
                     "the operator's session is open, and new logins work")
+            carry.proved(t, net)
             carry.kept_away(t, site, net, "bare", [(sites.ROUTER, lambda: site.fetch("server", sites.ROUTER))])
             carry.kept_from_host(t, site, net, "bare", [sites.SERVER, sites.SERVER6, "172.17.0.1"])
             p = site.run("server", "ping", "-c", "1", "-W", "1", "10.99.0.11")

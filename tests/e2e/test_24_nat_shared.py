@@ -122,6 +122,7 @@ def bare(t, site):
         leases(t, site)
         carry.host_works(t, site)
         operator_is_well(t, site, operator, "beside the honeypot")
+        carry.proved(t, net)
         carry.kept_away(t, site, net, "bare")
         carry.kept_from_host(t, site, net, "bare", [*address, "172.17.0.1"], SSH)
         flood(t, site, net, operator)

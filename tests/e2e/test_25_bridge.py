@@ -53,6 +53,7 @@ def main(t):
             t.check(operator.alive() and site.can_login() and site.can_login(sites.SERVER6),
                     "the operator's session is open, and new logins work")
             near = [(a, lambda a=a: site.fetch("server", a)) for a in (sites.NEIGHBOUR_B, sites.NEIGHBOUR_B6)]
+            carry.proved(t, net)
             carry.kept_away(t, site, net, "bare", near)
             carry.kept_from_host(t, site, net, "bare", [sites.SERVER, sites.SERVER6])
             t.check("you are" in (site.fetch("neighbour2", BARE) or ""), "a neighbour on the LAN reaches the honeypot")

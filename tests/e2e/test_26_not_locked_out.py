@@ -100,10 +100,10 @@ def roles_die(t, day):
         day.well(f"after kill -9 of {role}")
         t.check(wait_for(lambda: day.net.role_pid(role) not in (0, pid), 8, 0.1), f"... {role} is back", day.net.log())
         t.check(wait_for(day.answers, 10, 0.3), "... and the honeypot answers", day.net.log())
-    guardian = day.net.role_pid("guardian")
+    guardian = day.net.guardian_pid()
     if t.check(guardian > 1, "a guardian runs", day.net.status()):
         os.kill(guardian, signal.SIGKILL)
-        t.check(wait_for(lambda: day.net.role_pid("guardian") not in (0, guardian), 8, 0.1),
+        t.check(wait_for(lambda: day.net.guardian_pid() not in (0, guardian), 8, 0.1),
                 "... another is there after kill -9 of it", day.net.log())
         day.well("after kill -9 of the guardian")
 
@@ -120,7 +120,7 @@ def both_die(t, day):
     """super and its guardian: nobody is left to clean up, and still the host has its ports back."""
     day.up()
     day.confirm()
-    guardian, boss = day.net.role_pid("guardian"), day.net.super_pid()
+    guardian, boss = day.net.guardian_pid(), day.net.super_pid()
     for pid in (boss, guardian):  # stopped first: one must not see the other die
         os.kill(pid, signal.SIGSTOP)
     for pid in (guardian, boss):

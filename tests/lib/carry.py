@@ -206,6 +206,14 @@ def everything(t, site, net, name, v4, v6):
     outbound(t, site, net, name, v4, v6)
 
 
+def proved(t, net):
+    """`skep prove`: the wall holds, in this mode as well."""
+    p = net.skep("prove", timeout=240)
+    t.equal(p.returncode, 0, "skep prove passes")
+    for line in (p.stdout + p.stderr).splitlines() if p.returncode != 0 else []:
+        t.note(line)
+
+
 def confirmed(t, site, net):
     """`skep up --confirm` by a new login of the operator."""
     begin = time.monotonic()
