@@ -69,5 +69,41 @@ MUST_USE int site_ssh_here(struct site_session *ret);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);
+/* The same, but only looks. */
+MUST_USE int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret);
+
+/* ---- whose rules and programs are at work ------------------------------------------------- */
+
+#define SITE_FINDINGS 32
+#define SITE_TEXT 160
+
+enum site_finding_kind {
+	SITE_FIREWALL, /* rules of the host's stack: what is steered does not come by */
+	SITE_PROGRAM,  /* something at the uplink itself, before or beside ours */
+	SITE_BLIND,    /* what could not be looked at; name says what, what says why */
+};
+
+struct site_finding {
+	uint8_t kind;         /* enum site_finding_kind */
+	uint8_t in_way;       /* it may take, stop or change what is the honeynet's */
+	char name[SITE_NAME]; /* "ufw", "XDP program 17" ...; made of printable characters */
+	char what[SITE_TEXT];
+	char cure[SITE_TEXT]; /* exact command, if it is in the way */
+};
+
+/* Firewalls of the current network namespace (asks `nft`, and `iptables-legacy-save` if the kernel has
+ * legacy tables here), and programs of others at the link. Blocks until they answer. */
+MUST_USE int site_findings(const char *uplink, struct site_finding *ret, size_t max, size_t *ret_n);
+
+struct site_provider {
+	char vendor[SITE_NAME]; /* of the machine: "Hetzner" ...; empty: not known */
+	uint8_t filters_macs; /* a cloud: frames with other link addresses are likely not delivered */
+	uint8_t metadata; /* there is a route of its own to 169.254.169.254, or the vendor serves it */
+	uint8_t lone,
+		lone6; /* the uplink's address is a /32 or /128: its router is not in its network */
+};
+
+/* What the provider may be like. dmi: "/sys/class/dmi/id", or another folder in tests. */
+MUST_USE int site_provider(const struct site *s, const char *dmi, struct site_provider *ret);
 
 #endif

@@ -30,4 +30,11 @@ MUST_USE int survey_addresses(struct site *s);
 MUST_USE int survey_routes(struct site *s);
 MUST_USE int survey_sockets(struct site *s);
 
+struct list { /* of findings, the caller's */
+	struct site_finding *at;
+	size_t max, n;
+};
+struct site_finding *finding_add(struct list *l, enum site_finding_kind kind); /* NULL: full */
+void find_firewalls(struct list *l);
+
 #endif

@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,6 +232,9 @@ static void test_neighbour(void **state)
 	mac = (struct mac){0};
 	assert_int_equal(site_neighbour(link, &known6, &mac), 0);
 	assert_memory_equal(&mac, &want, 6);
+	assert_int_equal(site_neighbour_known(link, &known, &mac), 0);
+	assert_int_equal(site_neighbour_known(link, &other, &mac), -EAGAIN);
+	run("test -z \"$(ip neigh show 192.0.2.77)\""); /* that one only looks */
 	/* unknown: it asks, by ARP, and does not wait */
 	assert_int_equal(site_neighbour(link, &other, &mac), -EAGAIN);
 	run("ip neigh show 192.0.2.77 dev uplink | grep -qE 'INCOMPLETE|FAILED'");
@@ -419,6 +425,163 @@ static void test_here(void **state)
 	}
 }
 
+/* ---- firewalls, programs, providers -------------------------------------------------------- */
+
+static struct site_finding findings[SITE_FINDINGS];
+
+/* Looks again; the one of that name, or NULL. */
+static const struct site_finding *finding(const char *name)
+{
+	size_t n = 0;
+	assert_int_equal(site_findings("uplink", findings, SITE_FINDINGS, &n), 0);
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(findings[i].name, name, strlen(name)) == 0)
+			return &findings[i];
+	return NULL;
+}
+
+static void test_firewalls(void **state)
+{
+	size_t n = 99;
+	assert_int_equal(site_findings("none", findings, SITE_FINDINGS, &n), -ENODEV);
+	assert_int_equal(site_findings("uplink", findings, SITE_FINDINGS, &n), 0);
+	assert_int_equal(n, 0);
+	assert_null(finding("ufw"));
+	if (system("nft list tables") != 0)
+		skip();
+	run("nft 'add table ip filter; add chain ip filter ufw-user-input'");
+	assert_int_equal(finding("ufw")->kind, SITE_FIREWALL);
+	assert_int_equal(finding("ufw")->in_way, 0);
+	assert_null(finding("Docker"));
+	assert_null(strstr(finding("table")->what, "forwarding"));
+	run("nft 'add chain ip filter DOCKER-USER; add table inet firewalld; add chain inet "
+	    "firewalld x;"
+	    "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
+	assert_non_null(finding("Docker"));
+	assert_non_null(finding("firewalld"));
+	assert_non_null(strstr(finding("table")->what, "ip filter"));
+	assert_non_null(strstr(finding("table")->what, "forwarding is dropped"));
+	/* more of them than fit */
+	run("nft flush ruleset; for i in $(seq 1 60); do echo \"add table ip t$i; add chain ip t$i "
+	    "c\"; done |"
+	    "nft -f -");
+	assert_non_null(strstr(finding("tables")->what, "ip t1, ip t2,"));
+	assert_non_null(strstr(finding("tables")->what, "..."));
+	assert_null(finding("ufw"));
+	run("nft flush ruleset");
+	assert_null(finding("table"));
+}
+
+static void test_legacy(void **state)
+{
+	if (system("iptables-legacy -N DOCKER 2>/dev/null && iptables-legacy -P FORWARD DROP") != 0)
+		skip();
+	assert_non_null(finding("Docker"));
+	assert_non_null(strstr(finding("table")->what, "legacy filter"));
+	assert_non_null(strstr(finding("table")->what, "forwarding is dropped"));
+	run("iptables-legacy -X DOCKER && iptables-legacy -P FORWARD ACCEPT");
+	assert_null(finding("Docker"));
+}
+
+static void test_filters(void **state)
+{
+	if (system("tc qdisc add dev uplink ingress 2>/dev/null") != 0)
+		skip();
+	assert_int_equal(finding("qdisc ingress")->in_way, 1);
+	assert_string_equal(finding("qdisc ingress")->cure, "tc qdisc del dev uplink ingress");
+	run("tc qdisc del dev uplink ingress && tc qdisc add dev uplink clsact");
+	assert_null(finding("qdisc"));
+	if (system("tc filter add dev uplink egress pref 7 bpf bytecode '1,6 0 0 0,' "
+		   "2>/dev/null") != 0)
+		skip();
+	assert_int_equal(finding("tc filter bpf")->in_way, 0);
+	assert_string_equal(finding("tc filter bpf")->cure, "");
+	run("tc filter del dev uplink egress pref 7;"
+	    "tc filter add dev uplink egress pref 1 bpf bytecode '1,6 0 0 0,'");
+	assert_int_equal(finding("tc filter bpf")->in_way, 1);
+	assert_string_equal(finding("tc filter bpf")->cure,
+			    "tc filter del dev uplink egress pref 1");
+	run(finding("tc filter")->cure);
+	assert_null(finding("tc filter"));
+	run("tc qdisc del dev uplink clsact");
+}
+
+/* A program that lets everything by, on the uplink as long as the descriptor is open. Negative: not here. */
+static int attach(uint32_t program, uint32_t where)
+{
+	struct bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 2},
+				  {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr load = {.prog_type = program, .insn_cnt = ARRAY_LEN(code)}, link = {0};
+	load.insns = (uint64_t)(uintptr_t)code;
+	load.license = (uint64_t)(uintptr_t) "";
+	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+	if (fd < 0)
+		return -1;
+	link.link_create.prog_fd = (uint32_t)fd;
+	link.link_create.target_ifindex = if_nametoindex("uplink");
+	link.link_create.attach_type = where;
+	int at = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &link, sizeof(link));
+	close(fd);
+	return at;
+}
+
+static void test_programs(void **state)
+{
+	int xdp = attach(BPF_PROG_TYPE_XDP, BPF_XDP);
+	if (xdp < 0)
+		skip();
+	assert_int_equal(finding("XDP program")->in_way, 1);
+	assert_string_equal(finding("XDP program")->cure, "ip link set dev uplink xdp off");
+	close(xdp);
+	assert_null(finding("XDP"));
+	int tcx = attach(BPF_PROG_TYPE_SCHED_CLS, 46);
+	if (tcx < 0)
+		skip();
+	assert_int_equal(finding("tcx at ingress")->in_way, 1);
+	close(tcx);
+	assert_null(finding("tcx"));
+}
+
+static struct site_provider provider(const char *dmi)
+{
+	struct site_provider p;
+	struct site *s = survey();
+	assert_int_equal(site_provider(s, dmi, &p), 0);
+	free(s);
+	return p;
+}
+
+static void test_provider(void **state)
+{
+	char dir[] = "/tmp/skep-site-XXXXXX", command[256];
+	assert_non_null(mkdtemp(dir));
+	struct site_provider p = provider(dir);
+	assert_string_equal(p.vendor, "");
+	assert_int_equal(p.filters_macs, 0);
+	assert_int_equal(p.metadata, 0);
+	assert_int_equal(p.lone, 0); /* 192.0.2.10/24 is there as well */
+	snprintf(command, sizeof(command), "echo 'Hetzner' >%s/sys_vendor", dir);
+	run(command);
+	p = provider(dir);
+	assert_string_equal(p.vendor, "Hetzner");
+	assert_int_equal(p.filters_macs, 1);
+	assert_int_equal(p.metadata, 1);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	run(command);
+	/* as small rented servers have it */
+	run("ip addr flush dev uplink && ip addr add 203.0.113.5/32 dev uplink &&"
+	    "ip addr add 2001:db8:5::5/128 dev uplink nodad &&"
+	    "ip route replace default via 203.0.113.1 dev uplink onlink &&"
+	    "ip -6 route replace default via fe80::1 dev uplink metric 10 &&"
+	    "ip route add 169.254.169.254 via 203.0.113.1 dev uplink onlink");
+	p = provider(dir);
+	assert_string_equal(p.vendor, "");
+	assert_int_equal(p.metadata, 1);
+	assert_int_equal(p.lone, 1);
+	assert_int_equal(p.lone6, 1);
+	assert_int_equal(p.filters_macs, 1);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "here") == 0)
@@ -430,6 +593,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_routes),    cmocka_unit_test(test_many),
 		cmocka_unit_test(test_neighbour), cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_sessions),  cmocka_unit_test(test_here),
+		cmocka_unit_test(test_firewalls), cmocka_unit_test(test_legacy),
+		cmocka_unit_test(test_filters),   cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_provider),
 	};
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }
