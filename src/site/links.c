@@ -234,7 +234,7 @@ static void ignore(void *ctx, const struct nlmsghdr *h, const void *body, size_t
 	(void)ctx, (void)h, (void)body, (void)len;
 }
 
-int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret)
+int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret)
 {
 	struct neighbour n = {0};
 	if (link == 0 || (a->ver != 4 && a->ver != 6))
@@ -243,12 +243,19 @@ int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret)
 	int err = netlink_ask(&q.h, look_at_neighbour, &n);
 	if (err != 0 && err != -ENOENT)
 		return err;
-	if (n.known) {
-		*ret = n.mac;
-		return 0;
-	}
+	if (!n.known)
+		return -EAGAIN;
+	*ret = n.mac;
+	return 0;
+}
+
+int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret)
+{
+	int err = site_neighbour_known(link, a, ret);
+	if (err != -EAGAIN)
+		return err;
 	/* "Use it": the kernel asks for it now, whatever a firewall thinks of datagrams. */
-	q = query(RTM_NEWNEIGH, link, a);
+	struct neighbour_query q = query(RTM_NEWNEIGH, link, a);
 	q.h.nlmsg_flags |= NLM_F_CREATE | NLM_F_ACK;
 	q.m.ndm_flags = NTF_USE;
 	q.m.ndm_state = NUD_NONE;

@@ -20,6 +20,7 @@
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, of newer headers */
 #define TCX_EGRESS 47
 #define OURS "skep" /* how names of our own programs begin */
+#define OUR_PREF 1  /* ours end the search for what is the honeynet's: later ones don't matter */
 
 struct place {
 	struct list *l;
@@ -118,17 +119,24 @@ static void look_at_filter(void *ctx, const struct nlmsghdr *h, const void *body
 	program_name(&a, kind, &w);
 	if (strncmp(name, OURS, strlen(OURS)) == 0)
 		return;
-	struct site_finding *x = in_way(p);
+	struct site_finding *x = finding_add(p->l, SITE_PROGRAM);
 	if (x == NULL)
 		return;
 	const char *where = p->egress ? "egress" : "ingress";
+	uint32_t pref = m->tcm_info >> 16;
 	snprintf(x->name, sizeof(x->name), "tc filter %s%s%s", kind, name[0] != '\0' ? " " : "",
 		 name);
-	snprintf(x->what, sizeof(x->what),
-		 "of somebody else, at %s, pref %u: what it takes or drops does not reach us",
-		 where, m->tcm_info >> 16);
-	snprintf(x->cure, sizeof(x->cure), "tc filter del dev %s %s pref %u", p->uplink, where,
-		 m->tcm_info >> 16);
+	x->in_way = pref <= OUR_PREF;
+	if (x->in_way)
+		snprintf(x->what, sizeof(x->what),
+			 "of somebody else, at %s, pref %u, which is ours", where, pref);
+	else
+		snprintf(x->what, sizeof(x->what),
+			 "at %s, pref %u: comes after ours and sees the host's frames as before",
+			 where, pref);
+	if (x->in_way)
+		snprintf(x->cure, sizeof(x->cure), "tc filter del dev %s %s pref %u", p->uplink,
+			 where, pref);
 }
 
 static int find_filters(struct place *p, uint32_t link, bool egress)

@@ -69,6 +69,8 @@ MUST_USE int site_ssh_here(struct site_session *ret);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);
+/* The same, but only looks. */
+MUST_USE int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret);
 
 /* ---- whose rules and programs are at work ------------------------------------------------- */
 

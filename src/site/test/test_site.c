@@ -232,6 +232,9 @@ static void test_neighbour(void **state)
 	mac = (struct mac){0};
 	assert_int_equal(site_neighbour(link, &known6, &mac), 0);
 	assert_memory_equal(&mac, &want, 6);
+	assert_int_equal(site_neighbour_known(link, &known, &mac), 0);
+	assert_int_equal(site_neighbour_known(link, &other, &mac), -EAGAIN);
+	run("test -z \"$(ip neigh show 192.0.2.77)\""); /* that one only looks */
 	/* unknown: it asks, by ARP, and does not wait */
 	assert_int_equal(site_neighbour(link, &other, &mac), -EAGAIN);
 	run("ip neigh show 192.0.2.77 dev uplink | grep -qE 'INCOMPLETE|FAILED'");
@@ -491,9 +494,13 @@ static void test_filters(void **state)
 	if (system("tc filter add dev uplink egress pref 7 bpf bytecode '1,6 0 0 0,' "
 		   "2>/dev/null") != 0)
 		skip();
-	assert_string_equal(finding("tc filter bpf")->cure,
-			    "tc filter del dev uplink egress pref 7");
+	assert_int_equal(finding("tc filter bpf")->in_way, 0);
+	assert_string_equal(finding("tc filter bpf")->cure, "");
+	run("tc filter del dev uplink egress pref 7;"
+	    "tc filter add dev uplink egress pref 1 bpf bytecode '1,6 0 0 0,'");
 	assert_int_equal(finding("tc filter bpf")->in_way, 1);
+	assert_string_equal(finding("tc filter bpf")->cure,
+			    "tc filter del dev uplink egress pref 1");
 	run(finding("tc filter")->cure);
 	assert_null(finding("tc filter"));
 	run("tc qdisc del dev uplink clsact");
