@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 static void help(FILE *out)
 {
 	fprintf(out,
