@@ -346,15 +346,25 @@ enum fate bed_send(struct bed *b, enum way way, const struct shape *shape)
 	return LOST;
 }
 
-bool bed_arrived(struct bed *b, int link)
+static bool arrives(const struct bed *b, int link, int ms)
 {
 	static uint8_t got[2048];
-	struct out *o = last();
+	const struct out *o = last();
 	struct pollfd p = {b->raw[link], POLLIN, 0};
-	while (poll(&p, 1, 1000) == 1) {
+	while (poll(&p, 1, ms) == 1) {
 		ssize_t n = recv(p.fd, got, sizeof(got), 0);
 		if (n == (ssize_t)o->len && memcmp(got, o->b, o->len) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool bed_arrived(const struct bed *b, int link)
+{
+	return arrives(b, link, 2000);
+}
+
+bool bed_stayed_away(const struct bed *b, int link)
+{
+	return !arrives(b, link, 50);
 }

@@ -77,6 +77,7 @@ enum fate { TO_WALL, TO_HOST, DEAD, SENT, FENCED, HOST_SENT, HOST_STOPPED, LOST 
 /* Sends such a frame and says what steer counted it as. */
 enum fate bed_send(struct bed *b, enum way way, const struct shape *shape);
 /* Did the last frame of bed_send come out at the end of the link, as it went in? */
-bool bed_arrived(struct bed *b, int link);
+bool bed_arrived(const struct bed *b, int link);
+bool bed_stayed_away(const struct bed *b, int link);
 
 #endif

@@ -86,7 +86,7 @@ static void test_alias_has_all(void **state)
 		s.cut = 6;
 		assert_int_equal(in(b, s), TO_WALL);
 		assert_int_equal(in(b, talk(6, e->net, 999, e->stranger, 80)), TO_HOST);
-		assert_false(bed_arrived(b, LINK_WALL));
+		assert_true(bed_stayed_away(b, LINK_WALL));
 		/* with a link address that is not ours it is not to us */
 		s = talk(6, e->net, 999, e->alias, 80);
 		s.to = (struct mac){ODD_MAC};
@@ -370,7 +370,7 @@ static void test_fence_addresses(void **state)
 		assert_int_equal(out(b, talk(6, e->alias, 22, e->net, 999)), SENT);
 		assert_true(bed_arrived(b, LINK_NET));
 		assert_int_equal(out(b, talk(6, e->stranger, 22, e->net, 999)), FENCED);
-		assert_false(bed_arrived(b, LINK_NET));
+		assert_true(bed_stayed_away(b, LINK_NET));
 		assert_int_equal(out(b, talk(6, e->net, 22, e->net, 999)), FENCED);
 		struct shape s = talk(6, e->alias, 22, e->net, 999);
 		s.from = (struct mac){ODD_MAC};
@@ -520,7 +520,7 @@ static void test_bridge(void **state)
 		assert_int_equal(in(b, s), TO_WALL);
 		assert_int_equal(in(b, talk(6, e->net, 999, e->host, 22)), TO_WALL);
 		assert_int_equal(host(b, talk(6, e->host, 22, e->net, 999)), HOST_STOPPED);
-		assert_false(bed_arrived(b, LINK_NET));
+		assert_true(bed_stayed_away(b, LINK_NET));
 		/* guests have link addresses of their own */
 		s = talk(6, e->alias, 22, e->net, 999);
 		s.from = (struct mac){ODD_MAC};
@@ -566,7 +566,7 @@ static void test_no_beat_no_steering(void **state)
 		struct shape r = talk(6, V4(9), 80, both[0].net, 999);
 		/* not yet */
 		assert_int_equal(in(b, s), in_dead);
-		assert_false(bed_arrived(b, LINK_WALL));
+		assert_true(bed_stayed_away(b, LINK_WALL));
 		assert_int_equal(out(b, r), FENCED);
 		steer_beat(b->s, clock_boot_ns());
 		assert_int_equal(in(b, s), TO_WALL);
