@@ -126,7 +126,7 @@ static void test_clean_after_a_kill(void **state)
 		assert_int_equal(steer_open(STEER_NAT, "up0", "sk0", &b->plan, NULL, 0, &b->s, why,
 					    sizeof(why)),
 				 -EEXIST);
-		assert_non_null(strstr(why, "skep down"));
+		assert_non_null(strstr(why, "skep"));
 		assert_true(is_there(b, UP_FILTERS, "skep_in")); /* not this one's to take off */
 		assert_int_equal(steer_clean("up0"), 0);
 		assert_int_equal(steer_clean("sk0"), 0);
@@ -163,9 +163,10 @@ static void test_errors_leave_nothing(void **state)
 	bed_run(b, NS_HOST, "tc qdisc add dev up0 ingress");
 	assert_int_equal(
 		steer_open(STEER_NAT, "up0", "sk0", &b->plan, NULL, 0, &b->s, why, sizeof(why)),
-		-EINVAL);
-	assert_non_null(strstr(why, "attach"));
+		-EBUSY);
+	assert_non_null(strstr(why, "ingress"));
 	assert_null(b->s);
+	assert_false(is_there(b, UP_FILTERS, "skep_"));
 	bed_run(b, NS_HOST, "tc qdisc del dev up0 ingress");
 	assert_string_equal(state_of(b, after), before);
 }
@@ -184,11 +185,12 @@ static int strange_program(const char *name)
 	return fd;
 }
 
-static void attach_strange(const char *name, uint32_t handle)
+static void attach_strange(const char *name, enum bpf_tc_attach_point point, uint32_t priority,
+			   uint32_t handle)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex("up0"),
-		    .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = 1);
+		    .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = priority);
 	opts.prog_fd = strange_program(name);
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
 	close(opts.prog_fd);
@@ -199,13 +201,10 @@ static void test_others_stay(void **state)
 	struct bed *b = *state;
 	static char before[STATE_BYTES], after[STATE_BYTES];
 	bed_close(b);
-	bed_run(b, NS_HOST,
-		"tc qdisc add dev up0 clsact && tc filter add dev up0 ingress prio 7 protocol ip "
-		"u32 "
-		"match u32 0 0 action ok && tc filter add dev up0 egress prio 9 protocol all "
-		"matchall "
-		"action ok");
-	attach_strange("stranger", 1);
+	bed_run(b, NS_HOST, "tc qdisc add dev up0 clsact");
+	attach_strange("stranger", BPF_TC_INGRESS, 1, 1);
+	attach_strange("stranger_late", BPF_TC_INGRESS, 7, 1);
+	attach_strange("stranger_out", BPF_TC_EGRESS, 9, 1);
 	state_of(b, before);
 	bed_open(b, STEER_NAT);
 	struct shape s = {.src = "192.0.2.7", .dst = "10.0.0.9", .proto = 6, .dport = 80};
@@ -234,7 +233,7 @@ static void test_others_who_come_later(void **state)
 {
 	struct bed *b = *state;
 	bed_open(b, STEER_NAT);
-	attach_strange("stranger", 1);
+	attach_strange("stranger", BPF_TC_INGRESS, 1, 1);
 	assert_int_equal(steer_check(b->s), 0);
 	bed_close(b);
 	assert_true(is_there(b, UP_FILTERS, "stranger"));
@@ -249,10 +248,10 @@ static void test_our_place_is_taken(void **state)
 	char why[512];
 	bed_close(b);
 	bed_run(b, NS_HOST, "tc qdisc add dev up0 clsact");
-	attach_strange("stranger", 0x5ce9);
+	attach_strange("stranger", BPF_TC_INGRESS, 1, 0x5ce9);
 	assert_int_equal(
 		steer_open(STEER_NAT, "up0", "sk0", &b->plan, NULL, 0, &b->s, why, sizeof(why)),
-		-EEXIST);
+		-EBUSY);
 	assert_int_equal(steer_clean("up0"), 0);
 	assert_true(is_there(b, UP_FILTERS, "stranger"));
 	assert_false(is_there(b, UP_FILTERS, "skep_"));
@@ -277,7 +276,7 @@ static void test_check_sees_what_is_gone(void **state)
 	/* a stranger in our place is not us */
 	bed_open(b, STEER_NAT);
 	bed_run(b, NS_HOST, "tc filter del dev up0 ingress prio 1");
-	attach_strange("skep_in", 0x15ce9);
+	attach_strange("skep_in", BPF_TC_INGRESS, 1, 0x15ce9);
 	assert_int_equal(steer_check(b->s), -ENOENT);
 	bed_close(b);
 	bed_run(b, NS_HOST, "tc qdisc del dev up0 clsact");
@@ -340,15 +339,18 @@ static int listen_at(const struct bed *b, int ns, bool v6, uint16_t port)
 static void bring_up_stacks(struct bed *b)
 {
 	static const char *const commands[NS_COUNT] = {
-		[NS_HOST] = "sysctl -qw net.ipv6.conf.up0.disable_ipv6=0 && "
+		[NS_HOST] = "ip link set up0 addrgenmode none && "
+			    "sysctl -qw net.ipv6.conf.up0.disable_ipv6=0 && "
 			    "ip addr add 10.0.0.1/24 dev up0 && "
 			    "ip addr add 2001:db8::1/64 dev up0 nodad",
-		[NS_NET] = "sysctl -qw net.ipv6.conf.net0.disable_ipv6=0 && "
+		[NS_NET] = "ip link set net0 addrgenmode none && "
+			   "sysctl -qw net.ipv6.conf.net0.disable_ipv6=0 && "
 			   "ip addr add 10.0.0.2/24 dev net0 && "
 			   "ip addr add 2001:db8::2/64 dev net0 nodad",
 		/* What the wall and its guests would do: the aliases, and the host's address as well; the wall
 		 * is told its neighbours. */
-		[NS_WALL] = "sysctl -qw net.ipv6.conf.sk1.disable_ipv6=0 && "
+		[NS_WALL] = "ip link set sk1 addrgenmode none && "
+			    "sysctl -qw net.ipv6.conf.sk1.disable_ipv6=0 && "
 			    "for a in 1 9; do ip addr add 10.0.0.$a/24 dev sk1; "
 			    "ip addr add 2001:db8::$a/64 dev sk1 nodad; done && "
 			    "ip neigh replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev sk1 && "
