@@ -54,14 +54,39 @@ static inline void seen_v6(struct steer_addr *to, const __u8 *sixteen)
 	to->ver = 6;
 }
 
+/* As the wall's decoder has it: what one of them takes for TCP, the other must. */
+static inline int seen_is_extension(__u8 proto)
+{
+	switch (proto) {
+	case 0:   /* hop-by-hop options */
+	case 43:  /* routing */
+	case 44:  /* fragment */
+	case 51:  /* authentication */
+	case 60:  /* destination options */
+	case 135: /* mobility */
+	case 139: /* host identity */
+	case 140: /* shim6 */
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static inline __u32 seen_extension_len(__u8 proto, __u8 said)
+{
+	if (proto == 44)
+		return 8;
+	return proto == 51 ? ((__u32)said + 2) * 4 : ((__u32)said + 1) * 8;
+}
+
 /* Steps over extension headers; *at is where the next header begins, s->proto what it is. */
 static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 {
-	for (int i = 0; i < PARSE_EXTENSIONS; i++) {
+	for (int i = 0; i <= PARSE_EXTENSIONS; i++) {
 		__u8 x[8];
-		if (s->proto != 0 && s->proto != 43 && s->proto != 44 && s->proto != 60)
+		if (!seen_is_extension(s->proto) || s->part == PART_LATER)
 			return 0;
-		if (seen_load(skb, *at, x, sizeof(x)) != 0)
+		if (i == PARSE_EXTENSIONS || seen_load(skb, *at, x, sizeof(x)) != 0)
 			return -1;
 		if (s->proto == 44) {
 			s->id = (__u32)seen_be16(x + 4) << 16 | seen_be16(x + 6);
@@ -69,13 +94,9 @@ static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 				s->part = PART_LATER;
 			else if (x[3] & 1)
 				s->part = PART_FIRST;
-			*at += 8;
-		} else {
-			*at += ((__u32)x[1] + 1) * 8;
 		}
+		*at += seen_extension_len(s->proto, x[1]);
 		s->proto = x[0];
-		if (s->part == PART_LATER)
-			return 0;
 	}
 	return -1;
 }

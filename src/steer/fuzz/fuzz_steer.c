@@ -39,9 +39,9 @@ static void check_same(const struct seen *s, const struct layers *l)
 		return;
 	must(s->what == SEEN_IP);
 	must(same_addr(&s->src, &l->src) && same_addr(&s->dst, &l->dst));
-	if (s->no_l4 || s->part == PART_LATER)
-		return; /* more extension headers than a kernel's program walks through */
 	must(s->proto == l->proto);
+	if (s->no_l4 || s->part == PART_LATER)
+		return;
 	if (l->l4 != 0 && (l->proto == PROTO_TCP || l->proto == PROTO_UDP))
 		must(s->l4 == l->l4 && s->sport == l->sport && s->dport == l->dport);
 }

@@ -229,7 +229,7 @@ static void put_v4(struct out *o, const struct shape *s)
 
 static void put_v6(struct out *o, const struct shape *s)
 {
-	static const uint8_t kinds[] = {0, 60, 43, 60};
+	static const uint8_t kinds[] = {0, 60, 43, 51, 135};
 	struct addr src = bed_addr(s->src), dst = bed_addr(s->dst);
 	bool part = s->more || s->offset != 0;
 	uint32_t at = o->len, next = at + 6;
@@ -238,7 +238,7 @@ static void put_v6(struct out *o, const struct shape *s)
 	memcpy(h + 24, dst.b, 16);
 	put(o, h, 40);
 	for (unsigned i = 0; i < s->extensions; i++) {
-		o->b[next] = kinds[i < 4 ? i : 1];
+		o->b[next] = kinds[i < 5 ? i : 1];
 		next = o->len;
 		x[1] = i == 1; /* one of them is longer */
 		put(o, x, i == 1 ? 16 : 8);
