@@ -91,14 +91,24 @@ static bool excepted(const struct prove *p, const struct addr *a)
 	return false;
 }
 
+/* Rules may lead what is meant for such a place elsewhere: that is tried there. */
+static bool is_led(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to)
+{
+	struct expect e = expect_of(p, proto, port, to);
+	return expect_elsewhere(&e);
+}
+
 static void all_kinds(struct prove *p, const struct addr *to)
 {
 	struct head h = case_head(p, to);
 	if (excepted(p, to) || h.from.ver == 0)
 		return;
-	case_udp(p, h);
-	case_syn(p, h, 80);
-	case_ping(p, h);
+	if (!is_led(p, PROVE_UDP, 9, to))
+		case_udp(p, h);
+	if (!is_led(p, PROVE_TCP, 80, to))
+		case_syn(p, h, 80);
+	if (!is_led(p, PROVE_ICMP, 0, to))
+		case_ping(p, h);
 }
 
 void case_off_limits(struct prove *p)
@@ -156,7 +166,7 @@ void case_honeynet(struct prove *p)
 void case_smtp(struct prove *p)
 {
 	struct expect e = expect_of(p, PROVE_TCP, 25, &p->target);
-	if (expect_passes(&e)) {
+	if (expect_passes(&e) || expect_elsewhere(&e)) {
 		run_skip(p, "the policy lets mail out");
 		return;
 	}

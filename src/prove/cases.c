@@ -46,6 +46,9 @@ const struct prove_case prove_cases[] = {
 	{"lockdown", "in a lockdown nothing begins that leaves", case_lockdown, 0},
 	{"sink", "what the policy leads into the sink ends there", case_sink, 0},
 	{"policy", "what it drops or rejects goes nowhere", case_policy, 0},
+	{"redirect", "what it redirects to an address goes there alone", case_elsewhere,
+	 ACT_REDIRECT},
+	{"reflect", "what it reflects to a honeypot goes there alone", case_elsewhere, ACT_REFLECT},
 
 	{"loghost", "nothing to the loghost but syslog", case_loghost, 0},
 	{"loghost-router", "nothing by way of the loghost", case_loghost_router, 0},

@@ -63,6 +63,12 @@ struct prove {
 	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
 	uint64_t outside;               /* marked frames heard there, copies too */
 	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
+	struct {
+		uint32_t port; /* of the wall */
+		struct addr to;
+		uint16_t dport; /* 0: any */
+	} want; /* to.ver not 0: where alone this row's frames may come out, and as what */
+	uint32_t strayed; /* of this row: came out elsewhere */
 	struct addr target, target6, caller;
 	uint16_t talk_port; /* the proof's in the TCP conversation that is followed; 0: none */
 	struct heard_stream stream; /* what came out of it outside */
@@ -118,10 +124,14 @@ struct expect {
 };
 /* What becomes of a conversation that the proof's guest begins; fences and off-limits places aside. */
 struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to);
+/* The guest that a rule reflects to, if it is there. */
+const struct prove_port *expect_reflector(const struct prove *p, const struct conf_policy *r);
 /* What limits them: the rule that decides, or the settings (class). NULL: nothing does, and the row is skipped. */
 const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
 				      const struct conf_limit *class);
 bool expect_passes(const struct expect *e);
+/* It goes on, but not to whom it was meant for. */
+bool expect_elsewhere(const struct expect *e);
 
 /* ---- talk.c ------------------------------------------------------------------------------------- */
 

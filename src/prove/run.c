@@ -177,7 +177,7 @@ static void judge_row(struct prove *p)
 	struct prove_row *r = run_row(p);
 	if (r->verdict == PROVE_SKIPPED)
 		return;
-	if (r->arrived > r->most || r->sunk > r->sink_most) {
+	if (r->arrived > r->most || r->sunk > r->sink_most || p->strayed > 0) {
 		r->verdict = PROVE_LEAK;
 	} else if (r->sunk < r->sink_least) {
 		r->verdict = PROVE_BROKEN;
@@ -201,6 +201,8 @@ static void try_case(struct prove *p, const struct prove_case *c)
 	p->inbound = false;
 	p->sent_ns = p->arrived_ns = 0;
 	p->talk_port = 0;
+	p->want.to.ver = 0;
+	p->strayed = 0;
 	if (p->conf->tell != NULL)
 		p->conf->tell(p->conf->ctx, r, false);
 	if (p->serial > SERIALS_MOST)

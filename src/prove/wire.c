@@ -312,6 +312,16 @@ static void note_leak(struct prove *p, struct prove_row *r, const struct ear *e,
 	write_fmt(&w, ", %u bytes", len);
 }
 
+/* Is that where the row's frames have to come out? */
+static bool as_wanted(const struct prove *p, const struct ear *e, uint8_t *b, uint32_t len)
+{
+	struct layers l;
+	struct frame f = {.data = b, .len = len, .cap = len};
+	packet_decode(&f, &l);
+	return e->port == p->want.port && addr_eq(&l.dst, &p->want.to) &&
+	       (p->want.dport == 0 || l.dport == p->want.dport);
+}
+
 static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64_t stamp_ns,
 		    uint8_t *b, uint32_t len)
 {
@@ -327,6 +337,11 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 	r->arrived++;
 	if (r == run_row(p))
 		p->arrived_ns = stamp_ns;
+	/* p->row is the fences' while they are heard, the newest row is the one that is being tried */
+	if (r == &p->rows[p->n_rows - 1] && p->want.to.ver != 0 && !as_wanted(p, e, b, len)) {
+		p->strayed++;
+		note_leak(p, r, e, b, len);
+	}
 	if (r->arrived > r->most)
 		note_leak(p, r, e, b, len);
 }
