@@ -34,7 +34,7 @@ void case_spoof_mac(struct prove *p)
 		case_udp(p, h);
 		case_udp(p, h6);
 	}
-	h.from_mac = p->c->network.gateway_mac;
+	h.from_mac = p->gateway_mac;
 	case_udp(p, h);
 	for (uint32_t i = 0; i + 1 < p->conf->n_ports; i++) {
 		h.from_mac = p->conf->ports[i].mac;
@@ -229,6 +229,6 @@ void case_unknown_mac(struct prove *p)
 	case_udp(p, h6);
 	h.to_mac = p->conf->ports[0].mac; /* the wall's own on the other side */
 	case_udp(p, h);
-	h.to_mac = p->conf->uplink_mac;
+	h.to_mac = p->conf->far.peer;
 	case_udp(p, h);
 }

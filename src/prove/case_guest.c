@@ -130,7 +130,7 @@ void case_loghost(struct prove *p)
 			case_udp_to(p, h, ports[i]);
 		}
 		case_ping(p, h);
-		h.to_mac = p->c->network.gateway_mac; /* the way round */
+		h.to_mac = p->gateway_mac; /* the way round */
 		case_syn(p, h, 22);
 		case_ping(p, h);
 	}
@@ -156,7 +156,7 @@ void case_from_outside(struct prove *p, const struct addr *from, const struct ad
 {
 	uint8_t mark[PROVE_MARK];
 	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->uplink_mac,
+			 .from_mac = p->conf->far.peer,
 			 .from = *from,
 			 .to = *to,
 			 .ttl = 64};

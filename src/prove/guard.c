@@ -70,7 +70,7 @@ int guard_set(const struct prove *p, char *why, size_t why_size)
 		write_str(&reason, "too many addresses");
 		return SKEP_EFULL;
 	}
-	int code = run_program_in(p->lab_ns, argv, text, out, sizeof(out), TIMEOUT_MS);
+	int code = run_program_in(p->far_ns, argv, text, out, sizeof(out), TIMEOUT_MS);
 	if (code == 0)
 		return 0;
 	out[strcspn(out, "\n")] = '\0';
@@ -83,7 +83,7 @@ int guard_read(const struct prove *p, uint64_t *ret)
 	static const char *const argv[] = {"nft", "list", "table", "netdev", "skep-prove", NULL};
 	static const char word[] = "counter packets ";
 	char out[8192] = "";
-	int code = run_program_in(p->lab_ns, argv, NULL, out, sizeof(out), TIMEOUT_MS);
+	int code = run_program_in(p->far_ns, argv, NULL, out, sizeof(out), TIMEOUT_MS);
 	if (code != 0)
 		return code < 0 ? code : SKEP_ENOTFOUND;
 	uint64_t n = 0;

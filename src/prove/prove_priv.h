@@ -13,11 +13,11 @@
 #define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
 #define PROVE_CUT 12u /* bytes of it in the first of two fragments */
 #define PROVE_ROWS 96u
-#define PROVE_EARS (PROVE_PORTS + 1)
+#define PROVE_EARS (PROVE_PORTS + 2)
 
 /* ---- wire.c --------------------------------------------------------------------------------- */
 
-enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN, EAR_SINK };
+enum ear_kind { EAR_NONE, EAR_OUTSIDE, EAR_GUEST, EAR_OWN, EAR_SINK, EAR_WIRE };
 struct ear {
 	enum ear_kind kind;
 	int fd;
@@ -38,8 +38,11 @@ struct prove {
 	const struct prove_conf *conf;
 	const struct conf *c;
 	const struct prove_port *own;
-	int wall_ns, lab_ns, own_ns;
+	int wall_ns, far_ns, own_ns;
 	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
+	int wall_tx;                  /* as the wall, to the far end; -1 in the lab */
+	struct mac gateway_mac;       /* as guests know it */
+	bool real, bridged;           /* on a real wire; guests are on it themselves */
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;
 	uint8_t token[PROVE_TOKEN];
@@ -61,6 +64,7 @@ struct prove {
 	uint32_t used[4];               /* conversations that passed: TCP, UDP, ICMP, other */
 	bool urgent_left;               /* a segment came out outside with its urgent pointer */
 	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
+	uint64_t escaped;               /* marked frames that left by the real uplink */
 	uint64_t outside;               /* marked frames heard there, copies too */
 	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
 	struct {
@@ -91,6 +95,8 @@ void wire_send_quietly(struct prove *p);
 /* p->pkt as a TCP super-frame over IPv4 of segments of that size, counted as sent. */
 void wire_send_super(struct prove *p, uint16_t segment);
 void wire_send_outside(struct prove *p);
+/* p->pkt as if the wall had let it out, counted as sent. */
+void wire_send_as_wall(struct prove *p);
 /* Hears everything there is, waiting at most so long for the first frame. */
 void wire_hear(struct prove *p, int wait_ms);
 bool wire_seen(const struct prove *p, uint32_t serial);

@@ -114,7 +114,7 @@ static bool be_called_once(struct prove *p)
 {
 	uint8_t mark[PROVE_MARK];
 	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->uplink_mac,
+			 .from_mac = p->conf->far.peer,
 			 .from = p->caller,
 			 .to = p->own->public,
 			 .ttl = 60};
@@ -273,7 +273,11 @@ static struct prove *prove_new(const struct prove_conf *c)
 	p->conf = c;
 	p->c = c->c;
 	p->own = &c->ports[c->n_ports - 1];
-	p->wall_ns = p->lab_ns = p->own_ns = p->tx = p->super_tx = p->outside_tx = -1;
+	p->wall_ns = p->far_ns = p->own_ns = -1;
+	p->tx = p->super_tx = p->outside_tx = p->wall_tx = -1;
+	p->real = c->c->mode != MODE_LAB;
+	p->bridged = c->c->mode == MODE_BRIDGE;
+	p->gateway_mac = p->bridged ? c->far.peer : c->c->network.gateway_mac;
 	random_fill(p->token, sizeof(p->token));
 	random_fill(&p->next_port, sizeof(p->next_port));
 	p->next_port = (uint16_t)(20000 + p->next_port % 20000);
@@ -313,6 +317,7 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 {
 	ret->n = p->n_rows;
 	ret->outside = p->outside;
+	ret->escaped = p->escaped;
 	ret->rows = calloc(ret->n, sizeof(*ret->rows));
 	if (ret->rows == NULL)
 		return -ENOMEM;
@@ -369,6 +374,8 @@ enum prove_verdict prove_judge(const struct prove_result *r)
 {
 	enum prove_verdict worst = PROVE_HELD;
 	bool any = false;
+	if (r->escaped > 0)
+		return PROVE_LEAK;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->rows[i].verdict == PROVE_LEAK)
 			return PROVE_LEAK;

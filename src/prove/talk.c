@@ -29,7 +29,7 @@ static void begin(struct prove *p, struct talk *k, const struct addr *far, uint1
 	const struct prove_port *own = p->own;
 	*k = (struct talk){.h = case_head(p, far)};
 	k->far_h = (struct head){.to_mac = p->conf->ports[0].mac,
-				 .from_mac = p->conf->uplink_mac,
+				 .from_mac = p->conf->far.peer,
 				 .from = *far,
 				 .to = far->ver == 6 ? own->public6 : own->public,
 				 .ttl = 60};

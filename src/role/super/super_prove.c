@@ -245,6 +245,15 @@ static bool take_kind(struct super *s, const json_t *request)
 	return text_copy(p->class, sizeof(p->class), class != NULL ? class : "");
 }
 
+/* Where the wall's link to the outside ends, what is behind it, and who speaks from there. */
+static json_t *far_json(const struct super *s)
+{
+	char peer[MAC_TEXT], lab[CONF_NAME + 8];
+	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
+	return json_pack("{s:s, s:s, s:s, s:s}", "namespace", lab, "link", "uplink0", "uplink", "",
+			 "peer", mac_text(&s->uplink_mac, peer));
+}
+
 void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 {
 	char why[256] = "";
@@ -264,10 +273,8 @@ void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 	json_t *ports = json_array();
 	for (uint32_t i = 0; i < port_count(s); i++)
 		json_array_append_new(ports, port_json(s, i));
-	char uplink[MAC_TEXT];
-	*ret = dump(json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "uplink_mac",
-			      mac_text(&s->uplink_mac, uplink), "ports", ports, "containment",
-			      orders_json(s)));
+	*ret = dump(json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "far", far_json(s), "ports", ports,
+			      "containment", orders_json(s)));
 	s->prove.hold = fd_take(fd);
 	s->prove.until_ns = clock_boot_ns() + PATIENCE_NS;
 	super_health(s, "super", "prove", 1, -1, -1, 1,
