@@ -38,7 +38,7 @@
 
 enum steer_form { STEER_NAT, STEER_BRIDGE };
 
-struct steer_port { /* of the host: stays its own on shared addresses */
+struct steer_port {    /* of the host: stays its own on shared addresses */
 	uint8_t proto; /* 6 or 17 */
 	uint16_t port;
 };
@@ -57,9 +57,10 @@ struct steer_plan { /* what is ours; may change while it runs */
 };
 
 struct steer_stats { /* totals in frames (super-frames count once) since steer_open */
-	uint64_t in_wall, in_host, in_dead; /* from the wire: to the wall, to the host, while nobody beat */
-	uint64_t out_wall, out_fenced;      /* from the wall: sent, stopped */
-	uint64_t out_host, out_stopped;     /* of the host: passed; stopped (STEER_BRIDGE) */
+	uint64_t in_wall, in_host,
+		in_dead; /* from the wire: to the wall, to the host, while nobody beat */
+	uint64_t out_wall, out_fenced;  /* from the wall: sent, stopped */
+	uint64_t out_host, out_stopped; /* of the host: passed; stopped (STEER_BRIDGE) */
 };
 
 struct steer; /* heap; owns descriptors of programs and maps */
@@ -70,8 +71,8 @@ MUST_USE int steer_probe(char *why, size_t why_size);
  * Ethernet links in the current network namespace. flows: of the host's own that are open already. On error
  * nothing is left behind, and why says what was wrong. */
 MUST_USE int steer_open(enum steer_form form, const char *uplink, const char *inner,
-			const struct steer_plan *plan, const struct steer_flow *flows, size_t n_flows,
-			struct steer **ret, char *why, size_t why_size);
+			const struct steer_plan *plan, const struct steer_flow *flows,
+			size_t n_flows, struct steer **ret, char *why, size_t why_size);
 /* Takes over the new plan; multicast groups of IPv6 aliases are joined and left on the way. */
 MUST_USE int steer_change(struct steer *s, const struct steer_plan *plan);
 void steer_beat(struct steer *s, int64_t now_boot_ns);
