@@ -335,10 +335,10 @@ static void print_json(const struct prove_result *r, enum prove_verdict all)
 				  "least", (json_int_t)w->least, "most", (json_int_t)w->most,
 				  "sink", (json_int_t)w->sunk, "note", w->note));
 	}
-	json_t *o = json_pack("{s:s, s:o, s:I, s:b, s:I, s:I}", "verdict", prove_verdict_text(all),
-			      "cases", rows, "outside", (json_int_t)r->outside, "guard",
-			      (int)r->guard, "guarded", (json_int_t)r->guarded, "escaped",
-			      (json_int_t)r->escaped);
+	json_t *o =
+		json_pack("{s:s, s:o, s:I, s:b, s:I, s:I}", "verdict", prove_verdict_text(all),
+			  "cases", rows, "outside", (json_int_t)r->outside, "guard", (int)r->guard,
+			  "guarded", (json_int_t)r->guarded, "escaped", (json_int_t)r->escaped);
 	if (o != NULL)
 		json_dumpf(o, stdout, JSON_INDENT(1));
 	printf("\n");

@@ -17,6 +17,9 @@
 #define PROVE_NOTE 160
 #define PROVE_NETS 96
 #define PROVE_KEPT 16
+/* The guard's place at the egress of a real uplink: before all others, as the newest of the first priority. */
+#define PROVE_GUARD_PRIORITY 1
+#define PROVE_GUARD_HANDLE 0x5cea
 
 struct prove_port { /* of the wall, as super describes it; the first is outside, the last the proof's own */
 	char name[CONF_NAME], link[16];
@@ -30,8 +33,9 @@ struct prove_far {
 	char netns[CONF_NAME + 8]; /* empty: the caller's own, which is the host's */
 	char link[CONF_LINK];
 	char uplink[CONF_LINK]; /* empty: there is none, link is the lab's end */
-	struct mac peer;	/* who speaks from there: the lab, or the router */
-	uint32_t n_kept;	/* ports that stay the host's on addresses that a guest shares */
+	uint32_t mark;          /* of frames that go to the wall, or come from it (SO_MARK) */
+	struct mac peer;        /* who speaks from there: the lab, or the router */
+	uint32_t n_kept;        /* ports that stay the host's on addresses that a guest shares */
 	struct {
 		uint8_t proto;
 		uint16_t port;

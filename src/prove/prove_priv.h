@@ -40,6 +40,7 @@ struct prove {
 	const struct prove_port *own;
 	int wall_ns, far_ns, own_ns;
 	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
+	int guard_prog, guard_map;    /* on a real wire; -1: none */
 	int wall_tx;                  /* as the wall, to the far end; -1 in the lab */
 	struct mac gateway_mac;       /* as guests know it */
 	bool real, bridged;           /* on a real wire; guests are on it themselves */
@@ -101,10 +102,17 @@ void wire_send_as_wall(struct prove *p);
 void wire_hear(struct prove *p, int wait_ms);
 bool wire_seen(const struct prove *p, uint32_t serial);
 
-/* ---- guard.c ---------------------------------------------------------------------------------- */
+/* ---- guard.c: in the lab; guard_tc.c: on a real wire ------------------------------------------ */
 
-MUST_USE int guard_set(const struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_set(struct prove *p, char *why, size_t why_size);
+/* What it stopped so far. */
 MUST_USE int guard_read(const struct prove *p, uint64_t *ret);
+void guard_end(struct prove *p);
+
+MUST_USE int guard_load(struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_attach(struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_count(const struct prove *p, uint64_t *ret);
+void guard_detach(struct prove *p);
 
 /* ---- run.c -------------------------------------------------------------------------------------- */
 

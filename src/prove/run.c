@@ -275,6 +275,7 @@ static struct prove *prove_new(const struct prove_conf *c)
 	p->own = &c->ports[c->n_ports - 1];
 	p->wall_ns = p->far_ns = p->own_ns = -1;
 	p->tx = p->super_tx = p->outside_tx = p->wall_tx = -1;
+	p->guard_prog = p->guard_map = -1;
 	p->real = c->c->mode != MODE_LAB;
 	p->bridged = c->c->mode == MODE_BRIDGE;
 	p->gateway_mac = p->bridged ? c->far.peer : c->c->network.gateway_mac;
@@ -355,6 +356,7 @@ int prove_run(const struct prove_conf *c, struct prove_result *ret)
 			ret->guard = false;
 		err = take_rows(p, ret);
 	}
+	guard_end(p);
 	wire_close(p);
 	free(p);
 	return err;

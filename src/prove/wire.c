@@ -101,6 +101,12 @@ static int set_vnet(int fd)
 	return setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0 ? 0 : -errno;
 }
 
+/* Without it nothing gets by the host's end to the wall. */
+static int set_mark(int fd, uint32_t mark)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0 ? 0 : -errno;
+}
+
 static int open_namespaces(struct prove *p, int home)
 {
 	char name[CONF_NAME + 8];
@@ -149,6 +155,8 @@ int wire_open(struct prove *p, char *why, size_t why_size)
 		err = set_vnet(p->super_tx);
 	if (err == 0)
 		err = open_in(p->far_ns, home, p->conf->far.link, EAR_NONE, &p->outside_tx);
+	if (err == 0 && p->real)
+		err = set_mark(p->outside_tx, p->conf->far.mark);
 	if (err == 0)
 		err = add_ear(p, p->far_ns, home, p->conf->far.link, EAR_OUTSIDE, 0);
 	if (err == 0)
