@@ -172,7 +172,6 @@ void case_inbound(struct prove *p)
 {
 	static const char *const liars[] = {"127.0.0.1", "224.0.0.1", "0.0.0.0", "::1",
 					    "::",        "ff02::1",   "fe80::1"};
-	struct addr intruder = case_addr("198.51.100.66");
 	p->inbound = true;
 	for (uint32_t i = 1; i < p->conf->n_ports; i++) {
 		const struct prove_port *g = &p->conf->ports[i];
@@ -182,15 +181,17 @@ void case_inbound(struct prove *p)
 				struct addr from = case_addr(liars[n]);
 				case_from_outside(p, &from, to[k]);
 			}
-			case_from_outside(p, &p->c->network.gateway, to[k]);
+			if (!p->bridged) /* there it is a neighbour as any other */
+				case_from_outside(p, &p->c->network.gateway, to[k]);
 			for (uint32_t n = 1; n < p->conf->n_ports; n++) {
 				case_from_outside(p, &p->conf->ports[n].inside, to[k]);
 				case_from_outside(p, &p->conf->ports[n].inside6, to[k]);
 				case_from_outside(p, &p->conf->ports[n].public, to[k]);
 			}
 		}
-		case_from_outside(p, &intruder, &g->inside); /* addresses that are none outside */
+		if (!addr_eq(&g->inside, &g->public)) /* an address that is none outside */
+			case_from_outside(p, &p->caller, &g->inside);
 		if (g->loghost)
-			case_from_outside(p, &intruder, &g->public);
+			case_from_outside(p, &p->caller, &g->public);
 	}
 }

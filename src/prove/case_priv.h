@@ -74,6 +74,8 @@ void case_sink(struct prove *p);
 void case_policy(struct prove *p);
 void case_elsewhere(struct prove *p);
 
+void case_steer(struct prove *p);
+
 void case_rule_packet(struct prove *p);
 void case_rule_stream(struct prove *p);
 void case_rule_fragment(struct prove *p);

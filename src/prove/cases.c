@@ -20,7 +20,7 @@ const struct prove_case prove_cases[] = {
 	 0},
 	{"off-limits", "nothing to private, link-local, metadata and reserved places",
 	 case_off_limits, 0},
-	{"host", "nothing to this machine's own addresses", case_host, 0},
+	{"host", "nothing to this machine's own addresses and neighbours", case_host, 0},
 	{"honeynet", "nothing to the gateway, to free inside addresses, to itself", case_honeynet,
 	 0},
 	{"mail", "no mail (tcp/25)", case_smtp, 0},
@@ -39,6 +39,8 @@ const struct prove_case prove_cases[] = {
 	{"icmp-type", "no ICMP but ping and its errors", case_icmp_type, 0},
 	{"fragment", "no lone, tiny, reversed or overlapping fragment", case_fragment, 0},
 	{"inbound", "from outside, nothing with our own or impossible sources", case_inbound, 0},
+
+	{"steer", "by the real uplink, nothing in another's or the host's name", case_steer, 0},
 
 	{"fence-list", "nothing to or from what is fenced", case_fence_list, 0},
 	{"ignored", "from outside, nothing from who is ignored", case_ignored, 0},

@@ -35,7 +35,8 @@ struct prove_far {
 	char uplink[CONF_LINK]; /* empty: there is none, link is the lab's end */
 	uint32_t mark;          /* of frames that go to the wall, or come from it (SO_MARK) */
 	struct mac peer;        /* who speaks from there: the lab, or the router */
-	uint32_t n_kept;        /* ports that stay the host's on addresses that a guest shares */
+	struct addr gateway, gateway6; /* the host's; ver 0: none, or not known */
+	uint32_t n_kept; /* ports that stay the host's on addresses that a guest shares */
 	struct {
 		uint8_t proto;
 		uint16_t port;

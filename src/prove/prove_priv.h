@@ -74,7 +74,7 @@ struct prove {
 		uint16_t dport; /* 0: any */
 	} want; /* to.ver not 0: where alone this row's frames may come out, and as what */
 	uint32_t strayed; /* of this row: came out elsewhere */
-	struct addr target, target6, caller;
+	struct addr target, target6, caller, caller6;
 	uint16_t talk_port; /* the proof's in the TCP conversation that is followed; 0: none */
 	struct heard_stream stream; /* what came out of it outside */
 	struct heard_stream back;   /* and at the own port */

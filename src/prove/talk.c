@@ -76,8 +76,7 @@ bool talk_open(struct prove *p, struct talk *k)
 
 bool talk_be_called(struct prove *p, bool v6, struct talk *k)
 {
-	struct addr caller = v6 ? case_addr("2001:db8:66::67") : p->caller;
-	begin(p, k, &caller, p->next_port++);
+	begin(p, k, v6 ? &p->caller6 : &p->caller, p->next_port++);
 	if (k->h.from.ver == 0 || k->far_h.to.ver == 0)
 		return false;
 	talk_hear(p, k, TCP_SYN, NULL, 0);
