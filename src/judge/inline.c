@@ -47,7 +47,10 @@ static void tell_receiver(struct way *w, const struct flow *f, unsigned side, ui
 		memcpy(dst.b, w->f->data, sizeof(dst.b));
 		memcpy(src.b, w->f->data + 6, sizeof(src.b));
 	} else {
-		dst = k->port == 0 ? p->peer_mac : p->mac;
+		const struct mac *hop = k->port == 0 ? binding_hop(j, f) : &p->mac;
+		if (hop == NULL)
+			return;
+		dst = *hop;
 		src = k->port == 0 ? p->mac : j->conf.network.gateway_mac;
 	}
 	answer_reset_receiver(w, &l, k->port, &dst, &src, next);

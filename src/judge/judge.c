@@ -180,6 +180,13 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 		return REASON_LOCKDOWN;
 	if (!j->ports[out].p.up)
 		return REASON_PORT_DOWN;
+	if (out == 0 && binding_hop(j, f) == NULL)
+		return REASON_NO_NEXT_HOP;
+	/* As behind a router, unless it was begun outside. Guests' own have been seen to by step_ttl. */
+	if (w->routed && f->direction != DIR_INBOUND && w->l.ttl <= 1 && !weak(j, WEAK_TTL)) {
+		answer_time_exceeded(w);
+		return REASON_TTL;
+	}
 	if (f->relayed && !w->routed) {
 		/* Spoken to a neighbour; but whoever it really is speaks as from beyond the gateway. */
 		if (w->l.ttl <= 1)
@@ -198,9 +205,11 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 	uint16_t out = f->key[!side].port;
 	const struct judge_port *p = &j->ports[out].p;
 	if (w->routed) {
-		(void)packet_lower_ttl(w->f, &w->l); /* step_ttl has seen to it */
+		/* A guest is found right behind the router, as in a cloud that translates addresses. */
+		if (f->direction != DIR_INBOUND)
+			(void)packet_lower_ttl(w->f, &w->l); /* it is high enough */
 		if (out == 0)
-			packet_set_macs(w->f, &p->peer_mac, &p->mac);
+			packet_set_macs(w->f, binding_hop(j, f), &p->mac);
 		else
 			packet_set_macs(w->f, &p->mac, &j->conf.network.gateway_mac);
 	}
@@ -211,7 +220,9 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 
 static enum reason step_ttl(struct way *w)
 {
-	if (!w->routed || w->l.ttl > 1 || weak(w->j, WEAK_TTL))
+	/* What comes from outside with a TTL of 1 has arrived, if a guest was asked (may_cross). */
+	uint8_t least = is_guest(w) ? 2 : 1;
+	if ((!w->routed && !w->gate) || w->l.ttl >= least || weak(w->j, WEAK_TTL))
 		return REASON_NONE;
 	answer_time_exceeded(w);
 	return REASON_TTL;
@@ -319,6 +330,9 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
+	w->flow = f;
+	if (ftp_is_control(f))
+		ftp_arrived(w, f);
 	r = inline_look(w, f, side, NULL, &seen);
 	/* Behind the rules: a reset that is no part of the stream ends nothing. */
 	if (r == REASON_NONE)
@@ -328,6 +342,10 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 			fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
 	}
+	if (!is_guest(w) && f->direction == DIR_INBOUND)
+		memcpy(f->hop.b, w->f->data + 6, sizeof(f->hop.b));
+	if (ftp_is_control(f))
+		ftp_heard(w, f);
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
 	inline_emit(w, &seen);
@@ -343,6 +361,8 @@ static bool is_judged_anew(const struct way *w, const struct flow *f)
 		return false;
 	if (f->generation != (uint32_t)w->j->now.generation)
 		return true;
+	if (f->reason == REASON_NO_NEXT_HOP)
+		return binding_router(w->j, f->key[0].dst.ver) != NULL;
 	return (f->reason == REASON_LIMIT || f->reason == REASON_TABLE_FULL) &&
 	       w->now_ns - f->start_ns >= JUDGE_AGAIN_NS;
 }
@@ -421,6 +441,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 				? VERDICT_LIMIT
 				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
+	ftp_leaves(&w);
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;
 }
@@ -428,7 +449,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 /* ---- time -------------------------------------------------------------------------------------------- */
 
 struct release {
-	const struct judge *j;
+	struct judge *j;
 	judge_send_fn *send;
 	void *ctx;
 };
@@ -438,8 +459,11 @@ static void release_one(void *ctx, uint16_t port, struct frame *f)
 {
 	const struct release *r = ctx;
 	uint8_t lockdown = r->j->now.lockdown;
-	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
-		r->send(r->ctx, port, f);
+	if (lockdown != LOCKDOWN_OFF && (lockdown != LOCKDOWN_OUTBOUND || port == 0))
+		return;
+	if (port == 0 && !r->j->conf.bridge)
+		ftp_released(r->j, f);
+	r->send(r->ctx, port, f);
 }
 
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
@@ -478,6 +502,7 @@ int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *por
 {
 	if (!binding_fits(j, index, port))
 		return SKEP_ERANGE;
-	flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
+	if (index != 0)
+		flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
 	return binding_set(j, index, port);
 }

@@ -7,6 +7,8 @@
 #include "judge/judge.h"
 #include "policy/policy.h"
 
+#include <string.h>
+
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 enum { ETHERTYPE_V4 = 0x0800, ETHERTYPE_ARP = 0x0806, ETHERTYPE_V6 = 0x86dd };
 
@@ -22,6 +24,14 @@ enum anomaly {
 };
 
 #define ALERT_SLOTS 256u
+#define FTP_EXPECTS 64u
+
+/* A client waits there for data of a transfer (ftp.c). */
+struct ftp_expect {
+	struct addr client;
+	uint16_t port, guest;
+	int64_t until_ns; /* 0: unused */
+};
 
 struct anomaly_count {
 	uint64_t count; /* since told_ns */
@@ -37,6 +47,7 @@ struct port_state {
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
+	int64_t ftp_ns;              /* bucket: transfers that a client announces */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
@@ -59,6 +70,7 @@ struct judge {
 	unsigned look_side;
 	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
 	int64_t alerts_ns;
+	struct ftp_expect expect[FTP_EXPECTS];
 	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
@@ -76,8 +88,10 @@ struct way {
 	struct frame *f;
 	struct port_state *in;
 	struct judge_result *ret;
+	struct flow *flow; /* whose frame it is, if it is known */
 	struct layers l;
-	bool routed; /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
+	bool routed; /* sent to the gateway or from outside: MACs rewritten, TTL lowered */
+	bool gate;   /* bridged: sent to the real router; MACs stay */
 };
 
 /* What is to become of a new conversation. */
@@ -86,6 +100,7 @@ struct plan {
 	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
 	bool resolver;   /* asks the name server */
 	bool relayed, any_sport;
+	bool related; /* a part of another one: a transfer that a client asked for */
 	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
 	uint16_t meter;
 	bool limited;               /* class and limit apply */
@@ -99,6 +114,12 @@ struct plan {
 static inline bool is_guest(const struct way *w)
 {
 	return w->in->p.kind != JUDGE_OUTSIDE;
+}
+
+static inline bool mac_is_zero(const struct mac *m)
+{
+	static const struct mac zero;
+	return memcmp(m, &zero, sizeof(zero)) == 0;
 }
 
 static inline bool is_sink(const struct way *w)
@@ -121,6 +142,13 @@ uint16_t binding_public(const struct judge *j, const struct addr *a);
 bool binding_answers_outside(const struct judge *j, const struct addr *a);
 /* The guest's public address of that version. */
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
+/* The router that what guests begin goes to, by version; NULL: not known. */
+const struct mac *binding_router(const struct judge *j, uint8_t ver);
+/* Where frames of f go on the outside. */
+const struct mac *binding_hop(const struct judge *j, const struct flow *f);
+/* The forward that is asked for; NULL: none whose guest is here. */
+const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,
+					   uint16_t *ret_port);
 /* The sink's port; FLOW_NO_PORT: none, or it is down. */
 uint16_t binding_sink(const struct judge *j);
 /* Port of the guest of that name; FLOW_NO_PORT: none. */
@@ -142,6 +170,9 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* Does it ask the name server? */
+bool open_to_resolver(const struct judge *j, const struct flow_key *k);
 
 /* The other side's key: what an answer from addr:port to peer looks like at that port. */
 void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
@@ -211,6 +242,7 @@ void alert_listen(struct judge *j);
 void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
 
 #include "judge/contain_priv.h"
+#include "judge/ftp_priv.h"
 #include "judge/report_priv.h"
 #include "judge/weaken_priv.h"
 

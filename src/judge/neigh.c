@@ -10,12 +10,6 @@
 #define OUTSIDE_PRICE_NS (NS_PER_SEC / 200)
 #define GUEST_PRICE_NS (NS_PER_SEC / 100) /* where the configuration sets no budget */
 
-static bool mac_is_zero(const struct mac *m)
-{
-	static const struct mac zero;
-	return memcmp(m, &zero, sizeof(zero)) == 0;
-}
-
 static bool in_budget(struct way *w)
 {
 	const struct conf_limit *l = &w->j->conf.wall.limits.neigh;

@@ -2,7 +2,8 @@
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
  * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink;
- * super_control.c the control socket; super_prove.c the port of `skep prove`;
+ * super_uplink.c the real wire; super_confirm.c a start that nobody confirms; super_guardian.c who cleans up after
+ * us; super_control.c the control socket; super_prove.c the port of `skep prove`;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -11,6 +12,7 @@
 #include "guest/guest.h"
 #include "role/role.h"
 #include "role/rules/book.h"
+#include "role/super/super_wire.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -76,6 +78,7 @@ struct prove_run {
 
 struct super {
 	const struct conf *c;
+	const struct super_start *how;
 	int report;               /* to `skep up`, or -1 */
 	int lock, home, net, lab; /* namespaces: the host's, the wall's, the lab's */
 	int made;                 /* run file of what has been made */
@@ -102,6 +105,10 @@ struct super {
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
 	struct prove_run prove;
+	struct uplink_run uplink;
+	struct confirm_run confirm;
+	pid_t guardian;
+	int guardian_fd; /* -1: none */
 	bool kvm, stopping, stop_now, leave;
 	bool fresh_limits;        /* no limit state was left by an earlier run */
 	struct policy_now orders; /* kept here, so that a new wall acts by them too */
@@ -126,6 +133,8 @@ MUST_USE int state_memory(struct super *s);
 void state_trim_logs(const struct super *s);
 /* Removes all that the run files name, then them; keep_limits: not the limit state. */
 void state_clean(const struct conf *c, bool keep_limits);
+/* What the guardian does: the same, for a super that died without it; -EALREADY: another one runs. */
+MUST_USE int state_bury(const struct conf *c);
 
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
@@ -137,6 +146,8 @@ MUST_USE int net_settings(const char *const (*rows)[2], size_t n);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
 /* The wall's link of a port. */
 const char *port_ifname(const struct super *s, uint32_t index);
+/* Looks which networks are the host's own; *ret_changed: others than before. */
+MUST_USE int net_host_prefixes(struct super *s, bool *ret_changed);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
 /* super_spawn.c */
@@ -152,6 +163,8 @@ struct child *child_of(struct super *s, enum role role);
 uint32_t port_count(const struct super *s);
 uint32_t port_recorded(const struct super *s);
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret);
+/* Tells the wall what a port is now. */
+void port_tell(struct super *s, uint32_t index);
 void super_health(struct super *s, const char *role, const char *what, uint64_t count,
 		  int exit_code, int sig, uint8_t priority, const char *text);
 
