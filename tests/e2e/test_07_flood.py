@@ -10,7 +10,7 @@ import time
 
 import common  # noqa
 import tap
-from honeynet import ROOT, SKEP, Honeynet, guest, need, sanitized, wait_for
+from honeynet import Honeynet, flood_program, guest, need, sanitized, wait_for
 
 FLOWS = 1_000_000
 
@@ -19,16 +19,6 @@ def memory(pid):
     with open(f"/proc/{pid}/status") as h:
         text = h.read()
     return {k: int(re.search(rf"{k}:\s+(\d+)", text)[1]) * 1024 for k in ("VmSize", "VmRSS")}
-
-
-def flood_program():
-    path = os.path.normpath(os.path.join(os.path.dirname(SKEP), "../../tests/lib/flood"))
-    if os.access(path, os.X_OK):
-        return path
-    out = "/tmp/skt-flood-%d" % os.getpid()
-    need("cc")
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, f"{ROOT}/tests/lib/flood.c"], check=True)
-    return out
 
 
 def main(t):
