@@ -202,6 +202,7 @@ static int take_far(const json_t *o, struct prove_far *ret)
 {
 	const char *netns, *link, *uplink, *peer;
 	const json_t *kept = json_object_get(o, "kept");
+	json_int_t mark = json_integer_value(json_object_get(o, "mark"));
 	if (json_unpack((json_t *)(uintptr_t)o, "{s:s, s:s, s:s, s:s}", "namespace", &netns, "link",
 			&link, "uplink", &uplink, "peer", &peer) != 0 ||
 	    !text_copy(ret->netns, sizeof(ret->netns), netns) ||
@@ -209,6 +210,9 @@ static int take_far(const json_t *o, struct prove_far *ret)
 	    !text_copy(ret->uplink, sizeof(ret->uplink), uplink) ||
 	    mac_parse(peer, &ret->peer) != 0)
 		return SKEP_EPEER;
+	ret->mark = (uint32_t)mark;
+	ret->gateway = addr_of(o, "gateway");
+	ret->gateway6 = addr_of(o, "gateway6");
 	for (size_t i = 0; i < json_array_size(kept) && ret->n_kept < PROVE_KEPT; i++) {
 		const char *text = json_string_value(json_array_get(kept, i));
 		if (text != NULL && conf_keep_parse(text, &ret->kept[ret->n_kept].proto,

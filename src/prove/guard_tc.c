@@ -9,6 +9,7 @@
  * other map than the counter. super takes it off, however the proof ends.
  */
 #include "prove/prove_priv.h"
+#include "steer/steer.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -246,8 +247,8 @@ static int at_uplink(const struct prove *p, bool attach)
 	struct bpf_tc_hook hook = {.sz = sizeof(hook), .attach_point = BPF_TC_EGRESS};
 	struct bpf_tc_opts opts = {.sz = sizeof(opts)};
 	hook.ifindex = (int)if_nametoindex(p->conf->far.uplink);
-	opts.handle = PROVE_GUARD_HANDLE;
-	opts.priority = PROVE_GUARD_PRIORITY;
+	opts.handle = STEER_GUARD_HANDLE;
+	opts.priority = STEER_GUARD_PRIORITY;
 	if (hook.ifindex == 0)
 		return -ENODEV;
 	if (!attach)

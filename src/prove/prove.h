@@ -17,9 +17,6 @@
 #define PROVE_NOTE 160
 #define PROVE_NETS 96
 #define PROVE_KEPT 16
-/* The guard's place at the egress of a real uplink: before all others, as the newest of the first priority. */
-#define PROVE_GUARD_PRIORITY 1
-#define PROVE_GUARD_HANDLE 0x5cea
 
 struct prove_port { /* of the wall, as super describes it; the first is outside, the last the proof's own */
 	char name[CONF_NAME], link[16];
