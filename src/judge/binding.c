@@ -106,6 +106,8 @@ const struct addr *binding_public_of(const struct port_state *s, uint8_t ver)
 const struct mac *binding_router(const struct judge *j, uint8_t ver)
 {
 	const struct judge_port *p = &j->ports[0].p;
+	if (j->conf.bridged && lan_router(j, ver) != NULL)
+		return lan_router(j, ver);
 	const struct mac *m =
 		ver == 6 && !mac_is_zero(&p->peer_mac6) ? &p->peer_mac6 : &p->peer_mac;
 	return mac_is_zero(m) ? NULL : m;
@@ -114,6 +116,23 @@ const struct mac *binding_router(const struct judge *j, uint8_t ver)
 const struct mac *binding_hop(const struct judge *j, const struct flow *f)
 {
 	return f->direction == DIR_INBOUND ? &f->hop : binding_router(j, f->key[0].src.ver);
+}
+
+bool binding_link(const struct judge *j, const struct flow *f, uint16_t in, uint16_t out,
+		  struct mac *ret_dst, struct mac *ret_src)
+{
+	const struct judge_port *p = &j->ports[out].p;
+	bool bridged = j->conf.bridged && p->kind != JUDGE_SINK;
+	const struct mac *router = bridged ? binding_router(j, f->key[0].src.ver) : NULL;
+	const struct mac *hop = out == 0 ? binding_hop(j, f) : &p->mac;
+	if (hop == NULL)
+		return false;
+	*ret_dst = *hop;
+	if (out == 0) /* bridged, guests speak for themselves */
+		*ret_src = bridged ? j->ports[in].p.mac : p->mac;
+	else
+		*ret_src = router != NULL ? *router : j->conf.network.gateway_mac;
+	return true;
 }
 
 const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,

@@ -110,6 +110,17 @@ static void count_kind(struct way *w)
 	s->other += l->ip_ver == 0 && l->ethertype != ETHERTYPE_ARP;
 }
 
+/* Frames stay as they are: in, to a guest's own MAC; out, to the router's. A neighbour outside is spoken to only
+ * in a conversation that it began (may_cross). */
+static enum reason bridged_to(struct way *w, const struct mac *dst)
+{
+	const struct mac *router = binding_router(w->j, w->l.ip_ver);
+	if (!is_guest(w))
+		return REASON_NONE; /* step_ours has seen to it */
+	w->gate = router != NULL && memcmp(router, dst, sizeof(*dst)) == 0;
+	return REASON_NONE;
+}
+
 static enum reason step_addressed(struct way *w)
 {
 	const struct conf_network *net = &w->j->conf.network;
@@ -120,6 +131,8 @@ static enum reason step_addressed(struct way *w)
 	bool group = (dst.b[0] & 1) != 0;
 	if ((group || (v4 ? ip[0] >= 224 : ip[0] == 0xff)) && !weak(w->j, WEAK_MULTICAST))
 		return REASON_MULTICAST;
+	if (is_bridged(w))
+		return bridged_to(w, &dst);
 	if (!is_guest(w)) {
 		w->routed = true;
 		return memcmp(&dst, &w->in->p.mac, sizeof(dst)) == 0 ? REASON_NONE
@@ -130,6 +143,16 @@ static enum reason step_addressed(struct way *w)
 	if (!w->routed && binding_mac(w->j, &dst) == FLOW_NO_PORT)
 		return REASON_NOT_FOR_US;
 	return REASON_NONE;
+}
+
+/* Bridged, the outside is full of what its hosts say to each other: nothing of that is looked at. */
+static enum reason step_ours(struct way *w)
+{
+	struct mac dst;
+	memcpy(dst.b, w->f->data, sizeof(dst.b));
+	if (!w->j->conf.bridged || is_guest(w) || binding_mac(w->j, &dst) != FLOW_NO_PORT)
+		return REASON_NONE;
+	return (dst.b[0] & 1) != 0 ? REASON_MULTICAST : REASON_NOT_FOR_US;
 }
 
 static enum reason step_sound(struct way *w)
@@ -170,6 +193,16 @@ static enum reason step_icmp(const struct way *w)
 
 /* ---- forwarding -------------------------------------------------------------------------------------- */
 
+/* Sent to the one who gets it: a guest, or, bridged, the router or a neighbour that began the conversation. */
+static bool is_straight(const struct way *w, const struct flow *f, uint16_t out)
+{
+	const uint8_t *dst = w->f->data;
+	if (out != 0)
+		return memcmp(w->j->ports[out].p.mac.b, dst, sizeof(struct mac)) == 0;
+	return w->gate || (is_bridged(w) && f->direction == DIR_INBOUND &&
+			   memcmp(f->hop.b, dst, sizeof(f->hop)) == 0);
+}
+
 /* May this frame of f go out on the other side? Takes from the caps. */
 static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 {
@@ -193,8 +226,7 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 			return REASON_TTL;
 		w->routed = true;
 	}
-	if (!w->routed &&
-	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
+	if (!w->routed && !is_straight(w, f, out))
 		return REASON_NOT_FOR_US;
 	return is_guest(w) && !is_sink(w) ? caps_take(w, f) : REASON_NONE;
 }
@@ -203,15 +235,13 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 {
 	struct judge *j = w->j;
 	uint16_t out = f->key[!side].port;
-	const struct judge_port *p = &j->ports[out].p;
+	struct mac dst, src;
 	if (w->routed) {
 		/* A guest is found right behind the router, as in a cloud that translates addresses. */
 		if (f->direction != DIR_INBOUND)
 			(void)packet_lower_ttl(w->f, &w->l); /* it is high enough */
-		if (out == 0)
-			packet_set_macs(w->f, binding_hop(j, f), &p->mac);
-		else
-			packet_set_macs(w->f, &p->mac, &j->conf.network.gateway_mac);
+		if (binding_link(j, f, w->f->port, out, &dst, &src))
+			packet_set_macs(w->f, &dst, &src);
 	}
 	f->pkts[side]++;
 	f->bytes[side] += w->f->len;
@@ -222,7 +252,8 @@ static enum reason step_ttl(struct way *w)
 {
 	/* What comes from outside with a TTL of 1 has arrived, if a guest was asked (may_cross). */
 	uint8_t least = is_guest(w) ? 2 : 1;
-	if ((!w->routed && !w->gate) || w->l.ttl >= least || weak(w->j, WEAK_TTL))
+	bool straight = is_guest(w) && !w->routed && !w->gate;
+	if (straight || w->l.ttl >= least || weak(w->j, WEAK_TTL))
 		return REASON_NONE;
 	answer_time_exceeded(w);
 	return REASON_TTL;
@@ -342,8 +373,11 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 			fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
 	}
-	if (!is_guest(w) && f->direction == DIR_INBOUND)
+	if (!is_guest(w) && f->direction == DIR_INBOUND) {
 		memcpy(f->hop.b, w->f->data + 6, sizeof(f->hop.b));
+		if (w->j->conf.bridged)
+			lan_met(w->j, f, w->now_ns);
+	}
 	if (ftp_is_control(f))
 		ftp_heard(w, f);
 	cross(w, f, side);
@@ -396,7 +430,7 @@ static enum reason way_not_ip(struct way *w)
 static enum reason way_of(struct way *w)
 {
 	static enum reason (*const steps[])(struct way *) = {
-		spoof_mac, neigh_way, spoof_addr, step_sound, step_addressed, step_ttl,
+		spoof_mac, neigh_way, step_ours, spoof_addr, step_sound, step_addressed, step_ttl,
 	};
 	if (w->f->port >= w->j->conf.n_ports || !w->in->p.up)
 		return REASON_PORT_DOWN;
@@ -407,7 +441,7 @@ static enum reason way_of(struct way *w)
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		enum reason r =
 			steps[i] == neigh_way && weak(w->j, WEAK_NEIGH) ? REASON_NONE : steps[i](w);
-		if (r != REASON_NONE)
+		if (r != REASON_NONE || w->passed)
 			return r;
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
 			return way_not_ip(w);

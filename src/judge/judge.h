@@ -7,7 +7,8 @@
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
  * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
- * what they tell; bridge.c two ends of a wire; ftp.c FTP behind translated addresses.
+ * what they tell; bridge.c two ends of a wire; ftp.c FTP behind translated addresses;
+ * lan.c bridged guests.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H

@@ -25,6 +25,14 @@ enum anomaly {
 
 #define ALERT_SLOTS 256u
 #define FTP_EXPECTS 64u
+#define LAN_NEIGHBOURS 64u
+
+/* Bridged: who on the link has spoken to a guest (lan.c). */
+struct lan_neighbour {
+	struct addr addr;
+	struct mac mac;
+	int64_t seen_ns;
+};
 
 /* A client waits there for data of a transfer (ftp.c). */
 struct ftp_expect {
@@ -47,6 +55,7 @@ struct port_state {
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
+	int64_t asked_ns[2];         /* bridged: when it last asked for its router, by version */
 	int64_t ftp_ns;              /* bucket: transfers that a client announces */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
@@ -71,6 +80,8 @@ struct judge {
 	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
 	int64_t alerts_ns;
 	struct ftp_expect expect[FTP_EXPECTS];
+	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
+	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
 	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
@@ -92,6 +103,7 @@ struct way {
 	struct layers l;
 	bool routed; /* sent to the gateway or from outside: MACs rewritten, TTL lowered */
 	bool gate;   /* bridged: sent to the real router; MACs stay */
+	bool passed; /* bridged: a neighbour message, which goes on as it is now */
 };
 
 /* What is to become of a new conversation. */
@@ -122,6 +134,12 @@ static inline bool mac_is_zero(const struct mac *m)
 	return memcmp(m, &zero, sizeof(zero)) == 0;
 }
 
+/* Is it on the network outside itself? */
+static inline bool is_bridged(const struct way *w)
+{
+	return w->j->conf.bridged && w->in->p.kind != JUDGE_SINK;
+}
+
 static inline bool is_sink(const struct way *w)
 {
 	return w->in->p.kind == JUDGE_SINK;
@@ -146,6 +164,9 @@ const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
 const struct mac *binding_router(const struct judge *j, uint8_t ver);
 /* Where frames of f go on the outside. */
 const struct mac *binding_hop(const struct judge *j, const struct flow *f);
+/* The link addresses of what goes on from one port to another as by way of a router; false: not known. */
+bool binding_link(const struct judge *j, const struct flow *f, uint16_t in, uint16_t out,
+		  struct mac *ret_dst, struct mac *ret_src);
 /* The forward that is asked for; NULL: none whose guest is here. */
 const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,
 					   uint16_t *ret_port);
@@ -240,6 +261,20 @@ enum reason bridge_way(struct way *w);
 void alert_listen(struct judge *j);
 /* A rule stopped the frame in hand (of f, or NULL). */
 void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
+
+/* ---- lan.c: bridged guests and their neighbours --------------------------------------------------- */
+
+/* The router's link address; NULL: not known. And is that address the router's? */
+const struct mac *lan_router(const struct judge *j, uint8_t ver);
+bool lan_is_router(const struct judge *j, const struct addr *a);
+/* Somebody outside has begun f. */
+void lan_met(struct judge *j, const struct flow *f, int64_t now_ns);
+/* What a guest is told for an address on the link; NULL: nothing. */
+const struct mac *lan_known(const struct judge *j, const struct addr *a);
+/* A guest asks for the router. */
+enum reason lan_ask(struct way *w, const struct neigh *n);
+/* An answer from outside. */
+enum reason lan_told(struct way *w, const struct neigh *n);
 
 #include "judge/contain_priv.h"
 #include "judge/ftp_priv.h"

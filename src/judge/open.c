@@ -142,8 +142,9 @@ static bool of_the_honeynet(const struct judge *j, const struct addr *dst)
 	if (addr_eq(dst, dst->ver == 4 ? &n->gateway : &n->gateway6))
 		return true;
 	/* With IPv6 the inside network may be the public one, outer router included: only what is
-	 * private is surely ours. */
-	return dst->ver == 4 && prefix_has(&n->inside, dst);
+	 * private is surely ours. Bridged, it is full of neighbours. */
+	return (dst->ver == 4 || j->conf.bridged) &&
+	       prefix_has(dst->ver == 4 ? &n->inside : &n->inside6, dst);
 }
 
 static void plan_from_guest(const struct way *w, struct plan *p)
@@ -297,7 +298,7 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	if (p.reason == REASON_NONE && !w->routed && !p.relayed) {
 		/* Sent to a neighbour's MAC: then it must be that neighbour's address. */
 		uint16_t to = p.key[1].port;
-		if (to == 0 || memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
+		if (to == 0 ? !w->gate : memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
 			return REASON_NOT_FOR_US;
 	}
 	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w))
