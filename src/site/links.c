@@ -194,7 +194,7 @@ struct neighbour_query {
 };
 
 struct neighbour {
-	bool known;
+	bool known, stale;
 	struct mac mac;
 };
 
@@ -227,6 +227,7 @@ static void look_at_neighbour(void *ctx, const struct nlmsghdr *h, const void *b
 		return;
 	memcpy(&n->mac, RTA_DATA(mac), sizeof(n->mac));
 	n->known = true;
+	n->stale = m->ndm_state == NUD_STALE;
 }
 
 static void ignore(void *ctx, const struct nlmsghdr *h, const void *body, size_t len)
@@ -234,7 +235,7 @@ static void ignore(void *ctx, const struct nlmsghdr *h, const void *body, size_t
 	(void)ctx, (void)h, (void)body, (void)len;
 }
 
-int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret)
+static int find_neighbour(uint32_t link, const struct addr *a, struct neighbour *ret)
 {
 	struct neighbour n = {0};
 	if (link == 0 || (a->ver != 4 && a->ver != 6))
@@ -243,22 +244,33 @@ int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret)
 	int err = netlink_ask(&q.h, look_at_neighbour, &n);
 	if (err != 0 && err != -ENOENT)
 		return err;
-	if (!n.known)
-		return -EAGAIN;
-	*ret = n.mac;
-	return 0;
+	*ret = n;
+	return n.known ? 0 : -EAGAIN;
+}
+
+int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret)
+{
+	struct neighbour n;
+	int err = find_neighbour(link, a, &n);
+	if (err == 0)
+		*ret = n.mac;
+	return err;
 }
 
 int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret)
 {
-	int err = site_neighbour_known(link, a, ret);
-	if (err != -EAGAIN)
-		return err;
-	/* "Use it": the kernel asks for it now, whatever a firewall thinks of datagrams. */
+	struct neighbour n = {0};
+	int known = find_neighbour(link, a, &n), err;
+	if (known == 0)
+		*ret = n.mac;
+	if (known != -EAGAIN && !n.stale)
+		return known;
+	/* "Use it": the kernel asks for it now, whatever a firewall thinks of datagrams. (Not what an operator
+	 * wrote down: that would make it forget that it is for ever.) */
 	struct neighbour_query q = query(RTM_NEWNEIGH, link, a);
 	q.h.nlmsg_flags |= NLM_F_CREATE | NLM_F_ACK;
 	q.m.ndm_flags = NTF_USE;
 	q.m.ndm_state = NUD_NONE;
 	err = netlink_ask(&q.h, ignore, NULL);
-	return err == 0 || err == -EPERM ? -EAGAIN : err;
+	return known == 0 || err == 0 || err == -EPERM ? known : err;
 }

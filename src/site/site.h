@@ -63,11 +63,14 @@ MUST_USE int site_survey_network(struct site *ret);
 /* Borrowed from the survey; NULL: none of that name or index. */
 const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);
+/* The host's own conversations as its sockets have them: TCP (6) that is open, UDP (17) that is connected. pid is 0. What
+ * does not fit is left out. */
+MUST_USE int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t *ret_n);
 /* The session that the calling process was started from: SSH_CONNECTION of it or of an ancestor, however deep
  * below sudo or a shell. -ENOENT: not by ssh. */
 MUST_USE int site_ssh_here(struct site_session *ret);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
- * unknown, without waiting. -EAGAIN: not known yet. */
+ * unknown or has not been heard of for long, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);
 /* The same, but only looks. */
 MUST_USE int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret);

@@ -33,6 +33,7 @@ struct hunt {
 	struct site_session *connections; /* owned; pid 0: not of an sshd */
 	struct candidate *candidates;     /* owned; sorted by inode for the search */
 	size_t n_connections, n_candidates, room;
+	bool datagrams; /* connected sockets of UDP count as connections too */
 };
 
 static void free_hunt(struct hunt *h)
@@ -104,7 +105,7 @@ static void take_line(struct hunt *h, uint8_t proto, const char *line)
 	c.remote_port = (uint16_t)remote_port;
 	if (local_port != 0 && state == (proto == 6 ? TCP_LISTEN : UDP_UNCONNECTED)) {
 		add_socket(h, proto, &c, inode);
-	} else if (proto == 6 && state == TCP_ESTABLISHED) {
+	} else if (state == TCP_ESTABLISHED && (proto == 6 || h->datagrams)) {
 		if (h->n_connections == CANDIDATES) {
 			h->site->truncated = 1;
 			return;
@@ -234,6 +235,25 @@ static void keep_sessions(struct hunt *h)
 		}
 		s->sessions[s->n_sessions++] = h->connections[i];
 	}
+}
+
+int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t *ret_n)
+{
+	CLEANUP(free_hunt)
+	struct hunt h = {.site = calloc(1, sizeof(struct site)), .datagrams = true};
+	h.connections = calloc(CANDIDATES, sizeof(*h.connections));
+	int err = h.site == NULL || h.connections == NULL ? -ENOMEM : 0;
+	if (err == 0)
+		err = read_table(&h, proto, proto == 6 ? "tcp" : "udp");
+	if (err == 0)
+		err = read_table(&h, proto, proto == 6 ? "tcp6" : "udp6");
+	size_t n = h.n_connections < max ? h.n_connections : max;
+	if (err == 0 && n > 0)
+		memcpy(ret, h.connections, n * sizeof(*ret));
+	if (err == 0)
+		*ret_n = n;
+	free(h.site);
+	return err;
 }
 
 int survey_sockets(struct site *s)

@@ -19,7 +19,7 @@
 #define MEND_NS (60 * NS_PER_SEC)
 #define INNER "skep%u"
 #define INNER_MOST 100
-#define GSO "gso_max_size 65536 gro_max_size 65536"
+#define HOST_FLOWS 16384
 
 static void tell(struct super *s, const char *what, uint8_t priority, const char *text)
 {
@@ -135,21 +135,36 @@ int uplink_build(struct super *s, char *why, size_t why_size)
 			 why, why_size);
 	w = writer_of(buf, sizeof(buf));
 	write_fmt(&w, "link set %s arp off\nlink set %s up\n", u->inner, u->inner);
-	return err != 0 ? err : link_batch(-1, buf, why, why_size);
+	if (err == 0)
+		err = link_batch(-1, buf, why, why_size);
+	w = writer_of(buf, sizeof(buf));
+	write_fmt(&w, "link set %s gso_max_size 65536 gro_max_size 65536\n", u->inner);
+	if (err == 0 && link_batch(-1, buf, why, why_size) != 0) {
+		log_line(LOG_DEBUG, "gso_max_size: %s", why); /* an old ip; it is the default */
+		why[0] = '\0';
+	}
+	return err;
 }
 
 /* ---- steering ------------------------------------------------------------------------------- */
 
-static size_t host_flows(const struct super *s, struct steer_flow *ret, size_t max)
+/* What the host has open as we come stays its own: all of it, or an answer on its way would end at a guest. */
+static size_t host_flows(struct steer_flow *ret, size_t max)
 {
-	const struct site *site = s->uplink.site;
-	size_t n = 0;
-	for (uint32_t i = 0; i < site->n_sessions && n < max; i++)
-		ret[n++] = (struct steer_flow){.proto = 6,
-					       .local = site->sessions[i].local,
-					       .remote = site->sessions[i].remote,
-					       .local_port = site->sessions[i].local_port,
-					       .remote_port = site->sessions[i].remote_port};
+	static const uint8_t protos[] = {6, 17};
+	struct site_session *open = calloc(max, sizeof(*open));
+	size_t n = 0, found = 0;
+	for (size_t p = 0; p < ARRAY_LEN(protos) && open != NULL; p++) {
+		if (site_connections(protos[p], open, max - n, &found) != 0)
+			continue;
+		for (size_t i = 0; i < found; i++)
+			ret[n++] = (struct steer_flow){.proto = protos[p],
+						       .local = open[i].local,
+						       .remote = open[i].remote,
+						       .local_port = open[i].local_port,
+						       .remote_port = open[i].remote_port};
+	}
+	free(open);
 	return n;
 }
 
@@ -157,10 +172,10 @@ static int steer(struct super *s, char *why, size_t why_size)
 {
 	struct uplink_run *u = &s->uplink;
 	enum steer_form form = s->c->mode == MODE_BRIDGE ? STEER_BRIDGE : STEER_NAT;
-	struct steer_flow *flows = calloc(SITE_SESSIONS, sizeof(*flows));
+	struct steer_flow *flows = calloc(HOST_FLOWS, sizeof(*flows));
 	if (flows == NULL)
 		return -ENOMEM;
-	size_t n = host_flows(s, flows, SITE_SESSIONS);
+	size_t n = host_flows(flows, HOST_FLOWS);
 	int err = steer_open(form, u->plan.link, u->inner, &u->plan.steer, flows, n, &u->steer, why,
 			     why_size);
 	free(flows);
