@@ -34,7 +34,7 @@ void case_spoof_mac(struct prove *p)
 		case_udp(p, h);
 		case_udp(p, h6);
 	}
-	h.from_mac = p->gateway_mac;
+	h.from_mac = p->gate[0];
 	case_udp(p, h);
 	for (uint32_t i = 0; i + 1 < p->conf->n_ports; i++) {
 		h.from_mac = p->conf->ports[i].mac;
@@ -265,7 +265,7 @@ void case_unknown_mac(struct prove *p)
 	case_udp(p, h6);
 	h.to_mac = p->conf->ports[0].mac; /* the wall's own on the other side */
 	case_udp(p, h);
-	h.to_mac = p->conf->far.peer;
+	h.to_mac = p->peer;
 	if (!p->bridged) /* there it is the gateway's */
 		case_udp(p, h);
 }

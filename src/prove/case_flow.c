@@ -25,7 +25,7 @@ struct addr case_addr(const char *text)
 
 struct head case_head(const struct prove *p, const struct addr *to)
 {
-	return (struct head){.to_mac = p->gateway_mac,
+	return (struct head){.to_mac = p->gate[to->ver == 6],
 			     .from_mac = p->own->mac,
 			     .from = to->ver == 6 ? p->own->inside6 : p->own->inside,
 			     .to = *to,

@@ -130,7 +130,7 @@ void case_loghost(struct prove *p)
 			case_udp_to(p, h, ports[i]);
 		}
 		case_ping(p, h);
-		h.to_mac = p->gateway_mac; /* the way round */
+		h.to_mac = p->gate[0]; /* the way round */
 		case_syn(p, h, 22);
 		case_ping(p, h);
 	}
@@ -152,11 +152,21 @@ void case_loghost_router(struct prove *p)
 
 /* ---- from outside ------------------------------------------------------------------------------------ */
 
+struct mac case_inward(const struct prove *p, const struct addr *to)
+{
+	for (uint32_t i = 1; i < p->conf->n_ports && p->bridged; i++) {
+		const struct prove_port *g = &p->conf->ports[i];
+		if (addr_eq(&g->public, to) || addr_eq(&g->public6, to))
+			return g->mac;
+	}
+	return p->conf->ports[0].mac;
+}
+
 void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to)
 {
 	uint8_t mark[PROVE_MARK];
-	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->far.peer,
+	struct head h = {.to_mac = case_inward(p, to),
+			 .from_mac = p->peer,
 			 .from = *from,
 			 .to = *to,
 			 .ttl = 64};

@@ -14,6 +14,8 @@ extern const struct prove_case prove_cases[];
 
 /* A marked datagram from somebody outside. */
 void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to);
+/* The link address to which somebody outside sends what is for `to`. */
+struct mac case_inward(const struct prove *p, const struct addr *to);
 /* From the proof's guest to `to` by way of the gateway. */
 struct head case_head(const struct prove *p, const struct addr *to);
 struct addr case_addr(const char *text);

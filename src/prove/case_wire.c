@@ -15,7 +15,7 @@
 /* As the wall sends to a router, in the name of `from`. */
 static struct head wall_head(const struct prove *p, const struct addr *from)
 {
-	return (struct head){.to_mac = p->conf->far.peer,
+	return (struct head){.to_mac = p->peer,
 			     .from_mac = p->conf->ports[0].mac,
 			     .from = *from,
 			     .to = from->ver == 6 ? p->target6 : p->target,

@@ -37,13 +37,16 @@ struct heard_stream {
 struct prove {
 	const struct prove_conf *conf;
 	const struct conf *c;
-	const struct prove_port *own;
+	struct prove_port me;
+	const struct prove_port *own; /* me */
 	int wall_ns, far_ns, own_ns;
 	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
 	int guard_prog, guard_map;    /* on a real wire; -1: none */
 	int wall_tx;                  /* as the wall, to the far end; -1 in the lab */
-	struct mac gateway_mac;       /* as guests know it */
-	bool real, bridged;           /* on a real wire; guests are on it themselves */
+	struct mac peer;              /* who speaks from outside */
+	struct mac gate[2];           /* as guests know the gateway, by version */
+	bool gate_known[2], gate_told[2];
+	bool real, bridged; /* on a real wire; guests are on it themselves */
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;
 	uint8_t token[PROVE_TOKEN];
@@ -101,6 +104,13 @@ void wire_send_as_wall(struct prove *p);
 /* Hears everything there is, waiting at most so long for the first frame. */
 void wire_hear(struct prove *p, int wait_ms);
 bool wire_seen(const struct prove *p, uint32_t serial);
+
+/* ---- router.c: mode bridge ---------------------------------------------------------------------- */
+
+/* Finds it out and tells the wall; versions without a router are left out of the proof. */
+void router_find(struct prove *p);
+void router_overhear(struct prove *p, const struct ear *e, bool outgoing, const uint8_t *b,
+		     uint32_t len);
 
 /* ---- guard.c: in the lab; guard_tc.c: on a real wire ------------------------------------------ */
 

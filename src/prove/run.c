@@ -115,8 +115,8 @@ static bool fence(struct prove *p)
 static bool be_called_once(struct prove *p)
 {
 	uint8_t mark[PROVE_MARK];
-	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->far.peer,
+	struct head h = {.to_mac = case_inward(p, &p->own->public),
+			 .from_mac = p->peer,
 			 .from = p->caller,
 			 .to = p->own->public,
 			 .ttl = 60};
@@ -307,13 +307,15 @@ static struct prove *prove_new(const struct prove_conf *c)
 		return NULL;
 	p->conf = c;
 	p->c = c->c;
-	p->own = &c->ports[c->n_ports - 1];
+	p->me = c->ports[c->n_ports - 1];
+	p->own = &p->me;
 	p->wall_ns = p->far_ns = p->own_ns = -1;
 	p->tx = p->super_tx = p->outside_tx = p->wall_tx = -1;
 	p->guard_prog = p->guard_map = -1;
 	p->real = c->c->mode != MODE_LAB;
 	p->bridged = c->c->mode == MODE_BRIDGE;
-	p->gateway_mac = p->bridged ? c->far.peer : c->c->network.gateway_mac;
+	p->peer = c->far.peer;
+	p->gate[0] = p->gate[1] = c->c->network.gateway_mac;
 	random_fill(p->token, sizeof(p->token));
 	random_fill(&p->next_port, sizeof(p->next_port));
 	p->next_port = (uint16_t)(20000 + p->next_port % 20000);
@@ -382,6 +384,8 @@ int prove_run(const struct prove_conf *c, struct prove_result *ret)
 			err = SKEP_EUNSUPPORTED;
 		}
 	}
+	if (err == 0 && p->bridged)
+		router_find(p);
 	if (err == 0) {
 		first_fence(p);
 		for (const struct prove_case *k = prove_cases; k->name != NULL; k++)

@@ -28,11 +28,12 @@ static void begin(struct prove *p, struct talk *k, const struct addr *far, uint1
 {
 	const struct prove_port *own = p->own;
 	*k = (struct talk){.h = case_head(p, far)};
-	k->far_h = (struct head){.to_mac = p->conf->ports[0].mac,
-				 .from_mac = p->conf->far.peer,
-				 .from = *far,
-				 .to = far->ver == 6 ? own->public6 : own->public,
-				 .ttl = 60};
+	k->far_h = (struct head){
+		.to_mac = case_inward(p, far->ver == 6 ? &own->public6 : &own->public),
+		.from_mac = p->peer,
+		.from = *far,
+		.to = far->ver == 6 ? own->public6 : own->public,
+		.ttl = 60};
 	k->t = (struct tcp_head){.sport = p->next_port++, .dport = far_port, .seq = TALK_FIRST - 1};
 	k->far_t = (struct tcp_head){
 		.sport = far_port, .dport = k->t.sport, .seq = TALK_BACK - 1, .ack = TALK_FIRST};

@@ -488,6 +488,8 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	ssize_t n = recvmsg(e->fd, &h, 0);
 	if (n < 14)
 		return n >= 0;
+	if (p->bridged)
+		router_overhear(p, e, from.sll_pkttype == PACKET_OUTGOING, b, (uint32_t)n);
 	/* A guest's link is heard from the wall's side, the others from the far one. */
 	bool own_side = e->kind == EAR_GUEST || e->kind == EAR_SINK || e->kind == EAR_WIRE;
 	if ((from.sll_pkttype == PACKET_OUTGOING) != own_side)

@@ -331,9 +331,9 @@ static json_t *far_json(const struct super *s)
 	const struct uplink_run *u = &s->uplink;
 	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
 	if (s->c->mode != MODE_LAB) {
-		json_t *o = json_pack("{s:s, s:s, s:s, s:I}", "namespace", "", "link", u->inner,
-				      "uplink", u->plan.link, "mark",
-				      (json_int_t)steer_mark(u->steer));
+		json_t *o =
+			json_pack("{s:s, s:s, s:s, s:I}", "namespace", "", "link", u->inner,
+				  "uplink", u->plan.link, "mark", (json_int_t)steer_mark(u->steer));
 		const struct mac *known = mac_is_zero(&u->peer) ? &u->peer6 : &u->peer;
 		json_object_set_new(o, "peer", json_string(mac_text(known, peer)));
 		json_object_set_new(o, "gateway", addr_json(&u->plan.gateway));
@@ -356,10 +356,10 @@ void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 					   : open_port(s, why, sizeof(why));
 	if (err != 0) {
 		*ret = dump(json_pack("{s:s}", "error",
-				      err == -EBUSY    ? "another proof is running"
+				      err == -EBUSY     ? "another proof is running"
 				      : err == -ENOLINK ? "nothing is steered at the uplink now"
-				      : why[0] != '\0' ? why
-						       : err_text(err)));
+				      : why[0] != '\0'  ? why
+							: err_text(err)));
 		if (err != -EBUSY)
 			prove_end(s); /* nothing, if it had not begun */
 		return;
