@@ -29,7 +29,8 @@ static void print_plan(const struct conf *c, const struct site *site, const stru
 	char kept[4096] = "", text[ADDR_TEXT];
 	struct writer w = writer_of(kept, sizeof(kept));
 	printf("the real wire: mode %s at %s\n", c->mode == MODE_NAT ? "nat" : "bridge", p->link);
-	print_addresses("  to the honeynet  all to ", p->steer.alias, p->steer.n_alias);
+	if (c->mode == MODE_NAT)
+		print_addresses("  to the honeynet  all to ", p->steer.alias, p->steer.n_alias);
 	print_addresses("  to the honeynet  what is not kept, to ", p->steer.shared,
 			p->steer.n_shared);
 	if (c->mode == MODE_BRIDGE)
@@ -49,6 +50,8 @@ static void print_plan(const struct conf *c, const struct site *site, const stru
 	       "namespaces %s and %s-sink\n"
 	       "  is not touched   addresses, routes, firewall and settings of this host\n",
 	       p->link, c->name, c->name);
+	if (!p->up && c->mode == MODE_BRIDGE)
+		printf("  is changed       %s is set up, and down again at the end\n", p->link);
 }
 
 /* Taking the link that one came by is meant only if it was said twice. */

@@ -116,10 +116,12 @@ static int add_aliases(const struct conf *c, const struct site *site, struct ste
 		       struct writer *why)
 {
 	int err = 0;
+	bool bridge = c->mode == MODE_BRIDGE; /* what they have inside is what everybody sees */
 	for (uint32_t i = 0; i < c->n_guests && err == 0; i++) {
-		err = add_alias(site, &c->guests[i].public, p, why);
+		const struct conf_guest *g = &c->guests[i];
+		err = add_alias(site, bridge ? &g->inside : &g->public, p, why);
 		if (err == 0)
-			err = add_alias(site, &c->guests[i].public6, p, why);
+			err = add_alias(site, bridge ? &g->inside6 : &g->public6, p, why);
 	}
 	for (uint32_t i = 0; i < c->n_forwards && err == 0; i++)
 		err = add_alias(site, &c->forwards[i].public, p, why);
@@ -224,7 +226,7 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 	if (c->mode == MODE_LAB)
 		return -EINVAL;
 	int err = find_link(c, site, &p, &w);
-	if (err == 0 && c->mode == MODE_NAT)
+	if (err == 0)
 		err = add_aliases(c, site, &p.steer, &w);
 	if (err == 0 && uplink_shared(c))
 		err = add_shared(c, site, before, &p, &w);

@@ -7,7 +7,7 @@
 #ifndef SKEP_STEER_PARSE_H
 #define SKEP_STEER_PARSE_H
 
-#include "steer/kernel.h"
+#include "steer/seen.h"
 
 #ifdef __bpf__
 #include <linux/bpf.h>
@@ -22,31 +22,6 @@ struct __sk_buff { /* stands for the kernel's */
 
 #define PARSE_EXTENSIONS 8
 #define PARSE_ETHERNET 14
-
-enum { PROTO_ICMP = 1, PROTO_IGMP = 2, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
-
-enum seen_what {
-	SEEN_OTHER,  /* no IP, no ARP, or tagged */
-	SEEN_BROKEN, /* IP or ARP in name only */
-	SEEN_ARP,
-	SEEN_IP,
-};
-
-enum seen_part { PART_WHOLE, PART_FIRST, PART_LATER };
-
-struct seen {
-	struct steer_addr src, dst; /* of ARP: sender and target */
-	__u8 mac_src[6], arp_mac[6];
-	__u32 l4; /* offset */
-	__u32 id; /* of fragments */
-	__u16 sport, dport;
-	__u16 echo_id;
-	__u16 arp_op;
-	__u8 what, part;
-	__u8 proto; /* behind extension headers */
-	__u8 type;  /* of ICMP and ICMPv6 */
-	__u8 no_l4; /* SEEN_IP, whose addresses are known and the rest is not */
-};
 
 static inline int seen_load(struct __sk_buff *skb, __u32 at, void *to, __u32 n)
 {
@@ -79,14 +54,39 @@ static inline void seen_v6(struct steer_addr *to, const __u8 *sixteen)
 	to->ver = 6;
 }
 
+/* As the wall's decoder has it: what one of them takes for TCP, the other must. */
+static inline int seen_is_extension(__u8 proto)
+{
+	switch (proto) {
+	case 0:   /* hop-by-hop options */
+	case 43:  /* routing */
+	case 44:  /* fragment */
+	case 51:  /* authentication */
+	case 60:  /* destination options */
+	case 135: /* mobility */
+	case 139: /* host identity */
+	case 140: /* shim6 */
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static inline __u32 seen_extension_len(__u8 proto, __u8 said)
+{
+	if (proto == 44)
+		return 8;
+	return proto == 51 ? ((__u32)said + 2) * 4 : ((__u32)said + 1) * 8;
+}
+
 /* Steps over extension headers; *at is where the next header begins, s->proto what it is. */
 static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 {
-	for (int i = 0; i < PARSE_EXTENSIONS; i++) {
+	for (int i = 0; i <= PARSE_EXTENSIONS; i++) {
 		__u8 x[8];
-		if (s->proto != 0 && s->proto != 43 && s->proto != 44 && s->proto != 60)
+		if (!seen_is_extension(s->proto) || s->part == PART_LATER)
 			return 0;
-		if (seen_load(skb, *at, x, sizeof(x)) != 0)
+		if (i == PARSE_EXTENSIONS || seen_load(skb, *at, x, sizeof(x)) != 0)
 			return -1;
 		if (s->proto == 44) {
 			s->id = (__u32)seen_be16(x + 4) << 16 | seen_be16(x + 6);
@@ -94,13 +94,9 @@ static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 				s->part = PART_LATER;
 			else if (x[3] & 1)
 				s->part = PART_FIRST;
-			*at += 8;
-		} else {
-			*at += ((__u32)x[1] + 1) * 8;
 		}
+		*at += seen_extension_len(s->proto, x[1]);
 		s->proto = x[0];
-		if (s->part == PART_LATER)
-			return 0;
 	}
 	return -1;
 }
@@ -191,41 +187,6 @@ static inline void seen_frame(struct __sk_buff *skb, struct seen *s)
 		if (s->what == SEEN_IP && (s->src.ver == 4) != (type == 0x0800))
 			s->what = SEEN_BROKEN;
 	}
-}
-
-static inline int seen_is_error(const struct seen *s)
-{
-	if (s->no_l4 || s->part == PART_LATER)
-		return 0;
-	if (s->proto == PROTO_ICMP && s->src.ver == 4)
-		return s->type == 3 || s->type == 4 || s->type == 5 || s->type == 11 ||
-		       s->type == 12;
-	return s->proto == PROTO_ICMP6 && s->src.ver == 6 && s->type < 128;
-}
-
-/* What of ICMP and its kin a host needs in order to live on its link: routers, neighbours, groups. */
-static inline int seen_is_link(const struct seen *s)
-{
-	if (s->proto == PROTO_IGMP)
-		return s->src.ver == 4;
-	if (s->no_l4 || s->part == PART_LATER)
-		return 0;
-	if (s->proto == PROTO_ICMP && s->src.ver == 4)
-		return s->type == 9 || s->type == 10;
-	return s->proto == PROTO_ICMP6 && s->src.ver == 6 &&
-	       ((s->type >= 130 && s->type <= 137) || s->type == 143);
-}
-
-static inline int seen_is_echo_request(const struct seen *s)
-{
-	return (s->proto == PROTO_ICMP && s->src.ver == 4 && s->type == 8) ||
-	       (s->proto == PROTO_ICMP6 && s->src.ver == 6 && s->type == 128);
-}
-
-static inline int seen_is_echo_reply(const struct seen *s)
-{
-	return (s->proto == PROTO_ICMP && s->src.ver == 4 && s->type == 0) ||
-	       (s->proto == PROTO_ICMP6 && s->src.ver == 6 && s->type == 129);
 }
 
 #endif

@@ -281,16 +281,21 @@ static int put_places(struct steer *s, struct writer *w)
 	int err = tc_prepare(&s->inner);
 	if (err == 0)
 		err = tc_prepare(&s->uplink);
-	if (err != 0)
+	if (err == -EBUSY)
+		write_str(w, "there is an ingress queueing discipline of the older kind: `tc qdisc "
+			     "show`");
+	else if (err != 0)
 		write_fmt(w, "no clsact queueing discipline to be had: %s", err_text(err));
 	for (unsigned i = 0; i < PLACES && err == 0; i++) {
 		err = tc_put(&s->places[i]);
 		if (err == -EEXIST)
-			write_str(w, "a skep is at work there already, or was killed: skep down");
+			write_str(
+				w,
+				"a skep is at work there, or left its programs when it was killed");
 		else if (err != 0)
 			write_fmt(w,
-				  "cannot attach with priority 1 (a classifier of another kind "
-				  "there, or an ingress queueing discipline?): %s",
+				  "somebody's classifier has the place (priority 1) that ours "
+				  "need: %s",
 				  err_text(err));
 	}
 	return err;

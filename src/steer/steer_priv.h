@@ -21,9 +21,9 @@ struct tc_place { /* a program at one side of a link */
 
 /* ---- tc.c ------------------------------------------------------------------------------------------- */
 
-/* Adds clsact if the link has none. */
+/* Adds clsact if the link has none. -EBUSY: it has an ingress queueing discipline of the older kind. */
 MUST_USE int tc_prepare(struct tc_link *l);
-/* -EEXIST: a program of a skep is there. */
+/* -EEXIST: a program of a skep is there; -EBUSY: somebody else's is, in our very place. */
 MUST_USE int tc_put(struct tc_place *p);
 /* -ENOENT if it is not this very program that hangs there. */
 MUST_USE int tc_check(const struct tc_place *p);

@@ -40,14 +40,6 @@ static struct bpf_tc_opts *opts_of(struct bpf_tc_opts *o, bool made)
 	return o;
 }
 
-int tc_prepare(struct tc_link *l)
-{
-	struct bpf_tc_hook h;
-	int err = bpf_tc_hook_create(hook_of(&h, l->index, BPF_TC_INGRESS | BPF_TC_EGRESS));
-	l->made = err == 0;
-	return err == -EEXIST ? 0 : err;
-}
-
 /* The id of the program there under one of our handles, whose it may be; 0: none. */
 static uint32_t found(int link, enum bpf_tc_attach_point point, bool made)
 {
@@ -81,7 +73,7 @@ int tc_put(struct tc_place *p)
 	opts_of(&o, p->link->made)->prog_fd = p->prog;
 	int err = bpf_tc_attach(hook_of(&h, p->link->index, p->point), &o);
 	p->there = err == 0;
-	return err;
+	return err == -EEXIST ? -EBUSY : err;
 }
 
 int tc_check(const struct tc_place *p)
@@ -106,44 +98,81 @@ void tc_drop(struct tc_place *p)
 	p->there = false;
 }
 
-/* ---- is clsact empty? ------------------------------------------------------------------------------- */
+/* ---- what the kernel has on a link ------------------------------------------------------------------ */
 
-static int ask_filters(int fd, int link, uint32_t parent)
+struct answer {
+	union {
+		struct nlmsghdr first;
+		char bytes[32768];
+	} u;
+	unsigned len;
+};
+
+/* Asks, and takes the first datagram of the answer: one is enough to know whether there is anything. */
+static int ask(uint16_t type, uint16_t flags, int link, uint32_t parent, struct answer *ret)
 {
 	struct {
 		struct nlmsghdr h;
 		struct tcmsg t;
-	} ask = {.h = {.nlmsg_len = sizeof(ask),
-		       .nlmsg_type = RTM_GETTFILTER,
-		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		 .t = {.tcm_family = AF_UNSPEC, .tcm_ifindex = link, .tcm_parent = parent}};
-	return send(fd, &ask, sizeof(ask), 0) < 0 ? -errno : 0;
-}
-
-/* Number of classifiers on one side, or an error. One datagram is enough to know whether there are any. */
-static int count_filters(int link, uint32_t side)
-{
-	union {
-		struct nlmsghdr first;
-		char bytes[32768];
-	} buf;
+	} m = {.h = {.nlmsg_len = sizeof(m),
+		     .nlmsg_type = type,
+		     .nlmsg_flags = NLM_F_REQUEST | flags},
+	       .t = {.tcm_family = AF_UNSPEC, .tcm_ifindex = link, .tcm_parent = parent}};
 	struct timeval patience = {.tv_sec = 2};
 	CLEANUP(fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    send(fd, &m, sizeof(m), 0) < 0)
 		return -errno;
-	int n = 0, err = ask_filters(fd, link, TC_H_MAKE(TC_H_CLSACT, side));
-	if (err != 0)
-		return err;
-	ssize_t got = recv(fd, &buf, sizeof(buf), 0);
+	ssize_t got = recv(fd, &ret->u, sizeof(ret->u), 0);
 	if (got < 0)
 		return -errno;
-	unsigned left = (unsigned)got;
-	for (struct nlmsghdr *h = &buf.first; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+	ret->len = (unsigned)got;
+	return 0;
+}
+
+/* Number of classifiers on one side, at most as many as one datagram holds; or an error. */
+static int count_filters(int link, uint32_t side)
+{
+	struct answer a;
+	int n = 0;
+	int err = ask(RTM_GETTFILTER, NLM_F_DUMP, link, TC_H_MAKE(TC_H_CLSACT, side), &a);
+	if (err != 0)
+		return err;
+	for (struct nlmsghdr *h = &a.u.first; NLMSG_OK(h, a.len); h = NLMSG_NEXT(h, a.len)) {
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return -EIO;
 		n += h->nlmsg_type == RTM_NEWTFILTER;
 	}
 	return n;
+}
+
+/* In its place there may be the older kind, which takes what is meant for the way out as well. */
+static bool is_clsact(int link)
+{
+	struct answer a;
+	if (ask(RTM_GETQDISC, NLM_F_ECHO, link, TC_H_CLSACT, &a) != 0)
+		return false;
+	struct nlmsghdr *h = &a.u.first;
+	if (!NLMSG_OK(h, a.len) || h->nlmsg_type != RTM_NEWQDISC ||
+	    h->nlmsg_len < NLMSG_LENGTH(sizeof(struct tcmsg)))
+		return false;
+	int left = (int)(h->nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg)));
+	struct rtattr *r = TCA_RTA(NLMSG_DATA(h));
+	for (; RTA_OK(r, left); r = RTA_NEXT(r, left))
+		if (r->rta_type == TCA_KIND)
+			return RTA_PAYLOAD(r) == sizeof("clsact") &&
+			       memcmp(RTA_DATA(r), "clsact", sizeof("clsact")) == 0;
+	return false;
+}
+
+int tc_prepare(struct tc_link *l)
+{
+	struct bpf_tc_hook h;
+	int err = bpf_tc_hook_create(hook_of(&h, l->index, BPF_TC_INGRESS | BPF_TC_EGRESS));
+	l->made = err == 0;
+	if (err == -EEXIST)
+		return is_clsact(l->index) ? 0 : -EBUSY;
+	return err;
 }
 
 static void leave(int link)

@@ -191,7 +191,10 @@ static int raise_link(struct super *s, char *why, size_t why_size)
 		return 0;
 	int err = state_note(s, "raised %s", s->uplink.plan.link);
 	snprintf(buf, sizeof(buf), "link set %s up\n", s->uplink.plan.link);
-	return err != 0 ? err : link_batch(-1, buf, why, why_size);
+	if (err == 0)
+		err = link_batch(-1, buf, why, why_size);
+	s->uplink.plan.up = err == 0;
+	return err;
 }
 
 static bool learn(uint32_t link, const struct addr *gateway, struct mac *peer)
