@@ -45,7 +45,7 @@ struct prove {
 	int wall_tx;                  /* as the wall, to the far end; -1 in the lab */
 	struct mac peer;              /* who speaks from outside */
 	struct mac gate[2];           /* as guests know the gateway, by version */
-	bool gate_known[2], gate_told[2];
+	bool gate_known[2], gate_told[2], gate_asked;
 	bool real, bridged; /* on a real wire; guests are on it themselves */
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;

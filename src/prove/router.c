@@ -36,6 +36,9 @@ void router_overhear(struct prove *p, const struct ear *e, bool outgoing, const 
 		     uint32_t len)
 {
 	int v6;
+	/* the question, as the wall lets it out */
+	if (e->kind == EAR_OUTSIDE && !outgoing && memcmp(b + 6, p->own->mac.b, 6) == 0)
+		p->gate_asked = true;
 	if (!is_told(p, b, len, &v6))
 		return;
 	if (e->kind == EAR_OUTSIDE && outgoing) { /* from the wire, to the wall */
@@ -120,6 +123,13 @@ static const struct prove_port *asker(const struct prove *p, int v6)
 	return NULL;
 }
 
+/* Until it is so, or too late. */
+static void await(struct prove *p, const bool *what)
+{
+	for (int64_t end = clock_boot_ns() + TRY_MS * NS_PER_MS; !*what && clock_boot_ns() < end;)
+		wire_hear(p, 5);
+}
+
 static void find(struct prove *p, int v6)
 {
 	const struct prove_port *as = asker(p, v6);
@@ -129,15 +139,16 @@ static void find(struct prove *p, int v6)
 	for (int i = 0; i < TRIES && !p->gate_known[v6]; i++) {
 		ask(p, v6, as);
 		wire_send_as_wall(p);
-		wire_hear(p, TRY_MS);
+		await(p, &p->gate_known[v6]);
 	}
 	for (int i = 0; i < TRIES && p->gate_known[v6] && !p->gate_told[v6]; i++) {
 		ask(p, v6, p->own);
+		p->gate_asked = false;
 		wire_send_quietly(p);
-		wire_hear(p, TRY_MS); /* until the wall has let it out */
+		await(p, &p->gate_asked);
 		answer(p, v6);
 		wire_send_outside(p);
-		wire_hear(p, TRY_MS);
+		await(p, &p->gate_told[v6]);
 	}
 }
 
