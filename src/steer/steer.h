@@ -40,6 +40,9 @@
 #define STEER_HOST_FLOWS 65536 /* oldest go first */
 #define STEER_HOST_IDLE_S 7200
 #define STEER_SILENCE_S 5
+/* Place of the guard of `skep prove` at the uplink's egress: before ours, as the newest of the same priority. */
+#define STEER_GUARD_PRIORITY 1
+#define STEER_GUARD_HANDLE 0x5cea
 
 enum steer_form { STEER_NAT, STEER_BRIDGE };
 
@@ -86,6 +89,8 @@ MUST_USE int steer_open(enum steer_form form, const char *uplink, const char *in
 MUST_USE int steer_change(struct steer *s, const struct steer_plan *plan);
 void steer_beat(struct steer *s, int64_t now_boot_ns);
 void steer_read(const struct steer *s, struct steer_stats *ret);
+/* What frames from the wall bear at the uplink's egress (skb->mark, SO_MARK), and what those must that go to it. */
+uint32_t steer_mark(const struct steer *s);
 /* Is everything still in place? -ENOENT: somebody has taken a program off (or a link is gone): what is left of them
  * does no harm; close and open again. */
 MUST_USE int steer_check(const struct steer *s);
@@ -94,5 +99,7 @@ void steer_close(struct steer *s);
 /* What a killed owner left on a link of the current namespace: our programs, and the queueing discipline if nobody
  * else uses it. Fine if there is nothing, or no such link. */
 MUST_USE int steer_clean(const char *uplink);
+/* Takes a proof's guard off, if there is one. */
+void steer_unguard(const char *uplink);
 
 #endif
