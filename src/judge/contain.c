@@ -176,7 +176,8 @@ static void go_to_guest(const struct way *w, struct plan *p, const struct conf_p
 /* rule NULL: an order, which says no more than the verdict. */
 static void act(const struct way *w, struct plan *p, uint8_t what, const struct conf_policy *rule)
 {
-	if (weak(w->j, WEAK_POLICY) && (what == ACT_DROP || what == ACT_REJECT))
+	bool led = rule != NULL && (what == ACT_REFLECT || rule->redirect_to.ver != 0);
+	if (weak(w->j, WEAK_POLICY) && (what == ACT_DROP || what == ACT_REJECT || led))
 		what = ACT_FORWARD;
 	switch ((enum conf_act)what) {
 	case ACT_FORWARD:

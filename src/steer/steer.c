@@ -378,6 +378,14 @@ int steer_clean(const char *uplink)
 	return link == 0 ? 0 : tc_clean((int)link);
 }
 
+void steer_unguard(const char *uplink)
+{
+	unsigned link = if_nametoindex(uplink);
+	libbpf_set_print(quiet);
+	if (link != 0)
+		tc_unguard((int)link);
+}
+
 /* ---- while it runs -------------------------------------------------------------------------------------- */
 
 void steer_beat(struct steer *s, int64_t now_boot_ns)
@@ -385,6 +393,11 @@ void steer_beat(struct steer *s, int64_t now_boot_ns)
 	uint32_t zero = 0;
 	uint64_t now = (uint64_t)now_boot_ns;
 	(void)bpf_map_update_elem(s->beat, &zero, &now, BPF_ANY);
+}
+
+uint32_t steer_mark(const struct steer *s)
+{
+	return s->set.mark;
 }
 
 int steer_check(const struct steer *s)

@@ -32,6 +32,8 @@ void tc_drop(struct tc_place *p);
 void tc_leave(struct tc_link *l);
 /* All programs of any skep on a link, and clsact as above. */
 MUST_USE int tc_clean(int link);
+/* A proof's guard. */
+void tc_unguard(int link);
 
 /* ---- groups.c: all of it ends with the descriptors ------------------------------------------------- */
 

@@ -189,11 +189,25 @@ void tc_leave(struct tc_link *l)
 	l->made = false;
 }
 
+void tc_unguard(int link)
+{
+	struct bpf_tc_hook h;
+	struct bpf_tc_opts o;
+	opts_of(&o, false)->priority = STEER_GUARD_PRIORITY;
+	o.handle = STEER_GUARD_HANDLE;
+	if (bpf_tc_query(hook_of(&h, link, BPF_TC_EGRESS), &o) != 0 || !is_skeps(o.prog_id))
+		return;
+	opts_of(&o, false)->priority = STEER_GUARD_PRIORITY;
+	o.handle = STEER_GUARD_HANDLE;
+	(void)bpf_tc_detach(hook_of(&h, link, BPF_TC_EGRESS), &o);
+}
+
 int tc_clean(int link)
 {
 	static const enum bpf_tc_attach_point points[] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
 	bool was_made = false;
 	int err = 0;
+	tc_unguard(link);
 	for (size_t i = 0; i < 2 * ARRAY_LEN(points); i++) {
 		bool made = i % 2 == 1;
 		if (!is_skeps(found(link, points[i / 2], made)))

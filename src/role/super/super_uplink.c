@@ -237,6 +237,7 @@ void uplink_close(struct super *s)
 	struct uplink_run *u = &s->uplink;
 	if (u->steer != NULL)
 		tell(s, "unsteered", 1, "the real wire is the host's again");
+	steer_unguard(u->plan.link);
 	steer_close(u->steer);
 	u->steer = NULL;
 	free(u->site);
@@ -258,6 +259,7 @@ static void mend(struct super *s, int64_t now, bool another_link)
 	if (!another_link && u->mended_ns != 0 && now - u->mended_ns < MEND_NS)
 		return;
 	u->mended_ns = now;
+	prove_end(s); /* its guard would stand behind the new programs */
 	steer_close(u->steer);
 	u->steer = NULL;
 	int err = steer(s, why, sizeof(why));
