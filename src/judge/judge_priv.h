@@ -195,24 +195,12 @@ bool caps_guest_has(struct way *w);
 /* Both caps of what leaves a guest. */
 enum reason caps_take(struct way *w, struct flow *f);
 
-/* ---- answer.c: what the wall says itself --------------------------------------------------------- */
-
-/* A free reply buffer that will leave by port, or NULL. */
-struct frame *answer_slot(struct way *w, uint16_t port);
-void answer_reset(struct way *w);
-void answer_time_exceeded(struct way *w);
-/* What a rule rejects: to the sender a reset, or that it can't be reached; as from whom it spoke to. */
-void answer_reject(struct way *w);
-/* A reset to the receiver, as from the sender: l has the addresses as it knows them, next is the sequence number
- * it waits for. */
-void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
-			   const struct mac *dst, const struct mac *src, uint32_t next);
-
 /* ---- bridge.c --------------------------------------------------------------------------------------- */
 
 MUST_USE int bridge_setup(struct judge *j, int64_t now_ns);
 enum reason bridge_way(struct way *w);
 
+#include "judge/answer_priv.h"
 #include "judge/binding_priv.h"
 #include "judge/contain_priv.h"
 #include "judge/ftp_priv.h"
