@@ -84,6 +84,7 @@ static void test_listens_for_what_it_must(void **state)
 	other.alias[1] = bed_addr("2001:db8::8");
 	assert_int_equal(steer_change(b->s, &other), 0);
 	assert_true(is_there(b, "ip maddr show dev up0", "33:33:ff:00:00:09"));
+	assert_true(is_there(b, "ip maddr show dev up0", "ff02::1:ff00:9"));
 	assert_true(is_there(b, "ip maddr show dev up0", "33:33:ff:00:00:08"));
 	other.n_alias = 2;
 	assert_int_equal(steer_change(b->s, &other), 0);
@@ -464,6 +465,27 @@ static void test_real_stacks(void **state)
 	bed_close(b);
 }
 
+/* While nobody beats: in STEER_NAT the host is as if we were not there, in STEER_BRIDGE it hears nothing. */
+static void test_the_host_without_a_beat(void **state)
+{
+	struct bed *b = *state;
+	for (int form = STEER_NAT; form <= STEER_BRIDGE; form++)
+		for (int v6 = 0; v6 <= 1; v6++) {
+			struct sockaddr_storage ss;
+			bed_open(b, (enum steer_form)form);
+			steer_beat(b->s, clock_boot_ns() - (STEER_SILENCE_S + 1) * NS_PER_SEC);
+			int at = listen_at(b, NS_HOST, v6, 80), fd = stream_socket(b, NS_NET, v6);
+			struct pollfd p = {at, POLLIN, 0};
+			socklen_t len = sockaddr_of(v6 ? "2001:db8::1" : "10.0.0.1", 80, &ss);
+			assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), -1);
+			bool nat = form == STEER_NAT;
+			assert_int_equal(poll(&p, 1, nat ? 10000 : 200), nat ? 1 : 0);
+			close(fd);
+			close(at);
+		}
+	bed_close(b);
+}
+
 int main(void)
 {
 	static struct bed bed;
@@ -481,6 +503,7 @@ int main(void)
 		cmocka_unit_test_prestate(test_our_place_is_taken, &bed),
 		cmocka_unit_test_prestate(test_check_sees_what_is_gone, &bed),
 		cmocka_unit_test_prestate(test_real_stacks, &bed),
+		cmocka_unit_test_prestate(test_the_host_without_a_beat, &bed),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	bed_teardown(&bed);
