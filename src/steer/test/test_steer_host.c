@@ -309,6 +309,15 @@ static int stream_socket(const struct bed *b, int ns, bool v6)
 	return fd;
 }
 
+static int datagram_socket(const struct bed *b, int ns, bool v6)
+{
+	bed_enter(b, ns);
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bed_enter(b, NS_HOST);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 static socklen_t sockaddr_of(const char *text, uint16_t port, struct sockaddr_storage *ret)
 {
 	struct addr a = bed_addr(text);
@@ -474,10 +483,14 @@ static void test_the_host_without_a_beat(void **state)
 			struct sockaddr_storage ss;
 			bed_open(b, (enum steer_form)form);
 			steer_beat(b->s, clock_boot_ns() - (STEER_SILENCE_S + 1) * NS_PER_SEC);
-			int at = listen_at(b, NS_HOST, v6, 80), fd = stream_socket(b, NS_NET, v6);
+			int at = datagram_socket(b, NS_HOST, v6),
+			    fd = datagram_socket(b, NS_NET, v6);
 			struct pollfd p = {at, POLLIN, 0};
-			socklen_t len = sockaddr_of(v6 ? "2001:db8::1" : "10.0.0.1", 80, &ss);
-			assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), -1);
+			socklen_t len = sockaddr_of(v6 ? "::" : "0.0.0.0", 5000, &ss);
+			assert_int_equal(bind(at, (struct sockaddr *)&ss, len), 0);
+			len = sockaddr_of(v6 ? "2001:db8::1" : "10.0.0.1", 5000, &ss);
+			/* the first of them made the host's link address known */
+			assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&ss, len), 1);
 			bool nat = form == STEER_NAT;
 			assert_int_equal(poll(&p, 1, nat ? 10000 : 200), nat ? 1 : 0);
 			close(fd);
