@@ -107,6 +107,7 @@ def shared(t, site):
     h.init("--mode", "alias", "--address", sites.SERVER, "--yes", code=1, what="the host's own address as alias")
     t.check("ip addr del" in h.out, "with the cure", h.out)
     t.equal(site.changed(before), [], "init and doctor changed nothing")
+    walk(t, site, h)
 
 
 def alias(t, site):
@@ -144,6 +145,7 @@ def alias(t, site):
     t.equal(site.changed(before), [], "init and doctor changed nothing")
     cures(t, site, h)
     t.equal(site.changed(before), [], "what was mended is as it was")
+    walk(t, site, h, "--mode", "alias", "--address", f"{FREE},{FREE6}")
 
 
 def refusals(t, h):
@@ -210,6 +212,8 @@ def cures(t, site, h):
 
 
 def bridge(t, site):
+    # A card that was never up has a queueing discipline that it never gets back.
+    site.ip("server", "link set eth1 up", "link set eth1 down")
     before = site.snapshot()
     h = Host(t, site, session=f"{sites.OPERATOR} 4711 {sites.SERVER} 22")
     card, card6 = "203.0.113.20/28", "2001:db8:114::20/64"
@@ -233,6 +237,7 @@ def bridge(t, site):
     h.init("--mode", "bridge", "--address", f"{card} via {sites.ROUTER_B}", "--yes", what="bridge finds the free card")
     t.check("interface: eth1" in open(h.file, encoding="utf-8").read(), "which is eth1")
     t.equal(site.changed(before), [], "init and doctor changed nothing")
+    walk(t, site, h, "--mode", "bridge", "--address", f"eth1 {card} via {sites.ROUTER_B}, {card6} via fe80::1")
     site.ip("server", "addr add 203.0.113.21/28 dev eth1")
     h.says("card", "fail", "ip addr flush dev eth1")
     site.ip("server", "addr flush dev eth1")
@@ -242,6 +247,33 @@ def bridge(t, site):
         f.write(text)
     h.says("card", "fail", "default route goes by eth0")
     h.says("your session", "fail", "comes by eth0")
+
+
+def walk(t, site, h, *args):
+    """A newcomer's way with what init writes, but for the machines: guests are bare ports, in folders of ours."""
+    before = site.snapshot()
+    text = h.init(*args, "--yes", what=f"the walk on a site of kind {site.kind}")
+    own = f"name: {site.name}\nstate_dir: {site.dir}/state\nrun_dir: {site.dir}/run\naccel: tcg\n" \
+          f"uid_base: {100000 + os.getpid() * 8 % 1000000 * 256}\nrecorder: {{disk: 256MB, file: 16MB}}\n"
+    text = own + re.sub(r"(?m)^(  - name: .*)$", r"\1\n    image: none", text)
+    with open(h.file, "w", encoding="utf-8") as f:
+        f.write(text)
+    skep = f"env NO_COLOR=1 {SKEP}"
+    session = site.session()
+    try:
+        code, out = session.run(f"{skep} up -c {h.file} --no-wait", 120)
+        t.check(code == 0, "skep up, in an ssh session", out)
+        p = site.login(f"{skep} up -c {h.file} --confirm")
+        t.check(p.returncode == 0, "skep up --confirm, in a new one", p.stdout + p.stderr)
+        p = site.login(f"{skep} doctor -c {h.file}")
+        t.check("honeynet       runs" in p.stdout and "in the way     nothing" in p.stdout,
+                "doctor, while it runs: our own programs are in nobody's way", p.stdout + p.stderr)
+        t.check(session.alive(), "the first session is still there")
+    finally:
+        code, out = session.run(f"{skep} down -c {h.file}", 120)
+        session.close()
+    t.check(code == 0, "skep down", out)
+    t.equal(site.changed(before), [], "and all is as it was")
 
 
 class Nowhere:
