@@ -149,20 +149,6 @@ static int file_fine(const struct options *o)
 	return 0;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Beside it first: whoever looks sees the old one or the whole new one. */
 static int put_file(const struct options *o, const char *text, size_t len)
 {
@@ -175,7 +161,8 @@ static int put_file(const struct options *o, const char *text, size_t len)
 	CLEANUP(fd_close) int fd = mkstemp(beside);
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, text, len);
+	if (dprintf(fd, "%s", text) != (int)len)
+		err = -EIO;
 	if (err == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
 		err = -errno;
 	/* link never takes another's place, rename does */
