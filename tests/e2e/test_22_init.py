@@ -78,7 +78,7 @@ def shared(t, site):
     code, out = s.run(f"env -u SSH_CONNECTION sh -c '{SKEP} init --yes -o {site.dir}/first.yaml; true'")
     h.has(out, rf"by ssh from {sites.OPERATOR}, port 22", r"ufw, Docker, firewalld", r"tcp/22 .*sshd.*your session",
           rf"tcp/{sites.PUBLISHED}", rf"{sites.SERVER}/28 \(may change\)", f"{sites.SERVER6}/128", "Never touched",
-          "skep up .*--confirm", what="init in an ssh session finds it all, though sudo hides the session")
+          "skep up .*--confirm", r"provider .*/128", what="init in an ssh session finds it all, though sudo hides the session")
     text = open(f"{site.dir}/first.yaml", encoding="utf-8").read()
     h.has(text, r"^mode: nat", r"interface: auto", r"^ +shared: true", r"- tcp/22$", rf"- tcp/{sites.PUBLISHED}$",
           rf"sources: \[{sites.OPERATOR}/32\]", what="the proposal: this address, but for the host's ports")
