@@ -361,9 +361,11 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 		return -ENOMEM;
 	memcpy(ret->rows, p->rows, ret->n * sizeof(*ret->rows));
 	ret->rows[0].verdict = p->fenced && !p->dead ? PROVE_HELD : PROVE_BROKEN;
+	bool lost = p->bridged && !p->gate_told[0] && !p->gate_told[1];
 	if (ret->rows[0].verdict == PROVE_BROKEN)
 		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
 			  p->dead ? "the wall let nothing pass any more: ended early"
+			  : lost  ? "the network's router does not answer: nothing can begin"
 				  : "neither UDP nor ping nor an answer passes: silence proves "
 				    "nothing");
 	return 0;
