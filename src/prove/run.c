@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#define HOST_MOST 128u
+#define HOST_MOST 256u
 #define FENCE_TRIES 60
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
@@ -55,6 +55,13 @@ static void hear_for(struct prove *p, int64_t ms)
 {
 	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; clock_boot_ns() < end;)
 		wire_hear(p, 5);
+}
+
+bool run_await(struct prove *p, const bool *what, int64_t ms)
+{
+	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; !*what && clock_boot_ns() < end;)
+		wire_hear(p, 5);
+	return *what;
 }
 
 void run_forget(struct prove *p)
