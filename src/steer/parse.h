@@ -54,36 +54,14 @@ static inline void seen_v6(struct steer_addr *to, const __u8 *sixteen)
 	to->ver = 6;
 }
 
-/* As the wall's decoder has it: what one of them takes for TCP, the other must. */
-static inline int seen_is_extension(__u8 proto)
-{
-	switch (proto) {
-	case 0:   /* hop-by-hop options */
-	case 43:  /* routing */
-	case 44:  /* fragment */
-	case 51:  /* authentication */
-	case 60:  /* destination options */
-	case 135: /* mobility */
-	case 139: /* host identity */
-	case 140: /* shim6 */
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-static inline __u32 seen_extension_len(__u8 proto, __u8 said)
-{
-	if (proto == 44)
-		return 8;
-	return proto == 51 ? ((__u32)said + 2) * 4 : ((__u32)said + 1) * 8;
-}
-
 /* Steps over extension headers; *at is where the next header begins, s->proto what it is. */
 static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 {
+	__u8 x[8];
+#ifdef __bpf__ /* Linux 6.1 knows loops, but not each one that has a call in it */
+#pragma clang loop unroll(full)
+#endif
 	for (int i = 0; i <= PARSE_EXTENSIONS; i++) {
-		__u8 x[8];
 		if (!seen_is_extension(s->proto) || s->part == PART_LATER)
 			return 0;
 		if (i == PARSE_EXTENSIONS || seen_load(skb, *at, x, sizeof(x)) != 0)
