@@ -29,7 +29,8 @@ def web(t, site, v4, v6):
     for address, intruder, how in both(v4, v6):
         got = wait_for(lambda: site.fetch("intruder", address), 10, 0.5)
         t.equal(got, f"you are {intruder}\n", f"http reaches the guest{how}, which sees who asks")
-        p = site.run("intruder", "curl", "-sS", "-g", "-m", "20", "-o", "/dev/null", "-w", "%{size_upload}", "-T",
+        p = site.run("intruder", "curl", "-sS", "-g", "-m", "20", "-o", "/dev/null", "-w", "%{size_upload}",
+                     "-H", "Expect:", "-T",
                      f"{sites.ROOT}/docs/CONFIG.md", f"http://{bracket(address)}/up")
         t.check(p.returncode == 0 and int(p.stdout or 0) > 1000, f"... takes an upload{how}", p.stderr)
 
@@ -153,7 +154,7 @@ def host_works(t, site, address=sites.SERVER, container=True, when=""):
     t.equal(len(site.fetch("server", WEB, "/big") or ""), BIG, f"... a large one{when}")
     # Large segments outwards: where there is a small hop, the router's errors must find the host.
     for to in (WEB, WEB6):
-        p = site.run("server", "curl", "-sS", "-g", "-m", "10", "-T", f"{sites.ROOT}/docs/CONFIG.md",
+        p = site.run("server", "curl", "-sS", "-g", "-m", "10", "-H", "Expect:", "-T", f"{sites.ROOT}/docs/CONFIG.md",
                      f"http://{bracket(to)}/up")
         t.check("you are" in p.stdout, f"... sends a large one to {to}{when}", p.stderr)
     p = site.run("server", "traceroute", "-n", "-q", "1", "-w", "1", "-m", "5", WEB)

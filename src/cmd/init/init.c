@@ -202,7 +202,10 @@ static int put(const struct options *o, const struct init_site *i, const struct 
 				 w.full ? 0 : e.line, w.full ? "too long" : e.what);
 		else if (to_stdout(o))
 			code = fputs(text, stdout) < 0 ? 1 : 0;
-		else if ((err = put_file(o, text, w.len)) != 0)
+		else if ((err = put_file(o, text, w.len)) == -EACCES && geteuid() != 0)
+			cmd_fail(1, "init: %s can't be written: run `sudo skep init`, or -o FILE",
+				 o->file);
+		else if (err != 0)
 			cmd_fail(1, "init: %s: %s", o->file, err_text(err));
 		else
 			code = 0;

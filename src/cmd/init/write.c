@@ -69,11 +69,14 @@ static void write_network(struct writer *w, const struct init_site *i, const str
 
 static void write_sink(struct writer *w, const struct init_site *i)
 {
-	if (i->nameserver.ver == 0)
+	const struct addr *a = &i->nameserver;
+	bool loopback = a->ver == 4 ? a->b[0] == 127 : load_be32(a->b) == 0;
+	/* One that can't be reached at all would keep the honeynet from starting. */
+	if (a->ver == 0 || (!loopback && (a->ver == 4 ? i->s.uplink : i->s.uplink6) == 0))
 		return;
 	write_str(w, "\nsink:\n  dns:\n    # This host's own name server, asked for what guests "
 		     "ask. `none`: answers are made up.\n");
-	write_addr(w, "    upstream: ", &i->nameserver);
+	write_addr(w, "    upstream: ", a);
 }
 
 static void write_honeypot(struct writer *w, const struct init_plan *p, uint32_t n)

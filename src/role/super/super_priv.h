@@ -12,6 +12,7 @@
 #include "guest/guest.h"
 #include "role/role.h"
 #include "role/rules/book.h"
+#include "role/rules/reload.h"
 #include "role/super/super_wire.h"
 
 #include <jansson.h>
@@ -133,8 +134,6 @@ MUST_USE int state_memory(struct super *s);
 void state_trim_logs(const struct super *s);
 /* Removes all that the run files name, then them; keep_limits: not the limit state. */
 void state_clean(const struct conf *c, bool keep_limits);
-/* What the guardian does: the same, for a super that died without it; -EALREADY: another one runs. */
-MUST_USE int state_bury(const struct conf *c);
 
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
@@ -198,14 +197,6 @@ void control_serve(struct super *s);
 json_t *orders_json(struct super *s);
 json_t *orders_answer(struct super *s, const char *what, json_t *request);
 
-/* rules/reload.c */
-MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);
-/* Takes the descriptors and returns NULL: the answer comes later; or says why not. */
-const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot);
-void super_rules_done(struct super *s, const struct msg_rules_done *d);
-void super_rules_wall_died(struct super *s);
-void super_rules_tick(struct super *s, int64_t now);
-void super_rules_close(struct super *s);
 /* super_prove.c */
 /* The port, at start, with nobody behind it. */
 MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);

@@ -63,7 +63,7 @@ static pid_t lock_holder(const struct conf *c)
 pid_t super_running(const struct conf *c)
 {
 	pid_t pid = lock_holder(c);
-	for (int i = 0; i < BURIAL_STEPS && pid > 1 && kill(pid, 0) < 0 && errno == ESRCH; i++) {
+	for (int i = 0; i < BURIAL_STEPS && pid > 1 && proc_ended(pid); i++) {
 		nanosleep(&(struct timespec){0, END_STEP_NS}, NULL);
 		pid = lock_holder(c);
 	}
@@ -279,44 +279,19 @@ static int lower_link(const char *name)
 	return link_batch(-1, command, why, sizeof(why));
 }
 
-static uint64_t netns_inode(const char *path)
-{
-	struct stat st;
-	return stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-/* Opens the network namespace of that number, by whatever process lives in it; -1: nobody does. */
-static int find_netns(uint64_t inode)
-{
-	char path[64];
-	int fd = -1;
-	DIR *d = opendir("/proc");
-	struct dirent *e;
-	while (d != NULL && fd < 0 && (e = readdir(d)) != NULL) {
-		long pid = strtol(e->d_name, NULL, 10);
-		snprintf(path, sizeof(path), "/proc/%ld/ns/net", pid);
-		if (pid > 0 && netns_inode(path) == inode)
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (d != NULL)
-		closedir(d);
-	return fd;
-}
-
 /* What was made in the host's namespace is removed there, wherever we are. If nobody lives there any more, there
  * is nothing left of it. */
 static void clean_home(const char *made)
 {
-	static const char self[] = "/proc/self/ns/net";
-	unsigned long long inode = 0;
+	unsigned long long number = 0;
 	const char *at = strstr(made, "\nhome ");
-	if (at == NULL || sscanf(at, "\nhome %llu", &inode) != 1)
+	if (at == NULL || sscanf(at, "\nhome %llu", &number) != 1)
 		return;
 	CLEANUP(fd_close) int here = -1;
-	if (netns_inode(self) != inode) {
-		CLEANUP(fd_close) int home = find_netns(inode);
-		here = open(self, O_RDONLY | O_CLOEXEC);
-		if (home < 0 || here < 0 || netns_enter(home) != 0)
+	if (netns_number(-1) != number) {
+		CLEANUP(fd_close) int home = -1;
+		here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (here < 0 || netns_find(number, &home) != 0 || netns_enter(home) != 0)
 			return;
 	}
 	each_line(made, "steer ", remove_steer);

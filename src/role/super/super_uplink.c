@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LOOK_NS (2 * NS_PER_SEC)
 #define MEND_NS (60 * NS_PER_SEC)
@@ -92,10 +91,7 @@ static int name_inner(struct super *s)
 
 static int note(struct super *s)
 {
-	struct stat st;
-	if (fstat(s->home, &st) < 0)
-		return -errno;
-	int err = state_note(s, "home %llu", (unsigned long long)st.st_ino);
+	int err = state_note(s, "home %llu", (unsigned long long)netns_number(s->home));
 	return err != 0 ? err : state_note(s, "link %s", s->uplink.inner);
 }
 
