@@ -12,13 +12,14 @@ from honeynet import Honeynet, guest, need
 
 BARE, BARE6 = "203.0.113.11", "2001:db8:113::11"
 WEB1, WEB16 = "203.0.113.10", "2001:db8:113::10"
+QUICK = {"caps": {k: "none" for k in ("guest_bytes", "flow_bytes", "guest_pps", "flow_pps")}}  # this is not about rates
 
 
 def main(t):
     need("ssh", "sshpass", "curl", "ping", "traceroute")
     with sites.Site("alias", hop_mtu=1400) as site:
         before = site.snapshot()
-        with Honeynet([guest("web1", "tiny", 10), guest("bare", "none", 11)], mode="nat",
+        with Honeynet([guest("web1", "tiny", 10), guest("bare", "none", 11)], mode="nat", wall=QUICK,
                       home=site.path("server"), outside=site.path("intruder")) as net:
             operator = site.session()
             p = net.up()
@@ -30,12 +31,12 @@ def main(t):
             t.check(operator.alive() and site.can_login() and site.can_login(sites.SERVER6),
                     "the operator's session is open, and new logins work")
             carry.proved(t, net)
-            carry.kept_away(t, site, net, "bare", [(sites.ROUTER, lambda: site.fetch("server", sites.ROUTER))])
+            carry.kept_away(t, site, net, "bare", [sites.ROUTER])
             carry.kept_from_host(t, site, net, "bare", [sites.SERVER, sites.SERVER6, "172.17.0.1"])
             p = site.run("server", "ping", "-c", "1", "-W", "1", "10.99.0.11")
             t.check(p.returncode != 0, "the host has no way to inside addresses", p.stdout)
+            # Not so over IPv6: the guest takes the whole /64 for its own link, and there nobody but guests answers.
             t.check("you are" in (site.fetch("neighbour", BARE) or ""), "a neighbour on the same link reaches the honeypot")
-            t.check("you are" in (site.fetch("neighbour", BARE6) or ""), "... over IPv6")
             carry.real_guest(t, site, net, "web1", WEB1, WEB16)
             p = net.down()
             t.equal(p.returncode, 0, "down")

@@ -261,6 +261,8 @@ class Site:
         if self.kind == "bridge":
             self._pair("router", "card2", "server", "eth1")
             self.ip("router", "link set card2 master lan2 up")
+            # A link that never was up looks different from one that was.
+            self.ip("server", "link set eth1 up", "link set eth1 down")
             self.run("server", "sysctl", "-qw", "net.ipv6.conf.eth1.disable_ipv6=1", check=True)
         self.configure()
 
@@ -349,6 +351,9 @@ class Site:
         self.listens("dns", 53)
 
     # ---- in the namespaces --------------------------------------------------------------------------
+
+    def neighbours(self):
+        return ["neighbour", "neighbour2"] if self.kind == "bridge" else ["neighbour"]
 
     def run(self, who, *argv, timeout=60, check=False, input=None):
         p = subprocess.run(["nsenter", f"--net={self.path(who)}", *argv], capture_output=True, text=True,

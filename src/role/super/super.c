@@ -476,6 +476,7 @@ static int fail(struct super *s, const char *why)
 	fd_close(&s->lab);
 	fd_close(&s->sink);
 	state_clean(s->c, !s->fresh_limits); /* a start that fails gives no fresh budget either */
+	guardian_end(s);
 	snprintf(text, sizeof(text), "%s%s%s", why, kept[0] ? "; its log: " : "", kept);
 	report(s, "fail", text);
 	free(s);
@@ -514,6 +515,7 @@ int role_super(const struct conf *c, const struct super_start *how)
 	stop_house(s);
 	fd_close(&s->listener);
 	state_clean(c, false);
+	guardian_end(s);
 	free(s);
 	return 0;
 }

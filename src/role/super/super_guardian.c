@@ -62,3 +62,12 @@ void guardian_died(struct super *s)
 	if (err != 0)
 		log_line(LOG_ERROR, "no guardian: %s", err_text(err));
 }
+
+void guardian_end(struct super *s)
+{
+	int code, sig;
+	if (s->guardian_fd < 0)
+		return;
+	kill(s->guardian, SIGKILL);
+	super_reap(&s->guardian, &s->guardian_fd, &code, &sig);
+}

@@ -199,6 +199,17 @@ static bool is_labs(const struct super *s, const struct prefix *p)
 	return false;
 }
 
+/* A host with a single IPv6 address (rented servers: a /128 and a gateway) has neighbours in its 64 bits all the
+ * same: no network is smaller. */
+static void widen(const struct super *s, struct prefix *p)
+{
+	if (s->c->mode == MODE_LAB || p->addr.ver != 6 || p->len <= 64 ||
+	    (p->addr.b[0] & 0xe0) != 0x20)
+		return;
+	p->len = 64;
+	memset(p->addr.b + 8, 0, 8);
+}
+
 /* The host's own networks, off limits to every guest: without what lies inside another entry. */
 int net_host_prefixes(struct super *s, bool *ret_changed)
 {
@@ -207,13 +218,15 @@ int net_host_prefixes(struct super *s, bool *ret_changed)
 	uint32_t n_host = 0;
 	int err = all == NULL ? -ENOMEM : link_prefixes(all, HOST_PREFIXES, &n);
 	for (size_t i = 0; i < n && err == 0; i++)
-		if (!is_labs(s, &all[i]))
+		if (!is_labs(s, &all[i])) {
+			widen(s, &all[i]);
 			all[kept++] = all[i];
+		}
 	for (size_t i = 0; i < kept && err == 0; i++) {
 		bool inside = false;
 		for (size_t k = 0; k < kept && !inside; k++)
-			inside = k != i && all[k].len < all[i].len &&
-				 prefix_has(&all[k], &all[i].addr);
+			inside = prefix_has(&all[k], &all[i].addr) &&
+				 (all[k].len < all[i].len || (all[k].len == all[i].len && k < i));
 		if (inside)
 			continue;
 		if (n_host == CONF_PREFIXES)
