@@ -22,6 +22,7 @@ struct queued {
 	bool has_ts, has_wscale;
 };
 
+/* What a conversation of TCP has on top, from its first good packet on. In the slab. */
 struct tcb {
 	struct half half[2];
 	struct queued *queue; /* SYNs or SYN/ACKs that may turn out to be the real one */
@@ -30,6 +31,7 @@ struct tcb {
 	uint8_t rst_dir;
 	bool opened;  /* the handshake is over; the flow says so from the next packet on */
 	bool pending; /* stream_more has something */
+	struct bounds bounds[]; /* offline: of both halves */
 };
 
 /* In the order of eviction. */
@@ -55,8 +57,7 @@ struct slot {
 	bool swapped; /* the client is the key's second end */
 	bool in_use;
 	int64_t listed_ns;
-	struct stream_flow f; /* stream_flow.tcb points to tcb below */
-	struct tcb tcb;
+	struct stream_flow f;
 };
 
 struct expect {
@@ -119,6 +120,12 @@ static inline void event_set(struct stream_result *ret, unsigned ev)
 static inline struct slot *slot_of(struct stream_flow *f)
 {
 	return (struct slot *)(void *)((uint8_t *)f - offsetof(struct slot, f));
+}
+
+/* NULL: no session (stream_flow.tcp says so). */
+static inline struct tcb *tcb_of(const struct slot *sl)
+{
+	return sl->f.tcb;
 }
 
 /* table.c: memory is short: ends some flows that are over already. False: there are none. */

@@ -210,21 +210,22 @@ static void test_done(void **state)
 	talk_end(&t);
 }
 
-/* What was blocked holds nothing. */
+/* What was blocked holds no bytes. */
 static void test_dead(void **state)
 {
-	struct slab_stats st;
+	struct slab_stats st, bare;
 
 	(void)state;
 	begin((struct stream_conf){0});
 	talk_handshake(&t);
+	slab_read_stats(t.slab, &bare);
 	t.lazy = true;
 	talk_text(&t, TO_SERVER, 1, 1, "evil");
 	t.r.flow->dead = true;
 	talk_text(&t, TO_SERVER, 5, 1, "more");
 	assert_false(t.r.added);
 	slab_read_stats(t.slab, &st);
-	assert_int_equal(st.used, 0);
+	assert_int_equal(st.used, bare.used);
 	talk_end(&t);
 }
 
