@@ -5,6 +5,7 @@
 
 #include "stream/stream_priv.h"
 
+#define MAKE_WAY_MOST 16u  /* not each that ends has memory of the right kind */
 #define WSCALE_UNKNOWN 14u /* picked up: the most there is, so that nothing good is refused */
 
 /* False: no memory, so it is no conversation. */
@@ -15,7 +16,7 @@ static bool session_begin(struct step *st, unsigned state)
 	size_t size = sizeof(struct tcb) + (bounds ? 2 * sizeof(struct bounds) : 0);
 	struct tcb *tcb = slab_zalloc(st->s->slab, size);
 
-	if (!tcb && table_reclaim(st->s, st->slot))
+	for (unsigned i = 0; !tcb && i < MAKE_WAY_MOST && table_make_way(st->s, st->slot); i++)
 		tcb = slab_zalloc(st->s->slab, size);
 	if (!tcb) {
 		st->s->stats.memory_refused++;

@@ -60,6 +60,9 @@ struct slot {
 	struct stream_flow f;
 };
 
+_Static_assert(sizeof(struct slot) <= 448 && sizeof(struct tcb) <= 256,
+	       "docs/PERFORMANCE.md says what a conversation takes");
+
 struct expect {
 	struct addr client, server;
 	uint16_t client_port, server_port;
@@ -130,6 +133,8 @@ static inline struct tcb *tcb_of(const struct slot *sl)
 
 /* table.c: memory is short: ends some flows that are over already. False: there are none. */
 bool table_reclaim(struct stream *s, const struct slot *keep);
+/* The same for a new conversation: if none is over, the oldest that is half-open gives way. */
+bool table_make_way(struct stream *s, const struct slot *keep);
 
 /* tcp.c: one packet of a flow with, or yet without, a session. */
 void tcp_packet(struct step *st);

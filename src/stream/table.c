@@ -373,12 +373,12 @@ static bool evict(struct stream *s)
 	return false;
 }
 
-bool table_reclaim(struct stream *s, const struct slot *keep)
+static bool end_oldest(struct stream *s, unsigned list, uint32_t most, const struct slot *keep)
 {
 	uint32_t n = 0;
 
-	for (; n < RECLAIM_FLOWS; n++) {
-		uint32_t h = s->list[LIST_CLOSED].head;
+	for (; n < most; n++) {
+		uint32_t h = s->list[list].head;
 
 		if (h == NIL || &s->slots[h] == keep)
 			break;
@@ -386,6 +386,16 @@ bool table_reclaim(struct stream *s, const struct slot *keep)
 		s->stats.evicted++;
 	}
 	return n > 0;
+}
+
+bool table_reclaim(struct stream *s, const struct slot *keep)
+{
+	return end_oldest(s, LIST_CLOSED, RECLAIM_FLOWS, keep);
+}
+
+bool table_make_way(struct stream *s, const struct slot *keep)
+{
+	return table_reclaim(s, keep) || end_oldest(s, LIST_TCP_NEW, 1, keep);
 }
 
 static struct slot *slot_take(struct stream *s)

@@ -414,29 +414,6 @@ static void test_no_memory(void **state)
 	assert_out(TO_SERVER, "hello");
 }
 
-/* A flood of first packets: of each no more is remembered than this, and without memory it does not pass, but its
- * second copy may. */
-static void test_first_packet(void **state)
-{
-	static void *hog[100000];
-	uint32_t n = 0;
-
-	(void)state;
-	assert_int_equal(memory_used(), 0);
-	passes(TO_SERVER, 0, 0, SYN, NULL);
-	assert_in_range(memory_used(), 1, 256);
-	t.client_port++;
-	while (n < ARRAY_LEN(hog) && (hog[n] = slab_alloc(t.slab, 256)))
-		n++;
-	refused(TO_SERVER, 0, 0, SYN, NULL);
-	assert_false(t.r.flow->tcp);
-	while (n)
-		slab_free(t.slab, hog[--n]);
-	talk_handshake(&t);
-	passes(TO_SERVER, 1, 1, ACK, "hello");
-	assert_out(TO_SERVER, "hello");
-}
-
 /* ---- what real stacks do in daily life --------------------------------------------------- */
 
 struct row {
@@ -773,7 +750,6 @@ int main(void)
 		TEST(test_memory_of_a_side),
 		TEST(test_usual),
 		TEST(test_no_memory),
-		TEST(test_first_packet),
 		TEST(test_daily_life),
 		TEST(test_early_fin),
 		TEST(test_zero_window),
