@@ -8,6 +8,8 @@ ASAN ?= build-asan
 CLANG ?= build-clang
 FUZZ ?= build-fuzz
 BENCH ?= build-bench
+DEB ?= build-deb
+PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 SOAK_ROUNDS ?= 3
 SKEP = $(BUILD)/src/cmd/skep
@@ -30,7 +32,7 @@ define compile
 	@ninja -C $(1) $(2) >$(1)/ninja.log 2>&1 || { tail -40 $(1)/ninja.log; exit 1; }
 endef
 
-.PHONY: help up down check build build-all test soak tidy cppcheck bench fuzz install clean format
+.PHONY: help up down check build build-all test soak tidy cppcheck bench fuzz install deb clean format
 
 help:
 	@echo "sudo make up       install what is needed, build, start the lab honeynet"
@@ -39,6 +41,7 @@ help:
 	@echo "make soak          the tests that take long: fuzzing, clang-tidy, repeated rounds"
 	@echo "make bench         measure; make fuzz: each fuzz target for FUZZ_SECONDS"
 	@echo "make install       to PREFIX (/usr/local), DESTDIR honoured"
+	@echo "make deb           Debian's package, in $(DEB)/"
 	@echo "make format        clang-format the tree; make clean: remove the build folders"
 
 up:
@@ -116,11 +119,18 @@ soak: check tidy cppcheck fuzz
 		echo "Round $$round of $(SOAK_ROUNDS)"; $(PYTHON) tests/run scenario e2e || exit 1; \
 	done
 
-install: build
-	@meson install -C $(BUILD) --no-rebuild
+# Where it will stand is compiled in, so another PREFIX compiles a few files anew.
+install:
+	$(call setup,$(BUILD),-Dtests=false)
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	$(call compile,$(BUILD))
+	@meson install -C $(BUILD) --no-rebuild --quiet
+
+deb:
+	@tools/make-deb $(DEB)
 
 format:
 	@git ls-files '*.c' '*.h' | xargs -r clang-format-14 -i
 
 clean:
-	@rm -rf $(BUILD) $(ASAN) $(CLANG) $(FUZZ) $(BENCH)
+	@rm -rf $(BUILD) $(ASAN) $(CLANG) $(FUZZ) $(BENCH) $(DEB)

@@ -302,7 +302,21 @@ static void print_row(const struct prove_row *r, bool colour)
 		printf("%-17s   %s\n", "", r->note);
 }
 
-static void print_table(const struct prove_result *r, const struct options *o)
+static void print_guard(const struct prove_result *r, bool real)
+{
+	unsigned long long outside = r->outside, guarded = r->guarded, escaped = r->escaped;
+	if (!r->guard)
+		printf("no guard stood on the uplink (the lab has no way out)\n");
+	else if (!real)
+		printf("%llu marked frames got outside, the guard stopped %llu there\n", outside,
+		       guarded);
+	else
+		printf("%llu marked frames came to the fence at the uplink, the guard behind it "
+		       "stopped %llu, %llu left\n",
+		       outside, guarded, escaped);
+}
+
+static void print_table(const struct prove_result *r, const struct options *o, bool real)
 {
 	bool colour = cmd_colour();
 	size_t n[4] = {0};
@@ -314,14 +328,7 @@ static void print_table(const struct prove_result *r, const struct options *o)
 	}
 	printf("\n%zu held, %zu leaked, %zu skipped, %zu broken; ", n[PROVE_HELD], n[PROVE_LEAK],
 	       n[PROVE_SKIPPED], n[PROVE_BROKEN]);
-	if (r->guard)
-		printf("%llu marked frames got outside, the guard stopped %llu there\n",
-		       (unsigned long long)r->outside, (unsigned long long)r->guarded);
-	else
-		printf("no guard stood on the uplink (the lab has no way out)\n");
-	if (r->escaped > 0)
-		printf("%llu left by the real uplink: neither fence nor guard held\n",
-		       (unsigned long long)r->escaped);
+	print_guard(r, real);
 	if (o->dir != NULL)
 		printf("captures of both sides: %s\n", o->dir);
 }
@@ -413,7 +420,7 @@ static int prove(const struct conf *c, const struct options *o)
 		if (o->json)
 			print_json(&r, all);
 		else
-			print_table(&r, o);
+			print_table(&r, o, pc->far.uplink[0] != '\0');
 		code = all == PROVE_HELD ? 0 : all == PROVE_LEAK ? EXIT_LEAK : EXIT_NOT_RUN;
 	}
 	free(r.rows);

@@ -145,38 +145,6 @@ static inline bool is_sink(const struct way *w)
 	return w->in->p.kind == JUDGE_SINK;
 }
 
-/* ---- binding.c ------------------------------------------------------------------------------ */
-
-/* Prepares ports and forwards from conf. */
-MUST_USE int binding_setup(struct judge *j);
-/* Does it make sense at that index? */
-bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port *p);
-/* Takes the port's settings over and finds its limit slot. */
-MUST_USE int binding_set(struct judge *j, uint16_t index, const struct judge_port *p);
-/* The guest's port whose inside (or public) address it is; FLOW_NO_PORT: none. */
-uint16_t binding_inside(const struct judge *j, const struct addr *a);
-uint16_t binding_public(const struct judge *j, const struct addr *a);
-/* Is the wall responsible for this address on the outside? */
-bool binding_answers_outside(const struct judge *j, const struct addr *a);
-/* The guest's public address of that version. */
-const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
-/* The router that what guests begin goes to, by version; NULL: not known. */
-const struct mac *binding_router(const struct judge *j, uint8_t ver);
-/* Where frames of f go on the outside. */
-const struct mac *binding_hop(const struct judge *j, const struct flow *f);
-/* The link addresses of what goes on from one port to another as by way of a router; false: not known. */
-bool binding_link(const struct judge *j, const struct flow *f, uint16_t in, uint16_t out,
-		  struct mac *ret_dst, struct mac *ret_src);
-/* The forward that is asked for; NULL: none whose guest is here. */
-const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,
-					   uint16_t *ret_port);
-/* The sink's port; FLOW_NO_PORT: none, or it is down. */
-uint16_t binding_sink(const struct judge *j);
-/* Port of the guest of that name; FLOW_NO_PORT: none. */
-uint16_t binding_name(const struct judge *j, const char *name);
-/* Port of the guest with that MAC; FLOW_NO_PORT: none. */
-uint16_t binding_mac(const struct judge *j, const struct mac *m);
-
 /* ---- spoof.c: REASON_NONE lets the frame go on ---------------------------------------------- */
 
 enum reason spoof_mac(struct way *w);
@@ -227,57 +195,17 @@ bool caps_guest_has(struct way *w);
 /* Both caps of what leaves a guest. */
 enum reason caps_take(struct way *w, struct flow *f);
 
-/* ---- answer.c: what the wall says itself --------------------------------------------------------- */
-
-/* A free reply buffer that will leave by port, or NULL. */
-struct frame *answer_slot(struct way *w, uint16_t port);
-void answer_reset(struct way *w);
-void answer_time_exceeded(struct way *w);
-/* What a rule rejects: to the sender a reset, or that it can't be reached; as from whom it spoke to. */
-void answer_reject(struct way *w);
-/* A reset to the receiver, as from the sender: l has the addresses as it knows them, next is the sequence number
- * it waits for. */
-void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
-			   const struct mac *dst, const struct mac *src, uint32_t next);
-
-/* ---- inline.c: rules in the way of a frame -------------------------------------------------------- */
-
-/* Looks at the frame and translates it (quoted: an ICMP error's): rules see what the guest sees. Not
- * REASON_NONE: it ends here, and maybe its conversation; the sender is told. */
-enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct layers *quoted,
-			struct scrub_seen *ret_seen);
-/* Fills in what leaves instead of the frame, which is as it would leave. */
-void inline_emit(struct way *w, const struct scrub_seen *seen);
-/* The flow leaves the table. */
-void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns);
-
 /* ---- bridge.c --------------------------------------------------------------------------------------- */
 
 MUST_USE int bridge_setup(struct judge *j, int64_t now_ns);
 enum reason bridge_way(struct way *w);
 
-/* ---- alert.c ------------------------------------------------------------------------------------------ */
-
-void alert_listen(struct judge *j);
-/* A rule stopped the frame in hand (of f, or NULL). */
-void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
-
-/* ---- lan.c: bridged guests and their neighbours --------------------------------------------------- */
-
-/* The router's link address; NULL: not known. And is that address the router's? */
-const struct mac *lan_router(const struct judge *j, uint8_t ver);
-bool lan_is_router(const struct judge *j, const struct addr *a);
-/* Somebody outside has begun f. */
-void lan_met(struct judge *j, const struct flow *f, int64_t now_ns);
-/* What a guest is told for an address on the link; NULL: nothing. */
-const struct mac *lan_known(const struct judge *j, const struct addr *a);
-/* A guest asks for the router. */
-enum reason lan_ask(struct way *w, const struct neigh *n);
-/* An answer from outside. */
-enum reason lan_told(struct way *w, const struct neigh *n);
-
+#include "judge/answer_priv.h"
+#include "judge/binding_priv.h"
 #include "judge/contain_priv.h"
 #include "judge/ftp_priv.h"
+#include "judge/inline_priv.h"
+#include "judge/lan_priv.h"
 #include "judge/report_priv.h"
 #include "judge/weaken_priv.h"
 

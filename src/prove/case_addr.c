@@ -7,7 +7,7 @@
 
 #define FLOOD 300u
 #define STORM 150u
-#define HOST_MOST 128u
+#define HOST_MOST 256u
 
 static struct mac mac_of(const char *text)
 {

@@ -6,11 +6,13 @@
  */
 #include "prove/prove_priv.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define DISCARD 9
+#define HOST_MS 1000
 
 /* As the wall sends to a router, in the name of `from`. */
 static struct head wall_head(const struct prove *p, const struct addr *from)
@@ -171,36 +173,39 @@ static socklen_t sockaddr_of(const struct addr *a, uint16_t port, struct sockadd
 	return a->ver == 4 ? sizeof(v4) : sizeof(v6);
 }
 
-/* A datagram of the host's own to the target, which ends at the first router: now it has a conversation.
- * Its port, or 0. */
-static uint16_t host_speaks(const struct addr *from, const struct addr *to)
+/* A socket of the host's own, with that address; its port. Datagrams of it end at the first router. */
+static int host_socket(const struct addr *from, uint16_t *ret_port)
 {
 	struct sockaddr_storage at;
 	socklen_t len = sockaddr_of(from, 0, &at);
 	int one = 1, v6 = from->ver == 6;
+	uint8_t port[2]; /* the same place in both */
 	CLEANUP(fd_close)
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
 	    setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL, &one,
 		       sizeof(one)) != 0)
-		return 0;
-	len = sockaddr_of(to, DISCARD, &at);
-	if (sendto(fd, "", 0, 0, (struct sockaddr *)&at, len) < 0)
-		return 0;
+		return -errno;
 	len = sizeof(at);
 	if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-		return 0;
-	uint8_t port[2]; /* the same place in both */
+		return -errno;
 	memcpy(port, (const uint8_t *)&at + 2, sizeof(port));
-	return load_be16(port);
+	*ret_port = load_be16(port);
+	return fd_take(&fd);
 }
 
+/* The host begins a conversation; if that really left, it is its own. */
 static void hosts_own(struct prove *p, const struct addr *shared)
 {
+	struct sockaddr_storage to;
 	struct head h = wall_head(p, shared);
-	uint16_t port = host_speaks(shared, &h.to);
-	if (port != 0)
-		as_wall(p, h, port, DISCARD);
+	CLEANUP(fd_close) int fd = host_socket(shared, &p->host_port);
+	socklen_t len = sockaddr_of(&h.to, DISCARD, &to);
+	p->host_spoke = false;
+	if (fd >= 0 && sendto(fd, "", 0, 0, (struct sockaddr *)&to, len) == 0 &&
+	    run_await(p, &p->host_spoke, HOST_MS))
+		as_wall(p, h, p->host_port, DISCARD);
+	p->host_port = 0;
 }
 
 static bool is_shared(const struct prove *p, uint32_t port)

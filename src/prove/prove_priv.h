@@ -68,9 +68,11 @@ struct prove {
 	uint32_t used[4];               /* conversations that passed: TCP, UDP, ICMP, other */
 	bool urgent_left;               /* a segment came out outside with its urgent pointer */
 	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
-	uint64_t escaped;               /* marked frames that left by the real uplink */
-	uint64_t outside;               /* marked frames heard there, copies too */
-	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
+	uint16_t host_port; /* the host's own in the conversation that it is to begin; 0: none */
+	bool host_spoke;    /* ... which has left by the uplink */
+	uint64_t escaped;   /* marked frames that left by the real uplink */
+	uint64_t outside;   /* marked frames heard there, copies too */
+	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
 	struct {
 		uint32_t port; /* of the wall */
 		struct addr to;
@@ -135,6 +137,8 @@ void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_expect(struct prove *p, uint32_t least, uint32_t most);
 /* What may and what has to end in the sink (any number may, if it is not said). */
 void run_expect_sink(struct prove *p, uint32_t least, uint32_t most);
+/* Hears until it is so, or too late: is it? */
+bool run_await(struct prove *p, const bool *what, int64_t ms);
 /* Rules that count floods have forgotten what was sent. */
 void run_forget(struct prove *p);
 struct prove_row *run_row(struct prove *p);

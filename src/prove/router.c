@@ -123,13 +123,6 @@ static const struct prove_port *asker(const struct prove *p, int v6)
 	return NULL;
 }
 
-/* Until it is so, or too late. */
-static void await(struct prove *p, const bool *what)
-{
-	for (int64_t end = clock_boot_ns() + TRY_MS * NS_PER_MS; !*what && clock_boot_ns() < end;)
-		wire_hear(p, 5);
-}
-
 static void find(struct prove *p, int v6)
 {
 	const struct prove_port *as = asker(p, v6);
@@ -139,16 +132,16 @@ static void find(struct prove *p, int v6)
 	for (int i = 0; i < TRIES && !p->gate_known[v6]; i++) {
 		ask(p, v6, as);
 		wire_send_as_wall(p);
-		await(p, &p->gate_known[v6]);
+		run_await(p, &p->gate_known[v6], TRY_MS);
 	}
 	for (int i = 0; i < TRIES && p->gate_known[v6] && !p->gate_told[v6]; i++) {
 		ask(p, v6, p->own);
 		p->gate_asked = false;
 		wire_send_quietly(p);
-		await(p, &p->gate_asked);
+		run_await(p, &p->gate_asked, TRY_MS);
 		answer(p, v6);
 		wire_send_outside(p);
-		await(p, &p->gate_told[v6]);
+		run_await(p, &p->gate_told[v6], TRY_MS);
 	}
 }
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#define HOST_MOST 128u
+#define HOST_MOST 256u
 #define FENCE_TRIES 60
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
@@ -55,6 +55,13 @@ static void hear_for(struct prove *p, int64_t ms)
 {
 	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; clock_boot_ns() < end;)
 		wire_hear(p, 5);
+}
+
+bool run_await(struct prove *p, const bool *what, int64_t ms)
+{
+	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; !*what && clock_boot_ns() < end;)
+		wire_hear(p, 5);
+	return *what;
 }
 
 void run_forget(struct prove *p)
@@ -361,9 +368,11 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 		return -ENOMEM;
 	memcpy(ret->rows, p->rows, ret->n * sizeof(*ret->rows));
 	ret->rows[0].verdict = p->fenced && !p->dead ? PROVE_HELD : PROVE_BROKEN;
+	bool lost = p->bridged && !p->gate_told[0] && !p->gate_told[1];
 	if (ret->rows[0].verdict == PROVE_BROKEN)
 		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
 			  p->dead ? "the wall let nothing pass any more: ended early"
+			  : lost  ? "the network's router does not answer: nothing can begin"
 				  : "neither UDP nor ping nor an answer passes: silence proves "
 				    "nothing");
 	return 0;

@@ -394,6 +394,14 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 		note_leak(p, r, e, b, len);
 }
 
+/* The datagram with which the host begins what case_wire.c then speaks in. */
+static bool is_hosts(const struct prove *p, const uint8_t *b, uint32_t len)
+{
+	uint8_t proto = 0;
+	uint32_t l4 = p->host_port == 0 ? 0 : find_l4(b, len, &proto);
+	return l4 != 0 && proto == PROVE_UDP && l4 + 4 <= len && load_be16(b + l4) == p->host_port;
+}
+
 /* Both fence and guard let it out. */
 static void escaped(struct prove *p, const struct ear *e, uint32_t serial, uint8_t *b, uint32_t len)
 {
@@ -497,6 +505,7 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	uint32_t len = (uint32_t)n;
 	read_control(&h, b, &len, &stamp_ns);
 	if (e->kind == EAR_WIRE) {
+		p->host_spoke = p->host_spoke || is_hosts(p, b, len);
 		if (find_token(p, b, len, &serial))
 			escaped(p, e, serial, b, len);
 		return true;

@@ -57,8 +57,11 @@ static inline void seen_v6(struct steer_addr *to, const __u8 *sixteen)
 /* Steps over extension headers; *at is where the next header begins, s->proto what it is. */
 static inline int seen_walk(struct __sk_buff *skb, __u32 *at, struct seen *s)
 {
+	__u8 x[8];
+#ifdef __bpf__ /* Linux 6.1 knows loops, but not each one that has a call in it */
+#pragma clang loop unroll(full)
+#endif
 	for (int i = 0; i <= PARSE_EXTENSIONS; i++) {
-		__u8 x[8];
 		if (!seen_is_extension(s->proto) || s->part == PART_LATER)
 			return 0;
 		if (i == PARSE_EXTENSIONS || seen_load(skb, *at, x, sizeof(x)) != 0)

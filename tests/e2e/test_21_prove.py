@@ -90,7 +90,7 @@ def whole(t, net):
     held = [c for c, v in cases.items() if v == "held"]
     t.check(len(held) >= 60, "it tried at least 60 promises", (len(held), said))
     skipped = {c for c, v in cases.items() if v == "skipped"}
-    t.equal(skipped, {"fence-list", "ignored", "roach-motel", "lockdown", "policy", "redirect", "reflect"},
+    t.equal(skipped, {"fence-list", "ignored", "roach-motel", "lockdown", "policy", "redirect", "reflect", "steer"},
             "only what is not configured here is skipped")
     t.check(all(c["note"] for c in said.get("cases", []) if c["verdict"] == "skipped"),
             "... each with its reason")

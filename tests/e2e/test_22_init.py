@@ -78,7 +78,7 @@ def shared(t, site):
     code, out = s.run(f"env -u SSH_CONNECTION sh -c '{SKEP} init --yes -o {site.dir}/first.yaml; true'")
     h.has(out, rf"by ssh from {sites.OPERATOR}, port 22", r"ufw, Docker, firewalld", r"tcp/22 .*sshd.*your session",
           rf"tcp/{sites.PUBLISHED}", rf"{sites.SERVER}/28 \(may change\)", f"{sites.SERVER6}/128", "Never touched",
-          "skep up .*--confirm", what="init in an ssh session finds it all, though sudo hides the session")
+          "skep up .*--confirm", r"provider .*/128", what="init in an ssh session finds it all, though sudo hides the session")
     text = open(f"{site.dir}/first.yaml", encoding="utf-8").read()
     h.has(text, r"^mode: nat", r"interface: auto", r"^ +shared: true", r"- tcp/22$", rf"- tcp/{sites.PUBLISHED}$",
           rf"sources: \[{sites.OPERATOR}/32\]", what="the proposal: this address, but for the host's ports")
@@ -107,6 +107,7 @@ def shared(t, site):
     h.init("--mode", "alias", "--address", sites.SERVER, "--yes", code=1, what="the host's own address as alias")
     t.check("ip addr del" in h.out, "with the cure", h.out)
     t.equal(site.changed(before), [], "init and doctor changed nothing")
+    walk(t, site, h)
 
 
 def alias(t, site):
@@ -140,10 +141,14 @@ def alias(t, site):
     text = h.init("--mode", "alias", "--address", FREE, "--yes")
     h.has(text, r"inside: 10\.98\.0\.0/24", "gateway: 10.98.0.1", what="the guests' network is none of the host's")
     site.ip("server", "link del far")
+    h.init("--mode", "nat", "--address", FREE, "--yes", what="the file's word, with an address")
+    h.init("--mode", "nat", "--yes", what="and without")
+    t.check("shared: true" in open(h.file, encoding="utf-8").read(), "which is the host's own")
     refusals(t, h)
     t.equal(site.changed(before), [], "init and doctor changed nothing")
     cures(t, site, h)
     t.equal(site.changed(before), [], "what was mended is as it was")
+    walk(t, site, h, "--mode", "alias", "--address", f"{FREE},{FREE6}")
 
 
 def refusals(t, h):
@@ -210,6 +215,8 @@ def cures(t, site, h):
 
 
 def bridge(t, site):
+    # A card that was never up has a queueing discipline that it never gets back.
+    site.ip("server", "link set eth1 up", "link set eth1 down")
     before = site.snapshot()
     h = Host(t, site, session=f"{sites.OPERATOR} 4711 {sites.SERVER} 22")
     card, card6 = "203.0.113.20/28", "2001:db8:114::20/64"
@@ -233,6 +240,7 @@ def bridge(t, site):
     h.init("--mode", "bridge", "--address", f"{card} via {sites.ROUTER_B}", "--yes", what="bridge finds the free card")
     t.check("interface: eth1" in open(h.file, encoding="utf-8").read(), "which is eth1")
     t.equal(site.changed(before), [], "init and doctor changed nothing")
+    walk(t, site, h, "--mode", "bridge", "--address", f"eth1 {card} via {sites.ROUTER_B}, {card6} via fe80::1")
     site.ip("server", "addr add 203.0.113.21/28 dev eth1")
     h.says("card", "fail", "ip addr flush dev eth1")
     site.ip("server", "addr flush dev eth1")
@@ -242,6 +250,33 @@ def bridge(t, site):
         f.write(text)
     h.says("card", "fail", "default route goes by eth0")
     h.says("your session", "fail", "comes by eth0")
+
+
+def walk(t, site, h, *args):
+    """A newcomer's way with what init writes, but for the machines: guests are bare ports, in folders of ours."""
+    before = site.snapshot()
+    text = h.init(*args, "--yes", what=f"the walk on a site of kind {site.kind}")
+    own = f"name: {site.name}\nstate_dir: {site.dir}/state\nrun_dir: {site.dir}/run\naccel: tcg\n" \
+          f"uid_base: {100000 + os.getpid() * 8 % 1000000 * 256}\nrecorder: {{disk: 256MB, file: 16MB}}\n"
+    text = own + re.sub(r"(?m)^(  - name: .*)$", r"\1\n    image: none", text)
+    with open(h.file, "w", encoding="utf-8") as f:
+        f.write(text)
+    skep = f"env NO_COLOR=1 {SKEP}"
+    session = site.session()
+    try:
+        code, out = session.run(f"{skep} up -c {h.file} --no-wait", 120)
+        t.check(code == 0, "skep up, in an ssh session", out)
+        p = site.login(f"{skep} up -c {h.file} --confirm")
+        t.check(p.returncode == 0, "skep up --confirm, in a new one", p.stdout + p.stderr)
+        p = site.login(f"{skep} doctor -c {h.file}")
+        t.check("honeynet       runs" in p.stdout and "in the way     nothing" in p.stdout,
+                "doctor, while it runs: our own programs are in nobody's way", p.stdout + p.stderr)
+        t.check(session.alive(), "the first session is still there")
+    finally:
+        code, out = session.run(f"{skep} down -c {h.file}", 120)
+        session.close()
+    t.check(code == 0, "skep down", out)
+    t.equal(site.changed(before), [], "and all is as it was")
 
 
 class Nowhere:

@@ -277,6 +277,9 @@ static void check_kept(struct wire *w)
 				  w->c->uplink.keep[i]);
 	if (out.full)
 		memcpy(all + sizeof(all) - 4, "...", 4);
+	if (w->s.truncated)
+		say(w->r, LEVEL_WARN, "kept ports", "write down those that matter: uplink.keep",
+		    "there are more links, addresses or sockets here than can be looked at");
 	if (n == 0)
 		say(w->r, LEVEL_WARN, "kept ports",
 		    "uplink.keep: [tcp/22], if there is a way in by ssh",

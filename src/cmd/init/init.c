@@ -42,7 +42,7 @@ static void usage(void)
 	       "                    there now, as tcp/2222\n"
 	       "  --interface LINK  the link, if not that of the default route\n"
 	       "  --yes             ask nothing: defaults where no option answers\n"
-	       "  -o FILE           where to write; -: to standard output\n"
+	       "  -o, --output FILE where to write; -: to standard output\n"
 	       "                    (else $SKEP_CONF, else " CMD_CONF_FILE ")\n"
 	       "  --force           overwrite FILE\n\n"
 	       "Exit 0: written. 1: not written. 2: wrong usage.\n");
@@ -61,7 +61,7 @@ static int take_option(int ch, struct options *o)
 {
 	switch (ch) {
 	case 'm':
-		o->mode = strcmp(optarg, "nat") == 0 ? "shared" : optarg;
+		o->mode = optarg;
 		return 0;
 	case 'a':
 		return add_words(o->addresses, optarg);
@@ -108,6 +108,8 @@ static int parse(int argc, char **argv, struct options *o)
 	if (o->file == NULL)
 		o->file = getenv("SKEP_CONF");
 	o->is_default = o->file == NULL;
+	if (o->mode != NULL && strcmp(o->mode, "nat") == 0) /* as the file has it */
+		o->mode = o->addresses[0] != '\0' ? "alias" : "shared";
 	if (o->file == NULL)
 		o->file = CMD_CONF_FILE;
 	return 0;
@@ -149,20 +151,6 @@ static int file_fine(const struct options *o)
 	return 0;
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Beside it first: whoever looks sees the old one or the whole new one. */
 static int put_file(const struct options *o, const char *text, size_t len)
 {
@@ -175,7 +163,8 @@ static int put_file(const struct options *o, const char *text, size_t len)
 	CLEANUP(fd_close) int fd = mkstemp(beside);
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, text, len);
+	if (dprintf(fd, "%s", text) != (int)len)
+		err = -EIO;
 	if (err == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
 		err = -errno;
 	/* link never takes another's place, rename does */

@@ -45,15 +45,26 @@ static bool is_uplink(const struct init_site *i, const struct site_link *l)
 	return l->index == i->s.uplink || l->index == i->s.uplink6;
 }
 
+static bool is_free(const struct init_site *i, const struct site_link *l)
+{
+	return l->ethernet && l->master == 0 && !is_uplink(i, l) && !init_has_address(i, l, 0);
+}
+
+/* Of the many links that software makes only what stands for a card: a VLAN, a bond, and in a container eth1. */
+static bool is_card(const struct site_link *l)
+{
+	static const char *const kinds[] = {"", "vlan", "macvlan", "bond", "team"};
+	for (size_t n = 0; n < ARRAY_LEN(kinds); n++)
+		if (strcmp(l->kind, kinds[n]) == 0)
+			return true;
+	return strcmp(l->kind, "veth") == 0 && strncmp(l->name, "eth", 3) == 0;
+}
+
 const struct site_link *init_card(const struct init_site *i)
 {
-	for (uint32_t n = 0; n < i->s.n_links; n++) {
-		const struct site_link *l = &i->s.links[n];
-		if (l->ethernet && l->master == 0 && !is_uplink(i, l) &&
-		    !init_has_address(i, l, 0) && strcmp(l->kind, "bridge") != 0 &&
-		    strcmp(l->kind, "tun") != 0 && strncmp(l->name, "skep", 4) != 0)
-			return l;
-	}
+	for (uint32_t n = 0; n < i->s.n_links; n++)
+		if (is_card(&i->s.links[n]) && is_free(i, &i->s.links[n]))
+			return &i->s.links[n];
 	return NULL;
 }
 

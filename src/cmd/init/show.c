@@ -61,6 +61,22 @@ static void show_firewalls(const struct init_site *i)
 		printf(": stays as it is, and need not be opened\n");
 }
 
+static void show_provider(const struct init_site *i)
+{
+	const struct site_provider *p = &i->provider;
+	const char *alone = p->lone && p->lone6 ? "/32, /128" : p->lone ? "/32" : "/128";
+	if (p->vendor[0] == '\0' && !p->metadata && !p->lone && !p->lone6)
+		return;
+	printf("  provider  %s", p->vendor[0] != '\0' ? p->vendor : "not known");
+	if (p->lone || p->lone6)
+		printf("; an address alone in its network (%s): fine", alone);
+	if (p->metadata)
+		printf("; 169.254.169.254 is off limits to guests");
+	if (p->filters_macs)
+		printf("; likely no frames for other link addresses (bridge)");
+	printf("\n");
+}
+
 void init_show_site(const struct init_site *i)
 {
 	char text[ADDR_TEXT];
@@ -75,8 +91,7 @@ void init_show_site(const struct init_site *i)
 	else
 		printf("  you       not by ssh\n");
 	show_firewalls(i);
-	if (i->provider.vendor[0] != '\0')
-		printf("  provider  %s\n", i->provider.vendor);
+	show_provider(i);
 	for (size_t n = 0; n < i->n_findings; n++)
 		if (i->findings[n].in_way)
 			printf("  in the way: %s, see `skep doctor`\n", i->findings[n].name);

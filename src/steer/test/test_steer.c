@@ -3,9 +3,11 @@
  * Frame by frame: whose is it? Every sentence of steer.h has its rows. Needs root and a kernel that takes
  * the programs; skips (77) without.
  */
+#include "steer/kernel.h"
 #include "steer_bed.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +17,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #define V4(last) "10.0.0." #last
 #define V6(last) "2001:db8::" #last
@@ -583,6 +588,73 @@ static void test_no_beat_no_steering(void **state)
 	}
 }
 
+/* ---- silence -------------------------------------------------------------------------------------------- */
+
+/* The settings of the programs on the uplink, found as any stranger with the rights would. */
+static int settings_map(void)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex("up0"),
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 0x15ce9, .priority = 1);
+	uint32_t ids[16], size;
+	assert_int_equal(bpf_tc_query(&hook, &opts), 0);
+	int prog = bpf_prog_get_fd_by_id(opts.prog_id);
+	struct bpf_prog_info info = {.nr_map_ids = ARRAY_LEN(ids), .map_ids = (uintptr_t)ids};
+	size = sizeof(info);
+	assert_int_equal(bpf_obj_get_info_by_fd(prog, &info, &size), 0);
+	close(prog);
+	for (uint32_t i = 0; i < info.nr_map_ids; i++) {
+		struct bpf_map_info map = {0};
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+		size = sizeof(map);
+		assert_int_equal(bpf_obj_get_info_by_fd(fd, &map, &size), 0);
+		if (strcmp(map.name, "settings") == 0)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* Two hours are long for a test: the limit is made short instead. */
+static void test_silent_conversations_are_forgotten(void **state)
+{
+	static const char *const pairs[2][2] = {{"10.0.0.1", "192.0.2.7"},
+						{"2001:db8::1", "2001:db8:7::7"}};
+	struct bed *b = *state;
+	bed_open(b, STEER_NAT);
+	int map = settings_map();
+	assert_true(map >= 0);
+	for (int v6 = 0; v6 <= 1; v6++) {
+		struct steer_set set;
+		uint32_t zero = 0;
+		struct shape there = {.src = pairs[v6][0],
+				      .dst = pairs[v6][1],
+				      .proto = 17,
+				      .sport = 40000,
+				      .dport = 53};
+		struct shape back = {.src = pairs[v6][1],
+				     .dst = pairs[v6][0],
+				     .proto = 17,
+				     .sport = 53,
+				     .dport = 40000};
+		assert_int_equal(bed_send(b, WAY_HOST, &there), HOST_SENT);
+		assert_int_equal(bed_send(b, WAY_IN, &back), TO_HOST);
+		assert_int_equal(bpf_map_lookup_elem(map, &zero, &set), 0);
+		assert_int_equal(set.host_idle_ns, STEER_HOST_IDLE_S * NS_PER_SEC);
+		set.host_idle_ns = 1;
+		assert_int_equal(bpf_map_update_elem(map, &zero, &set, BPF_ANY), 0);
+		assert_int_equal(bed_send(b, WAY_IN, &back), TO_WALL);
+		assert_int_equal(bed_send(b, WAY_OUT, &there), SENT);
+		/* and begun anew */
+		set.host_idle_ns = STEER_HOST_IDLE_S * NS_PER_SEC;
+		assert_int_equal(bpf_map_update_elem(map, &zero, &set, BPF_ANY), 0);
+		assert_int_equal(bed_send(b, WAY_HOST, &there), HOST_SENT);
+		assert_int_equal(bed_send(b, WAY_IN, &back), TO_HOST);
+	}
+	close(map);
+	bed_close(b);
+}
+
 static void test_plan_changes(void **state)
 {
 	struct bed *b = open_bed(state, STEER_NAT);
@@ -644,6 +716,7 @@ int main(void)
 		cmocka_unit_test_prestate(test_inner_is_for_the_wire_only, &bed),
 		cmocka_unit_test_prestate(test_bridge, &bed),
 		cmocka_unit_test_prestate(test_no_beat_no_steering, &bed),
+		cmocka_unit_test_prestate(test_silent_conversations_are_forgotten, &bed),
 		cmocka_unit_test_prestate(test_plan_changes, &bed),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A bare Debian 12 in a folder, with processes, mounts and a network of its own, and packages to put in.
+
+    with Machine() as m:
+        m.run("apt-get", "install", "-y", "/srv/skep.deb", host_net=True)
+        m.run("skep", "up")
+
+Everything of it ends with the block: the first process of its namespace is killed, and the kernel
+does the rest. Packages come from the host's own APT sources; without any, Skip.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+
+from tap import Skip
+
+DEVICES = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"]
+SETUP = r"""
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -t proc proc "$1/proc"
+mount -t sysfs -o ro sysfs "$1/sys"
+mount -t tmpfs -o mode=755 tmpfs "$1/run"
+mount -t tmpfs -o mode=755 tmpfs "$1/dev"
+mkdir "$1/dev/pts" "$1/dev/shm" "$1/dev/net"
+ln -s /proc/self/fd "$1/dev/fd"
+for d in %s; do : >"$1/dev/$d"; mount --bind "/dev/$d" "$1/dev/$d"; done
+ip link set lo up
+echo ready
+exec chroot "$1" sleep infinity
+""" % " ".join(DEVICES)
+
+
+def sources():
+    """The host's Debian sources, one line each, as the recipes of images find them."""
+    p = subprocess.run(["apt-get", "indextargets", "--format",
+                        "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
+                        "Created-By: Packages", "Origin: Debian"], capture_output=True, text=True)
+    lines = sorted({x for x in p.stdout.splitlines() if " bookworm" in x})
+    if not lines:
+        raise Skip("APT knows no Debian 12 source")
+    return "\n".join(lines) + "\n"
+
+
+def proxies():
+    p = subprocess.run(["apt-config", "dump"], capture_output=True, text=True)
+    return "".join(x + "\n" for x in p.stdout.splitlines()
+                   if x.startswith(("Acquire::http::Proxy", "Acquire::https::Proxy",
+                                    "Acquire::http::proxy", "Acquire::https::proxy")))
+
+
+class Machine:
+    def __init__(self):
+        for tool in ("mmdebstrap", "apt-get", "unshare", "nsenter", "chroot"):
+            if shutil.which(tool) is None:
+                raise Skip(f"{tool} is not installed")
+        self.dir = tempfile.mkdtemp(prefix="skt-machine-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.root = f"{self.dir}/root"
+        self.init = None
+        try:
+            self.install()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def install(self):
+        with open(f"{self.dir}/sources.list", "w", encoding="utf-8") as f:
+            f.write(sources())
+        with open(f"{self.dir}/proxy", "w", encoding="utf-8") as f:
+            f.write(proxies() + 'Acquire::Retries "3";\nAPT::Install-Recommends "false";\n')
+        p = subprocess.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--skip=cleanup/apt",
+                            f"--aptopt={self.dir}/proxy", "--dpkgopt=force-unsafe-io", "bookworm",
+                            self.root, f"{self.dir}/sources.list"], capture_output=True, text=True,
+                           timeout=400, env=dict(os.environ, TMPDIR=self.dir))
+        if p.returncode != 0:
+            said = [x for x in p.stderr.splitlines() if x.startswith("E:")] or ["no reason"]
+            raise Skip(f"no bare Debian 12 could be made: {said[0][:120]}")
+        for path in ("/etc/resolv.conf", "/etc/hosts"):
+            shutil.copy(path, self.root + path)
+        os.makedirs(f"{self.root}/usr/share/keyrings", exist_ok=True)
+        for path in glob.glob("/usr/share/keyrings/*"):
+            if not os.path.exists(self.root + path):
+                shutil.copy(path, self.root + path)
+
+    def start(self):
+        self.init = subprocess.Popen(
+            ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
+             "sh", "-c", SETUP, "sh", self.root], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        said = self.init.stdout.readline()
+        if said.strip() != "ready":
+            raise Skip(f"namespaces: {said.strip()} {self.init.stdout.read()[:200]}")
+        with open(f"/proc/{self.init.pid}/task/{self.init.pid}/children", encoding="utf-8") as f:
+            self.pid = int(f.read().split()[0])
+
+    def run(self, *argv, host_net=False, timeout=120, check=False):
+        """A program in it; host_net: in the network of the host, where packages come from."""
+        spaces = ["-m", "-p", "-i", "-u"] + ([] if host_net else ["-n"])
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
+               "DEBIAN_FRONTEND": "noninteractive"}
+        env.update({k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")})
+        p = subprocess.run(["nsenter", "-t", str(self.pid), *spaces, "chroot", self.root, *argv],
+                           capture_output=True, text=True, errors="replace", timeout=timeout,
+                           stdin=subprocess.DEVNULL, env=env)
+        if check and p.returncode != 0:
+            raise AssertionError(f"{' '.join(argv)}: exit {p.returncode}\n{p.stdout}{p.stderr}")
+        return p
+
+    def processes(self):
+        """Command lines of what runs in it, but for its first process and who asks."""
+        out = self.run("sh", "-c", "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] || "
+                       "tr '\\0' ' ' <$p/cmdline && echo; done 2>/dev/null").stdout.splitlines()
+        return [x.strip() for x in out if x.strip() and not x.startswith("sh -c for p in /proc")]
+
+    def close(self):
+        if self.init is not None:
+            self.init.kill()
+            self.init.wait()
+            self.init.stdout.close()
+            self.init = None
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.close()
