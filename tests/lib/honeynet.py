@@ -324,9 +324,10 @@ class Honeynet:
         for image in sorted({g["image"] for g in self.guests} - {"none"}):
             self.skep("image", "build", image, timeout=900, check=True)
 
-    def up(self, timeout=180):
+    def up(self, timeout=180, wait=True):
+        """wait=False: everything runs, but honeypots may not have come up yet."""
         self.build_images()
-        p = self.skep("up", timeout=timeout, check=True)
+        p = self.skep("up", *([] if wait else ["--no-wait"]), timeout=timeout, check=True)
         self.dress_all()
         return p
 
