@@ -137,7 +137,8 @@ def link_gone(t, day):
         day.well("after our link was deleted")
         time.sleep(3)
         day.well("... and a little later")
-        t.note(f"the honeypot {'answers again' if wait_for(day.answers, 10, 0.5) else 'does not answer'}")
+        t.check([e for e in day.net.events("health", role="uplink") if e["health"]["what"] == "lost"],
+                "... an event tells it", day.net.events("health"))
 
 
 def main(t):

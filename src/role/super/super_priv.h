@@ -137,7 +137,8 @@ void state_clean(const struct conf *c, bool keep_limits);
 
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
-struct mac net_mac(void); /* a random one */
+struct mac net_mac(void);                /* a random one */
+uint32_t net_mtu(const struct super *s); /* of guests' links */
 /* A named namespace of our making, remembered before it is made. */
 MUST_USE int net_namespace(struct super *s, const char *name, int *ret, char *why, size_t why_size);
 /* Settings of the current namespace; those that this kernel has not are left out. */

@@ -5,11 +5,13 @@
  * touched. Here they are put in place and kept alive; here it is noticed that the host's address, its link or its
  * router is another one. Like all of super it reads no frame.
  */
+#include "port/port.h"
 #include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +248,28 @@ void uplink_close(struct super *s)
 
 /* ---- what changes out there ----------------------------------------------------------------- */
 
+/* Somebody took the wall's link away. Wall and recorder begin anew with another one. */
+static int rebuild(struct super *s, char *why, size_t why_size)
+{
+	static const enum role roles[] = {ROLE_WALL, ROLE_RECORDER};
+	if (if_nametoindex(s->uplink.inner) != 0)
+		return 0;
+	int err = uplink_build(s, why, why_size);
+	if (err == 0)
+		err = netns_enter(s->net);
+	if (err != 0)
+		return err;
+	fd_close(&s->port_fds[0]);
+	err = port_open_packet("outside", &s->port_fds[0]);
+	int back = netns_enter(s->home);
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		const struct child *ch = child_of(s, roles[i]);
+		if (ch != NULL && ch->pidfd >= 0)
+			kill(ch->pid, SIGKILL);
+	}
+	return err != 0 ? err : back;
+}
+
 /* Somebody took our programs off, or the link went. They are put back, but never in a race. */
 static void mend(struct super *s, int64_t now, bool another_link)
 {
@@ -262,7 +286,9 @@ static void mend(struct super *s, int64_t now, bool another_link)
 	prove_end(s); /* its guard would stand behind the new programs */
 	steer_close(u->steer);
 	u->steer = NULL;
-	int err = steer(s, why, sizeof(why));
+	int err = rebuild(s, why, sizeof(why));
+	if (err == 0)
+		err = steer(s, why, sizeof(why));
 	if (err != 0) {
 		snprintf(text, sizeof(text), "they can't be put back yet: %s",
 			 why[0] != '\0' ? why : err_text(err));
@@ -355,8 +381,11 @@ static void follow_host(struct super *s)
 	const struct child *wall = child_of(s, ROLE_WALL);
 	bool changed = false;
 	int err = net_host_prefixes(s, &changed);
-	if (err != 0)
-		log_line(LOG_WARN, "this host's networks can't be read: %s", err_text(err));
+	if (err != s->uplink.blind && err != 0)
+		tell(s, "trouble", 2,
+		     "this host's networks can't be read (too many?); those of before stay off "
+		     "limits");
+	s->uplink.blind = err;
 	if (!changed)
 		return;
 	m.n = s->n_host;
