@@ -18,7 +18,7 @@ _skep_values()
 	-P | --proto) echo tcp udp icmp icmp6 ;;
 	-g | --guest | --class) _skep_guests "$1" ;;
 	--only) "$1" prove --list 2>/dev/null | awk '{ print $1 }' ;;
-	--mode) echo lab nat bridge ;;
+	--mode) echo lab alias shared bridge ;;
 	esac
 }
 

@@ -9,13 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONF_FILE "/etc/skep/skep.yaml"
-
 static void help(FILE *out)
 {
 	fprintf(out,
 		"usage: skep check [-c FILE | FILE] [--json]\n\n"
-		"Validates a configuration: FILE, else $SKEP_CONF, else " CONF_FILE ".\n"
+		"Validates a configuration: FILE, else $SKEP_CONF, else " CMD_CONF_FILE ".\n"
 		"Prints one line when it is good (exit 0), else every problem with file, line,\n"
 		"column and cure (exit 1). --json prints {\"ok\", \"file\", \"errors\"}.\n");
 }
@@ -93,7 +91,7 @@ int cmd_check(int argc, char **argv)
 		return cmd_fail(2, "one file at a time, please");
 	if (path == NULL)
 		path = getenv("SKEP_CONF");
-	if (path == NULL && access(CONF_FILE, F_OK) == 0)
-		path = CONF_FILE;
+	if (path == NULL && access(CMD_CONF_FILE, F_OK) == 0)
+		path = CMD_CONF_FILE;
 	return json ? report_json(path) : report(path);
 }

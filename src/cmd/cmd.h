@@ -15,6 +15,7 @@ struct cmd_verb {
 };
 extern const struct cmd_verb cmd_verbs[]; /* terminated by name NULL */
 
+#define CMD_CONF_FILE "/etc/skep/skep.yaml"
 /* Loads the configuration: path, else $SKEP_CONF, else /etc/skep/skep.yaml if it exists, else the
  * built-in lab. Prints the error and returns 2 if it is bad, else 0. */
 MUST_USE int cmd_conf(const char *path, struct conf *ret);
@@ -39,6 +40,7 @@ MUST_USE int cmd_parse_time(const char *s, int64_t *ret_ns);
 int cmd_up(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_init(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);

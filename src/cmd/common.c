@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONF_FILE "/etc/skep/skep.yaml"
 #define ANSWER_MAX (4u << 20)
 
 int cmd_fail(int code, const char *fmt, ...)
@@ -54,8 +53,8 @@ int cmd_conf(const char *path, struct conf *ret)
 	struct conf_error err;
 	if (path == NULL)
 		path = getenv("SKEP_CONF");
-	if (path == NULL && access(CONF_FILE, F_OK) == 0)
-		path = CONF_FILE;
+	if (path == NULL && access(CMD_CONF_FILE, F_OK) == 0)
+		path = CMD_CONF_FILE;
 	if (path == NULL) {
 		conf_defaults(ret);
 		return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 const struct cmd_verb cmd_verbs[] = {
+	{"init", cmd_init, "look at this host, ask three questions, write a configuration"},
 	{"up", cmd_up, "start the honeynet (with no configuration: the lab)"},
 	{"down", cmd_down, "stop it and leave the host as it was"},
 	{"status", cmd_status, "what runs, what was seen, what was stopped"},

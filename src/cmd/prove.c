@@ -198,14 +198,38 @@ static void take_orders(const json_t *o, struct prove_conf *pc)
 	take_nets(json_object_get(o, "ignored"), pc->ignored, &pc->n_ignored);
 }
 
+static int take_far(const json_t *o, struct prove_far *ret)
+{
+	const char *netns, *link, *uplink, *peer;
+	const json_t *kept = json_object_get(o, "kept");
+	json_int_t mark = json_integer_value(json_object_get(o, "mark"));
+	if (json_unpack((json_t *)(uintptr_t)o, "{s:s, s:s, s:s, s:s}", "namespace", &netns, "link",
+			&link, "uplink", &uplink, "peer", &peer) != 0 ||
+	    !text_copy(ret->netns, sizeof(ret->netns), netns) ||
+	    !text_copy(ret->link, sizeof(ret->link), link) ||
+	    !text_copy(ret->uplink, sizeof(ret->uplink), uplink) ||
+	    mac_parse(peer, &ret->peer) != 0)
+		return SKEP_EPEER;
+	ret->mark = (uint32_t)mark;
+	ret->gateway = addr_of(o, "gateway");
+	ret->gateway6 = addr_of(o, "gateway6");
+	for (size_t i = 0; i < json_array_size(kept) && ret->n_kept < PROVE_KEPT; i++) {
+		const char *text = json_string_value(json_array_get(kept, i));
+		if (text != NULL && conf_keep_parse(text, &ret->kept[ret->n_kept].proto,
+						    &ret->kept[ret->n_kept].port) == 0)
+			ret->n_kept++;
+	}
+	return 0;
+}
+
 static int take_answer(const json_t *a, struct prove_conf *pc)
 {
 	const char *problem = json_string_value(json_object_get(a, "error"));
-	const char *mac = json_string_value(json_object_get(a, "uplink_mac"));
 	const json_t *ports = json_object_get(a, "ports");
 	if (problem != NULL)
 		return cmd_fail(EXIT_NOT_RUN, "prove: %s", problem);
-	if (mac == NULL || mac_parse(mac, &pc->uplink_mac) != 0 ||
+	if (take_far(json_object_get(a, "far"), &pc->far) != 0 ||
+	    (pc->far.uplink[0] == '\0') != (pc->c->mode == MODE_LAB) ||
 	    json_array_size(ports) > PROVE_PORTS)
 		return cmd_fail(EXIT_NOT_RUN, "prove: the answer of super makes no sense");
 	for (size_t i = 0; i < json_array_size(ports); i++)
@@ -278,7 +302,21 @@ static void print_row(const struct prove_row *r, bool colour)
 		printf("%-17s   %s\n", "", r->note);
 }
 
-static void print_table(const struct prove_result *r, const struct options *o)
+static void print_guard(const struct prove_result *r, bool real)
+{
+	unsigned long long outside = r->outside, guarded = r->guarded, escaped = r->escaped;
+	if (!r->guard)
+		printf("no guard stood on the uplink (the lab has no way out)\n");
+	else if (!real)
+		printf("%llu marked frames got outside, the guard stopped %llu there\n", outside,
+		       guarded);
+	else
+		printf("%llu marked frames came to the fence at the uplink, the guard behind it "
+		       "stopped %llu, %llu left\n",
+		       outside, guarded, escaped);
+}
+
+static void print_table(const struct prove_result *r, const struct options *o, bool real)
 {
 	bool colour = cmd_colour();
 	size_t n[4] = {0};
@@ -290,11 +328,7 @@ static void print_table(const struct prove_result *r, const struct options *o)
 	}
 	printf("\n%zu held, %zu leaked, %zu skipped, %zu broken; ", n[PROVE_HELD], n[PROVE_LEAK],
 	       n[PROVE_SKIPPED], n[PROVE_BROKEN]);
-	if (r->guard)
-		printf("%llu marked frames got outside, the guard stopped %llu there\n",
-		       (unsigned long long)r->outside, (unsigned long long)r->guarded);
-	else
-		printf("no guard stood on the uplink (the lab has no way out)\n");
+	print_guard(r, real);
 	if (o->dir != NULL)
 		printf("captures of both sides: %s\n", o->dir);
 }
@@ -312,9 +346,10 @@ static void print_json(const struct prove_result *r, enum prove_verdict all)
 				  "least", (json_int_t)w->least, "most", (json_int_t)w->most,
 				  "sink", (json_int_t)w->sunk, "note", w->note));
 	}
-	json_t *o = json_pack("{s:s, s:o, s:I, s:b, s:I}", "verdict", prove_verdict_text(all),
-			      "cases", rows, "outside", (json_int_t)r->outside, "guard",
-			      (int)r->guard, "guarded", (json_int_t)r->guarded);
+	json_t *o =
+		json_pack("{s:s, s:o, s:I, s:b, s:I, s:I}", "verdict", prove_verdict_text(all),
+			  "cases", rows, "outside", (json_int_t)r->outside, "guard", (int)r->guard,
+			  "guarded", (json_int_t)r->guarded, "escaped", (json_int_t)r->escaped);
 	if (o != NULL)
 		json_dumpf(o, stdout, JSON_INDENT(1));
 	printf("\n");
@@ -385,7 +420,7 @@ static int prove(const struct conf *c, const struct options *o)
 		if (o->json)
 			print_json(&r, all);
 		else
-			print_table(&r, o);
+			print_table(&r, o, pc->far.uplink[0] != '\0');
 		code = all == PROVE_HELD ? 0 : all == PROVE_LEAK ? EXIT_LEAK : EXIT_NOT_RUN;
 	}
 	free(r.rows);

@@ -8,6 +8,7 @@
 #include "capture/capture.h"
 #include "cmd/cmd.h"
 #include "role/role.h"
+#include "role/uplink.h"
 #include "store/store.h"
 #include "sys/sys.h"
 
@@ -143,9 +144,16 @@ static json_t *collect(const struct conf *c, int *ret_err)
 
 static int not_running(const struct conf *c, bool json)
 {
+	char back[UPLINK_LINE];
+	bool rolled = c->mode != MODE_LAB && uplink_rolled_back(c, back);
 	if (json) {
-		printf("{\"running\": false, \"name\": \"%s\", \"leftovers\": %s}\n", c->name,
-		       super_leftovers(c) ? "true" : "false");
+		json_t *o = json_pack("{s:b, s:s, s:b, s:s?}", "running", 0, "name", c->name,
+				      "leftovers", super_leftovers(c), "rolled_back",
+				      rolled ? back : NULL);
+		char *text = json_dumps(o, 0);
+		printf("%s\n", text != NULL ? text : "{}");
+		free(text);
+		json_decref(o);
 		return 1;
 	}
 	if (super_leftovers(c))
@@ -155,6 +163,8 @@ static int not_running(const struct conf *c, bool json)
 		       c->name);
 	else
 		printf("The honeynet '%s' does not run. Start it with: sudo skep up\n", c->name);
+	if (rolled)
+		printf("Taken back: %s\n", back);
 	return 1;
 }
 

@@ -347,11 +347,48 @@ static void print_orders(const struct screen *s, const json_t *orders)
 	}
 }
 
+static void print_list(const json_t *list, const char *before)
+{
+	size_t i;
+	json_t *a;
+	json_array_foreach(list, i, a) printf("%s%s", i == 0 ? before : " ", json_string_value(a));
+}
+
+/* The real wire: what is taken of it, and how long that stays without anybody's word. */
+static void print_uplink(const struct screen *s, const json_t *all)
+{
+	const json_t *u = json_object_get(all, "uplink"), *k = json_object_get(all, "confirm");
+	const json_t *f = json_object_get(u, "frames");
+	if (!json_is_object(u))
+		return;
+	label(s, "uplink");
+	printf("%s", str(u, "link"));
+	print_list(json_object_get(u, "alias"), ", all to ");
+	print_list(json_object_get(u, "shared"), ", shared: ");
+	printf("\n");
+	if (!json_is_true(json_object_get(u, "up")))
+		put(s, BAD, "  the link is down\n");
+	if (!json_is_true(json_object_get(u, "steered")))
+		put(s, BAD, "  nothing is steered: our programs are gone from the link\n");
+	if (json_array_size(json_object_get(u, "shared")) > 0)
+		printf("  kept for the host: %s\n", str(u, "kept"));
+	printf("  in: %lld to the wall, %lld to the host  out: %lld of the wall, %lld fenced\n",
+	       (long long)num(f, "in_wall"), (long long)num(f, "in_host"),
+	       (long long)num(f, "out_wall"), (long long)num(f, "out_fenced"));
+	if (json_is_true(json_object_get(k, "confirmed")))
+		return;
+	put(s, WARN, "  NOT CONFIRMED");
+	printf(": taken back in %lld s, unless a new connection says\n"
+	       "  sudo skep up --confirm\n",
+	       (long long)num(k, "seconds_left"));
+}
+
 void status_print(const struct conf *c, const json_t *all, bool colour)
 {
 	const struct screen s = {colour};
 	const json_t *wall = json_object_get(all, "wall");
 	print_head(&s, all);
+	print_uplink(&s, all);
 	print_guests(&s, all);
 	print_roles(&s, all);
 	print_traffic(&s, wall);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * skep up: from nothing to a honeypot that answers. Builds missing images, starts super as a daemon
- * and listens to its progress, then knocks at the honeypots from the lab until ssh answers.
+ * and listens to its progress, then knocks at the honeypots from the lab until ssh answers. On the real
+ * wire: see up_wire.h.
  */
 #include "cmd/cmd.h"
+#include "cmd/up_wire.h"
 #include "guest/guest.h"
 #include "role/role.h"
 #include "sys/sys.h"
@@ -27,26 +29,41 @@
 
 struct options {
 	const char *conf;
-	bool foreground, no_wait;
+	bool foreground, no_wait, confirm;
 	long timeout_s;
+	struct up_wire wire;
 };
 
 static void usage(void)
 {
-	printf("usage: skep up [-c FILE] [--foreground] [--no-wait] [--timeout SECONDS]\n\n"
+	printf("usage: skep up [-c FILE] [--foreground] [--no-wait] [--timeout SECONDS]\n"
+	       "       skep up --confirm\n\n"
 	       "Starts the honeynet; with no configuration file: the lab, on this machine only.\n"
 	       "  --foreground  stay, log to standard error (for service managers)\n"
 	       "  --no-wait     return before the honeypots answer\n"
-	       "  --timeout     how long to wait for them (%d s)\n",
+	       "  --timeout     how long to wait for them (%d s)\n"
+	       "On the real wire (mode nat or bridge) it shows what it will take before it does, "
+	       "and takes it back\n"
+	       "after uplink.confirm, unless somebody comes in by a new connection and says:\n"
+	       "  --confirm     it may stay\n"
+	       "With --foreground a configuration that was confirmed before needs no word again.\n"
+	       "  --take-my-link  mode bridge: take even the link that this host itself uses "
+	       "(asks again)\n"
+	       "  --yes           don't ask again\n",
 	       WAIT_S);
 }
 
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'}, {"foreground", no_argument, NULL, 'f'},
-		{"no-wait", no_argument, NULL, 'n'},      {"timeout", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+					      {"foreground", no_argument, NULL, 'f'},
+					      {"no-wait", no_argument, NULL, 'n'},
+					      {"timeout", required_argument, NULL, 't'},
+					      {"confirm", no_argument, NULL, 'C'},
+					      {"take-my-link", no_argument, NULL, 'T'},
+					      {"yes", no_argument, NULL, 'y'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
 	*o = (struct options){.timeout_s = WAIT_S};
 	for (int ch; (ch = getopt_long(argc, argv, "c:fnt:h", longs, NULL)) != -1;) {
 		char *end;
@@ -59,6 +76,15 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'n':
 			o->no_wait = true;
+			break;
+		case 'C':
+			o->confirm = true;
+			break;
+		case 'T':
+			o->wire.take_link++;
+			break;
+		case 'y':
+			o->wire.yes = true;
 			break;
 		case 't':
 			o->timeout_s = strtol(optarg, &end, 10);
@@ -105,14 +131,14 @@ static int build_images(const struct conf *c)
 
 /* ---- super as a daemon --------------------------------------------------------------------------- */
 
-static void daemon_main(const struct conf *c, int report)
+static void daemon_main(const struct conf *c, const struct super_start *how)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (setsid() < 0 || fork() != 0)
 		_exit(0);
 	if (chdir("/") < 0 || null < 0 || dup2(null, 0) < 0)
 		_exit(1);
-	exit(role_super(c, report));
+	exit(role_super(c, how));
 }
 
 /* Prints its progress; 0 once it runs. */
@@ -136,7 +162,7 @@ static int follow_start(int fd)
 	return result >= 0 ? result : cmd_fail(1, "up: it ended while starting; see `skep doctor`");
 }
 
-static int start_daemon(const struct conf *c)
+static int start_daemon(const struct conf *c, struct super_start *how)
 {
 	int p[2];
 	if (pipe2(p, O_CLOEXEC) < 0)
@@ -147,7 +173,8 @@ static int start_daemon(const struct conf *c)
 		return cmd_fail(1, "up: %s", err_text(-errno));
 	if (pid == 0) {
 		close(p[0]);
-		daemon_main(c, p[1]);
+		how->report_fd = p[1];
+		daemon_main(c, how);
 	}
 	close(p[1]);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -275,7 +302,9 @@ static void explain(const struct conf *c, bool again)
 		       g->public.ver != 0 ? addr_text(&g->public, text) : "");
 	}
 	printf("look:    sudo skep status          sudo skep events -f\n");
-	for (uint32_t i = 0; i < c->n_guests && first; i++) {
+	if (again && c->mode != MODE_LAB)
+		up_wire_explain(c);
+	for (uint32_t i = 0; i < c->n_guests && first && c->mode == MODE_LAB; i++) {
 		struct guest_identity id;
 		const struct conf_guest *g = &c->guests[i];
 		if (!has_image(g) || g->public.ver != 4 ||
@@ -288,6 +317,30 @@ static void explain(const struct conf *c, bool again)
 		first = false;
 	}
 	printf("stop:    sudo skep down\n");
+}
+
+static int start(const struct conf *c, struct options *o)
+{
+	struct super_start how = {.report_fd = -1, .service = o->foreground};
+	o->wire.service = o->foreground;
+	how.by_ssh = site_ssh_here(&how.session) == 0;
+	if (c->mode != MODE_LAB) {
+		int code = up_wire_show(c, &o->wire, &how.take_link);
+		if (code != 0)
+			return code;
+	}
+	if (o->foreground)
+		return role_super(c, &how);
+	printf("starting the honeynet '%s'\n", c->name);
+	int code = start_daemon(c, &how);
+	if (code == 0 && c->mode != MODE_LAB)
+		up_wire_explain(c);
+	if (code == 0 && !o->no_wait)
+		code = c->mode == MODE_LAB ? wait_all(c, o->timeout_s)
+					   : up_wire_wait(c, o->timeout_s);
+	if (code == 0)
+		explain(c, false);
+	return code;
 }
 
 int cmd_up(int argc, char **argv)
@@ -304,20 +357,14 @@ int cmd_up(int argc, char **argv)
 	code = cmd_conf(o.conf, c);
 	if (code == 0)
 		code = cmd_need_root("up");
-	if (code == 0 && super_running(c) != 0) {
+	if (code == 0 && o.confirm) {
+		code = up_wire_confirm(c);
+	} else if (code == 0 && super_running(c) != 0) {
 		explain(c, true);
 	} else if (code == 0) {
 		code = build_images(c);
-		if (code == 0 && o.foreground) {
-			code = role_super(c, -1);
-		} else if (code == 0) {
-			printf("starting the honeynet '%s'\n", c->name);
-			code = start_daemon(c);
-			if (code == 0 && !o.no_wait)
-				code = wait_all(c, o.timeout_s);
-			if (code == 0)
-				explain(c, false);
-		}
+		if (code == 0)
+			code = start(c, &o);
 	}
 	free(c);
 	return code;

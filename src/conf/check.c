@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where to point: the key of the item, else the item, else the setting at path, else the file. */
-static void at(const struct check *k, const struct node *item, const char *key, const char *path,
-	       uint32_t *ret_line, uint32_t *ret_column)
+void check_at(const struct check *k, const struct node *item, const char *key, const char *path,
+	      uint32_t *ret_line, uint32_t *ret_column)
 {
 	const struct node *n = tree_child(item, key);
 	if (n == NULL)
@@ -16,38 +15,6 @@ static void at(const struct check *k, const struct node *item, const char *key, 
 		n = tree_path(k->root, path);
 	*ret_line = n != NULL ? n->line : 0;
 	*ret_column = n != NULL ? n->column : 0;
-}
-
-#define COMPLAIN(k, item, key, path, cure, ...)                         \
-	do {                                                            \
-		uint32_t line_, column_;                                \
-		at(k, item, key, path, &line_, &column_);               \
-		problem_add((k)->p, line_, column_, cure, __VA_ARGS__); \
-	} while (0)
-
-int conf_keep_parse(const char *text, uint8_t *ret_proto, uint16_t *ret_port)
-{
-	uint8_t proto = strncmp(text, "tcp/", 4) == 0 ? 6 : strncmp(text, "udp/", 4) == 0 ? 17 : 0;
-	uint32_t port = 0;
-	const char *at = text + 4;
-	if (proto == 0 || *at == '\0')
-		return SKEP_EFORMAT;
-	for (; *at >= '0' && *at <= '9' && port <= UINT16_MAX; at++)
-		port = port * 10 + (uint32_t)(*at - '0');
-	if (*at != '\0' || port == 0 || port > UINT16_MAX)
-		return SKEP_EFORMAT;
-	*ret_proto = proto;
-	*ret_port = (uint16_t)port;
-	return 0;
-}
-
-static void check_mode(const struct check *k)
-{
-	if (k->c->mode == MODE_LAB)
-		return;
-	COMPLAIN(k, NULL, "", "mode", "use mode: lab",
-		 "mode %s is not in this version; it comes with the real-wire modes",
-		 k->c->mode == MODE_NAT ? "nat" : "bridge");
 }
 
 static bool is_link_local(const struct addr *a)
@@ -147,7 +114,7 @@ static void check_public(const struct check *k, const struct node *item, const c
 {
 	struct lab_address all[LAB_ADDRESSES];
 	char text[ADDR_TEXT];
-	if (a->ver == 0)
+	if (a->ver == 0 || k->c->mode != MODE_LAB)
 		return;
 	list_lab(&k->c->lab, all);
 	for (size_t i = 0; i < LAB_ADDRESSES; i++)
@@ -245,7 +212,8 @@ static void check_forward_guest(const struct check *k, uint32_t i)
 	unsigned least = 4;
 	char cure[128] = "name a guest of this file";
 	if (g != NULL) {
-		if ((f->public.ver == 4 ? g->inside.ver : g->inside6.ver) == 0)
+		if (f->public.ver != 0 &&
+		    (f->public.ver == 4 ? g->inside.ver : g->inside6.ver) == 0)
 			COMPLAIN(k, item, "public", "guests",
 				 "give the guest an address of that kind",
 				 "forward to '%s' needs its IPv%u address", f->guest,
@@ -268,7 +236,7 @@ static void check_forward(const struct check *k, uint32_t i)
 {
 	const struct conf_forward *f = &k->c->forwards[i];
 	const struct node *item = k->forwards[i];
-	if (f->public.ver == 0) {
+	if (f->public.ver == 0 && k->c->mode != MODE_NAT) {
 		COMPLAIN(k, item, "public", "forwards", "give the address outside",
 			 "a forward has no public address");
 		return;
@@ -276,7 +244,7 @@ static void check_forward(const struct check *k, uint32_t i)
 	check_public(k, item, "public", &f->public);
 	check_forward_guest(k, i);
 	for (uint32_t n = 0; n < f->n_sources; n++)
-		if (f->sources[n].addr.ver != f->public.ver)
+		if (f->public.ver != 0 && f->sources[n].addr.ver != f->public.ver)
 			COMPLAIN(k, item, "sources", "forwards",
 				 "list networks of the public address's own kind",
 				 "a source of IPv%u can't reach a public address of IPv%u",
@@ -310,10 +278,10 @@ static void check_rules(const struct check *k)
 void check_all(struct check *k)
 {
 	check_rules(k);
-	check_mode(k);
 	check_network(k);
 	check_sizes(k);
-	check_lab(k);
+	if (k->c->mode == MODE_LAB)
+		check_lab(k);
 	for (uint32_t i = 0; i < k->c->n_guests; i++) {
 		check_guest(k, i);
 		for (uint32_t j = 0; j < i; j++)
@@ -321,5 +289,6 @@ void check_all(struct check *k)
 	}
 	for (uint32_t i = 0; i < k->c->n_forwards; i++)
 		check_forward(k, i);
+	check_uplink(k);
 	check_policy(k);
 }

@@ -60,7 +60,7 @@ struct conf_guest {
 	char hostname[CONF_NAME];                     /* empty: drawn at first start */
 };
 
-struct conf_forward { /* a port of a public address that leads to a guest */
+struct conf_forward {       /* a port of a public address that leads to a guest */
 	struct addr public; /* ver 0: the uplink's own ones (a guest is `shared`) */
 	uint16_t public_port, guest_port;
 	uint8_t proto; /* 6 or 17 */
@@ -76,7 +76,7 @@ struct conf_network {
 	struct mac gateway_mac;
 };
 
-struct conf_uplink { /* modes nat and bridge */
+struct conf_uplink {               /* modes nat and bridge */
 	char interface[CONF_LINK]; /* "auto": that of the default route (mode nat) */
 	uint32_t n_keep;
 	char keep[CONF_KEEP][CONF_KEEP_TEXT]; /* "tcp/2222": stays the host's on a shared address */

@@ -13,6 +13,7 @@ enum row_type {
 	ROW_DURATION,
 	ROW_NAME,
 	ROW_PATH,
+	ROW_LINK, /* a network link, as the kernel calls it */
 	ROW_ADDR,
 	ROW_PREFIX,
 	ROW_MAC,
@@ -130,8 +131,19 @@ struct check {
 	const struct node *forwards[CONF_FORWARDS];
 	const struct node *policy[CONF_POLICY];
 };
+/* Where to point: the key of the item, else the item, else the setting at path, else the file. */
+void check_at(const struct check *k, const struct node *item, const char *key, const char *path,
+	      uint32_t *ret_line, uint32_t *ret_column);
+#define COMPLAIN(k, item, key, path, cure, ...)                         \
+	do {                                                            \
+		uint32_t line_, column_;                                \
+		check_at(k, item, key, path, &line_, &column_);         \
+		problem_add((k)->p, line_, column_, cure, __VA_ARGS__); \
+	} while (0)
 /* Adds a problem for each pair of values that does not fit together. */
 void check_all(struct check *k);
+/* The same for what the modes on the real wire need, and what only they may have. */
+void check_uplink(const struct check *k);
 /* The same for the rules of the policy. */
 void check_policy(const struct check *k);
 

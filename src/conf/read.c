@@ -106,7 +106,8 @@ static void unknown_key(struct reading *r, const struct scope *s, const struct n
 static void range_cure(const struct row *row, char *buf, size_t size)
 {
 	struct writer w = writer_of(buf, size);
-	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS) {
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_LINK ||
+	    row->type == ROW_TEXTS) {
 		write_fmt(&w, "use %llu to %llu characters", (unsigned long long)row->min,
 			  (unsigned long long)row->max);
 		return;
@@ -280,7 +281,7 @@ static void read_forward(struct reading *r, const struct node *n, struct conf_fo
 	*f = (struct conf_forward){0};
 	rows_default(conf_forward_rows, conf_forward_rows_n, f, false);
 	read_map(r, &s, n);
-	if (n->kind == NODE_MAP && tree_child(n, "public") == NULL)
+	if (n->kind == NODE_MAP && r->c->mode != MODE_NAT && tree_child(n, "public") == NULL)
 		problem_add(r->p, n->line, n->column, "add `public: ADDRESS`",
 			    "a forward has no public address");
 	if (n->kind == NODE_MAP && tree_child(n, "guest") == NULL)
@@ -352,7 +353,10 @@ static void read_lists(struct reading *r, const struct node *root)
 		r->check.forwards[r->c->n_forwards] = n;
 		read_forward(r, n, &r->c->forwards[r->c->n_forwards++]);
 	}
-	/* With guests of one's own, built-in forwards to guests that are gone go too. */
+	/* The built-in ones lead to an address of the lab. With guests of one's own, those to guests that
+	 * are gone go too. */
+	if (r->c->mode != MODE_LAB && forwards == NULL)
+		r->c->n_forwards = 0;
 	for (uint32_t i = 0; guests != NULL && forwards == NULL && i < r->c->n_forwards;) {
 		if (conf_guest(r->c, r->c->forwards[i].guest) != NULL) {
 			i++;

@@ -96,7 +96,7 @@ const struct row conf_rows[] = {
 	{"network.gateway_mac", ROW_MAC, AT(network.gateway_mac), .text = "02:4c:1f:9a:00:01",
 	 .help = "link address of the router that guests see"},
 
-	{"uplink.interface", ROW_NAME, AT(uplink.interface), .min = 1, .max = CONF_LINK - 1, .text = "auto",
+	{"uplink.interface", ROW_LINK, AT(uplink.interface), .min = 1, .max = CONF_LINK - 1, .text = "auto",
 	 .help = "link to the real network; auto: that of the default route (nat); bridge: must be named, and becomes the honeynet's alone"},
 	{"uplink.keep", ROW_TEXTS, AT(uplink.keep), COUNT(struct conf, uplink.n_keep), .item = CONF_KEEP_TEXT,
 	 .min = 5, .max = CONF_KEEP_TEXT - 1, .text = "",

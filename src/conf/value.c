@@ -29,6 +29,7 @@ static const char *const forms[ROW_TYPES] = {
 	[ROW_DURATION] = "a time such as 90s, 15m, 1h or 7d",
 	[ROW_NAME] = "a name of a-z, 0-9 and -, beginning with a letter or digit",
 	[ROW_PATH] = "an absolute path of letters, digits and ._-/",
+	[ROW_LINK] = "a network link such as eth0 or enp1s0.7",
 	[ROW_ADDR] = "an IP address",
 	[ROW_PREFIX] = "a network such as 10.0.0.0/24, host bits zero",
 	[ROW_MAC] = "a unicast link address such as 52:54:00:12:34:56",
@@ -190,10 +191,13 @@ static int check_text(const struct row *row, const char *s, size_t size)
 	size_t len = strlen(s);
 	for (const char *p = s; *p != '\0'; p++) {
 		bool common = (*p >= 'a' && *p <= 'z') || isdigit((unsigned char)*p) || *p == '-';
-		bool path = (*p >= 'A' && *p <= 'Z') || *p == '.' || *p == '_' || *p == '/';
-		if (!common && !(path && row->type == ROW_PATH))
+		bool both = (*p >= 'A' && *p <= 'Z') || *p == '.' || *p == '_';
+		if (!common && !(both && (row->type == ROW_PATH || row->type == ROW_LINK)) &&
+		    !(*p == '/' && row->type == ROW_PATH) && !(*p == ':' && row->type == ROW_LINK))
 			return SKEP_EFORMAT;
 	}
+	if (row->type == ROW_LINK && strspn(s, ".") == len)
+		return SKEP_EFORMAT; /* no name of a file in /sys */
 	if (row->type == ROW_PATH ? s[0] != '/' || strstr(s, "/../") != NULL : s[0] == '-')
 		return SKEP_EFORMAT;
 	return len < row->min || len > row->max || len >= size ? SKEP_ERANGE : 0;
@@ -418,6 +422,7 @@ int row_set(const struct row *row, void *base, const char *text)
 	switch (row->type) {
 	case ROW_NAME:
 	case ROW_PATH:
+	case ROW_LINK:
 		return set_text(row, base, text);
 	case ROW_ADDR:
 		return set_addr(row, at, text);
@@ -560,6 +565,7 @@ void row_write(struct writer *w, const struct row *row, const void *base)
 	switch (row->type) {
 	case ROW_NAME:
 	case ROW_PATH:
+	case ROW_LINK:
 		write_fmt(w, "%.*s", (int)row->size, (const char *)at);
 		return;
 	case ROW_ADDR:

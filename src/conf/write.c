@@ -234,6 +234,7 @@ static const char *const patterns[ROW_TYPES] = {
 	[ROW_DURATION] = "^[0-9]+(ms|s|m|h|d)$",
 	[ROW_NAME] = "^[a-z0-9][a-z0-9-]*$",
 	[ROW_PATH] = "^/[A-Za-z0-9._/-]*$",
+	[ROW_LINK] = "^[A-Za-z0-9._:][A-Za-z0-9._:-]*$",
 	[ROW_ADDR] = "^[0-9a-fA-F:.]+$",
 	[ROW_PREFIX] = PREFIX_PATTERN,
 	[ROW_MAC] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$",
@@ -252,7 +253,8 @@ static void schema_string(struct writer *w, const struct row *row)
 								   : "\"string\"");
 	json_text(w, row->type == ROW_PREFIXES && row->choices != NULL ? WORD_PATTERN
 								       : patterns[row->type]);
-	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_TEXTS)
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_LINK ||
+	    row->type == ROW_TEXTS)
 		write_fmt(w, ", \"minLength\": %llu, \"maxLength\": %llu",
 			  (unsigned long long)row->min, (unsigned long long)row->max);
 	write_str(w, "}");
@@ -372,7 +374,7 @@ static void reference_range(struct writer *w, const struct row *row)
 		write_str(w, " to ");
 		row_write_number(w, row, row->max);
 	}
-	if (row->type == ROW_NAME || row->type == ROW_PATH)
+	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_LINK)
 		write_fmt(w, ", at most %llu characters", (unsigned long long)row->max);
 	if (row->unit != NULL)
 		write_fmt(w, " (%s)", row->unit);

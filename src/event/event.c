@@ -48,6 +48,7 @@ const char *reason_text(enum reason r)
 		[REASON_ROACH_MOTEL] = "roach-motel",
 		[REASON_LOCKDOWN] = "lockdown",
 		[REASON_IGNORED] = "ignored",
+		[REASON_NO_NEXT_HOP] = "no-next-hop",
 	};
 	_Static_assert(ARRAY_LEN(names) == REASONS, "a text for each reason");
 	return r < REASONS && names[r] != NULL ? names[r] : "?";

@@ -34,6 +34,7 @@ enum reason {
 	REASON_POLICY,         /* a rule of the containment policy */
 	REASON_ROACH_MOTEL,    /* in, but never out */
 	REASON_LOCKDOWN, REASON_IGNORED, /* inbound, on the ignore list */
+	REASON_NO_NEXT_HOP,    /* the outside has no router whose link address is known */
 	REASONS
 };
 /* clang-format on */

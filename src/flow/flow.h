@@ -40,6 +40,12 @@ enum flow_class {
 	FLOW_CLASSES
 };
 
+/* Bytes that the wall has put into what one side of a TCP conversation says, or taken out. */
+struct flow_shift {
+	uint32_t pos;          /* sequence number of the last change, as its sender counts */
+	int16_t before, after; /* what is added up to there, and behind it */
+};
+
 enum flow_end { FLOW_END_TIMEOUT, FLOW_END_EVICTED, FLOW_END_FORCED, FLOW_END_SHUTDOWN };
 
 struct flow {
@@ -60,14 +66,16 @@ struct flow {
 	uint8_t class;                      /* enum flow_class; the table's own */
 	uint8_t direction, verdict, reason; /* enums of event.h */
 	uint8_t icmp_type, icmp_code;
-	bool bounded;        /* a limit bounds how many there are */
-	bool cap_by_bytes;   /* which cap dropped last */
-	bool relayed;        /* ends elsewhere than it was meant to: sink, reflection */
-	uint8_t rule;        /* of the policy; FLOW_NO_RULE: none that counts packets */
-	uint16_t meter;      /* where that counts */
-	uint32_t generation; /* of the orders in force when it was judged */
-	uint16_t guest;      /* port of the guest concerned; FLOW_NO_PORT: none */
-	uint16_t peer_guest; /* lateral: port of the other one */
+	bool bounded;            /* a limit bounds how many there are */
+	bool cap_by_bytes;       /* which cap dropped last */
+	bool relayed;            /* ends elsewhere than it was meant to: sink, reflection */
+	uint8_t rule;            /* of the policy; FLOW_NO_RULE: none that counts packets */
+	uint16_t meter;          /* where that counts */
+	uint32_t generation;     /* of the orders in force when it was judged */
+	uint16_t guest;          /* port of the guest concerned; FLOW_NO_PORT: none */
+	uint16_t peer_guest;     /* lateral: port of the other one */
+	struct mac hop;          /* begun outside: the link address that it last came from */
+	struct flow_shift shift; /* of what the guest sends */
 };
 _Static_assert(sizeof(struct flow) <= 320, "a million flows must fit a modest machine");
 

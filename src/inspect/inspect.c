@@ -14,6 +14,7 @@
 #define SWEEP_NS (NS_PER_SEC / 4)
 #define SWEEP_FLOWS 256u
 #define DRAIN_ROUNDS 64u
+#define TCP_SYN 0x02u
 
 static void feed_side(struct inspect *i, struct stream_flow *f, unsigned dir, bool over)
 {
@@ -143,6 +144,11 @@ static void tell_seen(struct inspect *i, struct inspect_seen *s)
 	i->conf.hooks.seen(i->conf.hooks.ctx, s);
 }
 
+static bool is_syn(const struct pkt *p)
+{
+	return p->proto == PROTO_TCP && (p->tcp.flags & TCP_SYN) != 0;
+}
+
 static enum rule_action one_packet(struct inspect *i, struct pkt *p)
 {
 	struct stream_result r;
@@ -155,6 +161,11 @@ static enum rule_action one_packet(struct inspect *i, struct pkt *p)
 	if (i->conf.hooks.before != NULL)
 		i->conf.hooks.before(i->conf.hooks.ctx, p);
 	stream_packet(i->stream, p, &r);
+	/* A conversation that began by ending another got its memory; bytes were not taken in. */
+	if (i->conf.hooks.seen != NULL && !r.refuse && is_syn(p)) {
+		slab_read_stats(i->slab, &m);
+		i->refused = m.refused;
+	}
 	struct stream_flow *f = r.flow;
 	i->packets++;
 	if (f != NULL && r.first && i->engine == NULL)

@@ -80,12 +80,20 @@ uint16_t binding_public(const struct judge *j, const struct addr *a)
 	return FLOW_NO_PORT;
 }
 
+/* What it is reached by: an address of its own, or the uplink's. */
+static const struct addr *forward_addr(const struct judge *j, const struct conf_forward *fw,
+				       uint8_t ver)
+{
+	return fw->public.ver != 0 ? &fw->public : binding_public_of(&j->ports[0], ver);
+}
+
 bool binding_answers_outside(const struct judge *j, const struct addr *a)
 {
 	if (a->ver == 0)
 		return false;
 	for (uint32_t i = 0; i < j->conf.n_forwards; i++)
-		if (j->forward_port[i] != FLOW_NO_PORT && addr_eq(&j->conf.forwards[i].public, a))
+		if (j->forward_port[i] != FLOW_NO_PORT &&
+		    addr_eq(forward_addr(j, &j->conf.forwards[i], a->ver), a))
 			return true;
 	return binding_public(j, a) != FLOW_NO_PORT;
 }
@@ -93,6 +101,53 @@ bool binding_answers_outside(const struct judge *j, const struct addr *a)
 const struct addr *binding_public_of(const struct port_state *s, uint8_t ver)
 {
 	return ver == 4 ? &s->p.public : &s->p.public6;
+}
+
+const struct mac *binding_router(const struct judge *j, uint8_t ver)
+{
+	const struct judge_port *p = &j->ports[0].p;
+	if (j->conf.bridged && lan_router(j, ver) != NULL)
+		return lan_router(j, ver);
+	const struct mac *m =
+		ver == 6 && !mac_is_zero(&p->peer_mac6) ? &p->peer_mac6 : &p->peer_mac;
+	return mac_is_zero(m) ? NULL : m;
+}
+
+const struct mac *binding_hop(const struct judge *j, const struct flow *f)
+{
+	return f->direction == DIR_INBOUND ? &f->hop : binding_router(j, f->key[0].src.ver);
+}
+
+bool binding_link(const struct judge *j, const struct flow *f, uint16_t in, uint16_t out,
+		  struct mac *ret_dst, struct mac *ret_src)
+{
+	const struct judge_port *p = &j->ports[out].p;
+	bool bridged = j->conf.bridged && p->kind != JUDGE_SINK;
+	const struct mac *router = bridged ? binding_router(j, f->key[0].src.ver) : NULL;
+	const struct mac *hop = out == 0 ? binding_hop(j, f) : &p->mac;
+	if (hop == NULL)
+		return false;
+	*ret_dst = *hop;
+	if (out == 0) /* bridged, guests speak for themselves */
+		*ret_src = bridged ? j->ports[in].p.mac : p->mac;
+	else
+		*ret_src = router != NULL ? *router : j->conf.network.gateway_mac;
+	return true;
+}
+
+const struct conf_forward *binding_forward(const struct judge *j, const struct flow_key *asked,
+					   uint16_t *ret_port)
+{
+	for (uint32_t i = 0; i < j->conf.n_forwards; i++) {
+		const struct conf_forward *fw = &j->conf.forwards[i];
+		if (j->forward_port[i] == FLOW_NO_PORT || fw->proto != asked->proto ||
+		    fw->public_port != asked->dport ||
+		    !addr_eq(forward_addr(j, fw, asked->dst.ver), &asked->dst))
+			continue;
+		*ret_port = j->forward_port[i];
+		return fw;
+	}
+	return NULL;
 }
 
 uint16_t binding_sink(const struct judge *j)

@@ -65,6 +65,8 @@ static void go_outside(const struct way *w, struct plan *p)
 		p->reason = REASON_CLOSED;
 	else if (!j->ports[0].p.up)
 		p->reason = REASON_PORT_DOWN;
+	else if (binding_router(j, k->dst.ver) == NULL)
+		p->reason = REASON_NO_NEXT_HOP;
 	else
 		open_reply_key(p, 0, &k->dst, k->dport, public, k->sport);
 	p->class = p->resolver ? POLICY_DNS : (uint8_t)class_of(k->proto);
@@ -137,6 +139,8 @@ static void go_to_address(const struct way *w, struct plan *p, const struct conf
 		p->reason = REASON_CLOSED;
 	else if (!w->j->ports[0].p.up)
 		p->reason = REASON_PORT_DOWN;
+	else if (binding_router(w->j, to->ver) == NULL)
+		p->reason = REASON_NO_NEXT_HOP;
 	if (p->reason != REASON_NONE)
 		return;
 	go_elsewhere(p);
@@ -172,7 +176,8 @@ static void go_to_guest(const struct way *w, struct plan *p, const struct conf_p
 /* rule NULL: an order, which says no more than the verdict. */
 static void act(const struct way *w, struct plan *p, uint8_t what, const struct conf_policy *rule)
 {
-	if (weak(w->j, WEAK_POLICY) && (what == ACT_DROP || what == ACT_REJECT))
+	bool led = rule != NULL && (what == ACT_REFLECT || rule->redirect_to.ver != 0);
+	if (weak(w->j, WEAK_POLICY) && (what == ACT_DROP || what == ACT_REJECT || led))
 		what = ACT_FORWARD;
 	switch ((enum conf_act)what) {
 	case ACT_FORWARD:
@@ -251,21 +256,32 @@ static void by_rules(const struct way *w, struct plan *p)
 		p->rule = (uint8_t)(rule - c->policy);
 }
 
+/* Data that a client outside has asked for: a part of its conversation, which no rule has been asked about. */
+static bool is_related(const struct way *w, const struct plan *p)
+{
+	return p->direction == DIR_OUTBOUND &&
+	       ftp_expected(w->j, p->guest, &p->key[0], w->now_ns, false);
+}
+
 void contain_plan(const struct way *w, struct plan *p)
 {
 	const struct policy_override *o;
 	bool log =
 		p->direction == DIR_LATERAL && w->j->ports[p->peer_guest].p.kind == JUDGE_LOGHOST;
-	if (contain_is_fenced(w->j, &p->key[0].dst))
+	if (contain_is_fenced(w->j, &p->key[0].dst)) {
 		p->reason = REASON_FENCE;
-	else if (log) /* the record must not run dry */
+	} else if (log) { /* the record must not run dry */
 		go_on(w, p, VERDICT_FORWARD, false);
-	else if (w->in->p.roach_motel && !weak(w->j, WEAK_ROACH_MOTEL))
+	} else if (w->in->p.roach_motel && !weak(w->j, WEAK_ROACH_MOTEL)) {
 		p->reason = REASON_ROACH_MOTEL;
-	else if ((o = policy_override_of(&w->j->now, w->in->p.name)) != NULL)
+	} else if ((o = policy_override_of(&w->j->now, w->in->p.name)) != NULL) {
 		act(w, p, o->act, NULL);
-	else
+	} else if (is_related(w, p)) {
+		p->related = true;
+		go_on(w, p, VERDICT_FORWARD, false);
+	} else {
 		by_rules(w, p);
+	}
 }
 
 /* ---- counting ------------------------------------------------------------------------------------ */

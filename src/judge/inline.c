@@ -36,9 +36,7 @@ static void translate_back(struct way *w, const struct layers *was)
 
 static void tell_receiver(struct way *w, const struct flow *f, unsigned side, uint32_t next)
 {
-	const struct judge *j = w->j;
 	const struct flow_key *k = &f->key[!side]; /* what the receiver sends */
-	const struct judge_port *p = &j->ports[k->port].p;
 	struct layers l = w->l;
 	struct mac dst, src;
 	l.src = k->dst, l.dst = k->src;
@@ -46,9 +44,8 @@ static void tell_receiver(struct way *w, const struct flow *f, unsigned side, ui
 	if (!w->routed) {
 		memcpy(dst.b, w->f->data, sizeof(dst.b));
 		memcpy(src.b, w->f->data + 6, sizeof(src.b));
-	} else {
-		dst = k->port == 0 ? p->peer_mac : p->mac;
-		src = k->port == 0 ? p->mac : j->conf.network.gateway_mac;
+	} else if (!binding_link(w->j, f, w->f->port, k->port, &dst, &src)) {
+		return;
 	}
 	answer_reset_receiver(w, &l, k->port, &dst, &src, next);
 }

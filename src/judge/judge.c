@@ -110,6 +110,17 @@ static void count_kind(struct way *w)
 	s->other += l->ip_ver == 0 && l->ethertype != ETHERTYPE_ARP;
 }
 
+/* Frames stay as they are: in, to a guest's own MAC; out, to the router's. A neighbour outside is spoken to only
+ * in a conversation that it began (may_cross). */
+static enum reason bridged_to(struct way *w, const struct mac *dst)
+{
+	const struct mac *router = binding_router(w->j, w->l.ip_ver);
+	if (!is_guest(w))
+		return REASON_NONE; /* step_ours has seen to it */
+	w->gate = router != NULL && memcmp(router, dst, sizeof(*dst)) == 0;
+	return REASON_NONE;
+}
+
 static enum reason step_addressed(struct way *w)
 {
 	const struct conf_network *net = &w->j->conf.network;
@@ -120,6 +131,8 @@ static enum reason step_addressed(struct way *w)
 	bool group = (dst.b[0] & 1) != 0;
 	if ((group || (v4 ? ip[0] >= 224 : ip[0] == 0xff)) && !weak(w->j, WEAK_MULTICAST))
 		return REASON_MULTICAST;
+	if (is_bridged(w))
+		return bridged_to(w, &dst);
 	if (!is_guest(w)) {
 		w->routed = true;
 		return memcmp(&dst, &w->in->p.mac, sizeof(dst)) == 0 ? REASON_NONE
@@ -130,6 +143,16 @@ static enum reason step_addressed(struct way *w)
 	if (!w->routed && binding_mac(w->j, &dst) == FLOW_NO_PORT)
 		return REASON_NOT_FOR_US;
 	return REASON_NONE;
+}
+
+/* Bridged, the outside is full of what its hosts say to each other: nothing of that is looked at. */
+static enum reason step_ours(struct way *w)
+{
+	struct mac dst;
+	memcpy(dst.b, w->f->data, sizeof(dst.b));
+	if (!w->j->conf.bridged || is_guest(w) || binding_mac(w->j, &dst) != FLOW_NO_PORT)
+		return REASON_NONE;
+	return (dst.b[0] & 1) != 0 ? REASON_MULTICAST : REASON_NOT_FOR_US;
 }
 
 static enum reason step_sound(struct way *w)
@@ -170,6 +193,16 @@ static enum reason step_icmp(const struct way *w)
 
 /* ---- forwarding -------------------------------------------------------------------------------------- */
 
+/* Sent to the one who gets it: a guest, or, bridged, the router or a neighbour that began the conversation. */
+static bool is_straight(const struct way *w, const struct flow *f, uint16_t out)
+{
+	const uint8_t *dst = w->f->data;
+	if (out != 0)
+		return memcmp(w->j->ports[out].p.mac.b, dst, sizeof(struct mac)) == 0;
+	return w->gate || (is_bridged(w) && f->direction == DIR_INBOUND &&
+			   memcmp(f->hop.b, dst, sizeof(f->hop)) == 0);
+}
+
 /* May this frame of f go out on the other side? Takes from the caps. */
 static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 {
@@ -180,14 +213,20 @@ static enum reason may_cross(struct way *w, struct flow *f, unsigned side)
 		return REASON_LOCKDOWN;
 	if (!j->ports[out].p.up)
 		return REASON_PORT_DOWN;
+	if (out == 0 && binding_hop(j, f) == NULL)
+		return REASON_NO_NEXT_HOP;
+	/* As behind a router, unless it was begun outside. Guests' own have been seen to by step_ttl. */
+	if (w->routed && f->direction != DIR_INBOUND && w->l.ttl <= 1 && !weak(j, WEAK_TTL)) {
+		answer_time_exceeded(w);
+		return REASON_TTL;
+	}
 	if (f->relayed && !w->routed) {
 		/* Spoken to a neighbour; but whoever it really is speaks as from beyond the gateway. */
 		if (w->l.ttl <= 1)
 			return REASON_TTL;
 		w->routed = true;
 	}
-	if (!w->routed &&
-	    (out == 0 || memcmp(j->ports[out].p.mac.b, w->f->data, sizeof(struct mac)) != 0))
+	if (!w->routed && !is_straight(w, f, out))
 		return REASON_NOT_FOR_US;
 	return is_guest(w) && !is_sink(w) ? caps_take(w, f) : REASON_NONE;
 }
@@ -196,13 +235,13 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 {
 	struct judge *j = w->j;
 	uint16_t out = f->key[!side].port;
-	const struct judge_port *p = &j->ports[out].p;
+	struct mac dst, src;
 	if (w->routed) {
-		(void)packet_lower_ttl(w->f, &w->l); /* step_ttl has seen to it */
-		if (out == 0)
-			packet_set_macs(w->f, &p->peer_mac, &p->mac);
-		else
-			packet_set_macs(w->f, &p->mac, &j->conf.network.gateway_mac);
+		/* A guest is found right behind the router, as in a cloud that translates addresses. */
+		if (f->direction != DIR_INBOUND)
+			(void)packet_lower_ttl(w->f, &w->l); /* it is high enough */
+		if (binding_link(j, f, w->f->port, out, &dst, &src))
+			packet_set_macs(w->f, &dst, &src);
 	}
 	f->pkts[side]++;
 	f->bytes[side] += w->f->len;
@@ -211,7 +250,10 @@ static void cross(struct way *w, struct flow *f, unsigned side)
 
 static enum reason step_ttl(struct way *w)
 {
-	if (!w->routed || w->l.ttl > 1 || weak(w->j, WEAK_TTL))
+	/* What comes from outside with a TTL of 1 has arrived, if a guest was asked (may_cross). */
+	uint8_t least = is_guest(w) ? 2 : 1;
+	bool straight = is_guest(w) && !w->routed && !w->gate;
+	if (straight || w->l.ttl >= least || weak(w->j, WEAK_TTL))
 		return REASON_NONE;
 	answer_time_exceeded(w);
 	return REASON_TTL;
@@ -319,6 +361,9 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 		r = step_first_fragment(w, &key, f, side);
 	if (r != REASON_NONE)
 		return r;
+	w->flow = f;
+	if (ftp_is_control(f))
+		ftp_arrived(w, f);
 	r = inline_look(w, f, side, NULL, &seen);
 	/* Behind the rules: a reset that is no part of the stream ends nothing. */
 	if (r == REASON_NONE)
@@ -328,6 +373,13 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 			fragment_drop(w->j->table, &key, w->now_ns);
 		return r;
 	}
+	if (!is_guest(w) && f->direction == DIR_INBOUND) {
+		memcpy(f->hop.b, w->f->data + 6, sizeof(f->hop.b));
+		if (w->j->conf.bridged)
+			lan_met(w->j, f, w->now_ns);
+	}
+	if (ftp_is_control(f))
+		ftp_heard(w, f);
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
 	inline_emit(w, &seen);
@@ -343,6 +395,8 @@ static bool is_judged_anew(const struct way *w, const struct flow *f)
 		return false;
 	if (f->generation != (uint32_t)w->j->now.generation)
 		return true;
+	if (f->reason == REASON_NO_NEXT_HOP)
+		return binding_router(w->j, f->key[0].dst.ver) != NULL;
 	return (f->reason == REASON_LIMIT || f->reason == REASON_TABLE_FULL) &&
 	       w->now_ns - f->start_ns >= JUDGE_AGAIN_NS;
 }
@@ -376,7 +430,7 @@ static enum reason way_not_ip(struct way *w)
 static enum reason way_of(struct way *w)
 {
 	static enum reason (*const steps[])(struct way *) = {
-		spoof_mac, neigh_way, spoof_addr, step_sound, step_addressed, step_ttl,
+		spoof_mac, neigh_way, step_ours, spoof_addr, step_sound, step_addressed, step_ttl,
 	};
 	if (w->f->port >= w->j->conf.n_ports || !w->in->p.up)
 		return REASON_PORT_DOWN;
@@ -387,7 +441,7 @@ static enum reason way_of(struct way *w)
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		enum reason r =
 			steps[i] == neigh_way && weak(w->j, WEAK_NEIGH) ? REASON_NONE : steps[i](w);
-		if (r != REASON_NONE)
+		if (r != REASON_NONE || w->passed)
 			return r;
 		if (i == 1 && w->l.ethertype != ETHERTYPE_V4 && w->l.ethertype != ETHERTYPE_V6)
 			return way_not_ip(w);
@@ -421,6 +475,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 				? VERDICT_LIMIT
 				: VERDICT_DROP; /* the conversation may go on, this frame not */
 	}
+	ftp_leaves(&w);
 	j->stats->reasons[r]++;
 	j->stats->replies += ret->n_replies;
 }
@@ -428,7 +483,7 @@ void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct j
 /* ---- time -------------------------------------------------------------------------------------------- */
 
 struct release {
-	const struct judge *j;
+	struct judge *j;
 	judge_send_fn *send;
 	void *ctx;
 };
@@ -438,8 +493,11 @@ static void release_one(void *ctx, uint16_t port, struct frame *f)
 {
 	const struct release *r = ctx;
 	uint8_t lockdown = r->j->now.lockdown;
-	if (lockdown == LOCKDOWN_OFF || (lockdown == LOCKDOWN_OUTBOUND && port != 0))
-		r->send(r->ctx, port, f);
+	if (lockdown != LOCKDOWN_OFF && (lockdown != LOCKDOWN_OUTBOUND || port == 0))
+		return;
+	if (port == 0 && !r->j->conf.bridge)
+		ftp_released(r->j, f);
+	r->send(r->ctx, port, f);
 }
 
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx)
@@ -478,6 +536,7 @@ int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *por
 {
 	if (!binding_fits(j, index, port))
 		return SKEP_ERANGE;
-	flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
+	if (index != 0)
+		flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
 	return binding_set(j, index, port);
 }

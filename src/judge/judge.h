@@ -7,7 +7,8 @@
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
  * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
- * what they tell; bridge.c two ends of a wire.
+ * what they tell; bridge.c two ends of a wire; ftp.c FTP behind translated addresses;
+ * lan.c bridged guests.
  */
 #ifndef SKEP_JUDGE_H
 #define SKEP_JUDGE_H
@@ -27,15 +28,15 @@ struct judge_port {
 	char name[EVENT_NAME];
 	uint8_t kind; /* enum judge_port_kind */
 	uint8_t up;
-	struct mac mac;      /* guest's; outside: the wall's own on that side */
+	struct mac mac; /* guest's; outside: the wall's own on that side */
 	/* Outside: next hops for what a guest begins; all zero: not known (yet), nothing begins. Conversations
 	 * begun outside are answered to the link address that they last came from. */
 	struct mac peer_mac, peer_mac6;
 	/* Guest's bindings; ver 0: none. Outside: public and public6 are the uplink's own addresses, where a guest
 	 * shares them: forwards without an address of their own mean these. */
 	struct addr inside, public, inside6, public6;
-	char class[CONF_NAME];                        /* guest's, for the policy */
-	uint8_t roach_motel;                          /* in, but never out */
+	char class[CONF_NAME]; /* guest's, for the policy */
+	uint8_t roach_motel;   /* in, but never out */
 };
 
 struct judge_conf {

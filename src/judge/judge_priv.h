@@ -7,6 +7,8 @@
 #include "judge/judge.h"
 #include "policy/policy.h"
 
+#include <string.h>
+
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 enum { ETHERTYPE_V4 = 0x0800, ETHERTYPE_ARP = 0x0806, ETHERTYPE_V6 = 0x86dd };
 
@@ -22,6 +24,22 @@ enum anomaly {
 };
 
 #define ALERT_SLOTS 256u
+#define FTP_EXPECTS 64u
+#define LAN_NEIGHBOURS 64u
+
+/* Bridged: who on the link has spoken to a guest (lan.c). */
+struct lan_neighbour {
+	struct addr addr;
+	struct mac mac;
+	int64_t seen_ns;
+};
+
+/* A client waits there for data of a transfer (ftp.c). */
+struct ftp_expect {
+	struct addr client;
+	uint16_t port, guest;
+	int64_t until_ns; /* 0: unused */
+};
 
 struct anomaly_count {
 	uint64_t count; /* since told_ns */
@@ -37,6 +55,8 @@ struct port_state {
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
+	int64_t asked_ns[2];         /* bridged: when it last asked for its router, by version */
+	int64_t ftp_ns;              /* bucket: transfers that a client announces */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
@@ -59,6 +79,9 @@ struct judge {
 	unsigned look_side;
 	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
 	int64_t alerts_ns;
+	struct ftp_expect expect[FTP_EXPECTS];
+	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
+	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
 	struct flow *wire;                  /* bridge: what fragments hang on */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
@@ -76,8 +99,11 @@ struct way {
 	struct frame *f;
 	struct port_state *in;
 	struct judge_result *ret;
+	struct flow *flow; /* whose frame it is, if it is known */
 	struct layers l;
-	bool routed; /* sent to the gateway or from outside: TTL lowered, MACs rewritten */
+	bool routed; /* sent to the gateway or from outside: MACs rewritten, TTL lowered */
+	bool gate;   /* bridged: sent to the real router; MACs stay */
+	bool passed; /* bridged: a neighbour message, which goes on as it is now */
 };
 
 /* What is to become of a new conversation. */
@@ -86,6 +112,7 @@ struct plan {
 	uint8_t verdict; /* enum verdict; of a refused one only with REASON_POLICY */
 	bool resolver;   /* asks the name server */
 	bool relayed, any_sport;
+	bool related; /* a part of another one: a transfer that a client asked for */
 	uint8_t rule; /* with windows of its own; FLOW_NO_RULE: none */
 	uint16_t meter;
 	bool limited;               /* class and limit apply */
@@ -101,32 +128,22 @@ static inline bool is_guest(const struct way *w)
 	return w->in->p.kind != JUDGE_OUTSIDE;
 }
 
+static inline bool mac_is_zero(const struct mac *m)
+{
+	static const struct mac zero;
+	return memcmp(m, &zero, sizeof(zero)) == 0;
+}
+
+/* Is it on the network outside itself? */
+static inline bool is_bridged(const struct way *w)
+{
+	return w->j->conf.bridged && w->in->p.kind != JUDGE_SINK;
+}
+
 static inline bool is_sink(const struct way *w)
 {
 	return w->in->p.kind == JUDGE_SINK;
 }
-
-/* ---- binding.c ------------------------------------------------------------------------------ */
-
-/* Prepares ports and forwards from conf. */
-MUST_USE int binding_setup(struct judge *j);
-/* Does it make sense at that index? */
-bool binding_fits(const struct judge *j, uint16_t index, const struct judge_port *p);
-/* Takes the port's settings over and finds its limit slot. */
-MUST_USE int binding_set(struct judge *j, uint16_t index, const struct judge_port *p);
-/* The guest's port whose inside (or public) address it is; FLOW_NO_PORT: none. */
-uint16_t binding_inside(const struct judge *j, const struct addr *a);
-uint16_t binding_public(const struct judge *j, const struct addr *a);
-/* Is the wall responsible for this address on the outside? */
-bool binding_answers_outside(const struct judge *j, const struct addr *a);
-/* The guest's public address of that version. */
-const struct addr *binding_public_of(const struct port_state *s, uint8_t ver);
-/* The sink's port; FLOW_NO_PORT: none, or it is down. */
-uint16_t binding_sink(const struct judge *j);
-/* Port of the guest of that name; FLOW_NO_PORT: none. */
-uint16_t binding_name(const struct judge *j, const char *name);
-/* Port of the guest with that MAC; FLOW_NO_PORT: none. */
-uint16_t binding_mac(const struct judge *j, const struct mac *m);
 
 /* ---- spoof.c: REASON_NONE lets the frame go on ---------------------------------------------- */
 
@@ -142,6 +159,9 @@ enum reason neigh_way(struct way *w);
 
 /* Decides about the first packet of a conversation; on REASON_NONE *ret_flow is its flow. */
 enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **ret_flow);
+
+/* Does it ask the name server? */
+bool open_to_resolver(const struct judge *j, const struct flow_key *k);
 
 /* The other side's key: what an answer from addr:port to peer looks like at that port. */
 void open_reply_key(struct plan *p, uint16_t port, const struct addr *addr, uint16_t sport,
@@ -175,42 +195,17 @@ bool caps_guest_has(struct way *w);
 /* Both caps of what leaves a guest. */
 enum reason caps_take(struct way *w, struct flow *f);
 
-/* ---- answer.c: what the wall says itself --------------------------------------------------------- */
-
-/* A free reply buffer that will leave by port, or NULL. */
-struct frame *answer_slot(struct way *w, uint16_t port);
-void answer_reset(struct way *w);
-void answer_time_exceeded(struct way *w);
-/* What a rule rejects: to the sender a reset, or that it can't be reached; as from whom it spoke to. */
-void answer_reject(struct way *w);
-/* A reset to the receiver, as from the sender: l has the addresses as it knows them, next is the sequence number
- * it waits for. */
-void answer_reset_receiver(struct way *w, const struct layers *l, uint16_t port,
-			   const struct mac *dst, const struct mac *src, uint32_t next);
-
-/* ---- inline.c: rules in the way of a frame -------------------------------------------------------- */
-
-/* Looks at the frame and translates it (quoted: an ICMP error's): rules see what the guest sees. Not
- * REASON_NONE: it ends here, and maybe its conversation; the sender is told. */
-enum reason inline_look(struct way *w, struct flow *f, unsigned side, struct layers *quoted,
-			struct scrub_seen *ret_seen);
-/* Fills in what leaves instead of the frame, which is as it would leave. */
-void inline_emit(struct way *w, const struct scrub_seen *seen);
-/* The flow leaves the table. */
-void inline_flow_ended(struct judge *j, const struct flow *f, int64_t now_ns);
-
 /* ---- bridge.c --------------------------------------------------------------------------------------- */
 
 MUST_USE int bridge_setup(struct judge *j, int64_t now_ns);
 enum reason bridge_way(struct way *w);
 
-/* ---- alert.c ------------------------------------------------------------------------------------------ */
-
-void alert_listen(struct judge *j);
-/* A rule stopped the frame in hand (of f, or NULL). */
-void alert_dropped(struct way *w, const struct flow *f, unsigned side, uint64_t flow_id);
-
+#include "judge/answer_priv.h"
+#include "judge/binding_priv.h"
 #include "judge/contain_priv.h"
+#include "judge/ftp_priv.h"
+#include "judge/inline_priv.h"
+#include "judge/lan_priv.h"
 #include "judge/report_priv.h"
 #include "judge/weaken_priv.h"
 

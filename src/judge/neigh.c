@@ -10,12 +10,6 @@
 #define OUTSIDE_PRICE_NS (NS_PER_SEC / 200)
 #define GUEST_PRICE_NS (NS_PER_SEC / 100) /* where the configuration sets no budget */
 
-static bool mac_is_zero(const struct mac *m)
-{
-	static const struct mac zero;
-	return memcmp(m, &zero, sizeof(zero)) == 0;
-}
-
 static bool in_budget(struct way *w)
 {
 	const struct conf_limit *l = &w->j->conf.wall.limits.neigh;
@@ -63,20 +57,42 @@ static const struct mac *known_to_guest(const struct way *w, const struct addr *
 	const struct conf_network *net = &j->conf.network;
 	if (target->ver == 0)
 		return NULL;
-	if (addr_eq(target, &net->gateway) || addr_eq(target, &net->gateway6) ||
-	    addr_eq(target, &all_gateways))
+	if (!is_bridged(w) && (addr_eq(target, &net->gateway) || addr_eq(target, &net->gateway6) ||
+			       addr_eq(target, &all_gateways)))
 		return &net->gateway_mac;
 	uint16_t at = binding_inside(j, target);
+	if (at == FLOW_NO_PORT && is_bridged(w))
+		return lan_known(j, target);
 	if (at == FLOW_NO_PORT || &j->ports[at] == w->in || !j->ports[at].p.up)
 		return NULL;
 	return &j->ports[at].p.mac;
 }
 
+/* The MAC that the outside is told: the wall's own; or, where guests are on its network themselves, theirs. */
+static const struct mac *known_outside(const struct way *w, const struct addr *target)
+{
+	if (!binding_answers_outside(w->j, target))
+		return NULL;
+	uint16_t at = w->j->conf.bridged ? binding_public(w->j, target) : 0;
+	return at != FLOW_NO_PORT ? &w->j->ports[at].p.mac : NULL;
+}
+
+/* What others on the outside say to each other takes nothing from the budget of what we are asked. */
+static bool concerns_us(const struct way *w, const struct neigh *n)
+{
+	struct mac dst;
+	memcpy(dst.b, w->f->data, sizeof(dst.b));
+	if (is_guest(w))
+		return true;
+	if (n->kind == NEIGH_ARP_REQUEST || n->kind == NEIGH_NS)
+		return known_outside(w, &n->target) != NULL;
+	return w->j->conf.bridged && binding_mac(w->j, &dst) != FLOW_NO_PORT;
+}
+
 static enum reason answer(struct way *w, const struct neigh *n)
 {
-	const struct mac *own = is_guest(w) ? known_to_guest(w, &n->target)
-				: binding_answers_outside(w->j, &n->target) ? &w->in->p.mac
-									    : NULL;
+	const struct mac *own =
+		is_guest(w) ? known_to_guest(w, &n->target) : known_outside(w, &n->target);
 	if (own == NULL || addr_eq(&n->sender, &n->target))
 		return REASON_NEIGH_REFUSED;
 	struct frame *out = answer_slot(w, w->f->port);
@@ -89,7 +105,8 @@ static enum reason answer(struct way *w, const struct neigh *n)
 		err = packet_build_arp_reply(out, own, &n->target, &to, &n->sender);
 	else
 		err = packet_build_na(out, own, &n->target, &to, &n->sender,
-				      own == &w->j->conf.network.gateway_mac || !is_guest(w));
+				      own == &w->j->conf.network.gateway_mac ||
+					      (!is_guest(w) && !w->j->conf.bridged));
 	if (err != 0) {
 		w->ret->n_replies--;
 		return REASON_MALFORMED;
@@ -103,6 +120,8 @@ enum reason neigh_way(struct way *w)
 	packet_neigh(w->f, &w->l, &n);
 	if (n.kind == NEIGH_NONE)
 		return w->l.ethertype == ETHERTYPE_ARP ? REASON_MALFORMED : REASON_NONE;
+	if (!concerns_us(w, &n))
+		return REASON_NEIGH_REFUSED;
 	if (!in_budget(w))
 		return REASON_NEIGH_BUDGET;
 	if (is_guest(w)) {
@@ -110,6 +129,8 @@ enum reason neigh_way(struct way *w)
 		if (r != REASON_NONE)
 			return r;
 	}
+	if (!is_guest(w) && w->j->conf.bridged && (n.kind == NEIGH_ARP_REPLY || n.kind == NEIGH_NA))
+		return lan_told(w, &n);
 	if (n.kind != NEIGH_ARP_REQUEST && n.kind != NEIGH_NS)
 		return REASON_NEIGH_REFUSED;
 	/* Neighbour discovery from beyond a router would have lost hops on the way. */
@@ -118,5 +139,7 @@ enum reason neigh_way(struct way *w)
 	static const struct addr none;
 	if (memcmp(n.sender.b, none.b, sizeof(none.b)) == 0)
 		return REASON_NEIGH_REFUSED;
+	if (is_guest(w) && is_bridged(w) && lan_is_router(w->j, &n.target))
+		return lan_ask(w, &n);
 	return answer(w, &n);
 }

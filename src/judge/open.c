@@ -62,23 +62,18 @@ static bool plan_forward(const struct way *w, struct plan *p)
 {
 	const struct judge *j = w->j;
 	const struct flow_key *k = &p->key[0];
-	for (uint32_t i = 0; i < j->conf.n_forwards; i++) {
-		const struct conf_forward *fw = &j->conf.forwards[i];
-		if (j->forward_port[i] == FLOW_NO_PORT || fw->proto != k->proto ||
-		    fw->public_port != k->dport || !addr_eq(&fw->public, &k->dst))
-			continue;
-		p->guest = j->forward_port[i];
-		const struct judge_port *g = &j->ports[p->guest].p;
-		const struct addr *to = k->dst.ver == 4 ? &g->inside : &g->inside6;
-		if (to->ver == 0)
-			p->reason = REASON_CLOSED;
-		else if (!source_listed(fw, &k->src))
-			p->reason = REASON_SOURCE_NOT_LISTED;
-		else
-			open_reply_key(p, p->guest, to, fw->guest_port, &k->src, k->sport);
-		return true;
-	}
-	return false;
+	const struct conf_forward *fw = binding_forward(j, k, &p->guest);
+	if (fw == NULL)
+		return false;
+	const struct judge_port *g = &j->ports[p->guest].p;
+	const struct addr *to = k->dst.ver == 4 ? &g->inside : &g->inside6;
+	if (to->ver == 0)
+		p->reason = REASON_CLOSED;
+	else if (!source_listed(fw, &k->src))
+		p->reason = REASON_SOURCE_NOT_LISTED;
+	else
+		open_reply_key(p, p->guest, to, fw->guest_port, &k->src, k->sport);
+	return true;
 }
 
 static void plan_inbound(const struct way *w, struct plan *p)
@@ -125,7 +120,7 @@ static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 		contain_plan(w, p);
 }
 
-static bool to_resolver(const struct judge *j, const struct flow_key *k)
+bool open_to_resolver(const struct judge *j, const struct flow_key *k)
 {
 	const struct conf_network *n = &j->conf.network;
 	return (k->proto == PROTO_UDP || k->proto == PROTO_TCP) && k->dport == DNS_PORT &&
@@ -147,8 +142,9 @@ static bool of_the_honeynet(const struct judge *j, const struct addr *dst)
 	if (addr_eq(dst, dst->ver == 4 ? &n->gateway : &n->gateway6))
 		return true;
 	/* With IPv6 the inside network may be the public one, outer router included: only what is
-	 * private is surely ours. */
-	return dst->ver == 4 && prefix_has(&n->inside, dst);
+	 * private is surely ours. Bridged, it is full of neighbours. */
+	return (dst->ver == 4 || j->conf.bridged) &&
+	       prefix_has(dst->ver == 4 ? &n->inside : &n->inside6, dst);
 }
 
 static void plan_from_guest(const struct way *w, struct plan *p)
@@ -159,7 +155,7 @@ static void plan_from_guest(const struct way *w, struct plan *p)
 	if (to == FLOW_NO_PORT)
 		to = binding_public(j, dst);
 	p->guest = w->f->port;
-	p->resolver = to_resolver(j, &p->key[0]);
+	p->resolver = open_to_resolver(j, &p->key[0]);
 	if (to == w->f->port || (to == FLOW_NO_PORT && of_the_honeynet(j, dst) && !p->resolver)) {
 		p->direction = DIR_LATERAL;
 		p->reason = w->in->p.kind == JUDGE_LOGHOST ? REASON_LOGHOST : REASON_CLOSED;
@@ -302,7 +298,7 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	if (p.reason == REASON_NONE && !w->routed && !p.relayed) {
 		/* Sent to a neighbour's MAC: then it must be that neighbour's address. */
 		uint16_t to = p.key[1].port;
-		if (to == 0 || memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
+		if (to == 0 ? !w->gate : memcmp(w->j->ports[to].p.mac.b, w->f->data, 6) != 0)
 			return REASON_NOT_FOR_US;
 	}
 	if (p.reason == REASON_NONE && is_guest(w) && !caps_guest_has(w))
@@ -312,6 +308,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	struct flow *f = enter(w, &p);
 	if (f == NULL)
 		return p.reason;
+	if (p.related && p.reason == REASON_NONE)
+		(void)ftp_expected(w->j, p.guest, &p.key[0], w->now_ns, true);
 	w->ret->first = true;
 	w->ret->flow_id = f->id;
 	w->ret->verdict = f->verdict;

@@ -103,6 +103,27 @@ int judge_orders(struct judge *j, const struct policy_now *now, int64_t now_boot
 	return 0;
 }
 
+/* Conversations that go on to where nobody may go now, and those that were refused for where they went. */
+static bool off_limits_matter(void *ctx, const struct flow *f)
+{
+	const struct judge *j = ctx;
+	if (f->class == FLOW_REFUSED)
+		return f->reason == REASON_OFF_LIMITS;
+	/* Where a rule sends it is the operator's word. */
+	return f->direction == DIR_OUTBOUND && !f->relayed && f->key[1].port == 0 &&
+	       !open_to_resolver(j, &f->key[0]) &&
+	       policy_is_off_limits(&j->off_limits, &f->key[0].dst) && !weak(j, WEAK_OFF_LIMITS);
+}
+
+void judge_host(struct judge *j, const struct prefix *host, uint32_t n, int64_t now_boot_ns)
+{
+	j->conf.n_host = n < CONF_PREFIXES ? n : CONF_PREFIXES;
+	if (j->conf.n_host > 0)
+		memcpy(j->conf.host, host, j->conf.n_host * sizeof(*host));
+	policy_off_limits_make(&j->conf.wall, j->conf.host, j->conf.n_host, &j->off_limits);
+	flow_remove_which(j->table, off_limits_matter, j, FLOW_END_FORCED, now_boot_ns);
+}
+
 void contain_expire(struct judge *j, int64_t now_ns)
 {
 	struct policy_now rest = j->now;

@@ -62,9 +62,29 @@ static bool is_icmp(uint8_t proto)
 
 /* ---- conversations ------------------------------------------------------------------------------ */
 
+/* What never got to the other side, as it would have looked there. */
+static void fill_refused(const struct judge *j, struct event_tuple *t, const struct flow_key *key0,
+			 enum event_direction dir, uint16_t guest)
+{
+	if (guest >= j->conf.n_ports)
+		return;
+	const struct port_state *g = &j->ports[guest];
+	const struct addr *inside = key0->dst.ver == 4 ? &g->p.inside : &g->p.inside6;
+	const struct addr *public = binding_public_of(g, key0->src.ver);
+	uint16_t at;
+	if (dir == DIR_OUTBOUND && public->ver != 0)
+		t->src = *public;
+	if (dir != DIR_INBOUND || inside->ver == 0)
+		return;
+	t->in_dst = *inside;
+	const struct conf_forward *fw = binding_forward(j, key0, &at);
+	if (fw != NULL)
+		t->in_dport = fw->guest_port;
+}
+
 /* key1 NULL: it was refused, so there is no other side. */
 static void fill_tuple(const struct judge *j, struct event_tuple *t, const struct flow_key *key0,
-		       const struct flow_key *key1, enum event_direction dir)
+		       const struct flow_key *key1, enum event_direction dir, uint16_t guest)
 {
 	t->proto = key0->proto;
 	t->src = t->in_src = key0->src;
@@ -72,9 +92,12 @@ static void fill_tuple(const struct judge *j, struct event_tuple *t, const struc
 	t->sport = t->in_sport = key0->sport;
 	t->dport = t->in_dport = key0->dport;
 	text_copy(t->in_port, sizeof(t->in_port), port_name(j, key0->port));
+	if (key1 == NULL) {
+		fill_refused(j, t, key0, dir, guest);
+		return;
+	}
 	/* With the sink, or another guest that poses as the target, both views are the guest's. */
-	if (key1 == NULL || j->ports[key1->port].p.kind == JUDGE_SINK ||
-	    (dir == DIR_OUTBOUND && key1->port != 0))
+	if (j->ports[key1->port].p.kind == JUDGE_SINK || (dir == DIR_OUTBOUND && key1->port != 0))
 		return;
 	struct addr src = key1->dst, dst = key1->src; /* as the far side sees it */
 	uint16_t sport = is_icmp(key0->proto) ? key1->sport : key1->dport;
@@ -113,7 +136,7 @@ void report_tuple(const struct judge *j, const struct flow *f, unsigned side,
 {
 	struct event_tuple *t = ret;
 	fill_tuple(j, t, &f->key[0], f->key[1].port != FLOW_NO_PORT ? &f->key[1] : NULL,
-		   f->direction);
+		   f->direction, f->guest);
 	fill_icmp(t, f->icmp_type, f->icmp_code);
 	fill_guests(j, t, f->guest, f->peer_guest);
 	if (side == 0)
@@ -192,7 +215,7 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 	e.reason = p->reason;
 	e.priority = urgent ? 2 : p->direction == DIR_LATERAL ? 1 : 0;
 	fill_tuple(j, &c->tuple, &p->key[0], p->reason == REASON_NONE ? &p->key[1] : NULL,
-		   p->direction);
+		   p->direction, p->guest);
 	fill_icmp(&c->tuple, w->l.icmp_type, w->l.icmp_code);
 	fill_guests(j, &c->tuple, p->guest, p->peer_guest);
 	c->limit_used = p->use.used;
@@ -232,7 +255,7 @@ void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t n
 	e.verdict = f->verdict;
 	e.reason = f->reason;
 	fill_tuple(j, &fl->tuple, &f->key[0], f->key[1].port != FLOW_NO_PORT ? &f->key[1] : NULL,
-		   f->direction);
+		   f->direction, f->guest);
 	fill_icmp(&fl->tuple, f->icmp_type, f->icmp_code);
 	fill_guests(j, &fl->tuple, f->guest, f->peer_guest);
 	fl->start_ns = e.time_ns - (now_ns - f->start_ns);

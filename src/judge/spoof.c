@@ -12,13 +12,21 @@ static bool all_zero(const uint8_t *b, size_t n)
 	return true;
 }
 
+static bool is_guests_mac(const struct judge *j, const uint8_t *b)
+{
+	struct mac m;
+	memcpy(m.b, b, sizeof(m.b));
+	return binding_mac(j, &m) != FLOW_NO_PORT;
+}
+
 enum reason spoof_mac(struct way *w)
 {
 	const uint8_t *src = w->f->data + 6;
 	bool own = memcmp(src, w->in->p.mac.b, 6) == 0;
 	/* From outside our own MAC is a loop or a lie; a group address is never a source. */
 	bool fine = is_guest(w) ? own || weak(w->j, WEAK_SPOOF_MAC)
-				: !own && (src[0] & 1) == 0 && !all_zero(src, 6);
+				: !own && (src[0] & 1) == 0 && !all_zero(src, 6) &&
+					  !(w->j->conf.bridged && is_guests_mac(w->j, src));
 	if (fine)
 		return REASON_NONE;
 	report_anomaly(w, ANOMALY_SPOOFED_MAC);
@@ -67,7 +75,9 @@ static enum reason outside_addr(const struct way *w)
 	    is_multicast(src))
 		return REASON_SPOOFED_ADDR;
 	if (src->ver == 4) {
-		if (src->b[0] == 0 || src->b[0] == 127 || prefix_has(inside, src))
+		/* Bridged, it is where our neighbours are. */
+		if (src->b[0] == 0 || src->b[0] == 127 ||
+		    (!j->conf.bridged && prefix_has(inside, src)))
 			return REASON_SPOOFED_ADDR;
 		return REASON_NONE;
 	}

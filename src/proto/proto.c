@@ -67,6 +67,8 @@ void app_ctx_set_framing(struct app_ctx *c, app_frame_fn *fn, void *ctx)
 	c->frame_ctx = ctx;
 }
 
+_Static_assert(sizeof(struct app) <= 192, "docs/PERFORMANCE.md says what a conversation takes");
+
 struct app *app_open(struct app_ctx *c, struct stream_flow *f)
 {
 	struct app *a = slab_zalloc(c->slab, sizeof(*a));

@@ -7,7 +7,7 @@
 
 #define FLOOD 300u
 #define STORM 150u
-#define HOST_MOST 64u
+#define HOST_MOST 256u
 
 static struct mac mac_of(const char *text)
 {
@@ -34,7 +34,7 @@ void case_spoof_mac(struct prove *p)
 		case_udp(p, h);
 		case_udp(p, h6);
 	}
-	h.from_mac = p->c->network.gateway_mac;
+	h.from_mac = p->gate[0];
 	case_udp(p, h);
 	for (uint32_t i = 0; i + 1 < p->conf->n_ports; i++) {
 		h.from_mac = p->conf->ports[i].mac;
@@ -78,7 +78,8 @@ void case_spoof_addr(struct prove *p)
 		spoof(p, p->conf->ports[i].inside6);
 		spoof(p, p->conf->ports[i].public);
 	}
-	spoof(p, p->own->public); /* outside only the wall may use it */
+	if (!addr_eq(&p->own->public, &p->own->inside)) /* outside only the wall may use it */
+		spoof(p, p->own->public);
 }
 
 /* ---- destinations ------------------------------------------------------------------------------- */
@@ -91,14 +92,24 @@ static bool excepted(const struct prove *p, const struct addr *a)
 	return false;
 }
 
+/* Rules may lead what is meant for such a place elsewhere: that is tried there. */
+static bool is_led(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to)
+{
+	struct expect e = expect_of(p, proto, port, to);
+	return expect_elsewhere(&e);
+}
+
 static void all_kinds(struct prove *p, const struct addr *to)
 {
 	struct head h = case_head(p, to);
 	if (excepted(p, to) || h.from.ver == 0)
 		return;
-	case_udp(p, h);
-	case_syn(p, h, 80);
-	case_ping(p, h);
+	if (!is_led(p, PROVE_UDP, 9, to))
+		case_udp(p, h);
+	if (!is_led(p, PROVE_TCP, 80, to))
+		case_syn(p, h, 80);
+	if (!is_led(p, PROVE_ICMP, 0, to))
+		case_ping(p, h);
 }
 
 void case_off_limits(struct prove *p)
@@ -118,16 +129,51 @@ void case_off_limits(struct prove *p)
 		all_kinds(p, &p->c->wall.off_limits[i].addr);
 }
 
-/* Addresses of this machine. */
+static bool is_guests(const struct prove *p, const struct addr *a)
+{
+	for (uint32_t i = 1; i < p->conf->n_ports; i++) {
+		const struct prove_port *g = &p->conf->ports[i];
+		if (addr_eq(&g->inside, a) || addr_eq(&g->inside6, a) || addr_eq(&g->public, a) ||
+		    addr_eq(&g->public6, a))
+			return true;
+	}
+	return false;
+}
+
+/* Some of the host's neighbours: at both ends of a network that it is on, and beside it. */
+static void neighbours(struct prove *p, const struct prefix *net)
+{
+	static const uint8_t last[] = {1, 2, 9, 253, 254};
+	unsigned end = net->addr.ver == 4 ? 3 : 15,
+		 bits = (net->addr.ver == 4 ? 32u : 128u) - net->len;
+	uint8_t mask = bits >= 8 ? 0xff : (uint8_t)((1u << bits) - 1);
+	for (size_t i = 0; i < ARRAY_LEN(last); i++) {
+		struct addr a = net->addr;
+		a.b[end] = (uint8_t)((a.b[end] & ~mask) | (last[i] & mask));
+		if (!is_guests(p, &a))
+			all_kinds(p, &a);
+	}
+}
+
+/* Addresses of this machine, those that it got a moment ago as well; on a real wire its neighbours, too. What
+ * it shares with a guest is the guest's in there. */
 void case_host(struct prove *p)
 {
 	struct prefix host[HOST_MOST];
 	size_t n = 0;
 	if (link_prefixes(host, HOST_MOST, &n) != 0)
 		run_skip(p, "this machine's addresses can't be read");
-	for (size_t i = 0; i < n; i++)
-		if (host[i].len == (host[i].addr.ver == 4 ? 32 : 128))
+	for (size_t i = 0; i < n; i++) {
+		bool whole = host[i].len == (host[i].addr.ver == 4 ? 32 : 128);
+		if (whole && !is_guests(p, &host[i].addr))
 			all_kinds(p, &host[i].addr);
+		else if (!whole && p->real)
+			neighbours(p, &host[i]);
+	}
+	if (p->conf->far.gateway.ver != 0)
+		all_kinds(p, &p->conf->far.gateway);
+	if (p->conf->far.gateway6.ver != 0)
+		all_kinds(p, &p->conf->far.gateway6);
 }
 
 /* The wall's own: gateway and what is nobody's in the guests' network. */
@@ -156,7 +202,7 @@ void case_honeynet(struct prove *p)
 void case_smtp(struct prove *p)
 {
 	struct expect e = expect_of(p, PROVE_TCP, 25, &p->target);
-	if (expect_passes(&e)) {
+	if (expect_passes(&e) || expect_elsewhere(&e)) {
 		run_skip(p, "the policy lets mail out");
 		return;
 	}
@@ -219,6 +265,7 @@ void case_unknown_mac(struct prove *p)
 	case_udp(p, h6);
 	h.to_mac = p->conf->ports[0].mac; /* the wall's own on the other side */
 	case_udp(p, h);
-	h.to_mac = p->conf->uplink_mac;
-	case_udp(p, h);
+	h.to_mac = p->peer;
+	if (!p->bridged) /* there it is the gateway's */
+		case_udp(p, h);
 }

@@ -25,7 +25,7 @@ struct addr case_addr(const char *text)
 
 struct head case_head(const struct prove *p, const struct addr *to)
 {
-	return (struct head){.to_mac = p->c->network.gateway_mac,
+	return (struct head){.to_mac = p->gate[to->ver == 6],
 			     .from_mac = p->own->mac,
 			     .from = to->ver == 6 ? p->own->inside6 : p->own->inside,
 			     .to = *to,
@@ -69,9 +69,7 @@ void case_ping(struct prove *p, struct head h)
 	wire_send(p);
 }
 
-/* ---- allowed ----------------------------------------------------------------------------------- */
-
-static int row_arg(const struct prove *p)
+int case_arg(const struct prove *p)
 {
 	const char *name = p->rows[p->row].name;
 	for (const struct prove_case *k = prove_cases; k->name != NULL; k++)
@@ -79,6 +77,8 @@ static int row_arg(const struct prove *p)
 			return k->arg;
 	return 0;
 }
+
+/* ---- allowed ----------------------------------------------------------------------------------- */
 
 static struct expect expect_class(const struct prove *p, enum class class, const struct addr *to)
 {
@@ -141,8 +141,8 @@ static bool has_address(struct prove *p, bool v6)
 /* arg: class * 2 + v6 */
 void case_allowed(struct prove *p)
 {
-	enum class class = (enum class)(row_arg(p) / 2);
-	bool v6 = row_arg(p) % 2 != 0;
+	enum class class = (enum class)(case_arg(p) / 2);
+	bool v6 = case_arg(p) % 2 != 0;
 	const struct conf_limits *all = &p->c->wall.limits;
 	const struct conf_limit *const of[] = {&all->tcp, &all->udp, &all->icmp};
 	struct expect e = expect_class(p, class, v6 ? &p->target6 : &p->target);
@@ -173,8 +173,8 @@ void case_allowed(struct prove *p)
 /* arg: class * 2 + v6 */
 void case_limit(struct prove *p)
 {
-	enum class class = (enum class)(row_arg(p) / 2);
-	bool v6 = row_arg(p) % 2 != 0;
+	enum class class = (enum class)(case_arg(p) / 2);
+	bool v6 = case_arg(p) % 2 != 0;
 	uint32_t left;
 	if (!has_address(p, v6) || !budget(p, limit_of(p, class, v6), p->used[class], &left))
 		return;
@@ -221,7 +221,7 @@ static void one_tunnel(struct prove *p, uint8_t proto, unsigned n)
 void case_tunnel(struct prove *p)
 {
 	static const uint8_t others[] = {132, 33, 50, 51, 136, 2, 89, 103, 112, 253, 255, 0};
-	int proto = row_arg(p);
+	int proto = case_arg(p);
 	uint32_t left;
 	if (!has_address(p, false) ||
 	    !budget(p, limit_of(p, CLASS_OTHER, false), p->used[3], &left))

@@ -130,7 +130,7 @@ void case_loghost(struct prove *p)
 			case_udp_to(p, h, ports[i]);
 		}
 		case_ping(p, h);
-		h.to_mac = p->c->network.gateway_mac; /* the way round */
+		h.to_mac = p->gate[0]; /* the way round */
 		case_syn(p, h, 22);
 		case_ping(p, h);
 	}
@@ -152,11 +152,21 @@ void case_loghost_router(struct prove *p)
 
 /* ---- from outside ------------------------------------------------------------------------------------ */
 
+struct mac case_inward(const struct prove *p, const struct addr *to)
+{
+	for (uint32_t i = 1; i < p->conf->n_ports && p->bridged; i++) {
+		const struct prove_port *g = &p->conf->ports[i];
+		if (addr_eq(&g->public, to) || addr_eq(&g->public6, to))
+			return g->mac;
+	}
+	return p->conf->ports[0].mac;
+}
+
 void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to)
 {
 	uint8_t mark[PROVE_MARK];
-	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->uplink_mac,
+	struct head h = {.to_mac = case_inward(p, to),
+			 .from_mac = p->peer,
 			 .from = *from,
 			 .to = *to,
 			 .ttl = 64};
@@ -172,7 +182,6 @@ void case_inbound(struct prove *p)
 {
 	static const char *const liars[] = {"127.0.0.1", "224.0.0.1", "0.0.0.0", "::1",
 					    "::",        "ff02::1",   "fe80::1"};
-	struct addr intruder = case_addr("198.51.100.66");
 	p->inbound = true;
 	for (uint32_t i = 1; i < p->conf->n_ports; i++) {
 		const struct prove_port *g = &p->conf->ports[i];
@@ -182,15 +191,17 @@ void case_inbound(struct prove *p)
 				struct addr from = case_addr(liars[n]);
 				case_from_outside(p, &from, to[k]);
 			}
-			case_from_outside(p, &p->c->network.gateway, to[k]);
+			if (!p->bridged) /* there it is a neighbour as any other */
+				case_from_outside(p, &p->c->network.gateway, to[k]);
 			for (uint32_t n = 1; n < p->conf->n_ports; n++) {
 				case_from_outside(p, &p->conf->ports[n].inside, to[k]);
 				case_from_outside(p, &p->conf->ports[n].inside6, to[k]);
 				case_from_outside(p, &p->conf->ports[n].public, to[k]);
 			}
 		}
-		case_from_outside(p, &intruder, &g->inside); /* addresses that are none outside */
+		if (!addr_eq(&g->inside, &g->public)) /* an address that is none outside */
+			case_from_outside(p, &p->caller, &g->inside);
 		if (g->loghost)
-			case_from_outside(p, &intruder, &g->public);
+			case_from_outside(p, &p->caller, &g->public);
 	}
 }

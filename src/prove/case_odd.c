@@ -123,7 +123,7 @@ void case_neigh(struct prove *p)
 	const struct prove_port *g = case_guest(p, false);
 	arp(p, 2, &p->own->mac, &n->gateway, NULL, &n->gateway);
 	arp(p, 1, &p->own->mac, &n->gateway, NULL, &n->gateway);
-	arp(p, 1, &n->gateway_mac, &p->own->inside, NULL, &p->own->inside);
+	arp(p, 1, &p->gate[0], &p->own->inside, NULL, &p->own->inside);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports; i++) {
 		const struct prove_port *o = &p->conf->ports[i];
 		arp(p, 2, &p->own->mac, &o->inside, NULL, &o->inside);

@@ -154,3 +154,107 @@ void case_policy(struct prove *p)
 	if (run_row(p)->sent == 0)
 		run_skip(p, "it drops nothing of what can be tried");
 }
+
+/* ---- led elsewhere ------------------------------------------------------------------------------- */
+
+#define EACH_MOST 4u /* of a rule: they use budgets up */
+
+/* Where a rule's conversations have to come out: the wall's port, as whose, at which port. */
+static void want(struct prove *p, const struct conf_policy *r, const struct addr *to)
+{
+	p->want.port = 0;
+	p->want.to = r->redirect_to;
+	p->want.dport = r->redirect_port;
+	if (r->act == ACT_REFLECT) {
+		const struct prove_port *g = expect_reflector(p, r);
+		p->want.port = (uint32_t)(g - p->conf->ports);
+		p->want.to = to->ver == 6 ? g->inside6 : g->inside;
+		p->want.dport = 0;
+	}
+}
+
+static bool has_windows(const struct conf_policy *r)
+{
+	return r->connections.n + r->packets.n + r->bytes.n > 0;
+}
+
+/* Those probes to `to` that rule r has to decide; at most so many. */
+static uint32_t lead(struct prove *p, const struct conf_policy *r, const struct addr *to,
+		     uint32_t most)
+{
+	static const uint8_t kinds[] = {PROVE_TCP, PROVE_UDP, PROVE_ICMP};
+	const size_t n = ARRAY_LEN(probes) + ARRAY_LEN(kinds);
+	uint32_t sent = 0;
+	for (size_t i = 0; i < n && to->ver != 0 && sent < most; i++) {
+		bool own = i < ARRAY_LEN(kinds); /* the rule's first port, then the usual ones */
+		uint8_t proto = own ? kinds[i] : probes[i - ARRAY_LEN(kinds)].proto;
+		uint16_t port = own ? (r->n_ports > 0 ? r->ports[0].lo : 9)
+				    : probes[i - ARRAY_LEN(kinds)].port;
+		struct expect e = expect_of(p, proto, port, to);
+		if (e.rule != r || !expect_elsewhere(&e) || case_head(p, to).from.ver == 0)
+			continue;
+		want(p, r, to);
+		p->want.dport = p->want.dport != 0 ? p->want.dport : proto == PROVE_ICMP ? 0 : port;
+		uint32_t before = run_row(p)->arrived;
+		begin(p, proto, port, to);
+		run_settle(p);
+		if (r->act == ACT_REDIRECT && !has_windows(r))
+			p->used[proto == PROVE_TCP   ? 0
+				: proto == PROVE_UDP ? 1
+						     : 2] += run_row(p)->arrived - before;
+		sent++;
+	}
+	return sent;
+}
+
+/* No place may use up what is for all of them. */
+static uint32_t most_of(size_t place, uint32_t sent)
+{
+	uint32_t most = place == 0 ? EACH_MOST / 2 : EACH_MOST;
+	return sent < most ? most - sent : 0;
+}
+
+/* How many conversations a rule lets through at least, of those that were sent. */
+static uint32_t room(struct prove *p, const struct conf_policy *r, uint32_t sent)
+{
+	const struct conf_limits *l = &p->c->wall.limits;
+	bool own = has_windows(r);
+	const struct conf_limit *const all[] = {&l->tcp, &l->udp, &l->icmp, &l->lateral};
+	const struct conf_limit *const its[] = {&r->connections, &r->packets};
+	for (size_t k = 0; k < (own ? ARRAY_LEN(its) : ARRAY_LEN(all)); k++) {
+		const struct conf_limit *w = own ? its[k] : all[k];
+		for (uint32_t i = 0; i < w->n && i < CONF_WINDOWS; i++)
+			if (w->w[i].max < 2 * EACH_MOST)
+				return 0;
+	}
+	return sent > 0 ? 1 : 0;
+}
+
+/* arg: the verdict */
+void case_elsewhere(struct prove *p)
+{
+	const struct conf_wall *w = &p->c->wall;
+	const struct prove_port *g = case_guest(p, false);
+	uint32_t least = 0;
+	run_expect(p, 0, UINT32_MAX);
+	for (uint32_t i = 0; i < w->n_policy; i++) {
+		const struct conf_policy *r = &w->policy[i];
+		const struct addr none = {0};
+		struct addr first = r->n_to > 0 ? inside_of(&r->to[0]) : none;
+		struct addr last = r->n_to > 1 ? inside_of(&r->to[r->n_to - 1]) : none;
+		const struct addr *const to[] = {&last,
+						 &first,
+						 &p->target,
+						 &p->target6,
+						 &p->c->network.resolver,
+						 g != NULL ? &g->inside : &none};
+		uint32_t sent = 0;
+		for (size_t k = 0; k < ARRAY_LEN(to) && r->act == case_arg(p); k++)
+			sent += lead(p, r, to[k], most_of(k, sent));
+		least += room(p, r, sent);
+	}
+	run_expect(p, least, run_row(p)->sent);
+	run_expect_sink(p, 0, 0);
+	if (run_row(p)->sent == 0)
+		run_skip(p, "the policy has no such rule that could be tried");
+}

@@ -14,6 +14,8 @@ extern const struct prove_case prove_cases[];
 
 /* A marked datagram from somebody outside. */
 void case_from_outside(struct prove *p, const struct addr *from, const struct addr *to);
+/* The link address to which somebody outside sends what is for `to`. */
+struct mac case_inward(const struct prove *p, const struct addr *to);
 /* From the proof's guest to `to` by way of the gateway. */
 struct head case_head(const struct prove *p, const struct addr *to);
 struct addr case_addr(const char *text);
@@ -23,6 +25,8 @@ void case_udp_to(struct prove *p, struct head h, uint16_t dport);
 void case_syn(struct prove *p, struct head h, uint16_t dport);
 void case_flags(struct prove *p, struct head h, uint8_t flags, uint16_t dport);
 void case_ping(struct prove *p, struct head h);
+/* Of the row that is being tried. */
+int case_arg(const struct prove *p);
 /* The first honeypot (or loghost) beside the proof, or NULL. */
 const struct prove_port *case_guest(const struct prove *p, bool loghost);
 
@@ -70,6 +74,9 @@ void case_roach_motel(struct prove *p);
 void case_lockdown(struct prove *p);
 void case_sink(struct prove *p);
 void case_policy(struct prove *p);
+void case_elsewhere(struct prove *p);
+
+void case_steer(struct prove *p);
 
 void case_rule_packet(struct prove *p);
 void case_rule_stream(struct prove *p);

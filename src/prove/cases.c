@@ -20,7 +20,7 @@ const struct prove_case prove_cases[] = {
 	 0},
 	{"off-limits", "nothing to private, link-local, metadata and reserved places",
 	 case_off_limits, 0},
-	{"host", "nothing to this machine's own addresses", case_host, 0},
+	{"host", "nothing to this machine's own addresses and neighbours", case_host, 0},
 	{"honeynet", "nothing to the gateway, to free inside addresses, to itself", case_honeynet,
 	 0},
 	{"mail", "no mail (tcp/25)", case_smtp, 0},
@@ -40,12 +40,17 @@ const struct prove_case prove_cases[] = {
 	{"fragment", "no lone, tiny, reversed or overlapping fragment", case_fragment, 0},
 	{"inbound", "from outside, nothing with our own or impossible sources", case_inbound, 0},
 
+	{"steer", "by the real uplink, nothing in another's or the host's name", case_steer, 0},
+
 	{"fence-list", "nothing to or from what is fenced", case_fence_list, 0},
 	{"ignored", "from outside, nothing from who is ignored", case_ignored, 0},
 	{"roach-motel", "a roach motel begins nothing", case_roach_motel, 0},
 	{"lockdown", "in a lockdown nothing begins that leaves", case_lockdown, 0},
 	{"sink", "what the policy leads into the sink ends there", case_sink, 0},
 	{"policy", "what it drops or rejects goes nowhere", case_policy, 0},
+	{"redirect", "what it redirects to an address goes there alone", case_elsewhere,
+	 ACT_REDIRECT},
+	{"reflect", "what it reflects to a honeypot goes there alone", case_elsewhere, ACT_REFLECT},
 
 	{"loghost", "nothing to the loghost but syslog", case_loghost, 0},
 	{"loghost-router", "nothing by way of the loghost", case_loghost_router, 0},

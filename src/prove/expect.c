@@ -77,13 +77,48 @@ static bool has_place(const struct prove *p, const struct conf_policy *r, uint8_
 	return r->n_to == 0;
 }
 
+/* Is it an answer of one of the honeynet's own addresses? */
+static bool is_ours(const struct prove *p, const struct addr *a)
+{
+	for (uint32_t i = 0; i < p->c->n_forwards; i++)
+		if (addr_eq(&p->c->forwards[i].public, a))
+			return true;
+	return is_lateral(p, a);
+}
+
+static bool is_fenced(const struct prove *p, const struct addr *a)
+{
+	for (uint32_t i = 0; i < p->conf->n_fences; i++)
+		if (prefix_has(&p->conf->fences[i], a))
+			return true;
+	return false;
+}
+
+const struct prove_port *expect_reflector(const struct prove *p, const struct conf_policy *r)
+{
+	for (uint32_t i = 1; i + 1 < p->conf->n_ports; i++)
+		if (strcmp(p->conf->ports[i].name, r->reflect_to) == 0 &&
+		    !p->conf->ports[i].loghost)
+			return &p->conf->ports[i];
+	return NULL;
+}
+
+/* Can the rule lead a conversation with `to` to where it says? */
+static bool can_lead(const struct prove *p, const struct conf_policy *r, const struct addr *to)
+{
+	if (r->act == ACT_REDIRECT)
+		return r->redirect_to.ver == to->ver && !is_fenced(p, &r->redirect_to) &&
+		       !is_ours(p, &r->redirect_to);
+	const struct prove_port *g = expect_reflector(p, r);
+	return g != NULL && g->up && (to->ver == 6 ? &g->inside6 : &g->inside)->ver != 0;
+}
+
 /* Before any rule. */
 static bool is_stopped(const struct prove *p, const struct addr *to)
 {
 	const struct prove_conf *c = p->conf;
-	for (uint32_t i = 0; i < c->n_fences; i++)
-		if (prefix_has(&c->fences[i], to))
-			return true;
+	if (is_fenced(p, to))
+		return true;
 	return c->roach_motel || c->lockdown_all || (c->lockdown && !is_lateral(p, to));
 }
 
@@ -109,7 +144,7 @@ struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, con
 		e.sink = false;
 		e.act = ACT_DROP;
 	}
-	if (is_stopped(p, to))
+	if (is_stopped(p, to) || (expect_elsewhere(&e) && !can_lead(p, e.rule, to)))
 		e = (struct expect){.act = ACT_DROP};
 	return e;
 }
@@ -120,6 +155,8 @@ const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
 	const struct conf_policy *r = e->rule;
 	if (e->act == ACT_FORWARD)
 		run_skip(p, "the policy forwards them without limit");
+	else if (e->act == ACT_REFLECT)
+		run_skip(p, "the policy reflects them");
 	else if (r == NULL || (r->connections.n == 0 && r->packets.n == 0 && r->bytes.n == 0))
 		return class;
 	else if (r->connections.n == 0)
@@ -127,6 +164,11 @@ const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
 	else
 		return &r->connections;
 	return NULL;
+}
+
+bool expect_elsewhere(const struct expect *e)
+{
+	return e->act == ACT_REFLECT || (e->act == ACT_REDIRECT && !e->sink);
 }
 
 bool expect_passes(const struct expect *e)

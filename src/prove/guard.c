@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guard: what the proof sends does not get beyond the uplink, leak or not. An nftables chain on the ingress
- * of the uplink's far end drops what bears the proof's source addresses or mark. Listeners of packet
- * sockets stand in front of that hook, so a leak is seen and stopped. super removes the table with the port,
- * however the proof ends.
+ * The guard: what the proof sends does not get beyond the uplink, leak or not. In the lab an nftables chain on the
+ * ingress of the uplink's far end drops what bears the proof's source addresses or mark; on a real wire
+ * guard_tc.c does. Listeners of packet sockets stand in front of both, so a leak is seen and stopped. super
+ * removes them with the port, however the proof ends.
  */
 #include "prove/prove_priv.h"
 #include "sys/sys.h"
@@ -41,7 +41,7 @@ static void write_numbers(struct writer *w, const struct prove *p, uint8_t ver)
 	write_fmt(w, " } meta l4proto tcp @th,32,16 0x%04x counter drop\n", load_be16(p->token));
 }
 
-int guard_set(const struct prove *p, char *why, size_t why_size)
+static int set_table(const struct prove *p, char *why, size_t why_size)
 {
 	/* Where a mark can begin. Behind the transport's header: UDP and ICMP, SCTP, TCP, a DNS name, IP in IP,
 	 * GRE and router advertisements, errors that quote IPv4, neighbour advertisements, IPv6 in IPv4,
@@ -70,7 +70,7 @@ int guard_set(const struct prove *p, char *why, size_t why_size)
 		write_str(&reason, "too many addresses");
 		return SKEP_EFULL;
 	}
-	int code = run_program_in(p->lab_ns, argv, text, out, sizeof(out), TIMEOUT_MS);
+	int code = run_program_in(p->far_ns, argv, text, out, sizeof(out), TIMEOUT_MS);
 	if (code == 0)
 		return 0;
 	out[strcspn(out, "\n")] = '\0';
@@ -78,12 +78,12 @@ int guard_set(const struct prove *p, char *why, size_t why_size)
 	return code < 0 ? code : SKEP_EUNSUPPORTED;
 }
 
-int guard_read(const struct prove *p, uint64_t *ret)
+static int read_table(const struct prove *p, uint64_t *ret)
 {
 	static const char *const argv[] = {"nft", "list", "table", "netdev", "skep-prove", NULL};
 	static const char word[] = "counter packets ";
 	char out[8192] = "";
-	int code = run_program_in(p->lab_ns, argv, NULL, out, sizeof(out), TIMEOUT_MS);
+	int code = run_program_in(p->far_ns, argv, NULL, out, sizeof(out), TIMEOUT_MS);
 	if (code != 0)
 		return code < 0 ? code : SKEP_ENOTFOUND;
 	uint64_t n = 0;
@@ -93,4 +93,20 @@ int guard_read(const struct prove *p, uint64_t *ret)
 	}
 	*ret = n;
 	return 0;
+}
+
+int guard_set(struct prove *p, char *why, size_t why_size)
+{
+	return p->real ? guard_attach(p, why, why_size) : set_table(p, why, why_size);
+}
+
+int guard_read(const struct prove *p, uint64_t *ret)
+{
+	return p->real ? guard_count(p, ret) : read_table(p, ret);
+}
+
+void guard_end(struct prove *p)
+{
+	if (p->real)
+		guard_detach(p);
 }

@@ -16,12 +16,28 @@
 #define PROVE_PORTS 24
 #define PROVE_NOTE 160
 #define PROVE_NETS 96
+#define PROVE_KEPT 16
 
 struct prove_port { /* of the wall, as super describes it; the first is outside, the last the proof's own */
 	char name[CONF_NAME], link[16];
 	bool loghost, sink, up; /* sink: the house's own, where it leads what it does not let out */
 	struct mac mac;
 	struct addr inside, inside6, public, public6;
+};
+
+/* The far end of the wall's link to the outside: the lab's, or the host's own with the real uplink behind it. */
+struct prove_far {
+	char netns[CONF_NAME + 8]; /* empty: the caller's own, which is the host's */
+	char link[CONF_LINK];
+	char uplink[CONF_LINK]; /* empty: there is none, link is the lab's end */
+	uint32_t mark;          /* of frames that go to the wall, or come from it (SO_MARK) */
+	struct mac peer;        /* who speaks from there: the lab, or the router */
+	struct addr gateway, gateway6; /* the host's; ver 0: none, or not known */
+	uint32_t n_kept; /* ports that stay the host's on addresses that a guest shares */
+	struct {
+		uint8_t proto;
+		uint16_t port;
+	} kept[PROVE_KEPT];
 };
 
 enum prove_verdict { PROVE_HELD, PROVE_LEAK, PROVE_SKIPPED, PROVE_BROKEN };
@@ -40,7 +56,7 @@ struct prove_conf {
 	const struct conf *c;
 	uint32_t n_ports;
 	struct prove_port ports[PROVE_PORTS];
-	struct mac uplink_mac;
+	struct prove_far far;
 	struct addr sink, sink6; /* the operator's own targets; ver 0: the lab's web server */
 	bool rules; /* the marker rule is loaded: without it passing is a leak, not a skip */
 	/* What the port was made, and what is in force beside the configuration. */
@@ -61,6 +77,7 @@ struct prove_result {
 	struct prove_row *rows; /* the caller frees it; the first is that of the fences */
 	uint64_t outside;       /* marked frames that got outside, allowed or not */
 	uint64_t guarded;       /* ... and that the guard stopped there */
+	uint64_t escaped;       /* ... and that got past it onto the real wire */
 	bool guard;             /* there was one */
 	char why[256];          /* an error's reason */
 };

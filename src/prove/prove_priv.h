@@ -13,11 +13,11 @@
 #define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
 #define PROVE_CUT 12u /* bytes of it in the first of two fragments */
 #define PROVE_ROWS 96u
-#define PROVE_EARS (PROVE_PORTS + 1)
+#define PROVE_EARS (PROVE_PORTS + 2)
 
 /* ---- wire.c --------------------------------------------------------------------------------- */
 
-enum ear_kind { EAR_OUTSIDE, EAR_GUEST, EAR_OWN, EAR_SINK };
+enum ear_kind { EAR_NONE, EAR_OUTSIDE, EAR_GUEST, EAR_OWN, EAR_SINK, EAR_WIRE };
 struct ear {
 	enum ear_kind kind;
 	int fd;
@@ -37,9 +37,16 @@ struct heard_stream {
 struct prove {
 	const struct prove_conf *conf;
 	const struct conf *c;
-	const struct prove_port *own;
-	int wall_ns, lab_ns, own_ns;
+	struct prove_port me;
+	const struct prove_port *own; /* me */
+	int wall_ns, far_ns, own_ns;
 	int tx, super_tx, outside_tx; /* super: with a virtio-net header in front */
+	int guard_prog, guard_map;    /* on a real wire; -1: none */
+	int wall_tx;                  /* as the wall, to the far end; -1 in the lab */
+	struct mac peer;              /* who speaks from outside */
+	struct mac gate[2];           /* as guests know the gateway, by version */
+	bool gate_known[2], gate_told[2], gate_asked;
+	bool real, bridged; /* on a real wire; guests are on it themselves */
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;
 	uint8_t token[PROVE_TOKEN];
@@ -61,9 +68,18 @@ struct prove {
 	uint32_t used[4];               /* conversations that passed: TCP, UDP, ICMP, other */
 	bool urgent_left;               /* a segment came out outside with its urgent pointer */
 	bool heard_pattern, heard_rest; /* whole, or all behind PROVE_CUT, in one frame outside */
-	uint64_t outside;               /* marked frames heard there, copies too */
-	int64_t sent_ns, arrived_ns;    /* first sent, last arrived, of this row */
-	struct addr target, target6, caller;
+	uint16_t host_port; /* the host's own in the conversation that it is to begin; 0: none */
+	bool host_spoke;    /* ... which has left by the uplink */
+	uint64_t escaped;   /* marked frames that left by the real uplink */
+	uint64_t outside;   /* marked frames heard there, copies too */
+	int64_t sent_ns, arrived_ns; /* first sent, last arrived, of this row */
+	struct {
+		uint32_t port; /* of the wall */
+		struct addr to;
+		uint16_t dport; /* 0: any */
+	} want; /* to.ver not 0: where alone this row's frames may come out, and as what */
+	uint32_t strayed; /* of this row: came out elsewhere */
+	struct addr target, target6, caller, caller6;
 	uint16_t talk_port; /* the proof's in the TCP conversation that is followed; 0: none */
 	struct heard_stream stream; /* what came out of it outside */
 	struct heard_stream back;   /* and at the own port */
@@ -85,14 +101,30 @@ void wire_send_quietly(struct prove *p);
 /* p->pkt as a TCP super-frame over IPv4 of segments of that size, counted as sent. */
 void wire_send_super(struct prove *p, uint16_t segment);
 void wire_send_outside(struct prove *p);
+/* p->pkt as if the wall had let it out, counted as sent. */
+void wire_send_as_wall(struct prove *p);
 /* Hears everything there is, waiting at most so long for the first frame. */
 void wire_hear(struct prove *p, int wait_ms);
 bool wire_seen(const struct prove *p, uint32_t serial);
 
-/* ---- guard.c ---------------------------------------------------------------------------------- */
+/* ---- router.c: mode bridge ---------------------------------------------------------------------- */
 
-MUST_USE int guard_set(const struct prove *p, char *why, size_t why_size);
+/* Finds it out and tells the wall; versions without a router are left out of the proof. */
+void router_find(struct prove *p);
+void router_overhear(struct prove *p, const struct ear *e, bool outgoing, const uint8_t *b,
+		     uint32_t len);
+
+/* ---- guard.c: in the lab; guard_tc.c: on a real wire ------------------------------------------ */
+
+MUST_USE int guard_set(struct prove *p, char *why, size_t why_size);
+/* What it stopped so far. */
 MUST_USE int guard_read(const struct prove *p, uint64_t *ret);
+void guard_end(struct prove *p);
+
+MUST_USE int guard_load(struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_attach(struct prove *p, char *why, size_t why_size);
+MUST_USE int guard_count(const struct prove *p, uint64_t *ret);
+void guard_detach(struct prove *p);
 
 /* ---- run.c -------------------------------------------------------------------------------------- */
 
@@ -105,6 +137,8 @@ void run_skip(struct prove *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void run_expect(struct prove *p, uint32_t least, uint32_t most);
 /* What may and what has to end in the sink (any number may, if it is not said). */
 void run_expect_sink(struct prove *p, uint32_t least, uint32_t most);
+/* Hears until it is so, or too late: is it? */
+bool run_await(struct prove *p, const bool *what, int64_t ms);
 /* Rules that count floods have forgotten what was sent. */
 void run_forget(struct prove *p);
 struct prove_row *run_row(struct prove *p);
@@ -118,10 +152,14 @@ struct expect {
 };
 /* What becomes of a conversation that the proof's guest begins; fences and off-limits places aside. */
 struct expect expect_of(const struct prove *p, uint8_t proto, uint16_t port, const struct addr *to);
+/* The guest that a rule reflects to, if it is there. */
+const struct prove_port *expect_reflector(const struct prove *p, const struct conf_policy *r);
 /* What limits them: the rule that decides, or the settings (class). NULL: nothing does, and the row is skipped. */
 const struct conf_limit *expect_limit(struct prove *p, const struct expect *e,
 				      const struct conf_limit *class);
 bool expect_passes(const struct expect *e);
+/* It goes on, but not to whom it was meant for. */
+bool expect_elsewhere(const struct expect *e);
 
 /* ---- talk.c ------------------------------------------------------------------------------------- */
 

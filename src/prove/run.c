@@ -6,6 +6,7 @@
  * before the first has been judged, and what was let pass has left.
  */
 #include "prove/prove_priv.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#define HOST_MOST 256u
 #define FENCE_TRIES 60
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
@@ -53,6 +55,13 @@ static void hear_for(struct prove *p, int64_t ms)
 {
 	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; clock_boot_ns() < end;)
 		wire_hear(p, 5);
+}
+
+bool run_await(struct prove *p, const bool *what, int64_t ms)
+{
+	for (int64_t end = clock_boot_ns() + ms * NS_PER_MS; !*what && clock_boot_ns() < end;)
+		wire_hear(p, 5);
+	return *what;
 }
 
 void run_forget(struct prove *p)
@@ -113,8 +122,8 @@ static bool fence(struct prove *p)
 static bool be_called_once(struct prove *p)
 {
 	uint8_t mark[PROVE_MARK];
-	struct head h = {.to_mac = p->conf->ports[0].mac,
-			 .from_mac = p->conf->uplink_mac,
+	struct head h = {.to_mac = case_inward(p, &p->own->public),
+			 .from_mac = p->peer,
 			 .from = p->caller,
 			 .to = p->own->public,
 			 .ttl = 60};
@@ -177,7 +186,7 @@ static void judge_row(struct prove *p)
 	struct prove_row *r = run_row(p);
 	if (r->verdict == PROVE_SKIPPED)
 		return;
-	if (r->arrived > r->most || r->sunk > r->sink_most) {
+	if (r->arrived > r->most || r->sunk > r->sink_most || p->strayed > 0) {
 		r->verdict = PROVE_LEAK;
 	} else if (r->sunk < r->sink_least) {
 		r->verdict = PROVE_BROKEN;
@@ -201,6 +210,8 @@ static void try_case(struct prove *p, const struct prove_case *c)
 	p->inbound = false;
 	p->sent_ns = p->arrived_ns = 0;
 	p->talk_port = 0;
+	p->want.to.ver = 0;
+	p->strayed = 0;
 	if (p->conf->tell != NULL)
 		p->conf->tell(p->conf->ctx, r, false);
 	if (p->serial > SERIALS_MOST)
@@ -235,32 +246,65 @@ static bool documented(const struct addr *a)
 	return false;
 }
 
+static bool in_any(const struct prefix *nets, size_t n, const struct addr *a)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_has(&nets[i], a))
+			return true;
+	return false;
+}
+
+/* May the proof's guest and somebody with this address talk to each other, as far as it can be told? */
+static bool is_free(const struct prove *p, const struct addr *a)
+{
+	const struct prove_conf *c = p->conf;
+	struct prefix host[HOST_MOST];
+	size_t n = 0;
+	if (in_any(c->fences, c->n_fences, a) || in_any(c->ignored, c->n_ignored, a))
+		return false;
+	if (!p->real)
+		return true;
+	for (uint32_t i = 1; i < c->n_ports; i++)
+		if (addr_eq(&c->ports[i].public, a) || addr_eq(&c->ports[i].public6, a))
+			return false;
+	return link_prefixes(host, HOST_MOST, &n) == 0 && !in_any(host, n, a) &&
+	       !in_any(p->c->wall.off_limits, p->c->wall.n_off_limits, a) &&
+	       !prefix_has(&p->c->network.inside, a) && !prefix_has(&p->c->network.inside6, a);
+}
+
+static struct addr first_free(const struct prove *p, const char *const *texts, size_t n)
+{
+	struct addr a = {0};
+	for (size_t i = 0; i < n; i++) {
+		a = case_addr(texts[i]);
+		if (is_free(p, &a))
+			break;
+	}
+	return a;
+}
+
+/* Documentation addresses: nobody has them. */
 static void choose_targets(struct prove *p)
 {
-	p->target = p->conf->sink.ver != 0       ? p->conf->sink
-		    : documented(&p->c->lab.web) ? p->c->lab.web
-						 : case_addr("192.0.2.80");
-	p->target6 = p->conf->sink6.ver != 0       ? p->conf->sink6
-		     : documented(&p->c->lab.web6) ? p->c->lab.web6
-						   : case_addr("2001:db8:80::80");
+	static const char *const v4[] = {"192.0.2.80", "198.51.100.80", "203.0.113.80",
+					 "192.0.2.180"};
+	static const char *const v6[] = {"2001:db8:80::80", "2001:db8:ff80::80", "3fff:80::80"};
+	p->target = p->conf->sink.ver != 0                   ? p->conf->sink
+		    : !p->real && documented(&p->c->lab.web) ? p->c->lab.web
+							     : first_free(p, v4, ARRAY_LEN(v4));
+	p->target6 = p->conf->sink6.ver != 0                   ? p->conf->sink6
+		     : !p->real && documented(&p->c->lab.web6) ? p->c->lab.web6
+							       : first_free(p, v6, ARRAY_LEN(v6));
 }
 
 /* Somebody outside who is nobody in the lab, and whom nobody fenced or ignores. */
-static void choose_caller(struct prove *p)
+static void choose_callers(struct prove *p)
 {
-	static const char *const callers[] = {"198.51.100.67", "192.0.2.67", "198.51.100.130",
-					      "192.0.2.130"};
-	const struct prove_conf *c = p->conf;
-	for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
-		bool free = true;
-		p->caller = case_addr(callers[i]);
-		for (uint32_t k = 0; k < c->n_fences; k++)
-			free = free && !prefix_has(&c->fences[k], &p->caller);
-		for (uint32_t k = 0; k < c->n_ignored; k++)
-			free = free && !prefix_has(&c->ignored[k], &p->caller);
-		if (free)
-			return;
-	}
+	static const char *const v4[] = {"198.51.100.67", "192.0.2.67", "198.51.100.130",
+					 "192.0.2.130", "203.0.113.67"};
+	static const char *const v6[] = {"2001:db8:66::67", "2001:db8:ff66::67", "3fff:66::67"};
+	p->caller = first_free(p, v4, ARRAY_LEN(v4));
+	p->caller6 = first_free(p, v6, ARRAY_LEN(v6));
 }
 
 static struct prove *prove_new(const struct prove_conf *c)
@@ -270,8 +314,15 @@ static struct prove *prove_new(const struct prove_conf *c)
 		return NULL;
 	p->conf = c;
 	p->c = c->c;
-	p->own = &c->ports[c->n_ports - 1];
-	p->wall_ns = p->lab_ns = p->own_ns = p->tx = p->super_tx = p->outside_tx = -1;
+	p->me = c->ports[c->n_ports - 1];
+	p->own = &p->me;
+	p->wall_ns = p->far_ns = p->own_ns = -1;
+	p->tx = p->super_tx = p->outside_tx = p->wall_tx = -1;
+	p->guard_prog = p->guard_map = -1;
+	p->real = c->c->mode != MODE_LAB;
+	p->bridged = c->c->mode == MODE_BRIDGE;
+	p->peer = c->far.peer;
+	p->gate[0] = p->gate[1] = c->c->network.gateway_mac;
 	random_fill(p->token, sizeof(p->token));
 	random_fill(&p->next_port, sizeof(p->next_port));
 	p->next_port = (uint16_t)(20000 + p->next_port % 20000);
@@ -284,7 +335,7 @@ static struct prove *prove_new(const struct prove_conf *c)
 					.most = UINT32_MAX,
 					.sink_most = UINT32_MAX};
 	choose_targets(p);
-	choose_caller(p);
+	choose_callers(p);
 	return p;
 }
 
@@ -311,14 +362,17 @@ static int take_rows(const struct prove *p, struct prove_result *ret)
 {
 	ret->n = p->n_rows;
 	ret->outside = p->outside;
+	ret->escaped = p->escaped;
 	ret->rows = calloc(ret->n, sizeof(*ret->rows));
 	if (ret->rows == NULL)
 		return -ENOMEM;
 	memcpy(ret->rows, p->rows, ret->n * sizeof(*ret->rows));
 	ret->rows[0].verdict = p->fenced && !p->dead ? PROVE_HELD : PROVE_BROKEN;
+	bool lost = p->bridged && !p->gate_told[0] && !p->gate_told[1];
 	if (ret->rows[0].verdict == PROVE_BROKEN)
 		text_copy(ret->rows[0].note, sizeof(ret->rows[0].note),
 			  p->dead ? "the wall let nothing pass any more: ended early"
+			  : lost  ? "the network's router does not answer: nothing can begin"
 				  : "neither UDP nor ping nor an answer passes: silence proves "
 				    "nothing");
 	return 0;
@@ -339,6 +393,8 @@ int prove_run(const struct prove_conf *c, struct prove_result *ret)
 			err = SKEP_EUNSUPPORTED;
 		}
 	}
+	if (err == 0 && p->bridged)
+		router_find(p);
 	if (err == 0) {
 		first_fence(p);
 		for (const struct prove_case *k = prove_cases; k->name != NULL; k++)
@@ -348,6 +404,7 @@ int prove_run(const struct prove_conf *c, struct prove_result *ret)
 			ret->guard = false;
 		err = take_rows(p, ret);
 	}
+	guard_end(p);
 	wire_close(p);
 	free(p);
 	return err;
@@ -367,6 +424,8 @@ enum prove_verdict prove_judge(const struct prove_result *r)
 {
 	enum prove_verdict worst = PROVE_HELD;
 	bool any = false;
+	if (r->escaped > 0)
+		return PROVE_LEAK;
 	for (size_t i = 0; i < r->n; i++) {
 		if (r->rows[i].verdict == PROVE_LEAK)
 			return PROVE_LEAK;

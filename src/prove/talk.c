@@ -28,11 +28,12 @@ static void begin(struct prove *p, struct talk *k, const struct addr *far, uint1
 {
 	const struct prove_port *own = p->own;
 	*k = (struct talk){.h = case_head(p, far)};
-	k->far_h = (struct head){.to_mac = p->conf->ports[0].mac,
-				 .from_mac = p->conf->uplink_mac,
-				 .from = *far,
-				 .to = far->ver == 6 ? own->public6 : own->public,
-				 .ttl = 60};
+	k->far_h = (struct head){
+		.to_mac = case_inward(p, far->ver == 6 ? &own->public6 : &own->public),
+		.from_mac = p->peer,
+		.from = *far,
+		.to = far->ver == 6 ? own->public6 : own->public,
+		.ttl = 60};
 	k->t = (struct tcp_head){.sport = p->next_port++, .dport = far_port, .seq = TALK_FIRST - 1};
 	k->far_t = (struct tcp_head){
 		.sport = far_port, .dport = k->t.sport, .seq = TALK_BACK - 1, .ack = TALK_FIRST};
@@ -76,8 +77,7 @@ bool talk_open(struct prove *p, struct talk *k)
 
 bool talk_be_called(struct prove *p, bool v6, struct talk *k)
 {
-	struct addr caller = v6 ? case_addr("2001:db8:66::67") : p->caller;
-	begin(p, k, &caller, p->next_port++);
+	begin(p, k, v6 ? &p->caller6 : &p->caller, p->next_port++);
 	if (k->h.from.ver == 0 || k->far_h.to.ver == 0)
 		return false;
 	talk_hear(p, k, TCP_SYN, NULL, 0);

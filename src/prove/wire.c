@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The wire: one socket that sends as the guest, one that sends from outside, and ears: at the far end of the
- * uplink, at the wall's link of each other guest, and at the proof's own port. A frame is ours if it holds the
+ * uplink, at the wall's link of each other guest, at the proof's own port, and behind the guard at a real uplink,
+ * where nothing of ours may ever be heard. A frame is ours if it holds the
  * token, or, for a TCP segment without data, if its sequence number begins with two bytes of it.
  */
 #include "prove/prove_priv.h"
@@ -10,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <net/ethernet.h>
@@ -30,8 +32,23 @@
 
 /* ---- sockets ----------------------------------------------------------------------------------- */
 
-static int open_socket(const char *link, bool hears, int *ret)
+/* Of a real uplink, which may be busy, only what leaves; and it is not made to listen to all. */
+static int outgoing_only(int fd)
 {
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SNAP),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+	int err = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+	return err != 0 ? -errno : 0;
+}
+
+static int open_socket(const char *link, enum ear_kind kind, int *ret)
+{
+	bool hears = kind != EAR_NONE;
 	int size = RCVBUF_BYTES, on = 1;
 	unsigned index = if_nametoindex(link);
 	if (index == 0)
@@ -44,7 +61,9 @@ static int open_socket(const char *link, bool hears, int *ret)
 		      setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) != 0))
 		return -errno;
 	struct packet_mreq promisc = {.mr_ifindex = (int)index, .mr_type = PACKET_MR_PROMISC};
-	if (hears &&
+	if (kind == EAR_WIRE && outgoing_only(fd) != 0)
+		return -errno;
+	if (hears && kind != EAR_WIRE &&
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)) != 0)
 		return -errno;
 	struct sockaddr_ll sll = {.sll_family = AF_PACKET,
@@ -56,11 +75,11 @@ static int open_socket(const char *link, bool hears, int *ret)
 	return 0;
 }
 
-static int open_in(int netns, int home, const char *link, bool hears, int *ret)
+static int open_in(int netns, int home, const char *link, enum ear_kind kind, int *ret)
 {
 	int err = netns_enter(netns);
 	if (err == 0)
-		err = open_socket(link, hears, ret);
+		err = open_socket(link, kind, ret);
 	int back = netns_enter(home);
 	return err != 0 ? err : back;
 }
@@ -70,7 +89,7 @@ static int add_ear(struct prove *p, int netns, int home, const char *link, enum 
 {
 	struct ear *e = &p->ears[p->n_ears];
 	*e = (struct ear){.kind = kind, .fd = -1, .port = port};
-	int err = open_in(netns, home, link, true, &e->fd);
+	int err = open_in(netns, home, link, kind, &e->fd);
 	if (err == 0)
 		p->n_ears++;
 	return err;
@@ -82,13 +101,20 @@ static int set_vnet(int fd)
 	return setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0 ? 0 : -errno;
 }
 
-static int open_namespaces(struct prove *p)
+/* Without it nothing gets by the host's end to the wall. */
+static int set_mark(int fd, uint32_t mark)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0 ? 0 : -errno;
+}
+
+static int open_namespaces(struct prove *p, int home)
 {
 	char name[CONF_NAME + 8];
 	int err = netns_open(p->c->name, &p->wall_ns);
-	snprintf(name, sizeof(name), "%s-lab", p->c->name);
-	if (err == 0)
-		err = netns_open(name, &p->lab_ns);
+	if (err == 0 && p->conf->far.netns[0] != '\0')
+		err = netns_open(p->conf->far.netns, &p->far_ns);
+	else if (err == 0 && (p->far_ns = fcntl(home, F_DUPFD_CLOEXEC, 0)) < 0)
+		err = -errno;
 	snprintf(name, sizeof(name), "%s-prove", p->c->name);
 	if (err == 0)
 		err = netns_open(name, &p->own_ns);
@@ -120,19 +146,25 @@ int wire_open(struct prove *p, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	CLEANUP(fd_close) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int err = home < 0 ? -errno : open_namespaces(p);
+	int err = home < 0 ? -errno : open_namespaces(p, home);
 	if (err == 0)
-		err = open_in(p->own_ns, home, "eth0", false, &p->tx);
+		err = open_in(p->own_ns, home, "eth0", EAR_NONE, &p->tx);
 	if (err == 0)
-		err = open_in(p->own_ns, home, "eth0", false, &p->super_tx);
+		err = open_in(p->own_ns, home, "eth0", EAR_NONE, &p->super_tx);
 	if (err == 0)
 		err = set_vnet(p->super_tx);
 	if (err == 0)
-		err = open_in(p->lab_ns, home, "uplink0", false, &p->outside_tx);
+		err = open_in(p->far_ns, home, p->conf->far.link, EAR_NONE, &p->outside_tx);
+	if (err == 0 && p->real)
+		err = set_mark(p->outside_tx, p->conf->far.mark);
 	if (err == 0)
-		err = add_ear(p, p->lab_ns, home, "uplink0", EAR_OUTSIDE, 0);
+		err = add_ear(p, p->far_ns, home, p->conf->far.link, EAR_OUTSIDE, 0);
 	if (err == 0)
 		err = add_ear(p, p->own_ns, home, "eth0", EAR_OWN, p->conf->n_ports - 1);
+	if (err == 0 && p->real)
+		err = add_ear(p, p->far_ns, home, p->conf->far.uplink, EAR_WIRE, 0);
+	if (err == 0 && p->real)
+		err = open_in(p->wall_ns, home, p->conf->ports[0].link, EAR_NONE, &p->wall_tx);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports && err == 0; i++)
 		err = add_ear(p, p->wall_ns, home, p->conf->ports[i].link,
 			      p->conf->ports[i].sink ? EAR_SINK : EAR_GUEST, i);
@@ -153,8 +185,9 @@ void wire_close(struct prove *p)
 	fd_close(&p->tx);
 	fd_close(&p->super_tx);
 	fd_close(&p->outside_tx);
+	fd_close(&p->wall_tx);
 	fd_close(&p->wall_ns);
-	fd_close(&p->lab_ns);
+	fd_close(&p->far_ns);
 	fd_close(&p->own_ns);
 	if (p->capture != NULL && capture_close(p->capture) != 0)
 		log_line(LOG_WARN, "the captures could not be written to their end");
@@ -244,6 +277,15 @@ void wire_send_outside(struct prove *p)
 		log_line(LOG_DEBUG, "sending from outside: %s", err_text(-errno));
 }
 
+void wire_send_as_wall(struct prove *p)
+{
+	if (run_row(p)->sent++ == 0)
+		p->sent_ns = clock_wall_ns();
+	record(p, 0, p->pkt.b, p->pkt.len, false);
+	if (send(p->wall_tx, p->pkt.b, p->pkt.len, 0) < 0)
+		log_line(LOG_DEBUG, "sending as the wall: %s", err_text(-errno));
+}
+
 /* ---- hearing ----------------------------------------------------------------------------------- */
 
 static bool take_bit(uint8_t *bits, uint32_t serial)
@@ -278,14 +320,20 @@ static uint32_t find_l4(const uint8_t *b, uint32_t len, uint8_t *ret_proto)
 	return at + 40;
 }
 
+static bool find_token(const struct prove *p, const uint8_t *b, uint32_t len, uint32_t *ret)
+{
+	const uint8_t *mark = memmem(b, len, p->token, PROVE_TOKEN);
+	if (mark == NULL || mark + PROVE_TOKEN + 2 > b + len)
+		return false;
+	*ret = load_be16(mark + PROVE_TOKEN);
+	return true;
+}
+
 static bool find_serial(const struct prove *p, const uint8_t *b, uint32_t len, uint32_t *ret)
 {
 	uint8_t proto = 0;
-	const uint8_t *mark = memmem(b, len, p->token, PROVE_TOKEN);
-	if (mark != NULL && mark + PROVE_TOKEN + 2 <= b + len) {
-		*ret = load_be16(mark + PROVE_TOKEN);
+	if (find_token(p, b, len, ret))
 		return true;
-	}
 	uint32_t l4 = find_l4(b, len, &proto);
 	if (l4 == 0 || proto != PROVE_TCP || l4 + 8 > len || memcmp(b + l4 + 4, p->token, 2) != 0)
 		return false;
@@ -312,6 +360,16 @@ static void note_leak(struct prove *p, struct prove_row *r, const struct ear *e,
 	write_fmt(&w, ", %u bytes", len);
 }
 
+/* Is that where the row's frames have to come out? */
+static bool as_wanted(const struct prove *p, const struct ear *e, uint8_t *b, uint32_t len)
+{
+	struct layers l;
+	struct frame f = {.data = b, .len = len, .cap = len};
+	packet_decode(&f, &l);
+	return e->port == p->want.port && addr_eq(&l.dst, &p->want.to) &&
+	       (p->want.dport == 0 || l.dport == p->want.dport);
+}
+
 static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64_t stamp_ns,
 		    uint8_t *b, uint32_t len)
 {
@@ -327,8 +385,30 @@ static void arrived(struct prove *p, const struct ear *e, uint32_t serial, int64
 	r->arrived++;
 	if (r == run_row(p))
 		p->arrived_ns = stamp_ns;
+	/* p->row is the fences' while they are heard, the newest row is the one that is being tried */
+	if (r == &p->rows[p->n_rows - 1] && p->want.to.ver != 0 && !as_wanted(p, e, b, len)) {
+		p->strayed++;
+		note_leak(p, r, e, b, len);
+	}
 	if (r->arrived > r->most)
 		note_leak(p, r, e, b, len);
+}
+
+/* The datagram with which the host begins what case_wire.c then speaks in. */
+static bool is_hosts(const struct prove *p, const uint8_t *b, uint32_t len)
+{
+	uint8_t proto = 0;
+	uint32_t l4 = p->host_port == 0 ? 0 : find_l4(b, len, &proto);
+	return l4 != 0 && proto == PROVE_UDP && l4 + 4 <= len && load_be16(b + l4) == p->host_port;
+}
+
+/* Both fence and guard let it out. */
+static void escaped(struct prove *p, const struct ear *e, uint32_t serial, uint8_t *b, uint32_t len)
+{
+	struct prove_row *r = &p->rows[p->owner[serial]];
+	p->escaped++;
+	p->strayed += r == &p->rows[p->n_rows - 1];
+	note_leak(p, r, e, b, len);
 }
 
 static void keep(struct heard_stream *s, const uint8_t *b, uint32_t len, uint32_t l4)
@@ -416,11 +496,20 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	ssize_t n = recvmsg(e->fd, &h, 0);
 	if (n < 14)
 		return n >= 0;
+	if (p->bridged)
+		router_overhear(p, e, from.sll_pkttype == PACKET_OUTGOING, b, (uint32_t)n);
 	/* A guest's link is heard from the wall's side, the others from the far one. */
-	if ((from.sll_pkttype == PACKET_OUTGOING) != (e->kind == EAR_GUEST || e->kind == EAR_SINK))
+	bool own_side = e->kind == EAR_GUEST || e->kind == EAR_SINK || e->kind == EAR_WIRE;
+	if ((from.sll_pkttype == PACKET_OUTGOING) != own_side)
 		return true;
 	uint32_t len = (uint32_t)n;
 	read_control(&h, b, &len, &stamp_ns);
+	if (e->kind == EAR_WIRE) {
+		p->host_spoke = p->host_spoke || is_hosts(p, b, len);
+		if (find_token(p, b, len, &serial))
+			escaped(p, e, serial, b, len);
+		return true;
+	}
 	hear_pattern(p, e, b, len);
 	bool followed = follow(p, e, b, len), marked = find_serial(p, b, len, &serial);
 	if (!marked && !followed)

@@ -16,6 +16,7 @@
 #include "ipc/ipc.h"
 #include "judge/judge.h"
 #include "sink/sink.h"
+#include "site/site.h"
 
 #include <sys/types.h>
 
@@ -54,7 +55,7 @@ enum message {
 	MSG_DONE,   /* role -> super: everything is written, ending now */
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
-	MSG_HOST,       /* super -> wall: struct msg_host, what is off limits as the host's own */
+	MSG_HOST,   /* super -> wall: struct msg_host, what is off limits as the host's own */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
@@ -138,10 +139,17 @@ int role_keeper(void);
 int role_hub(void);
 int role_ledger(void);
 int role_sink(void);
+struct super_start {
+	int report_fd; /* -1: none, and the log goes to standard error */
+	bool service; /* nobody is there to ask: a configuration that was confirmed before needs no word again */
+	bool take_link; /* mode bridge: even a link that the host itself uses */
+	bool by_ssh;    /* session: the one that the start was asked for in */
+	struct site_session session;
+};
 /* super runs in this process until a `down` on its control socket, or SIGTERM. While it starts it
  * writes lines to report_fd, if that is not -1: "say TEXT", at last "ok" or "fail TEXT"; then its log
- * goes to RUN/super.log. */
-int role_super(const struct conf *c, int report_fd);
+ * goes to RUN/super.log. On the real wire it ends by itself if nobody confirms the start. */
+int role_super(const struct conf *c, const struct super_start *how);
 /* Pid of the super that runs for this configuration (by the lock on RUN/super.pid); 0: none. */
 pid_t super_running(const struct conf *c);
 /* Did a run end without cleaning up? */

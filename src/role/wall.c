@@ -324,6 +324,13 @@ static void port_message(struct wall *w, struct ipc_msg *m)
 		log_line(LOG_ERROR, "port %u can't be set: %s", p.index, err_text(err));
 }
 
+static void host_message(struct wall *w, const struct ipc_msg *m)
+{
+	struct msg_host h;
+	memcpy(&h, m->payload, sizeof(h));
+	judge_host(w->judge, h.host, h.n, clock_boot_ns());
+}
+
 static void orders_message(struct wall *w, const struct ipc_msg *m)
 {
 	struct policy_now now;
@@ -382,6 +389,7 @@ enum word { WORD_NONE, WORD_STOP, WORD_GONE };
 static enum word listen_to_super(struct wall *w)
 {
 	_Alignas(8) uint8_t buf[sizeof(struct policy_now) + sizeof(struct msg_port)];
+	_Static_assert(sizeof(buf) >= sizeof(struct msg_host), "every message fits");
 	struct ipc_msg m;
 	int err;
 	while ((err = ipc_recv(ROLE_SUPER_FD, &role_messages, ROLE_BIT(ROLE_SUPER),
@@ -391,6 +399,8 @@ static enum word listen_to_super(struct wall *w)
 			port_message(w, &m);
 		if (m.type == MSG_ORDERS)
 			orders_message(w, &m);
+		if (m.type == MSG_HOST)
+			host_message(w, &m);
 		if (m.type == MSG_RULES)
 			rules_message(w, &m);
 		ipc_msg_done(&m);

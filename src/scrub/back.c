@@ -77,11 +77,11 @@ static uint32_t put_options(uint8_t *to, const uint8_t *stamp, const struct stre
 static void say(struct scrub *s, const struct talk *t, unsigned dir, uint64_t first,
 		const uint32_t *ack)
 {
-	const struct talk_head *h = &t->head[!dir];
+	const struct talk_head *h = t->head[!dir];
 	const struct stream_flow *f = t->flow;
 	uint8_t stamp[TIME_LEN], *tcp;
 	s->has_back = false;
-	if (h->l.l4 == 0 || h->l.payload < h->l.l4 + TCP_FIXED)
+	if (h == NULL || h->l.payload < h->l.l4 + TCP_FIXED)
 		return;
 	s->back = (struct frame){.data = s->back_bytes,
 				 .cap = sizeof(s->back_bytes),

@@ -10,13 +10,14 @@
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 #define HEAD_BYTES 256u
 
-/* The headers behind which bytes of a direction can leave without a frame of their own. */
+/* The headers behind which bytes of a direction can leave without a frame of their own: as many bytes as they
+ * were ever long, at most HEAD_BYTES. */
 struct talk_head {
-	uint8_t bytes[HEAD_BYTES];
-	struct layers l; /* none yet: l4 0 */
+	struct layers l;
 	struct vnet vnet;
 	uint16_t in_port, out_port;
-	uint32_t most; /* bytes of the longest IP packet, as it is on the wire */
+	uint16_t room; /* bytes there are */
+	uint8_t bytes[];
 };
 
 /* Bytes that wait: oldest first. */
@@ -56,7 +57,8 @@ struct talk {
 	/* In offset up to which the wall has acknowledged in the receiver's name: that is for the wall to bring. */
 	int64_t promised[2];
 	struct wait owed[2];
-	struct talk_head head[2];
+	struct talk_head *head[2]; /* slab; NULL: none yet */
+	uint32_t most[2]; /* bytes of the longest IP packet of a direction, as it is on the wire */
 	struct talk_runs runs[2];
 };
 

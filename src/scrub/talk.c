@@ -110,6 +110,7 @@ void talk_free(struct scrub *s, struct stream_flow *f)
 		wait_end(&s->holds, &t->wait[d]);
 		wait_end(&s->owed, &t->owed[d]);
 		xlate_free(&t->x[d]);
+		slab_free(inspect_slab(s->inspect), t->head[d]);
 	}
 	bodies_free(s, t);
 	slab_free(inspect_slab(s->inspect), t);
@@ -171,8 +172,10 @@ bool talk_seen(struct scrub *s, const struct inspect_seen *x)
 	} else if (e != NULL && (x->pkt->tcp.flags & TCP_SYN) != 0 &&
 		   (rule_rewrites(e, f, 0) || rule_rewrites(e, f, 1))) {
 		s->may_rewrite = true;
-		(void)talk_of(
-			s, f); /* for the headers of the handshake; without memory there are none */
+		/* For the headers of the handshake; without memory there are none. Not before it is answered: of a
+		 * flood of SYNs nothing more is remembered than that they were there. */
+		if (f->state >= STREAM_SYN_RECV)
+			(void)talk_of(s, f);
 	}
 	const struct talk *t = f->user;
 	if (t != NULL && t->x[!dir] != NULL && !r->bad && (x->pkt->tcp.flags & TCP_ACK) != 0) {
@@ -209,15 +212,29 @@ static struct xlate_kept kept_of(const struct stream_flow *f, unsigned dir)
 	return k;
 }
 
-static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const struct layers *l,
-		      uint16_t out_port)
+/* The place for a head of so many bytes; NULL: what there was stays. */
+static struct talk_head *head_room(struct scrub *s, struct talk *t, unsigned dir, uint32_t len)
 {
-	struct talk_head *h = &t->head[dir];
+	struct talk_head *h = t->head[dir];
+	if (len > HEAD_BYTES || (h != NULL && len <= h->room))
+		return len > HEAD_BYTES ? NULL : h;
+	h = slab_grow(inspect_slab(s->inspect), h, sizeof(*h) + len);
+	if (h == NULL)
+		return NULL;
+	h->room = (uint16_t)(slab_size(h) - sizeof(*h));
+	t->head[dir] = h;
+	return h;
+}
+
+static void keep_head(struct scrub *s, struct talk *t, unsigned dir, const struct frame *f,
+		      const struct layers *l, uint16_t out_port)
+{
 	uint32_t len = l->l3_end > l->payload ? l->l3_end - l->payload : 0;
 	uint32_t one = f->vnet.gso_type != 0 && f->vnet.gso_size < len ? f->vnet.gso_size : len;
 	uint32_t most = l->payload - l->l3 + one;
 	bool syn = (l->tcp_flags & TCP_SYN) != 0;
-	if (l->payload > HEAD_BYTES || (l->tcp_flags & TCP_RST) != 0)
+	struct talk_head *h = l->l4 != 0 ? head_room(s, t, dir, l->payload) : NULL;
+	if (h == NULL)
 		return;
 	memcpy(h->bytes, f->data, l->payload);
 	/* Of a SYN only answers are made (back.c), before anything else was said; its window is not scaled yet. */
@@ -228,7 +245,7 @@ static void keep_head(struct talk *t, unsigned dir, const struct frame *f, const
 	h->vnet = f->vnet;
 	h->in_port = f->port;
 	h->out_port = out_port;
-	h->most = most > h->most && most <= UINT16_MAX ? most : h->most;
+	t->most[dir] = most > t->most[dir] && most <= UINT16_MAX ? most : t->most[dir];
 }
 
 static void add(struct scrub *s, struct frame *f)
@@ -250,7 +267,7 @@ static void emit_span(struct scrub *s, struct talk *t, unsigned dir, const struc
 	w.kept = kept_of(t->flow, dir);
 	w.fin = t->flow->side[dir].fin && to == (int64_t)stream_end(t->flow, dir) + 1;
 	/* Behind these headers: they may be longer than those of the longest (SACK). */
-	uint32_t header = l->payload - l->l3, most = t->head[dir].most;
+	uint32_t header = l->payload - l->l3, most = t->most[dir];
 	w.mss = most >= header + MSS_LEAST ? (uint16_t)(most - header) : MSS_LEAST;
 	/* What does not fit is as good as lost: its sender sends it again. */
 	if (emit_stream(s->emit, head, l, &w, &done) != 0)
@@ -324,7 +341,7 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 	packet_clear_urgent(f, l);
 	emit_headers(f, l, own, t->x[!dir]);
 	if (!rst)
-		keep_head(t, dir, f, l, out_port);
+		keep_head(s, t, dir, f, l, out_port);
 	if (own == NULL || rst) {
 		add(s, f);
 		if (rst && t->x[dir] != NULL)
@@ -387,7 +404,7 @@ static struct frame head_frame(const struct scrub *s, struct talk_head *h)
 {
 	return (struct frame){.data = h->bytes,
 			      .len = h->l.payload,
-			      .cap = HEAD_BYTES,
+			      .cap = h->room,
 			      .vnet = h->vnet,
 			      .stamp_ns = s->now_ns,
 			      .port = h->in_port};
@@ -405,14 +422,14 @@ static void release(struct scrub *s, struct wait *w, scrub_send_fn *send, void *
 {
 	struct talk *t = w->talk;
 	unsigned dir = w == &t->wait[1];
-	struct talk_head *h = &t->head[dir];
+	struct talk_head *h = t->head[dir];
 	int64_t gone = xlate_emitted(t->x[dir]), end = (int64_t)stream_end(t->flow, dir);
-	struct frame head = head_frame(s, h);
 	emit_clear(s->emit);
 	s->stats.held_timeout++;
 	wait_end(&s->holds, w);
-	if (h->l.l4 == 0 || t->flow->dead || !bodies_leave(s, t, dir, &end))
+	if (h == NULL || t->flow->dead || !bodies_leave(s, t, dir, &end))
 		return;
+	struct frame head = head_frame(s, h);
 	xlate_set_limit(t->x[dir], end);
 	(void)xlate_emit(t->x[dir], end);
 	emit_span(s, t, dir, &head, &h->l, gone, xlate_emitted(t->x[dir]));
@@ -425,13 +442,13 @@ static void again(struct scrub *s, struct wait *w, scrub_send_fn *send, void *ct
 {
 	struct talk *t = w->talk;
 	unsigned dir = w == &t->owed[1];
-	struct talk_head *h = &t->head[dir];
-	struct frame head = head_frame(s, h);
+	struct talk_head *h = t->head[dir];
 	uint32_t tries = w->tries + 1;
 	int64_t from = w->at;
 	wait_end(&s->owed, w);
-	if (h->l.l4 == 0 || t->flow->dead || tries > AGAIN_MOST)
+	if (h == NULL || t->flow->dead || tries > AGAIN_MOST)
 		return;
+	struct frame head = head_frame(s, h);
 	emit_clear(s->emit);
 	emit_span(s, t, dir, &head, &h->l, from, xlate_emitted(t->x[dir]));
 	wait_begin(s, &s->owed, w, from, 0);

@@ -31,8 +31,8 @@ struct site_address {
 	uint8_t temporary, link_local, tentative;
 };
 
-struct site_socket { /* listening; UDP: bound and not connected */
-	uint8_t proto; /* 6 or 17 */
+struct site_socket {      /* listening; UDP: bound and not connected */
+	uint8_t proto;    /* 6 or 17 */
 	struct addr addr; /* unspecified: all; ver 6 unspecified may mean both */
 	uint16_t port;
 	uint32_t pid;         /* 0: the kernel's, or not visible */
@@ -51,20 +51,62 @@ struct site {
 	struct site_address addresses[SITE_ADDRESSES];
 	struct site_socket sockets[SITE_SOCKETS];
 	struct site_session sessions[SITE_SESSIONS];
-	uint32_t uplink, uplink6; /* link index of the default routes; 0: none */
+	uint32_t uplink, uplink6;      /* link index of the default routes; 0: none */
 	struct addr gateway, gateway6; /* ver 0: none, or by the link itself */
-	uint8_t truncated;        /* there was more than fits */
+	uint8_t truncated;             /* there was more than fits */
 };
 
 /* All of it, of the current network namespace. Heap-free but for buffers of its own. */
 MUST_USE int site_survey(struct site *ret);
-const struct site_link *site_link(const struct site *s, const char *name); /* NULL: none */
+/* The same without sockets and sessions: cheap enough to look again every second. */
+MUST_USE int site_survey_network(struct site *ret);
+/* Borrowed from the survey; NULL: none of that name or index. */
+const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);
+/* The host's own conversations as its sockets have them: TCP (6) that is open, UDP (17) that is connected. pid is 0. What
+ * does not fit is left out. */
+MUST_USE int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t *ret_n);
 /* The session that the calling process was started from: SSH_CONNECTION of it or of an ancestor, however deep
  * below sudo or a shell. -ENOENT: not by ssh. */
 MUST_USE int site_ssh_here(struct site_session *ret);
-/* Link address of a neighbour on a link as the kernel knows it; asks for it (one datagram to the discard port) if it is
- * unknown, without waiting. -EAGAIN: not known yet. */
+/* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
+ * unknown or has not been heard of for long, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);
+/* The same, but only looks. */
+MUST_USE int site_neighbour_known(uint32_t link, const struct addr *a, struct mac *ret);
+
+/* ---- whose rules and programs are at work ------------------------------------------------- */
+
+#define SITE_FINDINGS 32
+#define SITE_TEXT 160
+
+enum site_finding_kind {
+	SITE_FIREWALL, /* rules of the host's stack: what is steered does not come by */
+	SITE_PROGRAM,  /* something at the uplink itself, before or beside ours */
+	SITE_BLIND,    /* what could not be looked at; name says what, what says why */
+};
+
+struct site_finding {
+	uint8_t kind;         /* enum site_finding_kind */
+	uint8_t in_way;       /* it may take, stop or change what is the honeynet's */
+	char name[SITE_NAME]; /* "ufw", "XDP program 17" ...; made of printable characters */
+	char what[SITE_TEXT];
+	char cure[SITE_TEXT]; /* exact command, if it is in the way */
+};
+
+/* Firewalls of the current network namespace (asks `nft`, and `iptables-legacy-save` if the kernel has
+ * legacy tables here), and programs of others at the link. Blocks until they answer. */
+MUST_USE int site_findings(const char *uplink, struct site_finding *ret, size_t max, size_t *ret_n);
+
+struct site_provider {
+	char vendor[SITE_NAME]; /* of the machine: "Hetzner" ...; empty: not known */
+	uint8_t filters_macs; /* a cloud: frames with other link addresses are likely not delivered */
+	uint8_t metadata; /* there is a route of its own to 169.254.169.254, or the vendor serves it */
+	uint8_t lone,
+		lone6; /* the uplink's address is a /32 or /128: its router is not in its network */
+};
+
+/* What the provider may be like. dmi: "/sys/class/dmi/id", or another folder in tests. */
+MUST_USE int site_provider(const struct site *s, const char *dmi, struct site_provider *ret);
 
 #endif

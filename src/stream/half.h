@@ -17,6 +17,12 @@ struct seg {
 	uint32_t len, before, after;
 };
 
+/* Where the latest segments in order began, for overlap policies. */
+struct bounds {
+	uint32_t at[BOUNDS]; /* low words of offsets */
+	uint8_t n, next;
+};
+
 /* One direction's inner half. Bytes hi - have .. hi are in buf + start; side.data points to byte
  * side.base of them, of which side.len are released. Offline side.base is hi - have; inline what lies
  * before side.base waits for its acknowledgement. */
@@ -32,10 +38,9 @@ struct half {
 	uint32_t n_segs, cap_segs, seg_bytes;
 	uint32_t next_win; /* last_ack + window: up to here it may send */
 	uint32_t last_ts;
-	int64_t last_ts_ns;
-	uint32_t bounds[BOUNDS]; /* low words of offsets */
-	uint8_t n_bounds, at_bounds;
 	uint32_t fin_end; /* sequence number after its FIN */
+	int64_t last_ts_ns;
+	struct bounds *bounds; /* NULL: inline, where the first bytes stay whatever came how */
 	bool has_ts, has_wscale, fin_sent, flush, depth_told;
 };
 

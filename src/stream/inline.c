@@ -88,10 +88,10 @@ static bool broken(const struct step *st)
 void inline_verdict(struct step *st)
 {
 	struct stream_result *ret = st->ret;
-	const struct half *h = &st->slot->tcb.half[st->dir];
+	const struct half *h;
 	const struct pkt *p = st->p;
 	uint8_t flags = p->tcp.flags;
-	int64_t off, end, floor = (int64_t)half_floor(h);
+	int64_t off, end, floor;
 
 	if (ret->refuse)
 		return;
@@ -99,6 +99,8 @@ void inline_verdict(struct step *st)
 		ret->refuse = true;
 		return;
 	}
+	h = &tcb_of(st->slot)->half[st->dir];
+	floor = (int64_t)half_floor(h);
 	off = half_offset(h, p->tcp.seq + (flags & FL_SYN ? 1 : 0));
 	end = off + p->payload_len;
 	ret->off = (uint64_t)off;

@@ -5,17 +5,31 @@
 
 #include "stream/stream_priv.h"
 
+#define MAKE_WAY_MOST 16u  /* not each that ends has memory of the right kind */
 #define WSCALE_UNKNOWN 14u /* picked up: the most there is, so that nothing good is refused */
 
-static void session_begin(struct step *st, unsigned state)
+/* False: no memory, so it is no conversation. */
+static bool session_begin(struct step *st, unsigned state)
 {
 	struct stream_flow *f = &st->slot->f;
+	bool bounds = !st->s->conf.inline_mode;
+	size_t size = sizeof(struct tcb) + (bounds ? 2 * sizeof(struct bounds) : 0);
+	struct tcb *tcb = slab_zalloc(st->s->slab, size);
 
-	memset(&st->slot->tcb, 0, sizeof(st->slot->tcb));
+	for (unsigned i = 0; !tcb && i < MAKE_WAY_MOST && table_make_way(st->s, st->slot); i++)
+		tcb = slab_zalloc(st->s->slab, size);
+	if (!tcb) {
+		st->s->stats.memory_refused++;
+		return false;
+	}
+	for (unsigned d = 0; bounds && d < 2; d++)
+		tcb->half[d].bounds = &tcb->bounds[d];
+	f->tcb = tcb;
 	memset(f->side, 0, sizeof(f->side));
 	f->tcp = true;
 	f->state = (uint8_t)state;
 	st->s->stats.tcp_sessions++;
+	return true;
 }
 
 static struct queued queued_of(const struct pkt *p)
@@ -33,7 +47,7 @@ static struct queued queued_of(const struct pkt *p)
 static void take_syn(struct step *st, unsigned dir, const struct queued *q)
 {
 	struct stream_side *snd = &st->slot->f.side[dir], *rcv = &st->slot->f.side[!dir];
-	struct half *h = &st->slot->tcb.half[dir];
+	struct half *h = &tcb_of(st->slot)->half[dir];
 
 	snd->isn = q->seq;
 	side_begin(st->slot, dir, q->seq + 1);
@@ -48,7 +62,7 @@ static void take_syn(struct step *st, unsigned dir, const struct queued *q)
 /* Both SYNs are known: options count if both sides have them. */
 static void agree(struct step *st)
 {
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 	struct stream_side *side = st->slot->f.side;
 
 	if (!tcb->half[0].has_wscale || !tcb->half[1].has_wscale)
@@ -61,7 +75,7 @@ static void agree(struct step *st)
 
 static void queue_drop(struct step *st)
 {
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 
 	slab_free(st->s->slab, tcb->queue);
 	tcb->queue = NULL;
@@ -71,7 +85,7 @@ static void queue_drop(struct step *st)
 /* Keeps a SYN or SYN/ACK that differs. False: there were too many (the oldest goes). */
 static bool queue_add(struct step *st, uint8_t most)
 {
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 	bool room = tcb->n_queue < most;
 
 	if (!tcb->queue)
@@ -94,9 +108,11 @@ static bool queue_add(struct step *st, uint8_t most)
 static void first_syn(struct step *st)
 {
 	struct queued q = queued_of(st->p);
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb;
 
-	session_begin(st, STREAM_SYN_SENT);
+	if (!session_begin(st, STREAM_SYN_SENT))
+		return;
+	tcb = tcb_of(st->slot);
 	if (st->p->tcp.flags & FL_FIN)
 		event_set(st->ret, EV_FIN_SYN);
 	take_syn(st, st->dir, &q);
@@ -115,7 +131,8 @@ static void pick_up_synack(struct step *st)
 {
 	struct queued q = queued_of(st->p), syn = {.seq = st->p->tcp.ack - 1, .win = UINT16_MAX};
 
-	session_begin(st, STREAM_SYN_RECV);
+	if (!session_begin(st, STREAM_SYN_RECV))
+		return;
 	st->slot->f.midstream = true;
 	syn.has_wscale = q.has_wscale;
 	syn.wscale = q.has_wscale ? WSCALE_UNKNOWN : 0;
@@ -133,9 +150,10 @@ static void pick_up(struct step *st)
 	struct queued mine = {.seq = t->seq - 1, .win = t->win, .wscale = WSCALE_UNKNOWN},
 		      other = {.seq = t->ack - 1, .win = UINT16_MAX, .wscale = WSCALE_UNKNOWN};
 
-	session_begin(st, STREAM_ESTABLISHED);
+	if (!session_begin(st, STREAM_ESTABLISHED))
+		return;
 	f->midstream = true;
-	st->slot->tcb.opened = true;
+	tcb_of(st->slot)->opened = true;
 	mine.has_ts = other.has_ts = t->has_ts;
 	mine.ts = t->ts_val;
 	other.ts = 0;
@@ -169,7 +187,7 @@ static void answer_accept(struct step *st)
 {
 	struct queued q = queued_of(st->p);
 	struct stream_flow *f = &st->slot->f;
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 	struct stream_side *client = &f->side[!st->dir];
 
 	if (tcb->tfo_data && st->p->tcp.ack == client->isn + 1) {
@@ -195,7 +213,7 @@ static void answer_accept(struct step *st)
 static void sent_synack(struct step *st)
 {
 	struct stream_flow *f = &st->slot->f;
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 	const struct stream_side *client = &f->side[!st->dir];
 	uint32_t ack = st->p->tcp.ack;
 
@@ -241,10 +259,10 @@ void tcp_syn_sent(struct step *st)
 	} else if ((flags & (FL_SYN | FL_ACK)) == (FL_SYN | FL_ACK)) {
 		sent_synack(st);
 	} else if ((flags & FL_SYN) && st->dir == TO_CLIENT) {
-		if (st->slot->tcb.four)
+		if (tcb_of(st->slot)->four)
 			return;
 		q = queued_of(st->p);
-		st->slot->tcb.four = true;
+		tcb_of(st->slot)->four = true;
 		take_syn(st, st->dir, &q);
 	} else if (flags & FL_SYN) {
 		/* When all places are taken even the known SYN counts: it is a flood by then. */
@@ -260,7 +278,7 @@ static void recv_synack(struct step *st)
 	const struct stream_flow *f = &st->slot->f;
 	const struct stream_side *rcv = &f->side[!st->dir];
 
-	if (st->dir == TO_SERVER && !st->slot->tcb.four) {
+	if (st->dir == TO_SERVER && !tcb_of(st->slot)->four) {
 		tcp_refuse(st, EV_3WHS_SYNACK_TOSERVER_ON_SYN_RECV);
 	} else if (st->p->tcp.ack != rcv->isn + 1 && st->p->tcp.ack != rcv->last_ack) {
 		tcp_refuse(st, EV_3WHS_SYNACK_RESEND_WITH_DIFFERENT_ACK);
@@ -274,7 +292,7 @@ static void recv_synack(struct step *st)
 /* The client answers one of several SYN/ACKs: that was the real one. */
 static bool recv_pick(struct step *st)
 {
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 	uint32_t ack = st->p->tcp.ack;
 
 	for (unsigned i = 0; i < tcb->n_queue; i++) {
@@ -293,7 +311,7 @@ static bool recv_pick(struct step *st)
 static void establish(struct step *st)
 {
 	st->slot->f.state = STREAM_ESTABLISHED;
-	st->slot->tcb.opened = true;
+	tcb_of(st->slot)->opened = true;
 	queue_drop(st);
 	tcp_established(st);
 }
@@ -306,7 +324,7 @@ static void recv_ack_to_server(struct step *st)
 	bool ack_ok = t->ack == server->next_seq || t->ack == server->isn + 1 || recv_pick(st);
 	/* The third packet may have been lost, and this be a later one. */
 	bool seq_ok = seq_leq(client->last_ack, t->seq) &&
-		      seq_leq(t->seq, st->slot->tcb.half[TO_SERVER].next_win);
+		      seq_leq(t->seq, tcb_of(st->slot)->half[TO_SERVER].next_win);
 
 	if (tcp_is_keepalive(st))
 		return;
@@ -315,11 +333,11 @@ static void recv_ack_to_server(struct step *st)
 	if (seq_ok && ack_ok)
 		establish(st);
 	else if (seq_ok)
-		tcp_refuse(st, st->slot->tcb.four ? EV_4WHS_INVALID_ACK
-						  : EV_3WHS_RIGHT_SEQ_WRONG_ACK_EVASION);
+		tcp_refuse(st, tcb_of(st->slot)->four ? EV_4WHS_INVALID_ACK
+						      : EV_3WHS_RIGHT_SEQ_WRONG_ACK_EVASION);
 	else
-		tcp_refuse(st,
-			   st->slot->tcb.four ? EV_4WHS_WRONG_SEQ : EV_3WHS_WRONG_SEQ_WRONG_ACK);
+		tcp_refuse(st, tcb_of(st->slot)->four ? EV_4WHS_WRONG_SEQ
+						      : EV_3WHS_WRONG_SEQ_WRONG_ACK);
 }
 
 static void recv_ack_to_client(struct step *st)
@@ -327,7 +345,7 @@ static void recv_ack_to_client(struct step *st)
 	const struct stream_flow *f = &st->slot->f;
 	const struct stream_side *server = &f->side[TO_CLIENT], *client = &f->side[TO_SERVER];
 	const struct pkt_tcp *t = &st->p->tcp;
-	const struct tcb *tcb = &st->slot->tcb;
+	const struct tcb *tcb = tcb_of(st->slot);
 
 	if (tcb->four) {
 		if (t->seq != server->next_seq)

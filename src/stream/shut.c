@@ -22,8 +22,8 @@ static const struct state_events state_events[STREAM_CLOSED + 1] = {
 
 static bool fin_acked(const struct slot *sl, unsigned dir)
 {
-	return sl->tcb.half[dir].fin_sent &&
-	       seq_leq(sl->tcb.half[dir].fin_end, sl->f.side[dir].last_ack);
+	return tcb_of(sl)->half[dir].fin_sent &&
+	       seq_leq(tcb_of(sl)->half[dir].fin_end, sl->f.side[dir].last_ack);
 }
 
 static void next_state(struct step *st)
@@ -31,7 +31,7 @@ static void next_state(struct step *st)
 	struct slot *sl = st->slot;
 	bool server_first = sl->f.state == STREAM_FIN_WAIT1 || sl->f.state == STREAM_FIN_WAIT2 ||
 			    sl->f.state == STREAM_CLOSING || sl->f.state == STREAM_TIME_WAIT;
-	bool both = sl->tcb.half[0].fin_sent && sl->tcb.half[1].fin_sent;
+	bool both = tcb_of(sl)->half[0].fin_sent && tcb_of(sl)->half[1].fin_sent;
 	bool server_acked = fin_acked(sl, TO_CLIENT), client_acked = fin_acked(sl, TO_SERVER);
 
 	if (both && server_acked && client_acked) {
@@ -49,7 +49,7 @@ static void next_state(struct step *st)
 static void shut_fin(struct step *st)
 {
 	struct stream_side *snd = &st->slot->f.side[st->dir];
-	struct half *h = &st->slot->tcb.half[st->dir];
+	struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct state_events *ev = &state_events[st->slot->f.state];
 	uint32_t end = st->p->tcp.seq + st->p->payload_len;
 
@@ -82,7 +82,7 @@ static void shut_fin(struct step *st)
 static void shut_ack(struct step *st)
 {
 	const struct stream_side *snd = &st->slot->f.side[st->dir];
-	const struct half *h = &st->slot->tcb.half[st->dir];
+	const struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct state_events *ev = &state_events[st->slot->f.state];
 	const struct pkt *p = st->p;
 	uint32_t end = p->tcp.seq + p->payload_len;

@@ -9,9 +9,15 @@
 #define MOVE_CAP (1u << 20)
 #define SEG_MOST (64u << 10)
 
+static void bounds_clear(struct half *h)
+{
+	if (h->bounds)
+		h->bounds->n = 0;
+}
+
 void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 
 	/* Another SYN was the real one: what was given out can't be taken back, the rest can. */
@@ -19,7 +25,7 @@ void side_begin(struct slot *sl, unsigned dir, uint32_t first_seq)
 	h->hi_seq = first_seq;
 	h->have = h->start = 0;
 	h->fin_off = NEVER;
-	h->n_bounds = 0;
+	bounds_clear(h);
 	side->base = side->kept = h->hi;
 	side->len = 0;
 	side->last_ack = first_seq;
@@ -55,8 +61,8 @@ static void drop_buf(struct stream *s, struct half *h, struct stream_side *side)
 
 void side_free(struct stream *s, struct slot *sl, unsigned dir)
 {
-	drop_segs(s, &sl->tcb.half[dir]);
-	drop_buf(s, &sl->tcb.half[dir], &sl->f.side[dir]);
+	drop_segs(s, &tcb_of(sl)->half[dir]);
+	drop_buf(s, &tcb_of(sl)->half[dir], &sl->f.side[dir]);
 }
 
 /* No memory. From here on nothing of this direction is kept; inline the packet is refused instead, and
@@ -67,7 +73,7 @@ static void truncate_side(struct step *st, unsigned dir)
 	st->s->stats.memory_refused++;
 	if (st->s->conf.inline_mode)
 		return;
-	drop_segs(st->s, &st->slot->tcb.half[dir]);
+	drop_segs(st->s, &tcb_of(st->slot)->half[dir]);
 	st->slot->f.side[dir].truncated = true;
 }
 
@@ -136,7 +142,7 @@ static bool make_room(struct stream *s, struct half *h, uint32_t len)
 static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_t *data,
 		   uint32_t len)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 
 	if (s->conf.inline_mode && (uint64_t)h->have + len > INLINE_MOST)
@@ -146,9 +152,9 @@ static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_
 		return false;
 	memcpy(h->buf + h->start + h->have, data, len);
 	side->data = h->buf + h->start + (side->base - half_floor(h));
-	if (!s->conf.inline_mode) {
-		h->bounds[h->at_bounds++ % BOUNDS] = (uint32_t)h->hi;
-		h->n_bounds += h->n_bounds < BOUNDS;
+	if (h->bounds) {
+		h->bounds->at[h->bounds->next++ % BOUNDS] = (uint32_t)h->hi;
+		h->bounds->n += h->bounds->n < BOUNDS;
 	}
 	h->have += len;
 	h->peak = h->have > h->peak ? h->have : h->peak;
@@ -160,7 +166,7 @@ static bool append(struct stream *s, struct slot *sl, unsigned dir, const uint8_
 /* Takes over the pieces that have become contiguous. Inline one that finds no room waits on. */
 static bool drain_segs(struct stream *s, struct slot *sl, unsigned dir, bool *ret_filled)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	uint32_t n = 0;
 	bool ok = true;
 
@@ -240,11 +246,12 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
  * the latest segments are known, older ones count as one. */
 static void overlap_order(struct step *st, unsigned dir, struct range new, const uint8_t *data)
 {
-	struct half *h = &st->slot->tcb.half[dir];
+	struct half *h = &tcb_of(st->slot)->half[dir];
 	struct stream_side *side = &st->slot->f.side[dir];
 	uint64_t released = side->base + side->len, end = min_u64(new.end, h->hi), top = h->hi;
 	uint64_t floor = half_floor(h);
 	uint8_t *at = h->buf + h->start;
+	unsigned n = h->bounds ? h->bounds->n : 0;
 
 	if (new.off < released && end > floor) {
 		uint64_t from = max_u64(new.off, floor), to = min_u64(end, released);
@@ -252,14 +259,15 @@ static void overlap_order(struct step *st, unsigned dir, struct range new, const
 		if (from < to)
 			overlap(st, at + (from - floor), data + (from - new.off), to - from, false);
 	}
-	for (unsigned i = 0; i <= h->n_bounds && top > released && top > new.off; i++) {
+	for (unsigned i = 0; i <= n && top > released && top > new.off; i++) {
 		struct range old = {released, top};
 		uint64_t from, to;
 
-		if (i < h->n_bounds)
+		if (i < n)
 			old.off = h->hi -
 				  (uint32_t)((uint32_t)h->hi -
-					     h->bounds[(uint8_t)(h->at_bounds - 1 - i) % BOUNDS]);
+					     h->bounds->at[(uint8_t)(h->bounds->next - 1 - i) %
+							   BOUNDS]);
 		from = max_u64(max_u64(old.off, new.off), released);
 		to = min_u64(top, end);
 		if (from < to)
@@ -360,7 +368,7 @@ static void overlap_seg(struct step *st, struct seg *g, struct range part, struc
 /* The new segment's part beyond hi: fills what is empty, fights for what is not. */
 static int insert_beyond(struct step *st, unsigned dir, struct range new, const uint8_t *data)
 {
-	struct half *h = &st->slot->tcb.half[dir];
+	struct half *h = &tcb_of(st->slot)->half[dir];
 	uint64_t cur = max_u64(new.off, h->hi);
 	uint32_t i = h->n_segs ? side_search(h, cur) : 0;
 	int ev = 0;
@@ -398,7 +406,7 @@ static int insert_beyond(struct step *st, unsigned dir, struct range new, const 
  * looked at one by one. */
 static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	int32_t ahead = (int32_t)(seq + len - h->hi_seq);
 
 	if (ahead > 0 && !sl->f.side[dir].truncated) {
@@ -411,7 +419,7 @@ static bool skip(struct slot *sl, unsigned dir, uint32_t seq, uint32_t len)
 
 bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *data, uint32_t len)
 {
-	struct half *h = &st->slot->tcb.half[dir];
+	struct half *h = &tcb_of(st->slot)->half[dir];
 	struct stream_side *side = &st->slot->f.side[dir];
 	int64_t off = half_offset(h, seq);
 	uint64_t limit = min_u64(h->fin_off, st->s->conf.depth);
@@ -476,7 +484,7 @@ bool side_insert(struct step *st, unsigned dir, uint32_t seq, const uint8_t *dat
 
 void side_fin(struct slot *sl, unsigned dir, uint32_t seq)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	int64_t off = half_offset(h, seq);
 
 	if (h->fin_off == NEVER && off >= (int64_t)h->hi)
@@ -488,12 +496,12 @@ void side_fin(struct slot *sl, unsigned dir, uint32_t seq)
 /* Nothing will come for what lies between hi and to. */
 static void give_up_gap(struct stream *s, struct slot *sl, unsigned dir, uint64_t to)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 
 	h->hi_seq += (uint32_t)(to - h->hi);
 	h->hi = to;
-	h->n_bounds = 0;
+	bounds_clear(h);
 	drop_buf(s, h, side);
 	side->gap_end = to;
 	h->shown = to;
@@ -517,7 +525,7 @@ static uint64_t release_limit(const struct half *h, const struct stream_side *si
 static void release_inline(struct stream *s, struct slot *sl, unsigned dir,
 			   struct stream_result *ret)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 	bool filled = false, grown = false;
 
@@ -538,7 +546,7 @@ static void release_inline(struct stream *s, struct slot *sl, unsigned dir,
 
 void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream_result *ret)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 	uint64_t limit = release_limit(h, side), upto;
 	bool grown = false, filled;
@@ -573,7 +581,7 @@ void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream
 		grown = true;
 	}
 	if (h->n_segs && h->shown == h->hi && limit > h->hi)
-		sl->tcb.pending = true;
+		tcb_of(sl)->pending = true;
 	if (ret && grown)
 		ret->grown[dir] = true;
 }
@@ -581,7 +589,7 @@ void side_release(struct stream *s, struct slot *sl, unsigned dir, struct stream
 /* What both consumers are done with stays until it is acknowledged. */
 static void settle_inline(struct stream *s, struct slot *sl, unsigned dir)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 	uint64_t done, floor = half_floor(h);
 	uint32_t n;
@@ -615,7 +623,7 @@ static void settle_inline(struct stream *s, struct slot *sl, unsigned dir)
 
 void side_settle(struct stream *s, struct slot *sl, unsigned dir)
 {
-	struct half *h = &sl->tcb.half[dir];
+	struct half *h = &tcb_of(sl)->half[dir];
 	struct stream_side *side = &sl->f.side[dir];
 	uint64_t done;
 	uint32_t n;

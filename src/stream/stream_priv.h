@@ -22,6 +22,7 @@ struct queued {
 	bool has_ts, has_wscale;
 };
 
+/* What a conversation of TCP has on top, from its first good packet on. In the slab. */
 struct tcb {
 	struct half half[2];
 	struct queued *queue; /* SYNs or SYN/ACKs that may turn out to be the real one */
@@ -30,6 +31,7 @@ struct tcb {
 	uint8_t rst_dir;
 	bool opened;  /* the handshake is over; the flow says so from the next packet on */
 	bool pending; /* stream_more has something */
+	struct bounds bounds[]; /* offline: of both halves */
 };
 
 /* In the order of eviction. */
@@ -55,9 +57,11 @@ struct slot {
 	bool swapped; /* the client is the key's second end */
 	bool in_use;
 	int64_t listed_ns;
-	struct stream_flow f; /* stream_flow.tcb points to tcb below */
-	struct tcb tcb;
+	struct stream_flow f;
 };
+
+_Static_assert(sizeof(struct slot) <= 448 && sizeof(struct tcb) <= 256,
+	       "docs/PERFORMANCE.md says what a conversation takes");
 
 struct expect {
 	struct addr client, server;
@@ -121,8 +125,16 @@ static inline struct slot *slot_of(struct stream_flow *f)
 	return (struct slot *)(void *)((uint8_t *)f - offsetof(struct slot, f));
 }
 
+/* NULL: no session (stream_flow.tcp says so). */
+static inline struct tcb *tcb_of(const struct slot *sl)
+{
+	return sl->f.tcb;
+}
+
 /* table.c: memory is short: ends some flows that are over already. False: there are none. */
 bool table_reclaim(struct stream *s, const struct slot *keep);
+/* The same for a new conversation: if none is over, the oldest that is half-open gives way. */
+bool table_make_way(struct stream *s, const struct slot *keep);
 
 /* tcp.c: one packet of a flow with, or yet without, a session. */
 void tcp_packet(struct step *st);

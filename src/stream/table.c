@@ -309,7 +309,7 @@ static uint8_t list_for(const struct stream *s, const struct slot *sl)
 		return LIST_OTHER;
 	if (f->state >= STREAM_TIME_WAIT)
 		return LIST_CLOSED;
-	return f->tcp && sl->tcb.opened ? LIST_TCP_EST : LIST_TCP_NEW;
+	return f->tcp && tcb_of(sl)->opened ? LIST_TCP_EST : LIST_TCP_NEW;
 }
 
 /* To the end of its list, but not for every packet: a second's difference is none. */
@@ -337,9 +337,9 @@ static void flow_end(struct stream *s, struct slot *sl, const char *reason)
 
 	sl->f.done = true;
 	if (sl->f.tcp) {
-		sl->f.established = sl->tcb.opened;
+		sl->f.established = tcb_of(sl)->opened;
 		for (unsigned d = 0; d < 2; d++) {
-			sl->tcb.half[d].flush = true;
+			tcb_of(sl)->half[d].flush = true;
 			side_release(s, sl, d, NULL);
 		}
 	}
@@ -373,12 +373,12 @@ static bool evict(struct stream *s)
 	return false;
 }
 
-bool table_reclaim(struct stream *s, const struct slot *keep)
+static bool end_oldest(struct stream *s, unsigned list, uint32_t most, const struct slot *keep)
 {
 	uint32_t n = 0;
 
-	for (; n < RECLAIM_FLOWS; n++) {
-		uint32_t h = s->list[LIST_CLOSED].head;
+	for (; n < most; n++) {
+		uint32_t h = s->list[list].head;
 
 		if (h == NIL || &s->slots[h] == keep)
 			break;
@@ -386,6 +386,16 @@ bool table_reclaim(struct stream *s, const struct slot *keep)
 		s->stats.evicted++;
 	}
 	return n > 0;
+}
+
+bool table_reclaim(struct stream *s, const struct slot *keep)
+{
+	return end_oldest(s, LIST_CLOSED, RECLAIM_FLOWS, keep);
+}
+
+bool table_make_way(struct stream *s, const struct slot *keep)
+{
+	return table_reclaim(s, keep) || end_oldest(s, LIST_TCP_NEW, 1, keep);
 }
 
 static struct slot *slot_take(struct stream *s)
@@ -420,7 +430,6 @@ static struct slot *flow_begin(struct stream *s, const struct pkt *p, const stru
 	chain_add(s, (uint32_t)(sl - s->slots), hash);
 	sl->swapped = swapped != answer;
 	sl->in_use = true;
-	f->tcb = &sl->tcb;
 	f->addr[answer] = p->src;
 	f->addr[!answer] = p->dst;
 	f->port[answer] = p->sport;
@@ -530,9 +539,9 @@ bool stream_more(struct stream *s, struct stream_flow *f, struct stream_result *
 	struct slot *sl = slot_of(f);
 
 	ret->grown[0] = ret->grown[1] = false;
-	if (!f->tcp || !sl->tcb.pending)
+	if (!f->tcp || !tcb_of(sl)->pending)
 		return false;
-	sl->tcb.pending = false;
+	tcb_of(sl)->pending = false;
 	side_release(s, sl, 0, ret);
 	side_release(s, sl, 1, ret);
 	return ret->grown[0] || ret->grown[1];

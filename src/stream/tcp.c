@@ -12,8 +12,9 @@ void tcp_free(struct stream *s, struct slot *sl)
 		return;
 	side_free(s, sl, 0);
 	side_free(s, sl, 1);
-	slab_free(s->slab, sl->tcb.queue);
-	sl->tcb.queue = NULL;
+	slab_free(s->slab, tcb_of(sl)->queue);
+	slab_free(s->slab, sl->f.tcb);
+	sl->f.tcb = NULL;
 	sl->f.tcp = false;
 }
 
@@ -40,7 +41,7 @@ void tcp_refuse(struct step *st, unsigned ev)
 
 void tcp_flush(struct step *st)
 {
-	st->slot->tcb.half[0].flush = st->slot->tcb.half[1].flush = true;
+	tcb_of(st->slot)->half[0].flush = tcb_of(st->slot)->half[1].flush = true;
 }
 
 /* ---- checks ---------------------------------------------------------------------------- */
@@ -57,7 +58,8 @@ bool tcp_ack_valid(const struct step *st)
 		return !rcv->window || !seq_lt(ack, rcv->last_ack - rcv->window);
 	if (st->slot->f.midstream)
 		return true;
-	return seq_leq(ack, st->slot->tcb.half[!st->dir].next_win) || seq_leq(ack, rcv->next_seq);
+	return seq_leq(ack, tcb_of(st->slot)->half[!st->dir].next_win) ||
+	       seq_leq(ack, rcv->next_seq);
 }
 
 /* Does the packet show the sender's clock? Inline only one at the place where the receiver stands (RFC
@@ -67,14 +69,14 @@ static bool shows_clock(const struct step *st)
 	uint32_t last_ack = st->slot->f.side[st->dir].last_ack, seq = st->p->tcp.seq;
 
 	if (!st->s->conf.inline_mode)
-		return seq_leq(seq, st->slot->tcb.half[st->dir].hi_seq);
+		return seq_leq(seq, tcb_of(st->slot)->half[st->dir].hi_seq);
 	return seq_leq(seq, last_ack) && seq_leq(last_ack, seq + st->p->payload_len);
 }
 
 /* RFC 7323: a packet older than what the sender's clock showed in order is a stray. */
 static bool timestamp_valid(struct step *st)
 {
-	struct half *h = &st->slot->tcb.half[st->dir];
+	struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct pkt *p = st->p;
 
 	if (!h->has_ts || !p->tcp.has_ts || (p->tcp.flags & (FL_RST | FL_SYN)))
@@ -113,7 +115,7 @@ static bool bad_window_update(const struct step *st)
 void tcp_take_ack(struct step *st)
 {
 	struct stream_side *rcv = &st->slot->f.side[!st->dir];
-	struct half *h = &st->slot->tcb.half[!st->dir];
+	struct half *h = &tcb_of(st->slot)->half[!st->dir];
 	const struct pkt_tcp *t = &st->p->tcp;
 
 	if (!(t->flags & FL_ACK) || seq_lt(t->ack, rcv->last_ack))
@@ -134,7 +136,7 @@ void tcp_take_ack(struct step *st)
 bool tcp_take_data(struct step *st)
 {
 	struct stream_side *snd = &st->slot->f.side[st->dir];
-	const struct half *h = &st->slot->tcb.half[st->dir];
+	const struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct pkt *p = st->p;
 	uint32_t end = p->tcp.seq + p->payload_len;
 	bool known;
@@ -173,7 +175,7 @@ static bool rst_seq_valid(const struct step *st)
 		       seq_leq(seq, snd->next_seq + (snd->window ? snd->window : 1));
 	/* Some stacks don't count their FIN then. */
 	return seq == snd->next_seq ||
-	       (st->slot->tcb.half[st->dir].fin_sent && seq + 1 == snd->next_seq);
+	       (tcb_of(st->slot)->half[st->dir].fin_sent && seq + 1 == snd->next_seq);
 }
 
 static bool rst_ack_valid(const struct step *st)
@@ -191,7 +193,7 @@ static bool rst_ack_valid(const struct step *st)
 void tcp_rst(struct step *st)
 {
 	struct stream_flow *f = &st->slot->f;
-	struct tcb *tcb = &st->slot->tcb;
+	struct tcb *tcb = tcb_of(st->slot);
 
 	if (!rst_ack_valid(st)) {
 		tcp_refuse(st, EV_RST_INVALID_ACK);
@@ -218,7 +220,7 @@ static void est_synack(struct step *st)
 {
 	const struct stream_flow *f = &st->slot->f;
 
-	if (st->dir == TO_SERVER && !st->slot->tcb.four)
+	if (st->dir == TO_SERVER && !tcb_of(st->slot)->four)
 		tcp_refuse(st, EV_EST_SYNACK_TOSERVER);
 	else if (st->p->tcp.ack != f->side[!st->dir].isn + 1 &&
 		 st->p->tcp.ack != f->side[!st->dir].last_ack)
@@ -242,7 +244,7 @@ static void est_syn(struct step *st)
 static void est_fin(struct step *st)
 {
 	struct stream_side *snd = &st->slot->f.side[st->dir];
-	struct half *h = &st->slot->tcb.half[st->dir];
+	struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct pkt *p = st->p;
 	uint32_t end = p->tcp.seq + p->payload_len;
 
@@ -271,7 +273,7 @@ static void est_ack(struct step *st)
 {
 	const struct stream_flow *f = &st->slot->f;
 	const struct stream_side *snd = &f->side[st->dir];
-	const struct half *h = &st->slot->tcb.half[st->dir];
+	const struct half *h = &tcb_of(st->slot)->half[st->dir];
 	const struct pkt *p = st->p;
 	uint32_t end = p->tcp.seq + p->payload_len;
 
@@ -322,7 +324,7 @@ void tcp_established(struct step *st)
 
 static void closed(struct step *st)
 {
-	const struct tcb *tcb = &st->slot->tcb;
+	const struct tcb *tcb = tcb_of(st->slot);
 
 	/* Who was sent a reset goes on as if it had not come: it was not the other side's. */
 	if (!(st->p->tcp.flags & (FL_RST | FL_SYN)) && tcb->rst_seen && st->dir != tcb->rst_dir &&
@@ -338,7 +340,7 @@ static void packet_step(struct step *st)
 	if (!p->l4 || !p->l4_hlen || f->dead)
 		return;
 	/* The packet that completes the handshake is not yet one of an established connection. */
-	f->established = f->tcp && st->slot->tcb.opened;
+	f->established = f->tcp && tcb_of(st->slot)->opened;
 	if (st->s->conf.checksums && p->bad_l4_csum) {
 		st->ret->bad = true;
 		return;
@@ -365,7 +367,7 @@ static void packet_step(struct step *st)
 	if (st->ret->bad)
 		return;
 	f->side[st->dir].flags_seen |= p->tcp.flags;
-	st->slot->tcb.pending = false;
+	tcb_of(st->slot)->pending = false;
 	side_release(st->s, st->slot, st->dir, st->ret);
 	side_release(st->s, st->slot, !st->dir, st->ret);
 }

@@ -7,6 +7,7 @@
  */
 #include "sys/sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -112,6 +113,44 @@ int netns_remove(const char *name)
 	    errno != EEXIST && errno != EBUSY && errno != ENOENT)
 		return -errno;
 	return 0;
+}
+
+uint64_t netns_number(int fd)
+{
+	struct stat st;
+	if (fd >= 0 ? fstat(fd, &st) < 0 : stat(OWN_NET, &st) < 0)
+		return 0;
+	return st.st_ino;
+}
+
+/* In a folder of names, or of processes (below is then what each has). */
+static int find_in(const char *folder, const char *below, uint64_t number, int *ret_fd)
+{
+	char path[320];
+	int err = -ENOENT;
+	DIR *d = opendir(folder);
+	for (struct dirent *e; d != NULL && err != 0 && (e = readdir(d)) != NULL;) {
+		if (below[0] != '\0' ? e->d_name[0] < '1' || e->d_name[0] > '9'
+				     : e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s", folder, e->d_name, below);
+		CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0 || netns_number(fd) != number)
+			continue;
+		*ret_fd = fd_take(&fd);
+		err = 0;
+	}
+	if (d != NULL)
+		closedir(d);
+	return err;
+}
+
+int netns_find(uint64_t number, int *ret_fd)
+{
+	if (number == 0)
+		return -ENOENT;
+	int err = find_in(FOLDER, "", number, ret_fd);
+	return err == 0 ? 0 : find_in("/proc", "/ns/net", number, ret_fd);
 }
 
 int netns_enter(int fd)

@@ -41,6 +41,16 @@ int proc_start_time(pid_t pid, uint64_t *ret_ticks)
 	return 0;
 }
 
+bool proc_ended(pid_t pid)
+{
+	char buf[1024];
+	int err = read_proc(pid, "stat", buf, sizeof(buf));
+	const char *at = err == 0 ? strrchr(buf, ')') : NULL;
+	if (at == NULL)
+		return err == -ESRCH || err == -ENOENT;
+	return at[1] != '\0' && (at[2] == 'Z' || at[2] == 'X');
+}
+
 int proc_kill(pid_t pid, uint64_t start_ticks, int sig)
 {
 	uint64_t now;

@@ -19,6 +19,10 @@ MUST_USE int netns_create(const char *name, int *ret_fd);
 MUST_USE int netns_open(const char *name, int *ret_fd);
 /* Unmounts and removes the name (and the folder if netns_create made it). Fine if absent. */
 MUST_USE int netns_remove(const char *name);
+/* The number of the namespace that fd is of, or (-1) of the calling thread's; 0: none. */
+uint64_t netns_number(int fd);
+/* Opens it by its number, if it has a name or a process lives in it. -ENOENT: neither. */
+MUST_USE int netns_find(uint64_t number, int *ret_fd);
 /* Moves the calling thread into fd's namespace. */
 MUST_USE int netns_enter(int fd);
 /* Runs `ip -batch` on the text inside the namespace (-1: current); on error fills why. */
@@ -69,6 +73,8 @@ int run_program_in(int netns, const char *const *argv, const char *input, char *
 /* When a process started, in kernel ticks since boot: with its pid, a name that is never reused.
  * -ENOENT: no such process. */
 MUST_USE int proc_start_time(pid_t pid, uint64_t *ret_ticks);
+/* Is no such process alive? One that nobody has waited for yet is not. */
+bool proc_ended(pid_t pid);
 /* Signals that very process; -ENOENT if it is gone, even when its pid lives again. */
 MUST_USE int proc_kill(pid_t pid, uint64_t start_ticks, int sig);
 /* Its proportional share of memory (Pss). */

@@ -98,7 +98,8 @@ def without_root(t, net, names):
         if v in ("config", "check"):
             continue
         extra = {"image": ["list"], "guest": ["list"], "pcap": ["-o", "/dev/null"],
-                 "scrub": ["-i", "a:b"], "policy": ["show"], "fence": ["list"], "lockdown": ["status"], **works}.get(v, [])
+                 "scrub": ["-i", "a:b"], "policy": ["show"], "fence": ["list"], "lockdown": ["status"],
+                 "init": ["--yes", "-o", "/etc/skt-never.yaml"], **works}.get(v, [])
         p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SKEP, v,
                             *extra], capture_output=True, text=True, timeout=60, cwd="/",
                            env=dict(os.environ, SKEP_CONF=net.conf, HOME="/nonexistent"), stdin=subprocess.DEVNULL)

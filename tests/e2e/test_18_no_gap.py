@@ -249,18 +249,18 @@ def main(t):
     with Honeynet(guests, wall=UNLIMITED, rules={"files": ["RULES"]}) as net:
         net.settings["rules"]["files"] = [write_rules(net, 1)]
         net.write_conf()
-        net.up()
-        wait_for(lambda: net.ssh("web1", "true").returncode == 0, 60)
+        net.up(wait=False)
+        # While its guest boots:
+        with Honeynet([guest("bare", "none", 30)], wall=UNLIMITED, rules={"files": ["RULES"], "memory": "16MB"}) as small:
+            small.settings["rules"]["files"] = [write_rules(small, 1)]
+            small.write_conf()
+            small.up()
+            short_of_memory(t, small)
+        t.check(wait_for(lambda: net.ssh("web1", "true").returncode == 0, 120), "the guest lets us in", net.log())
         reloads(t, net)
         from_alert_to_packets(t, net)
         killed(t, net)
         held(t, net)
-        net.down()
-    with Honeynet([guest("bare", "none", 30)], wall=UNLIMITED, rules={"files": ["RULES"], "memory": "16MB"}) as net:
-        net.settings["rules"]["files"] = [write_rules(net, 1)]
-        net.write_conf()
-        net.up()
-        short_of_memory(t, net)
 
 
 if __name__ == "__main__":

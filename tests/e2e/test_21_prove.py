@@ -25,6 +25,9 @@ POLICY = {"policy": [
     {"verdict": "drop", "guests": ["webserver"], "proto": "tcp", "ports": [443]},
     {"verdict": "redirect", "proto": "tcp", "ports": [25, 587, 8080]},
     {"verdict": "redirect", "to": "resolver"},
+    {"verdict": "redirect", "proto": "tcp", "ports": [81], "redirect_to": "192.0.2.77", "redirect_port": 8181},
+    {"verdict": "redirect", "to": "2001:db8:7::/48", "redirect_to": "2001:db8:77::77"},
+    {"verdict": "reflect", "to": ["10.1.0.0/16", "192.0.2.96/28"], "reflect_to": "bob"},
     {"verdict": "limit"},
 ]}
 RULES = ["rule-packet", "rule-fragment", "rule-stream", "rule-split", "rule-reversed", "rule-overlap", "rule-again",
@@ -54,7 +57,7 @@ WEAK = {
     "inbound": (["inbound"], MARKER),
     "fence": (["fence-list"], FENCES),
     "ignore": (["ignored"], FENCES),
-    "policy": (["policy"], POLICY),
+    "policy": (["policy", "redirect", "reflect"], POLICY),
     "rules": (RULES, {}),
 }
 GUESTS = [guest("alice", "none", 30, **{"class": "webserver"}), guest("bob", "none", 31),
@@ -87,7 +90,7 @@ def whole(t, net):
     held = [c for c, v in cases.items() if v == "held"]
     t.check(len(held) >= 60, "it tried at least 60 promises", (len(held), said))
     skipped = {c for c, v in cases.items() if v == "skipped"}
-    t.equal(skipped, {"fence-list", "ignored", "roach-motel", "lockdown", "policy"},
+    t.equal(skipped, {"fence-list", "ignored", "roach-motel", "lockdown", "policy", "redirect", "reflect", "steer"},
             "only what is not configured here is skipped")
     t.check(all(c["note"] for c in said.get("cases", []) if c["verdict"] == "skipped"),
             "... each with its reason")
@@ -182,7 +185,8 @@ def ordered(t):
     """What the operator ordered: fences and lockdown at run time, a policy, classes."""
     with Honeynet(GUESTS, **QUIET, **MARKER, **POLICY, **FENCES) as net:
         net.up()
-        asked = [x for c in ("allowed-udp4", "allowed-tcp6", "mail", "sink", "policy", "fence-list", "ignored",
+        asked = [x for c in ("allowed-udp4", "allowed-tcp6", "mail", "sink", "policy", "redirect", "reflect", "off-limits",
+                             "fence-list", "ignored",
                              "limit-udp", "limit-lateral", "tunnel-dns") for x in ("--only", c)]
         code, cases, said = prove(net, *asked)
         t.equal((code, set(cases.values())), (0, {"held"}), "a policy, fences and ignored networks hold")
@@ -258,7 +262,7 @@ def main(t):
     for what, (cases, settings) in WEAK.items():
         weakened(t, what, cases, settings)
     weakened_orders(t)
-    everything = sorted({c for cases, _ in WEAK.values() for c in cases} - {"policy"})
+    everything = sorted({c for cases, _ in WEAK.values() for c in cases} - set(WEAK["policy"][0]))
     weakened(t, "", everything, {**MARKER, **FENCES})
 
 

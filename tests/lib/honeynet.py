@@ -54,6 +54,17 @@ def sanitized():
     return "libasan" in out
 
 
+def flood_program():
+    """tests/lib/flood.c, from the build or built now."""
+    path = os.path.normpath(os.path.join(os.path.dirname(SKEP), "../../tests/lib/flood"))
+    if os.access(path, os.X_OK):
+        return path
+    out = "/tmp/skt-flood-%d" % os.getpid()
+    need("cc")
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, f"{ROOT}/tests/lib/flood.c"], check=True)
+    return out
+
+
 def wait_for(what, seconds=10, step=0.05):
     """Calls what() until it returns something true, which is returned; else the last answer."""
     end = time.monotonic() + seconds
@@ -223,7 +234,9 @@ class Port:
 class Honeynet:
     count = 0
 
-    def __init__(self, guests, forwards=None, **settings):
+    def __init__(self, guests, forwards=None, home=None, outside=None, **settings):
+        """home: path of the network namespace that is the host's, where skep is run; else our own.
+        outside: path of the one in which an intruder sits; else the lab."""
         if not os.access(SKEP, os.X_OK):
             raise Skip(f"{SKEP} is not built")
         need("ip", "nsenter")
@@ -246,7 +259,8 @@ class Honeynet:
         }, settings)
         self.conf = f"{self.dir}/skep.yaml"
         self.write_conf()
-        self.ns, self.lab = f"/run/netns/{self.name}", f"/run/netns/{self.name}-lab"
+        self.home = home
+        self.ns, self.lab = f"/run/netns/{self.name}", outside or f"/run/netns/{self.name}-lab"
         self.sniffers, self.ports = [], []
         self.logs = {}  # open files: super.log goes with `down`, what it said at the end must not
         self.closed = False
@@ -292,8 +306,8 @@ class Honeynet:
         e = dict(os.environ, SKEP_CONF=self.conf, NO_COLOR="1", **(env or {}))
         try:
             self.hold_log()
-            p = subprocess.run([SKEP, *args], capture_output=True, text=True, timeout=timeout,
-                               env=e, stdin=subprocess.DEVNULL, errors="replace")
+            p = subprocess.run([*self.at_home(), SKEP, *args], capture_output=True, text=True,
+                               timeout=timeout, env=e, stdin=subprocess.DEVNULL, errors="replace")
             self.hold_log()
         except subprocess.TimeoutExpired as t:
             raise AssertionError(f"skep {' '.join(args)} took over {timeout} s: {t.stdout!r} "
@@ -303,31 +317,39 @@ class Honeynet:
                                  f"\n{self.log()}")
         return p
 
+    def at_home(self):
+        return ["nsenter", f"--net={self.home}"] if self.home else []
+
     def build_images(self):
         for image in sorted({g["image"] for g in self.guests} - {"none"}):
             self.skep("image", "build", image, timeout=900, check=True)
 
-    def up(self, timeout=180):
+    def up(self, timeout=180, wait=True):
+        """wait=False: everything runs, but honeypots may not have come up yet."""
         self.build_images()
-        p = self.skep("up", timeout=timeout, check=True)
+        p = self.skep("up", *([] if wait else ["--no-wait"]), timeout=timeout, check=True)
+        self.dress_all()
+        return p
+
+    def dress_all(self):
         for i, g in enumerate(self.guests):
             if g["image"] == "none":
                 self.dress(i)
-        return p
 
     def dress(self, i):
         """Gives the bare namespace behind guest i the guest's addresses and routes."""
-        g = self.guests[i]
+        g, n = self.guests[i], self.settings.get("network", {})
+        bits = n.get("inside", "/24").split("/")[1]
         ns = f"/run/netns/{self.name}-g{i}"
         self.run_in(ns, "ip", "link", "set", "lo", "up", check=True)
         self.run_in(ns, "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0",
                     "net.ipv6.conf.eth0.disable_ipv6=0", "net.ipv6.conf.eth0.accept_ra=0",
                     "net.ipv4.ping_group_range=0 2147483647")
         self.run_in(ns, "ip", "link", "set", "eth0", "up", check=True)
-        self.run_in(ns, "ip", "addr", "replace", g["inside"] + "/24", "dev", "eth0", check=True)
+        self.run_in(ns, "ip", "addr", "replace", f"{g['inside']}/{bits}", "dev", "eth0", check=True)
         self.run_in(ns, "ip", "addr", "replace", g["inside6"] + "/64", "dev", "eth0", "nodad",
                     check=True)
-        self.run_in(ns, "ip", "route", "replace", "default", "via", GATEWAY, check=True)
+        self.run_in(ns, "ip", "route", "replace", "default", "via", n.get("gateway", GATEWAY), check=True)
         self.run_in(ns, "ip", "-6", "route", "replace", "default", "via", GATEWAY6, "dev", "eth0",
                     check=True)
 
@@ -363,6 +385,19 @@ class Honeynet:
                 return int(h.read())
         except (OSError, ValueError):
             return 0
+
+    def guardian_pid(self):
+        """Pid of the child of super that cleans up after it, or 0."""
+        boss = self.super_pid()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as h:
+                    name, _, rest = h.read().partition(" (")[2].rpartition(")")
+            except OSError:
+                continue
+            if name == "skep-guardian" and rest.split()[0] not in "ZX" and int(rest.split()[1]) == boss:
+                return int(pid)
+        return 0
 
     def qemu_pid(self, name):
         for g in self.status().get("guests", []):

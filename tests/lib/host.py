@@ -117,6 +117,35 @@ def processes(uid_base, marks):
     return out
 
 
+def _uplink(link):
+    """What could be left at a link: queueing disciplines, programs, chains, groups, promiscuity."""
+    out = [f"qdisc {x}" for x in _run("tc", "qdisc", "show", "dev", link).splitlines()]
+    for side in ("ingress", "egress"):
+        out += [f"{side} {x}" for x in _run("tc", "filter", "show", "dev", link, side).splitlines()]
+    out += [f"group {x.strip()}" for x in _run("ip", "maddr", "show", "dev", link).splitlines()]
+    for x in _json("ip", "-d", "-j", "link", "show", link):
+        out += [f"{k} {x.get(k)}" for k in ("promiscuity", "allmulti", "xdp", "ifalias", "addrgenmode")]
+    return out
+
+
+def home(links):
+    """A host on the real wire, in more detail: legacy rules, what is at its links, what listens. To
+    be called in its network namespace, and nobody else may change anything there meanwhile."""
+    parts = {"links": _links(), "addresses": _addresses(), "routes": _routes(), "sysctls": _sysctls(),
+             "nftables": _run("nft", "list", "ruleset").splitlines(),
+             "neighbours": [x for x in _run("ip", "neigh", "show", "nud", "permanent").splitlines()] +
+             _run("ip", "neigh", "show", "proxy").splitlines(),
+             "sockets": [re.sub(r"\s+", " ", x) for x in
+                         _run("ss", "-H", "-n", "-l", "-t", "-u", "-w").splitlines() +
+                         _run("ss", "-H", "-n", "-0").splitlines()],
+             "uplinks": [f"{link} {x}" for link in links for x in _uplink(link)]}
+    for v in ("", "6"):
+        # Counters and the time of day are comments there.
+        parts["legacy" + v] = [re.sub(r"\[\d+:\d+\]", "", x) for x in
+                               _run(f"ip{v}tables-legacy-save").splitlines() if x[:1] != "#"]
+    return {k: sorted(v) for k, v in parts.items()}
+
+
 def snapshot(name, uid_base, marks=()):
     """Dictionary of sorted lists; compare two with difference()."""
     # Other tests' honeynets, and what an image build mounts for a while.

@@ -435,7 +435,7 @@ class Model:
         if p is None:
             return self.drop("never")
         direct = port not in (0, self.sink) and f[:6] != GW_MAC
-        if not direct and p.ttl <= 1:
+        if not direct and p.ttl <= (port != 0):
             return self.drop("ttl")
         if self.lockdown == 2:
             return self.drop("lockdown")
@@ -494,6 +494,9 @@ class Model:
         """Steps 1 to 3; False: dropped."""
         if self.lockdown and flow.outbound:
             self.drop("lockdown")
+            return False
+        if not direct and flow.guest is not None and p.ttl <= 1:
+            self.drop("ttl")
             return False
         if direct and flow.elsewhere and p.ttl <= 1:
             self.drop("ttl")
@@ -621,7 +624,7 @@ class Model:
         if not direct or flow.elsewhere:
             b[0:6] = PEER_MAC if port == 0 else self.macs[port]
             b[6:12] = WALL_MAC if port == 0 else GW_MAC
-            b[21 if p.v6 else 22] -= 1
+            b[21 if p.v6 else 22] -= flow.guest is not None
         if p.v6:
             b[22:38], b[38:54] = dst, src
         else:

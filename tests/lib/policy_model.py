@@ -298,7 +298,7 @@ class Model:
             if not p.routed and dmac not in self.neighbours:
                 return "not for us"
         p.dmac = dmac
-        if p.routed and p.ttl <= 1:
+        if p.routed and p.ttl <= (0 if port == 0 else 1):
             return "ttl"
         if self.lockdown == 2:
             return "lockdown"
@@ -364,6 +364,8 @@ class Model:
         """Steps 1 to 3 of a frame with a flow."""
         if self.lockdown == 1 and f.direction == "out":
             return "lockdown"
+        if p.routed and f.direction != "in" and p.ttl <= 1:
+            return "ttl"
         out = f.keys[1 - side][0]
         if not p.routed:
             if f.relayed:
@@ -451,7 +453,8 @@ class Model:
                 b[:12] = PEER_MAC + WALL_MAC
             else:
                 b[:12] = self.macs[out] + GW_MAC
-            b[22 if len(p.src) == 4 else 21] -= 1
+            if f.direction != "in":
+                b[22 if len(p.src) == 4 else 21] -= 1
         if len(p.src) == 4:
             b[26:34] = to[3] + to[2]
             b[24:26] = b"\0\0"

@@ -33,7 +33,7 @@ ALLOWED = dict(BELOW, **{
     "scrub": {"base", "packet", "event", "dissect", "stream", "proto", "rule", "inspect"},
     "judge": {"base", "packet", "event", "conf", "sys", "flow", "policy", "stream", "rule", "inspect",
               "scrub"},
-    "prove": {"base", "packet", "event", "conf", "sys", "port", "capture"},
+    "prove": {"base", "packet", "event", "conf", "sys", "port", "capture", "steer"},
     "steer": {"base", "sys"},
     "site": {"base", "sys"},
     "role": set(TIER) - {"role", "cmd"},

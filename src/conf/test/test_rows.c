@@ -109,7 +109,7 @@ static void test_number_limits(void **state)
 static void visit_text(const struct row *row)
 {
 	char text[CONF_PATH + 8];
-	if (row->type != ROW_NAME && row->type != ROW_PATH)
+	if (row->type != ROW_NAME && row->type != ROW_PATH && row->type != ROW_LINK)
 		return;
 	memset(text, 'a', sizeof(text));
 	text[0] = row->type == ROW_PATH ? '/' : 'a';
@@ -122,8 +122,15 @@ static void visit_text(const struct row *row)
 	assert_int_equal(row_set(row, &scratch, text), 0);
 	text[row->min - 1] = '\0';
 	assert_true(row_set(row, &scratch, text) < 0);
-	assert_int_equal(row_set(row, &scratch, row->type == ROW_PATH ? "/a b" : "A"),
+	assert_int_equal(row_set(row, &scratch,
+				 row->type == ROW_PATH   ? "/a b"
+				 : row->type == ROW_LINK ? "a/b"
+							 : "A"),
 			 SKEP_EFORMAT);
+	if (row->type == ROW_LINK) {
+		is_stable(row, "enP1s0.7:a-B_");
+		assert_int_equal(row_set(row, &scratch, ".."), SKEP_EFORMAT);
+	}
 }
 
 static void test_text_limits(void **state)
@@ -142,6 +149,7 @@ static void visit_other(const struct row *row)
 		[ROW_DURATION] = "1y",
 		[ROW_NAME] = "-a",
 		[ROW_PATH] = "a",
+		[ROW_LINK] = "eth 0",
 		[ROW_ADDR] = "1.2.3",
 		[ROW_PREFIX] = "10.0.0.1/24",
 		[ROW_MAC] = "01:00:00:00:00:01",
@@ -244,7 +252,7 @@ static void visit_texts(const struct row *row)
 	row_clear(row, &scratch);
 	for (size_t i = 0; i < row->size / row->item; i++)
 		assert_int_equal(row_append(row, &scratch, "/a,b [c]"), 0);
-	assert_int_equal(row_append(row, &scratch, "/a,b"), SKEP_EFULL);
+	assert_int_equal(row_append(row, &scratch, "/a,b "), SKEP_EFULL);
 	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
 	assert_int_equal(n, row->size / row->item);
 	row_clear(row, &scratch);

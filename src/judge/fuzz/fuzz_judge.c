@@ -4,7 +4,9 @@
  * that leaves for the outside bears its public address and no off-limits destination; one that goes
  * to a guest was sent by one or to its public address; the limits hold; answers go to who asked.
  *
- * Twice: with the built-in policy, and with one that has every way to end elsewhere, and a sink.
+ * Thrice: with the built-in policy, with one that has every way to end elsewhere and a sink, and with that where guests
+ * have their real addresses on the network outside. There frames to and from the outside stay as they are, and the
+ * only neighbour messages that pass are a guest's own question for the router, and the answer.
  *
  * Input: frames one after the other, each: port, vnet flags, length (2, big endian), bytes.
  */
@@ -116,12 +118,47 @@ static void configure_policy(struct judge_conf *c)
 	c->wall.n_policy = 4;
 }
 
+/* The same addresses on both sides. */
+static void configure_bridged(struct judge_conf *c)
+{
+	c->bridged = true;
+	for (uint32_t i = 1; i < 4; i++) {
+		c->ports[i].public = c->ports[i].inside;
+		c->ports[i].public6 = c->ports[i].inside6;
+	}
+}
+
+static void check_neighbour(const struct judge_conf *c, const struct frame *f,
+			    const struct neigh *n, const struct judge_result *r)
+{
+	bool v6 = n->kind == NEIGH_NS || n->kind == NEIGH_NA;
+	const struct judge_port *p = &c->ports[f->port != 0 ? f->port : r->out_port];
+	const struct addr *gate = v6 ? &c->network.gateway6 : &c->network.gateway;
+	must(c->bridged && p->kind != JUDGE_SINK);
+	if (f->port != 0) {
+		must(r->out_port == 0 && (n->kind == NEIGH_ARP_REQUEST || n->kind == NEIGH_NS));
+		must(addr_eq(&n->sender, v6 ? &p->inside6 : &p->inside));
+		must(addr_eq(&n->target, gate) && memcmp(f->data + 6, p->mac.b, 6) == 0);
+		must(f->len <= 86);
+	} else {
+		must(r->out_port != 0 && (n->kind == NEIGH_ARP_REPLY || n->kind == NEIGH_NA));
+		must(addr_eq(v6 ? &n->target : &n->sender, gate));
+		must(memcmp(f->data, p->mac.b, 6) == 0);
+	}
+}
+
 static void check_passed(const struct bed *b, const struct judge_conf *c, const struct frame *f,
 			 const struct layers *was, const struct judge_result *r)
 {
 	struct layers l;
+	struct neigh n;
 	packet_decode(f, &l);
 	must(r->out_port < c->n_ports && r->out_port != f->port);
+	packet_neigh(f, &l, &n);
+	if (n.kind != NEIGH_NONE) {
+		check_neighbour(c, f, &n, r);
+		return;
+	}
 	must(packet_checksums_ok(f, &l) && (l.odd & ODD_BAD_IP_CSUM) == 0);
 	must(l.ip_ver != 0 && l.ip_ver == was->ip_ver);
 	const struct judge_port *in = &c->ports[f->port], *out = &c->ports[r->out_port];
@@ -130,6 +167,8 @@ static void check_passed(const struct bed *b, const struct judge_conf *c, const 
 	const struct addr *there = l.ip_ver == 4 ? &out->inside : &out->inside6;
 	if (f->port != 0)
 		must(addr_eq(&was->src, own));
+	if (c->bridged && out->kind != JUDGE_SINK && f->port != 0 && r->out_port == 0)
+		must(memcmp(f->data + 6, in->mac.b, 6) == 0 && (f->data[0] & 1) == 0);
 	if (out->kind == JUDGE_SINK)
 		must(addr_eq(&l.dst, &was->dst) && r->direction != DIR_INBOUND);
 	else if (r->out_port != 0)
@@ -182,7 +221,7 @@ static void run(struct bed *b, const struct judge_conf *c, const uint8_t *data, 
 	must(b->outbound_tcp <= 2 * TCP_MAX);
 }
 
-static void play(const uint8_t *data, size_t size, bool policy)
+static void play(const uint8_t *data, size_t size, bool policy, bool bridged)
 {
 	static struct judge_conf conf;
 	struct bed b = {0};
@@ -191,6 +230,8 @@ static void play(const uint8_t *data, size_t size, bool policy)
 	configure(&conf);
 	if (policy)
 		configure_policy(&conf);
+	if (bridged)
+		configure_bridged(&conf);
 	policy_off_limits_make(&conf.wall, NULL, 0, &b.off);
 	must(limits != NULL && arena_create(judge_arena_bytes(&conf), &arena) == 0);
 	must(judge_create(&arena, &conf, limits, &b.stats, on_event, &b, NS_PER_SEC, &b.j) == 0);
@@ -201,7 +242,8 @@ static void play(const uint8_t *data, size_t size, bool policy)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	play(data, size, false);
-	play(data, size, true);
+	play(data, size, false, false);
+	play(data, size, true, false);
+	play(data, size, true, true);
 	return 0;
 }

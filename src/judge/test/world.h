@@ -33,7 +33,8 @@ struct world {
 	uint32_t n_events, counts[EVENT_KINDS];
 	struct event events[WORLD_EVENTS]; /* the first ones */
 	struct rule_set *rules;
-	bool wire; /* a bridge: frames leave as they came */
+	bool wire;    /* a bridge: frames leave as they came */
+	bool any_hop; /* the test itself sees to whom outside they are sent */
 	uint8_t data[WORLD_FRAME];
 };
 

@@ -25,7 +25,7 @@
 #define BEAT_PATIENCE_NS (30 * NS_PER_SEC)
 #define TICK_MS 1000
 #define TRIM_NS (60 * NS_PER_SEC)
-#define POLLED (5 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS)
+#define POLLED (6 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS)
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
 void super_say(const struct super *s, const char *fmt, ...)
@@ -73,7 +73,8 @@ enum watch_kind {
 	WATCH_CHANNEL,
 	WATCH_GUEST,
 	WATCH_HELPER,
-	WATCH_PROVE
+	WATCH_PROVE,
+	WATCH_GUARDIAN
 };
 struct watch {
 	enum watch_kind kind;
@@ -98,6 +99,7 @@ static void watch_all(const struct super *s, struct turn *t)
 	t->n = 0;
 	watch(t, s->signals, WATCH_SIGNAL, 0);
 	watch(t, s->listener, WATCH_CONTROL, 0);
+	watch(t, s->guardian_fd, WATCH_GUARDIAN, 0);
 	/* channels first: what a role said before it died is heard before its death */
 	for (size_t i = 0; i < s->n_children; i++)
 		watch(t, s->children[i].control, WATCH_CHANNEL, i);
@@ -146,6 +148,9 @@ static void handle(struct super *s, const struct watch *w)
 		break;
 	case WATCH_PROVE:
 		prove_check(s);
+		break;
+	case WATCH_GUARDIAN:
+		guardian_died(s);
 		break;
 	}
 }
@@ -240,6 +245,8 @@ static void supervise(struct super *s)
 		    lab_helper_start(s, &s->helpers[i]) != 0)
 			s->helpers[i].start_at_ns = now + 10 * NS_PER_SEC;
 	super_rules_tick(s, now);
+	uplink_tick(s, now);
+	confirm_tick(s, now);
 	if (s->prove.port.up != 0 && now > s->prove.until_ns)
 		prove_end(s);
 	if (now - s->checked_ns > TRIM_NS) {
@@ -333,6 +340,10 @@ static int start_house(struct super *s, char *why, size_t why_size)
 	}
 	err = state_folders(s, why, why_size);
 	if (err == 0)
+		err = uplink_find(s, why, why_size);
+	if (err == 0 && s->c->mode != MODE_LAB && (err = guardian_start(s)) != 0)
+		write_fmt(&w, "guardian: %s", err_text(err));
+	if (err == 0)
 		err = guests_prepare(s, why, why_size);
 	if (err == 0)
 		err = super_rules_start(s, why, why_size);
@@ -356,7 +367,8 @@ static int start_house(struct super *s, char *why, size_t why_size)
 	if (err == 0)
 		err = start_guests(s, why, why_size);
 	if (err == 0)
-		err = lab_start(s, why, why_size);
+		err = s->c->mode == MODE_LAB ? lab_start(s, why, why_size)
+					     : uplink_open(s, why, why_size);
 	if (err == 0 && (err = control_open(s)) != 0)
 		write_fmt(&w, "control socket: %s", err_text(err));
 	return err;
@@ -414,6 +426,7 @@ static void stop_guests(struct super *s)
 static void stop_house(struct super *s)
 {
 	s->stopping = true;
+	uplink_close(s);
 	super_rules_close(s);
 	prove_end(s);
 	super_health(s, "super", "stopped", 1, -1, -1, 1, "the honeynet stops");
@@ -427,13 +440,15 @@ static void stop_house(struct super *s)
 	stop_role(s, ROLE_LEDGER, 30 * NS_PER_SEC);
 }
 
-static struct super *super_new(const struct conf *c, int report_fd)
+static struct super *super_new(const struct conf *c, const struct super_start *how)
 {
 	struct super *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return NULL;
 	s->c = c;
-	s->report = report_fd;
+	s->how = how;
+	s->report = how->report_fd;
+	s->guardian_fd = -1;
 	s->lock = s->home = s->net = s->lab = s->made = s->signals = s->listener = -1;
 	s->limits = s->stats_fd = s->marks = s->marks_ro = s->store_dir = s->capture_dir = -1;
 	s->book.texts = s->book.snapshot = -1;
@@ -461,16 +476,17 @@ static int fail(struct super *s, const char *why)
 	fd_close(&s->lab);
 	fd_close(&s->sink);
 	state_clean(s->c, !s->fresh_limits); /* a start that fails gives no fresh budget either */
+	guardian_end(s);
 	snprintf(text, sizeof(text), "%s%s%s", why, kept[0] ? "; its log: " : "", kept);
 	report(s, "fail", text);
 	free(s);
 	return 1;
 }
 
-int role_super(const struct conf *c, int report_fd)
+int role_super(const struct conf *c, const struct super_start *how)
 {
 	char why[700] = "";
-	struct super *s = super_new(c, report_fd);
+	struct super *s = super_new(c, how);
 	log_setup("super", LOG_INFO);
 	int err = s == NULL ? -ENOMEM : state_lock(s);
 	if (err != 0) {
@@ -489,6 +505,7 @@ int role_super(const struct conf *c, int report_fd)
 	if (err != 0)
 		return fail(s, why[0] ? why : err_text(err));
 	log_line(LOG_INFO, "the honeynet '%s' runs", c->name);
+	confirm_begin(s);
 	report(s, "ok", "");
 	while (!s->leave) {
 		turn(s, TICK_MS);
@@ -498,6 +515,7 @@ int role_super(const struct conf *c, int report_fd)
 	stop_house(s);
 	fd_close(&s->listener);
 	state_clean(c, false);
+	guardian_end(s);
 	free(s);
 	return 0;
 }

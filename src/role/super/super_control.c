@@ -74,6 +74,8 @@ static json_t *roles_json(const struct super *s)
 		add_role(roles, name, ch->pidfd >= 0 ? ch->pid : 0, state_text(ch->state),
 			 ch->restarts);
 	}
+	if (s->guardian_fd >= 0)
+		add_role(roles, "guardian", s->guardian, "running", 0);
 	for (size_t i = 0; i < s->n_helpers; i++) {
 		const struct helper *h = &s->helpers[i];
 		snprintf(name, sizeof(name), "lab %s", h->name);
@@ -106,10 +108,12 @@ static json_t *guests_json(const struct super *s)
 			"pid", g->pidfd >= 0 ? (int)g->pid : 0, "restarts", (int)g->restarts,
 			"image", g->conf->image, "mac", mac_text(&g->mac, mac), "memory",
 			(json_int_t)g->conf->memory_bytes);
-		json_object_set_new(o, "inside", addr_json(&g->conf->inside));
-		json_object_set_new(o, "public", addr_json(&g->conf->public));
-		json_object_set_new(o, "inside6", addr_json(&g->conf->inside6));
-		json_object_set_new(o, "public6", addr_json(&g->conf->public6));
+		struct judge_port p; /* as the wall has it: a shared address may change */
+		port_describe(s, i + 1, &p);
+		json_object_set_new(o, "inside", addr_json(&p.inside));
+		json_object_set_new(o, "public", addr_json(&p.public));
+		json_object_set_new(o, "inside6", addr_json(&p.inside6));
+		json_object_set_new(o, "public6", addr_json(&p.public6));
 		json_object_set_new(o, "hostname", json_string(g->identity.hostname));
 		json_array_append_new(guests, o);
 	}
@@ -249,6 +253,8 @@ static json_t *status_json(struct super *s)
 	json_object_set_new(o, "wall", wall_json(s));
 	json_object_set_new(o, "forwards", forwards_json(s));
 	json_object_set_new(o, "orders", orders_json(s));
+	json_object_set_new(o, "uplink", uplink_json(s));
+	json_object_set_new(o, "confirm", confirm_json(s));
 	return o;
 }
 
@@ -273,6 +279,8 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 		s->leave = true;
 		s->stop_now = s->stop_now || now != 0;
 		a = json_pack("{s:b, s:i}", "ok", 1, "pid", (int)getpid());
+	} else if (strcmp(what, "confirm") == 0) {
+		a = confirm_answer(s, r);
 	} else if (strcmp(what, "rules") == 0) {
 		const char *why = super_rules_reload(s, &c->fd, &c->texts, &c->snapshot);
 		a = why != NULL ? json_pack("{s:s}", "error", why) : NULL;

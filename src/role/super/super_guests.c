@@ -173,16 +173,9 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 }
 
 /* Wall and recorder keep their sockets on the tap; the wall is told whether somebody lives there. */
-static void tell_wall(struct super *s, struct guest_run *g)
+static void tell_wall(struct super *s, const struct guest_run *g)
 {
-	struct msg_port m = {.index = (uint16_t)(g - s->guests + 1)};
-	const struct child *wall = child_of(s, ROLE_WALL);
-	port_describe(s, m.index, &m.port);
-	if (wall == NULL || wall->control < 0)
-		return; /* its start message will say it */
-	int err = ipc_send(wall->control, MSG_PORT, &m, sizeof(m), NULL, 0);
-	if (err != 0)
-		log_line(LOG_WARN, "telling the wall about %s: %s", g->conf->name, err_text(err));
+	port_tell(s, (uint32_t)(g - s->guests) + 1);
 }
 
 static void guest_event(struct super *s, const struct guest_run *g, const char *state,

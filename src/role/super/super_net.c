@@ -82,9 +82,9 @@ static int net_sysctls(const struct super *s)
 	int err = netns_enter(s->net);
 	if (err == 0)
 		err = net_settings(silent, ARRAY_LEN(silent));
-	if (err == 0)
+	if (err == 0 && s->lab >= 0)
 		err = netns_enter(s->lab);
-	if (err == 0)
+	if (err == 0 && s->lab >= 0)
 		err = net_settings(lab, ARRAY_LEN(lab));
 	int back = netns_enter(s->home);
 	return err != 0 ? err : back;
@@ -199,61 +199,97 @@ static bool is_labs(const struct super *s, const struct prefix *p)
 	return false;
 }
 
-/* The host's own networks, off limits to every guest: without what lies inside another entry. */
-static int host_prefixes(struct super *s, char *why, size_t why_size)
+/* A host with a single IPv6 address (rented servers: a /128 and a gateway) has neighbours in its 64 bits all the
+ * same: no network is smaller. */
+static void widen(const struct super *s, struct prefix *p)
 {
-	struct prefix *all = calloc(HOST_PREFIXES, sizeof(*all));
-	struct writer w = writer_of(why, why_size);
+	if (s->c->mode == MODE_LAB || p->addr.ver != 6 || p->len <= 64 ||
+	    (p->addr.b[0] & 0xe0) != 0x20)
+		return;
+	p->len = 64;
+	memset(p->addr.b + 8, 0, 8);
+}
+
+/* The host's own networks, off limits to every guest: without what lies inside another entry. */
+int net_host_prefixes(struct super *s, bool *ret_changed)
+{
+	struct prefix *all = calloc(HOST_PREFIXES, sizeof(*all)), host[CONF_PREFIXES] = {0};
 	size_t n = 0, kept = 0;
+	uint32_t n_host = 0;
 	int err = all == NULL ? -ENOMEM : link_prefixes(all, HOST_PREFIXES, &n);
 	for (size_t i = 0; i < n && err == 0; i++)
-		if (!is_labs(s, &all[i]))
+		if (!is_labs(s, &all[i])) {
+			widen(s, &all[i]);
 			all[kept++] = all[i];
+		}
 	for (size_t i = 0; i < kept && err == 0; i++) {
 		bool inside = false;
 		for (size_t k = 0; k < kept && !inside; k++)
-			inside = k != i && all[k].len < all[i].len &&
-				 prefix_has(&all[k], &all[i].addr);
+			inside = prefix_has(&all[k], &all[i].addr) &&
+				 (all[k].len < all[i].len || (all[k].len == all[i].len && k < i));
 		if (inside)
 			continue;
-		if (s->n_host == CONF_PREFIXES)
+		if (n_host == CONF_PREFIXES)
 			err = SKEP_EFULL;
 		else
-			s->host[s->n_host++] = all[i];
+			host[n_host++] = all[i];
 	}
 	free(all);
 	if (err != 0)
-		write_fmt(&w, "reading this host's networks, which are off limits: %s (at most %d)",
-			  err_text(err), CONF_PREFIXES);
+		return err;
+	*ret_changed = n_host != s->n_host || memcmp(host, s->host, sizeof(host)) != 0;
+	s->n_host = n_host;
+	memcpy(s->host, host, sizeof(host));
+	return 0;
+}
+
+/* The outside of mode lab: a router, an intruder and a small Internet in a namespace. */
+static int build_lab(struct super *s, char *why, size_t why_size)
+{
+	char buf[2048];
+	struct writer w = writer_of(buf, sizeof(buf));
+	write_outside(s, &w);
+	int err = link_batch(s->net, buf, why, why_size);
+	if (err != 0)
+		return err;
+	w = writer_of(buf, sizeof(buf));
+	write_lab(s, &w);
+	return link_batch(s->lab, buf, why, why_size);
+}
+
+static int build_namespaces(struct super *s, char *why, size_t why_size)
+{
+	char lab[CONF_NAME + 8];
+	struct writer reason = writer_of(why, why_size);
+	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
+	int err = net_namespace(s, s->c->name, &s->net, why, why_size);
+	if (err == 0 && s->c->mode == MODE_LAB)
+		err = net_namespace(s, lab, &s->lab, why, why_size);
+	if (err != 0)
+		return err;
+	err = net_sysctls(s);
+	if (err != 0)
+		write_fmt(&reason, "settings of the namespaces: %s", err_text(err));
 	return err;
 }
 
 int net_build(struct super *s, char *why, size_t why_size)
 {
-	char buf[2048], lab[CONF_NAME + 8];
-	struct writer reason = writer_of(why, why_size), w = writer_of(buf, sizeof(buf));
-	s->outside_mac = net_mac();
-	s->uplink_mac = net_mac();
-	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
-	int err = host_prefixes(s, why, why_size);
-	if (err == 0)
-		err = net_namespace(s, s->c->name, &s->net, why, why_size);
-	if (err == 0)
-		err = net_namespace(s, lab, &s->lab, why, why_size);
-	if (err != 0)
-		return err;
-	err = net_sysctls(s);
+	struct writer reason = writer_of(why, why_size);
+	bool changed;
+	int err = net_host_prefixes(s, &changed);
 	if (err != 0) {
-		write_fmt(&reason, "settings of the namespaces: %s", err_text(err));
+		write_fmt(&reason,
+			  "reading this host's networks, which are off limits: %s (at most %d)",
+			  err_text(err), CONF_PREFIXES);
 		return err;
 	}
-	write_outside(s, &w);
-	err = link_batch(s->net, buf, why, why_size);
-	if (err != 0)
-		return err;
-	w = writer_of(buf, sizeof(buf));
-	write_lab(s, &w);
-	err = link_batch(s->lab, buf, why, why_size);
+	s->outside_mac = s->c->mode == MODE_LAB ? net_mac() : s->uplink.plan.mac;
+	s->uplink_mac = net_mac();
+	err = build_namespaces(s, why, why_size);
+	if (err == 0)
+		err = s->c->mode == MODE_LAB ? build_lab(s, why, why_size)
+					     : uplink_build(s, why, why_size);
 	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++) {
 		if (s->guests[i].state == RUN_NONE && s->guests[i].mac.b[0] == 0)
 			s->guests[i].mac = net_mac();
@@ -281,6 +317,8 @@ static int pin_offloads(const struct super *s)
 			     why, sizeof(why));
 	if (err != 0)
 		log_line(LOG_DEBUG, "gso_max_size: %s", why); /* an old ip; it is the default */
+	if (s->lab < 0)
+		return 0;
 	err = netns_enter(s->lab);
 	if (err == 0 && link_feature_off("uplink0", "tx-checksum-sctp") != 0)
 		log_line(LOG_DEBUG, "no tx-checksum-sctp to turn off");

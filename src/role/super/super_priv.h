@@ -2,7 +2,8 @@
 /*
  * super's own parts: super.c the loop; super_net.c namespaces, links, sockets; super_spawn.c the
  * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink;
- * super_control.c the control socket; super_prove.c the port of `skep prove`;
+ * super_uplink.c the real wire; super_confirm.c a start that nobody confirms; super_guardian.c who cleans up after
+ * us; super_control.c the control socket; super_prove.c the port of `skep prove`;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -11,6 +12,8 @@
 #include "guest/guest.h"
 #include "role/role.h"
 #include "role/rules/book.h"
+#include "role/rules/reload.h"
+#include "role/super/super_wire.h"
 
 #include <jansson.h>
 #include <sys/types.h>
@@ -76,6 +79,7 @@ struct prove_run {
 
 struct super {
 	const struct conf *c;
+	const struct super_start *how;
 	int report;               /* to `skep up`, or -1 */
 	int lock, home, net, lab; /* namespaces: the host's, the wall's, the lab's */
 	int made;                 /* run file of what has been made */
@@ -102,6 +106,10 @@ struct super {
 	struct helper helpers[SUPER_HELPERS];
 	size_t n_helpers;
 	struct prove_run prove;
+	struct uplink_run uplink;
+	struct confirm_run confirm;
+	pid_t guardian;
+	int guardian_fd; /* -1: none */
 	bool kvm, stopping, stop_now, leave;
 	bool fresh_limits;        /* no limit state was left by an earlier run */
 	struct policy_now orders; /* kept here, so that a new wall acts by them too */
@@ -137,6 +145,8 @@ MUST_USE int net_settings(const char *const (*rows)[2], size_t n);
 MUST_USE int net_sockets(struct super *s, char *why, size_t why_size);
 /* The wall's link of a port. */
 const char *port_ifname(const struct super *s, uint32_t index);
+/* Looks which networks are the host's own; *ret_changed: others than before. */
+MUST_USE int net_host_prefixes(struct super *s, bool *ret_changed);
 MUST_USE int net_rings(const struct super *s, int *ret_fds, size_t *ret_n);
 
 /* super_spawn.c */
@@ -152,6 +162,8 @@ struct child *child_of(struct super *s, enum role role);
 uint32_t port_count(const struct super *s);
 uint32_t port_recorded(const struct super *s);
 void port_describe(const struct super *s, uint32_t index, struct judge_port *ret);
+/* Tells the wall what a port is now. */
+void port_tell(struct super *s, uint32_t index);
 void super_health(struct super *s, const char *role, const char *what, uint64_t count,
 		  int exit_code, int sig, uint8_t priority, const char *text);
 
@@ -185,14 +197,6 @@ void control_serve(struct super *s);
 json_t *orders_json(struct super *s);
 json_t *orders_answer(struct super *s, const char *what, json_t *request);
 
-/* rules/reload.c */
-MUST_USE int super_rules_start(struct super *s, char *why, size_t why_size);
-/* Takes the descriptors and returns NULL: the answer comes later; or says why not. */
-const char *super_rules_reload(struct super *s, int *client, int *texts, int *snapshot);
-void super_rules_done(struct super *s, const struct msg_rules_done *d);
-void super_rules_wall_died(struct super *s);
-void super_rules_tick(struct super *s, int64_t now);
-void super_rules_close(struct super *s);
 /* super_prove.c */
 /* The port, at start, with nobody behind it. */
 MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);

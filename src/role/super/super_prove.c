@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define KEPT_MOST 16u
 #define PATIENCE_NS (15 * 60 * NS_PER_SEC)
 
 static void netns_name(const struct super *s, char *buf, size_t size)
@@ -74,6 +75,15 @@ static bool is_taken(const struct super *s, const struct addr *a)
 	return false;
 }
 
+static bool is_hosts(const struct super *s, const struct addr *a)
+{
+	const struct site *site = s->uplink.site;
+	for (uint32_t i = 0; site != NULL && i < site->n_addresses; i++)
+		if (addr_eq(&site->addresses[i].prefix.addr, a))
+			return true;
+	return false;
+}
+
 /* From the network's upper end downwards; ver 0: none is free. */
 static struct addr free_addr(const struct super *s, struct addr net, uint8_t len)
 {
@@ -83,10 +93,59 @@ static struct addr free_addr(const struct super *s, struct addr net, uint8_t len
 		return net;
 	for (unsigned i = mask - 1; i > 0; i--) {
 		net.b[last] = (uint8_t)((net.b[last] & ~mask) | i);
-		if (!is_taken(s, &net))
+		if (!is_taken(s, &net) && !is_hosts(s, &net))
 			return net;
 	}
 	return (struct addr){0};
+}
+
+static bool mac_is_zero(const struct mac *m)
+{
+	static const struct mac zero;
+	return memcmp(m, &zero, sizeof(zero)) == 0;
+}
+
+/* On a real wire, where nobody may have it: a documentation address, of a network that the host is not on. */
+static struct addr documented(const struct super *s, uint8_t ver)
+{
+	static const char *const nets[] = {"198.51.100.0",    "203.0.113.0",     "192.0.2.0",
+					   "2001:db8:ffff::", "2001:db8:fffe::", "3fff:ffff::"};
+	for (size_t i = 0; i < ARRAY_LEN(nets); i++) {
+		struct addr a;
+		bool near = addr_parse(nets[i], &a) != 0 || a.ver != ver;
+		for (uint32_t k = 0; k < s->n_host && !near; k++)
+			near = prefix_has(&s->host[k], &a);
+		if (near)
+			continue;
+		a = free_addr(s, a, ver == 4 ? 24 : 64);
+		if (a.ver != 0)
+			return a;
+	}
+	return (struct addr){0};
+}
+
+/* What the proof's guest is known as outside. */
+static void choose_public(struct super *s)
+{
+	struct judge_port *p = &s->prove.port;
+	const struct uplink_run *u = &s->uplink;
+	if (s->c->mode == MODE_LAB) {
+		p->public = free_addr(s, s->c->lab.router, 24);
+		p->public6 = free_addr(s, s->c->lab.router6, 64);
+		return;
+	}
+	if (s->c->mode == MODE_BRIDGE) {
+		p->public = p->inside;
+		p->public6 = p->inside6;
+		return;
+	}
+	/* without a router nothing can begin, so nothing could be proven */
+	p->public = mac_is_zero(&u->peer) ? (struct addr){0} : documented(s, 4);
+	p->public6 = mac_is_zero(&u->peer6) ? (struct addr){0} : documented(s, 6);
+	if (p->public.ver == 0)
+		p->inside.ver = 0;
+	if (p->public6.ver == 0)
+		p->inside6.ver = 0;
 }
 
 static void choose(struct super *s)
@@ -99,8 +158,7 @@ static void choose(struct super *s)
 		 salt[3]);
 	p->inside = free_addr(s, n->inside.addr, n->inside.len);
 	p->inside6 = free_addr(s, n->inside6.addr, n->inside6.len);
-	p->public = free_addr(s, s->c->lab.router, 24);
-	p->public6 = free_addr(s, s->c->lab.router6, 64);
+	choose_public(s);
 }
 
 /* ---- begin and end ---------------------------------------------------------------------------- */
@@ -154,15 +212,20 @@ static int silence(const struct super *s, int far)
 static int open_port(struct super *s, char *why, size_t why_size)
 {
 	char name[CONF_NAME + 8], mac[MAC_TEXT], commands[512];
-	struct writer w = writer_of(commands, sizeof(commands));
+	struct writer w = writer_of(commands, sizeof(commands)), reason = writer_of(why, why_size);
 	CLEANUP(fd_close) int far = -1;
+	choose(s);
+	if (s->prove.port.inside.ver == 0 && s->prove.port.inside6.ver == 0) {
+		write_str(&reason, "no address is free for it, or no router is known yet (see "
+				   "`skep status`: is the uplink up?)");
+		return -EAGAIN;
+	}
 	netns_name(s, name, sizeof(name));
 	int err = net_namespace(s, name, &far, why, why_size);
 	if (err == 0)
 		err = silence(s, far);
 	if (err != 0)
 		return err;
-	choose(s);
 	s->prove.port.up = 1;
 	write_fmt(&w,
 		  "link add " PROVE_IFNAME " mtu 1500 type veth peer name eth0 address %s mtu 1500 "
@@ -177,6 +240,10 @@ static int open_port(struct super *s, char *why, size_t why_size)
 static void remove_guard(const struct super *s)
 {
 	static const char *const argv[] = {"nft", "delete", "table", "netdev", "skep-prove", NULL};
+	if (s->c->mode != MODE_LAB) {
+		steer_unguard(s->uplink.plan.link);
+		return;
+	}
 	if (run_program_in(s->lab, argv, NULL, NULL, 0, 5000) != 0)
 		log_line(LOG_DEBUG, "the proof had no guard");
 }
@@ -245,18 +312,54 @@ static bool take_kind(struct super *s, const json_t *request)
 	return text_copy(p->class, sizeof(p->class), class != NULL ? class : "");
 }
 
+static json_t *kept_json(const struct steer_plan *p)
+{
+	char text[16];
+	json_t *all = json_array();
+	for (uint32_t i = 0; i < p->n_kept && i < KEPT_MOST; i++) {
+		snprintf(text, sizeof(text), "%s/%u", p->kept[i].proto == 6 ? "tcp" : "udp",
+			 p->kept[i].port);
+		json_array_append_new(all, json_string(text));
+	}
+	return all;
+}
+
+/* Where the wall's link to the outside ends, what is behind it, and who speaks from there. */
+static json_t *far_json(const struct super *s)
+{
+	char peer[MAC_TEXT], lab[CONF_NAME + 8];
+	const struct uplink_run *u = &s->uplink;
+	snprintf(lab, sizeof(lab), "%s-lab", s->c->name);
+	if (s->c->mode != MODE_LAB) {
+		json_t *o =
+			json_pack("{s:s, s:s, s:s, s:I}", "namespace", "", "link", u->inner,
+				  "uplink", u->plan.link, "mark", (json_int_t)steer_mark(u->steer));
+		const struct mac *known = mac_is_zero(&u->peer) ? &u->peer6 : &u->peer;
+		json_object_set_new(o, "peer", json_string(mac_text(known, peer)));
+		json_object_set_new(o, "gateway", addr_json(&u->plan.gateway));
+		json_object_set_new(o, "gateway6", addr_json(&u->plan.gateway6));
+		json_object_set_new(o, "kept", kept_json(&u->plan.steer));
+		return o;
+	}
+	return json_pack("{s:s, s:s, s:s, s:s}", "namespace", lab, "link", "uplink0", "uplink", "",
+			 "peer", mac_text(&s->uplink_mac, peer));
+}
+
 void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 {
 	char why[256] = "";
 	prove_check(s); /* its end may not have been noticed yet */
+	bool unsteered = s->c->mode != MODE_LAB && s->uplink.steer == NULL;
 	int err = s->prove.port.up != 0    ? -EBUSY
+		  : unsteered              ? -ENOLINK
 		  : !take_kind(s, request) ? -EINVAL
 					   : open_port(s, why, sizeof(why));
 	if (err != 0) {
 		*ret = dump(json_pack("{s:s}", "error",
-				      err == -EBUSY    ? "another proof is running"
-				      : why[0] != '\0' ? why
-						       : err_text(err)));
+				      err == -EBUSY     ? "another proof is running"
+				      : err == -ENOLINK ? "nothing is steered at the uplink now"
+				      : why[0] != '\0'  ? why
+							: err_text(err)));
 		if (err != -EBUSY)
 			prove_end(s); /* nothing, if it had not begun */
 		return;
@@ -264,10 +367,8 @@ void prove_begin(struct super *s, const json_t *request, int *fd, char **ret)
 	json_t *ports = json_array();
 	for (uint32_t i = 0; i < port_count(s); i++)
 		json_array_append_new(ports, port_json(s, i));
-	char uplink[MAC_TEXT];
-	*ret = dump(json_pack("{s:b, s:s, s:o, s:o}", "ok", 1, "uplink_mac",
-			      mac_text(&s->uplink_mac, uplink), "ports", ports, "containment",
-			      orders_json(s)));
+	*ret = dump(json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "far", far_json(s), "ports", ports,
+			      "containment", orders_json(s)));
 	s->prove.hold = fd_take(fd);
 	s->prove.until_ns = clock_boot_ns() + PATIENCE_NS;
 	super_health(s, "super", "prove", 1, -1, -1, 1,

@@ -93,7 +93,14 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 		text_copy(ret->name, sizeof(ret->name), "outside");
 		ret->kind = JUDGE_OUTSIDE;
 		ret->mac = s->outside_mac;
-		ret->peer_mac = s->uplink_mac;
+		if (s->c->mode == MODE_LAB) {
+			ret->peer_mac = s->uplink_mac;
+			return;
+		}
+		ret->peer_mac = s->uplink.peer;
+		ret->peer_mac6 = s->uplink.peer6;
+		ret->public = s->uplink.plan.own;
+		ret->public6 = s->uplink.plan.own6;
 		return;
 	}
 	if (index == port_count(s) - 1) {
@@ -115,8 +122,28 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 	ret->public = g->conf->public;
 	ret->inside6 = g->conf->inside6;
 	ret->public6 = g->conf->public6;
+	if (g->conf->shared) {
+		ret->public = s->uplink.plan.own;
+		ret->public6 = s->uplink.plan.own6;
+	}
+	if (s->c->mode == MODE_BRIDGE) { /* what it has is what everybody sees */
+		ret->public = ret->inside;
+		ret->public6 = ret->inside6;
+	}
 	memcpy(ret->class, g->conf->class, sizeof(ret->class));
 	ret->roach_motel = g->conf->roach_motel;
+}
+
+void port_tell(struct super *s, uint32_t index)
+{
+	struct msg_port m = {.index = (uint16_t)index};
+	const struct child *wall = child_of(s, ROLE_WALL);
+	port_describe(s, index, &m.port);
+	if (wall == NULL || wall->control < 0)
+		return; /* its start message will say it */
+	int err = ipc_send(wall->control, MSG_PORT, &m, sizeof(m), NULL, 0);
+	if (err != 0)
+		log_line(LOG_WARN, "telling the wall about %s: %s", m.port.name, err_text(err));
 }
 
 /* ---- start messages ---------------------------------------------------------------------------- */
@@ -145,6 +172,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->judge.network = s->c->network;
 	m->judge.wall = s->c->wall;
 	m->judge.now = s->orders;
+	m->judge.bridged = s->c->mode == MODE_BRIDGE;
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #define END_STEP_NS (50 * NS_PER_MS)
 #define END_STEPS 60 /* 3 s to end by itself: recorder and ledger write out what they hold */
 #define KILL_STEPS 40
+#define BURIAL_STEPS 200
 #define DIR_WORLD 0711
 #define DIR_OWN 0750
 
@@ -45,7 +47,8 @@ static struct path run_path(const struct conf *c, const char *file)
 
 /* ---- is one running? ------------------------------------------------------------------------ */
 
-pid_t super_running(const struct conf *c)
+/* By the lock: whose pid the file has, or 0 if nobody holds it. */
+static pid_t lock_holder(const struct conf *c)
 {
 	char buf[32] = "";
 	CLEANUP(fd_close) int fd = open(run_path(c, "super.pid").text, O_RDONLY | O_CLOEXEC);
@@ -54,6 +57,17 @@ pid_t super_running(const struct conf *c)
 	ssize_t n = read(fd, buf, sizeof(buf) - 1);
 	long pid = n > 0 ? strtol(buf, NULL, 10) : 0;
 	return pid > 1 ? (pid_t)pid : 1;
+}
+
+/* A lock whose owner is dead is held by who cleans up after it: that takes seconds. */
+pid_t super_running(const struct conf *c)
+{
+	pid_t pid = lock_holder(c);
+	for (int i = 0; i < BURIAL_STEPS && pid > 1 && proc_ended(pid); i++) {
+		nanosleep(&(struct timespec){0, END_STEP_NS}, NULL);
+		pid = lock_holder(c);
+	}
+	return pid;
 }
 
 bool super_leftovers(const struct conf *c)
@@ -77,18 +91,34 @@ static int make_path(const char *path, mode_t mode)
 	return chmod(part, mode) < 0 ? -errno : 0;
 }
 
-int state_lock(struct super *s)
+/* -EAGAIN: whoever had the lock took the file away with it. */
+static int try_lock(const struct conf *c, int *ret_fd)
 {
-	char buf[32];
-	int err = make_path(s->c->run_dir, DIR_WORLD);
+	struct path p = run_path(c, "super.pid");
+	struct stat ours, now;
+	int err = make_path(c->run_dir, DIR_WORLD);
 	if (err != 0)
 		return err;
-	CLEANUP(fd_close)
-	int fd = open(run_path(s->c, "super.pid").text, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	CLEANUP(fd_close) int fd = open(p.text, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EALREADY : -errno;
+	if (fstat(fd, &ours) < 0 || stat(p.text, &now) < 0 || ours.st_ino != now.st_ino)
+		return -EAGAIN;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int state_lock(struct super *s)
+{
+	char buf[32];
+	CLEANUP(fd_close) int fd = -1;
+	int err = super_running(s->c) != 0 ? -EALREADY : try_lock(s->c, &fd);
+	for (int i = 0; i < BURIAL_STEPS && err == -EAGAIN; i++)
+		err = try_lock(s->c, &fd);
+	if (err != 0)
+		return err;
 	int n = snprintf(buf, sizeof(buf), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || write(fd, buf, (size_t)n) != n)
 		return -errno;
@@ -224,6 +254,53 @@ static int remove_netns(const char *name)
 	return netns_remove(name);
 }
 
+/* Its other end is in a namespace of ours; so this goes first. */
+static int remove_link(const char *name)
+{
+	char command[64], why[128] = "";
+	if (if_nametoindex(name) == 0)
+		return 0;
+	snprintf(command, sizeof(command), "link del %s\n", name);
+	return link_batch(-1, command, why, sizeof(why));
+}
+
+static int remove_steer(const char *name)
+{
+	return steer_clean(name);
+}
+
+/* A link that nobody had set up before us. */
+static int lower_link(const char *name)
+{
+	char command[64], why[128] = "";
+	if (if_nametoindex(name) == 0)
+		return 0;
+	snprintf(command, sizeof(command), "link set %s down\n", name);
+	return link_batch(-1, command, why, sizeof(why));
+}
+
+/* What was made in the host's namespace is removed there, wherever we are. If nobody lives there any more, there
+ * is nothing left of it. */
+static void clean_home(const char *made)
+{
+	unsigned long long number = 0;
+	const char *at = strstr(made, "\nhome ");
+	if (at == NULL || sscanf(at, "\nhome %llu", &number) != 1)
+		return;
+	CLEANUP(fd_close) int here = -1;
+	if (netns_number(-1) != number) {
+		CLEANUP(fd_close) int home = -1;
+		here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (here < 0 || netns_find(number, &home) != 0 || netns_enter(home) != 0)
+			return;
+	}
+	each_line(made, "steer ", remove_steer);
+	each_line(made, "link ", remove_link);
+	each_line(made, "raised ", lower_link);
+	if (here >= 0 && netns_enter(here) != 0)
+		log_line(LOG_ERROR, "can't go back to the namespace that we came from");
+}
+
 static void remove_www(const struct conf *c)
 {
 	struct path dir = run_path(c, "www");
@@ -258,6 +335,7 @@ static void clean_made(const struct conf *c)
 		snprintf(head, sizeof(head), "boot %s\n", boot);
 		if (strncmp(made, head, strlen(head)) == 0) {
 			end_processes(made);
+			clean_home(made);
 			each_line(made, "cgroup ", remove_cgroup);
 			each_line(made, "cgroup-above ", drop_cgroup);
 			each_line(made, "netns ", remove_netns);
@@ -278,13 +356,38 @@ void state_clean(const struct conf *c, bool keep_limits)
 	rmdir(c->run_dir); /* stays if something else lives there */
 }
 
-int super_heal(const struct conf *c)
+/* So that no `up` begins meanwhile. */
+static int take_lock(const struct conf *c, int *ret_fd)
 {
-	/* With the lock in hand, so that no `up` begins meanwhile. */
 	CLEANUP(fd_close) int fd = open(run_path(c, "super.pid").text, O_RDWR | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EALREADY : -errno;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int super_heal(const struct conf *c)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int err = take_lock(c, &fd);
+	if (err != 0)
+		return err;
 	state_clean(c, false);
+	return 0;
+}
+
+int state_bury(const struct conf *c)
+{
+	char kept[CONF_PATH + 64];
+	CLEANUP(fd_close) int fd = -1;
+	if (access(run_path(c, "made").text, F_OK) < 0)
+		return 0; /* it ended in good order */
+	int err = take_lock(c, &fd);
+	if (err != 0)
+		return err;
+	state_keep_log(c, kept, sizeof(kept));
+	state_clean(c, true);
+	uplink_note_rollback(c, "super died: what it left was removed, and all is as before");
 	return 0;
 }
 

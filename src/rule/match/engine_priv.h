@@ -158,5 +158,7 @@ struct flow_rules {
 	uint32_t asked[2]; /* generation of rules that were asked about the flow as such */
 	bool established;  /* before this packet */
 };
+_Static_assert(sizeof(struct flow_rules) <= 256,
+	       "docs/PERFORMANCE.md says what a conversation takes");
 
 #endif

@@ -15,6 +15,7 @@
 
 static struct talk t;
 static char data[BYTES];
+static uint64_t bare; /* what a conversation without bytes takes */
 
 struct rng {
 	uint64_t x;
@@ -26,20 +27,21 @@ static uint32_t rnd(struct rng *r, uint32_t below)
 	return (uint32_t)((r->x >> 33) % below);
 }
 
-static void begin(struct stream_conf conf, size_t bytes)
-{
-	conf.flows = 64;
-	talk_begin(&t, &conf, bytes);
-	talk_handshake(&t);
-	assert_int_equal(t.r.flow->state, STREAM_ESTABLISHED);
-}
-
 static uint64_t used(void)
 {
 	struct slab_stats st;
 
 	slab_read_stats(t.slab, &st);
 	return st.used;
+}
+
+static void begin(struct stream_conf conf, size_t bytes)
+{
+	conf.flows = 64;
+	talk_begin(&t, &conf, bytes);
+	talk_handshake(&t);
+	assert_int_equal(t.r.flow->state, STREAM_ESTABLISHED);
+	bare = used();
 }
 
 /* ---- overlaps -------------------------------------------------------------------------- */
@@ -273,7 +275,7 @@ static void test_depth(void **state)
 	assert_false(talk_any_event(&t));
 	assert_int_equal(t.len[0], 1000);
 	assert_memory_equal(t.out[0], data, 1000);
-	assert_int_equal(used(), 0);
+	assert_int_equal(used(), bare);
 	talk_end(&t);
 }
 
@@ -303,7 +305,7 @@ static void test_no_memory(void **state)
 static void test_closed_make_room(void **state)
 {
 	(void)state;
-	begin((struct stream_conf){0}, 1 << 16);
+	begin((struct stream_conf){0}, 3 << 15);
 	t.lazy = true;
 	talk_tcp(&t, TO_SERVER, 1, 1, ACK, data, 30000);
 	talk_tcp(&t, TO_SERVER, 30001, 1, RST, NULL, 0);
@@ -348,9 +350,9 @@ static void test_unwanted(void **state)
 	talk_text(&t, TO_SERVER, 9, 1, "two");
 	t.r.flow->side[0].no_app = t.r.flow->side[0].no_raw = true;
 	talk_text(&t, TO_SERVER, 12, 1, "three");
-	assert_int_equal(used(), 0);
+	assert_int_equal(used(), bare);
 	talk_text(&t, TO_SERVER, 17, 1, "four");
-	assert_int_equal(used(), 0);
+	assert_int_equal(used(), bare);
 	assert_int_equal(t.r.flow->side[0].len, 0);
 	talk_end(&t);
 }

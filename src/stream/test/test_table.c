@@ -210,21 +210,70 @@ static void test_done(void **state)
 	talk_end(&t);
 }
 
-/* What was blocked holds nothing. */
+/* What was blocked holds no bytes. */
 static void test_dead(void **state)
 {
-	struct slab_stats st;
+	struct slab_stats st, bare;
 
 	(void)state;
 	begin((struct stream_conf){0});
 	talk_handshake(&t);
+	slab_read_stats(t.slab, &bare);
 	t.lazy = true;
 	talk_text(&t, TO_SERVER, 1, 1, "evil");
 	t.r.flow->dead = true;
 	talk_text(&t, TO_SERVER, 5, 1, "more");
 	assert_false(t.r.added);
 	slab_read_stats(t.slab, &st);
-	assert_int_equal(st.used, 0);
+	assert_int_equal(st.used, bare.used);
+	talk_end(&t);
+}
+
+static uint64_t memory_used(void)
+{
+	struct slab_stats st;
+
+	slab_read_stats(t.slab, &st);
+	return st.used;
+}
+
+static void syn(void)
+{
+	t.client_port++;
+	talk_tcp(&t, TO_SERVER, 0, 0, SYN, NULL, 0);
+}
+
+/* A flood of first packets, inline: of each no more is remembered than this. Without memory the oldest that is
+ * half-open gives way; while there is none the packet does not pass. */
+static void test_first_packets(void **state)
+{
+	static void *hog[100000];
+	uint32_t n = 0;
+
+	(void)state;
+	begin((struct stream_conf){.inline_mode = true});
+	send(17, 1, 2, 5000, 53);
+	assert_int_equal(memory_used(), 0);
+	syn();
+	assert_in_range(memory_used(), 1, 256);
+	talk_tcp(&t, TO_CLIENT, 0, 1, SYN | ACK, NULL, 0);
+	talk_tcp(&t, TO_SERVER, 1, 1, ACK, NULL, 0);
+	while (n < ARRAY_LEN(hog) && (hog[n] = slab_alloc(t.slab, 256)))
+		n++;
+	syn();
+	assert_true(t.r.refuse && !t.r.flow->tcp);
+	slab_free(t.slab, hog[--n]);
+	for (int i = 0; i < 3; i++) {
+		syn();
+		assert_false(t.r.refuse);
+		assert_int_equal(t.ended, i ? i + 1 : 0); /* at first also the refused one */
+	}
+	while (n)
+		slab_free(t.slab, hog[--n]);
+	t.client_port++;
+	talk_handshake(&t);
+	talk_text(&t, TO_SERVER, 1, 1, "hello");
+	assert_true(t.r.added);
 	talk_end(&t);
 }
 
@@ -282,7 +331,7 @@ int main(void)
 		cmocka_unit_test(test_unfit),     cmocka_unit_test(test_time_outs),
 		cmocka_unit_test(test_full),      cmocka_unit_test(test_done),
 		cmocka_unit_test(test_dead),      cmocka_unit_test(test_expectations),
-		cmocka_unit_test(test_settings)};
+		cmocka_unit_test(test_settings),  cmocka_unit_test(test_first_packets)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

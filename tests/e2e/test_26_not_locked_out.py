@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+# tags: namespaces
+"""Done-when 1 and 2: never locked out. On a server with one address the operator starts, confirms, lets roll
+back, reloads, kills and stops the honeynet from his ssh session. At each step that session is open,
+a new login works over IPv4 and IPv6, and what is gone has left the host as it was."""
+import os
+import re
+import signal
+import time
+
+import common  # noqa
+import carry
+import sites
+import tap
+from honeynet import INTRUDER, SKEP, Honeynet, guest, need, wait_for
+
+NETWORK = {"inside6": "fd00:99::/64"}
+CONFIRM_S = 10
+
+
+class Day:
+    """One operator's day at one server."""
+
+    def __init__(self, t, site, net):
+        self.t, self.site, self.net = t, site, net
+        self.before = site.snapshot()
+        self.operator = site.session()
+
+    def skep(self, *args, timeout=120):
+        """Typed in the session that stays."""
+        return self.operator.run(self.site.skep_line(self.net, *args), timeout)
+
+    def well(self, when):
+        good = self.operator.alive()
+        new = [a for a in (sites.SERVER, sites.SERVER6) if self.site.can_login(a)]
+        self.t.check(good and len(new) == 2, f"the operator's session is open and new logins work {when}",
+                     f"session {good}, logins at {new}")
+
+    def answers(self):
+        return self.site.fetch("intruder", sites.SERVER, timeout=2) == f"you are {INTRUDER}\n"
+
+    def dressed(self):
+        self.net.dress_all()
+        carry.dressed(self.site, self.net, "bare")
+        self.t.check(wait_for(self.answers, 10, 0.3), "the honeypot answers at the host's address", self.net.log())
+
+    def up(self):
+        code, out = self.skep("up")
+        self.t.check(code == 0, "skep up, typed in the operator's session", f"{code}\n{out}\n{self.net.log()}")
+        self.dressed()
+        return out
+
+    def confirm(self):
+        carry.confirmed(self.t, self.site, self.net)
+
+    def gone(self, what, seconds=10):
+        """Nothing of the honeynet is left, and the host is as it was."""
+        left = wait_for(lambda: not self.net.processes(), seconds, 0.2)
+        self.t.check(left, f"no process is left after {what}", self.net.processes())
+        self.t.equal(self.site.changed(self.before, seconds), [], f"the host is as before after {what}")
+
+
+def rolls_back(t, day):
+    out = day.up()
+    t.check("--confirm" in out, "up says how to confirm", out)
+    day.well("after up")
+    code, out = day.skep("status")
+    t.check(code == 0 and "confirm" in out, "status says that it waits for it", out)
+    code, out = day.skep("up", "--confirm")
+    t.check(code not in (0, None), "confirming from the session that ran up is refused", f"{code} {out}")
+    t.check("new" in out or "another" in out, "... and it says why", out)
+    begin = time.monotonic()
+    ended = wait_for(lambda: not day.net.processes(), CONFIRM_S + 15, 0.3)
+    t.check(ended, f"without it all is rolled back ({time.monotonic() - begin:.0f} s later)", day.net.log())
+    day.gone("the roll-back")
+    day.well("after the roll-back")
+    code, out = day.skep("status")
+    t.check(re.search("roll|confirm", out), "status tells of it", out)
+
+
+def goes_on(t, day):
+    day.up()
+    day.confirm()
+    day.well("after --confirm")
+    time.sleep(CONFIRM_S + 2)
+    t.check(day.answers(), "confirmed, it stays")
+    code, out = day.skep("rules", "reload")
+    t.check(code == 0, "rules reload", out)
+    day.well("after a reload")
+    t.check(day.answers(), "... and the honeypot answers")
+
+
+def roles_die(t, day):
+    for role in ("wall", "recorder", "hub", "ledger", "sink"):
+        pid = day.net.role_pid(role)
+        if not t.check(pid > 1, f"{role} runs", day.net.status()):
+            continue
+        os.kill(pid, signal.SIGKILL)
+        day.well(f"after kill -9 of {role}")
+        t.check(wait_for(lambda: day.net.role_pid(role) not in (0, pid), 8, 0.1), f"... {role} is back", day.net.log())
+        t.check(wait_for(day.answers, 10, 0.3), "... and the honeypot answers", day.net.log())
+    guardian = day.net.guardian_pid()
+    if t.check(guardian > 1, "a guardian runs", day.net.status()):
+        os.kill(guardian, signal.SIGKILL)
+        t.check(wait_for(lambda: day.net.guardian_pid() not in (0, guardian), 8, 0.1),
+                "... another is there after kill -9 of it", day.net.log())
+        day.well("after kill -9 of the guardian")
+
+
+def super_dies(t, day):
+    os.kill(day.net.super_pid(), signal.SIGKILL)
+    day.well("after kill -9 of super")
+    day.gone("kill -9 of super")
+    t.check(day.operator.alive(), "... the session is open")
+    carry.host_works(t, day.site, container=False, when=" after it")
+
+
+def both_die(t, day):
+    """super and its guardian: nobody is left to clean up, and still the host has its ports back."""
+    day.up()
+    day.confirm()
+    guardian, boss = day.net.guardian_pid(), day.net.super_pid()
+    for pid in (boss, guardian):  # stopped first: one must not see the other die
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (guardian, boss):
+        os.kill(pid, signal.SIGKILL)
+    day.well("after kill -9 of super and its guardian")
+    site = day.site
+    late = site.serve("server", "http:80")  # not kept: it was not there at up
+    site.run("server", "nft", "insert", "rule", "inet", "firewalld", "filter_INPUT", "tcp", "dport", "80", "accept", check=True)
+    site.run("server", "iptables-legacy", "-I", "INPUT", "-p", "tcp", "--dport", "80", "-j", "ACCEPT", check=True)
+    t.check(wait_for(lambda: site.fetch("intruder", sites.SERVER, timeout=2), 12, 0.5),
+            "without a heartbeat all ports are the host's within seconds")
+    late.kill()
+    late.wait()
+    handle = re.search(r"dport 80 accept # handle (\d+)", site.run(
+        "server", "nft", "-a", "list", "chain", "inet", "firewalld", "filter_INPUT").stdout)[1]
+    site.run("server", "nft", "delete", "rule", "inet", "firewalld", "filter_INPUT", "handle", handle, check=True)
+    site.run("server", "iptables-legacy", "-D", "INPUT", "-p", "tcp", "--dport", "80", "-j", "ACCEPT", check=True)
+    carry.host_works(t, site, when=" then")
+    code, out = day.skep("down")
+    t.equal(code, 0, "down clears what is left")
+    day.gone("that")
+
+
+def restarts(t, day):
+    """As at a boot: nothing runs, a service manager starts it; what was confirmed asks nobody again."""
+    env = dict(os.environ, SKEP_CONF=day.net.conf, NO_COLOR="1")
+    service = day.site.start("server", SKEP, "up", "--foreground", env=env)
+    t.check(wait_for(lambda: day.net.status().get("roles"), 40, 0.3), "skep up --foreground, as a service", day.net.log())
+    day.dressed()
+    day.well("after a restart as a service")
+    time.sleep(CONFIRM_S + 3)
+    t.check(service.poll() is None and day.answers(), "it was confirmed once and stays")
+    service.terminate()
+    day.well("while the service stops")
+    t.check(wait_for(lambda: service.poll() is not None, 30), "the service ends when told to")
+    day.gone("that")
+    t.equal(service.poll(), 0, "... with exit code 0")
+
+
+def ends(t, day):
+    day.up()
+    code, out = day.skep("down")
+    t.check(code == 0, "down before anybody confirmed", out)
+    day.well("after down")
+    day.gone("down")
+
+
+def main(t):
+    need("ssh", "curl", "ping")
+    with sites.Site("shared") as site:
+        with Honeynet([guest("bare", "none", 10, public=None, public6=None, shared=True, inside6="fd00:99::10")],
+                      mode="nat", network=NETWORK, uplink={"confirm": f"{CONFIRM_S}s"}, home=site.path("server"),
+                      outside=site.path("intruder")) as net:
+            day = Day(t, site, net)
+            rolls_back(t, day)
+            goes_on(t, day)
+            roles_die(t, day)
+            super_dies(t, day)
+            both_die(t, day)
+            restarts(t, day)
+            ends(t, day)
+
+
+tap.run(main)
