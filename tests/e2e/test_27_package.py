@@ -84,9 +84,17 @@ class Box:
         return self.m.run("readlink", f"/proc/{pid}/exe").stdout.strip()
 
     def start(self, what):
-        p = self.skep("up", timeout=120)
+        """As a service, where there is one."""
+        if self.m.booted:
+            p = self.m.run("systemctl", "start", "skep")
+            wait_for(lambda: "wall" in self.roles(), 30, 0.2)
+        else:
+            p = self.skep("up", timeout=120)
         self.t.check(p.returncode == 0 and self.super() > 1 and "wall" in self.roles(), what,
                      p.stdout + p.stderr)
+
+    def state(self, unit="skep"):
+        return self.m.run("systemctl", "is-active", unit).stdout.strip()
 
     def passes(self):
         """Does a ping go from the lab through the wall to the bare guest?"""
@@ -111,7 +119,7 @@ class Box:
         mounts = [x for x in m.run("cat", "/proc/self/mounts").stdout.splitlines() if "netns" in x]
         run = m.run("sh", "-c", "ls -A /run/skep /run/netns 2>/dev/null").stdout.split()
         run = [x for x in run if not x.endswith(":")]
-        skep = [x for x in m.processes() if "skep" in x]
+        skep = [x for x in m.processes() if "skep" in x and "journal" not in x]
         return {"links": links, "mounts": mounts, "run": run, "processes": skep}
 
 
@@ -127,7 +135,7 @@ def install(t, b, deb):
         raise AssertionError("nothing to go on with")
     left = [x for x in b.traces()["processes"] if "apt" not in x]
     t.equal(left, [], "nothing was started")
-    wants = m.run("sh", "-c", "ls /etc/systemd/system/*.wants/*skep* 2>/dev/null").stdout
+    wants = m.run("find", "/etc/systemd/system", "-name", "*skep*").stdout
     t.equal(wants, "", "no unit is enabled")
     t.check("/etc/skep/skep.example.yaml" in m.run("dpkg-query", "-W", "-f", "${Conffiles}", "skep").stdout,
             "the example is a conffile")
@@ -144,6 +152,44 @@ def install(t, b, deb):
     t.check(p.returncode == 0 and "rules in /tmp/rules" in p.stdout,
             "rules update works as the nobody that skep-rules.service runs it as", p.stdout + p.stderr)
     m.run("rm", "-rf", "/tmp/rules")
+
+
+def service(t, b):
+    """skep.service and skep-rules.service, by systemd itself."""
+    m = b.m
+    if not m.booted:
+        return t.skip("the service", "no cgroups of version 2: systemd can't run in the machine")
+    m.run("systemctl", "start", "skep")
+    t.equal((b.state(), b.traces()), ("inactive", QUIET), "without a configuration the service does nothing")
+    b.configure()
+    m.run("mkdir", "-p", "/etc/systemd/system/skep.service.d")
+    with open(f"{m.root}/etc/systemd/system/skep.service.d/test.conf", "w", encoding="utf-8") as f:
+        f.write("[Service]\nRestartSec=1\n")  # 10 s of nothing are not for a test
+    m.run("systemctl", "daemon-reload")
+    b.start("the service starts")
+    t.check(b.passes(), "a ping passes the wall: the host sees its namespaces")
+    roles = b.roles()
+    p = m.run("systemctl", "reload", "skep")
+    t.equal((p.returncode, b.roles()), (0, roles), "reload reads rules, and restarts nobody")
+    before = b.super()
+    m.run("kill", "-9", str(before))
+    t.check(wait_for(lambda: b.super() not in (0, before) and "wall" in b.roles(), 40, 0.2),
+            "super is killed: the service starts it again", m.run("journalctl", "-u", "skep").stdout[-2000:])
+    p = m.run("journalctl", "-u", "skep", "--no-pager")
+    t.check("what it left is removed" in p.stdout, "after what it had left was removed", p.stdout[-2000:])
+    m.run("systemctl", "stop", "skep")
+    t.equal((b.state(), b.traces()), ("inactive", QUIET), "stop leaves nothing")
+    with open(f"{m.root}/etc/default/skep-rules", "w", encoding="utf-8") as f:
+        f.write("SKEP_RULES_SOURCE=/usr/share/skep/rules\n")
+    p = m.run("systemctl", "start", "skep-rules")
+    said = m.run("journalctl", "-u", "skep-rules", "--no-pager").stdout
+    t.check(p.returncode == 0 and os.path.getsize(f"{m.root}/var/lib/private/skep-rules/skep.rules") > 1000,
+            "skep-rules.service brings rules, confined as it is", said[-2000:])
+    b.configure(rules={"files": ["/var/lib/skep-rules/skep.rules"]})
+    p = b.skep("check")
+    t.equal(p.returncode, 0, "which the configuration can name")
+    p = m.run("systemctl", "enable", "skep", "skep-rules.timer")
+    return t.equal(p.returncode, 0, "both can be enabled")
 
 
 def upgrade(t, b, newer):
@@ -163,6 +209,8 @@ def upgrade(t, b, newer):
     t.equal(p.returncode, 0, "the new program asks the old super: rules reload")
     p = b.skep("down")
     t.check(p.returncode == 0, "and down", p.stdout + p.stderr)
+    if b.m.booted:
+        t.check(wait_for(lambda: b.state() == "inactive", 30), "the service takes it for its end", b.state())
     t.equal(b.traces(), QUIET, "nothing is left of it")
     b.start("the new version starts")
     t.equal(b.exe(b.super()), "/usr/sbin/skep", "it is the new program that runs")
@@ -187,12 +235,15 @@ def removal(t, b, newer):
 
     # A crash, then purge: the leftovers go as well.
     b.start("the first one starts again")
+    if b.m.booted:  # nobody but the removal shall clean up
+        b.m.run("sh", "-c", "printf '[Service]\\nExecStopPost=\\nRestart=no\\n' "
+                ">/etc/systemd/system/skep.service.d/test.conf; systemctl daemon-reload")
     b.m.run("kill", "-9", str(b.super()))
     wait_for(lambda: not b.traces()["processes"], 20, 0.2)
     p = b.dpkg("--purge", "skep")
     t.equal((p.returncode, b.traces()), (0, QUIET), "purge after a crash leaves nothing")
     t.check(re.search(r"deleting /var/lib/skep \(\d", p.stdout), "and says what it deletes", p.stdout)
-    b.m.run("rm", "-rf", "/var/other", "/root/other.yaml")
+    b.m.run("rm", "-rf", "/var/other", "/root/other.yaml", "/etc/systemd/system/skep.service.d")
     left = b.m.run("find", "/", "-xdev", "-iname", "*skep*", "-not", "-path", "/srv/*").stdout.split()
     t.equal(left, [], "no file of its name is left")
     t.equal(b.m.run("sh", "-c", "ls -d /etc/skep /etc/default/skep* 2>/dev/null").stdout, "", "nor a folder")
@@ -208,8 +259,12 @@ def main(t):
                 shutil.copy(deb, f"{m.root}/srv/")
             b = Box(t, m)
             install(t, b, now)
+            service(t, b)
             b.configure()
-            b.start("skep up runs a honeynet with a bare guest")
+            p = b.skep("up", timeout=120)
+            t.equal(p.returncode, 0, "skep up runs a honeynet with a bare guest")
+            b.skep("down")
+            b.start("and so it is started for what follows")
             upgrade(t, b, newer)
             removal(t, b, newer)
     # Its mounts and namespaces were never the host's; other tests' come and go there.

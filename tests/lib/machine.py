@@ -5,8 +5,9 @@
         m.run("apt-get", "install", "-y", "/srv/skep.deb", host_net=True)
         m.run("skep", "up")
 
-Everything of it ends with the block: the first process of its namespace is killed, and the kernel
-does the rest. Packages come from the host's own APT sources; without any, Skip.
+With systemd as its first process where the host has cgroups of version 2 to give (m.booted). Everything of
+it ends with the block: the first process of its namespace is killed, and the kernel does the rest.
+Packages come from the host's own APT sources; without any, Skip.
 """
 import glob
 import os
@@ -14,24 +15,42 @@ import shutil
 import subprocess
 import tempfile
 
+from honeynet import wait_for
 from tap import Skip
 
 DEVICES = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"]
 SETUP = r"""
 set -e
+[ -z "$2" ] || echo $$ >"$2/cgroup.procs"
+exec unshare --mount --net --pid --ipc --uts $3 --fork --kill-child sh -ec '
 mount --make-rprivate /
 mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount -t sysfs -o ro sysfs "$1/sys"
+[ -z "$2" ] || mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$1/run"
 mount -t tmpfs -o mode=755 tmpfs "$1/dev"
 mkdir "$1/dev/pts" "$1/dev/shm" "$1/dev/net"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$1/dev/pts"
+ln -s pts/ptmx "$1/dev/ptmx"
 ln -s /proc/self/fd "$1/dev/fd"
 for d in %s; do : >"$1/dev/$d"; mount --bind "/dev/$d" "$1/dev/$d"; done
 ip link set lo up
+cd "$1"
+pivot_root . mnt
+umount -l /mnt
 echo ready
-exec chroot "$1" sleep infinity
+[ -n "$2" ] || exec sleep infinity
+exec setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio env -i container=skt \
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd >/dev/null 2>&1
+' sh "$1" "$2"
 """ % " ".join(DEVICES)
+
+
+def cgroup_root():
+    """Where the hierarchy of version 2 is, or None."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        return next((x.split()[1] for x in f if x.split()[2] == "cgroup2"), None)
 
 
 def sources():
@@ -61,6 +80,9 @@ class Machine:
         os.chmod(self.dir, 0o755)
         self.root = f"{self.dir}/root"
         self.init = None
+        top = cgroup_root()
+        self.group = f"{top}/{os.path.basename(self.dir)}" if top and os.access(top, os.W_OK) else ""
+        self.booted = bool(self.group)
         try:
             self.install()
             self.start()
@@ -74,7 +96,9 @@ class Machine:
         with open(f"{self.dir}/proxy", "w", encoding="utf-8") as f:
             f.write(proxies() + 'Acquire::Retries "3";\nAPT::Install-Recommends "false";\n')
         p = subprocess.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--skip=cleanup/apt",
-                            f"--aptopt={self.dir}/proxy", "--dpkgopt=force-unsafe-io", "bookworm",
+                            f"--aptopt={self.dir}/proxy", "--dpkgopt=force-unsafe-io",
+                            "--include=iproute2,procps" + (",systemd,systemd-sysv" if self.booted else ""),
+                            "bookworm",
                             self.root, f"{self.dir}/sources.list"], capture_output=True, text=True,
                            timeout=400, env=dict(os.environ, TMPDIR=self.dir))
         if p.returncode != 0:
@@ -87,24 +111,33 @@ class Machine:
             if not os.path.exists(self.root + path):
                 shutil.copy(path, self.root + path)
 
+        # These two would reach beyond the namespaces.
+        for unit in ("systemd-sysctl", "systemd-binfmt"):
+            os.symlink("/dev/null", f"{self.root}/etc/systemd/system/{unit}.service")
+
     def start(self):
+        if self.booted:
+            os.mkdir(self.group)
         self.init = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
-             "sh", "-c", SETUP, "sh", self.root], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
+            ["sh", "-c", SETUP, "sh", self.root, self.group, "--cgroup" if self.booted else ""],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = self.init.stdout.readline()
         if said.strip() != "ready":
             raise Skip(f"namespaces: {said.strip()} {self.init.stdout.read()[:200]}")
         with open(f"/proc/{self.init.pid}/task/{self.init.pid}/children", encoding="utf-8") as f:
             self.pid = int(f.read().split()[0])
+        if self.booted:
+            wait_for(lambda: self.run("systemctl", "is-system-running").stdout.strip() in
+                     ("running", "degraded"), 60, 0.2)
 
     def run(self, *argv, host_net=False, timeout=120, check=False):
         """A program in it; host_net: in the network of the host, where packages come from."""
         spaces = ["-m", "-p", "-i", "-u"] + ([] if host_net else ["-n"])
+        spaces += ["-C"] if self.booted else []
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                "DEBIAN_FRONTEND": "noninteractive"}
         env.update({k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")})
-        p = subprocess.run(["nsenter", "-t", str(self.pid), *spaces, "chroot", self.root, *argv],
+        p = subprocess.run(["nsenter", "-t", str(self.pid), "-r", "-w", *spaces, *argv],
                            capture_output=True, text=True, errors="replace", timeout=timeout,
                            stdin=subprocess.DEVNULL, env=env)
         if check and p.returncode != 0:
@@ -123,7 +156,21 @@ class Machine:
             self.init.wait()
             self.init.stdout.close()
             self.init = None
+        if self.group and os.path.isdir(self.group):
+            self.remove_groups()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def remove_groups(self):
+        """As soon as the last process is gone."""
+        def empty():
+            for folder, _, _ in os.walk(self.group, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass
+            return not os.path.isdir(self.group)
+        if not wait_for(empty, 20, 0.1):
+            print(f"#   left behind: {self.group}", flush=True)
 
     def __enter__(self):
         return self

@@ -215,13 +215,20 @@ static bool learn_peers(struct super *s)
 	return learn(u->plan.index, &u->plan.gateway6, &u->peer6) || four;
 }
 
+/* Nothing there is ours (any more): what may be there is another honeynet's. */
+static void note_unsteered(struct super *s)
+{
+	if (state_note(s, "unsteered %s", s->uplink.plan.link) != 0)
+		log_line(LOG_WARN, "RUN/made can't be written");
+}
+
 int uplink_open(struct super *s, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	super_say(s, "the real wire: %s, by %s", s->uplink.plan.link, s->uplink.inner);
 	int err = state_note(s, "steer %s", s->uplink.plan.link);
-	if (err == 0)
-		err = steer(s, why, why_size);
+	if (err == 0 && (err = steer(s, why, why_size)) != 0)
+		note_unsteered(s);
 	if (err == 0 && s->c->mode == MODE_BRIDGE)
 		err = raise_link(s, why, why_size);
 	if (err != 0 && why[0] == '\0')
@@ -239,9 +246,13 @@ void uplink_close(struct super *s)
 	struct uplink_run *u = &s->uplink;
 	if (u->steer != NULL)
 		tell(s, "unsteered", 1, "the real wire is the host's again");
-	steer_unguard(u->plan.link);
-	steer_close(u->steer);
+	if (u->steer != NULL || u->lost) {
+		steer_unguard(u->plan.link);
+		steer_close(u->steer);
+		note_unsteered(s);
+	}
 	u->steer = NULL;
+	u->lost = false;
 	free(u->site);
 	u->site = NULL;
 }
@@ -452,7 +463,7 @@ static json_t *stats_json(const struct steer *steer)
 
 json_t *uplink_json(const struct super *s)
 {
-	char kept[4096] = "", mac[MAC_TEXT], peer[MAC_TEXT], peer6[MAC_TEXT];
+	char kept[8192] = "", mac[MAC_TEXT], peer[MAC_TEXT], peer6[MAC_TEXT];
 	const struct uplink_run *u = &s->uplink;
 	struct writer w = writer_of(kept, sizeof(kept));
 	if (s->c->mode == MODE_LAB)

@@ -202,7 +202,7 @@ static void test_routes(void **state)
 static void test_many(void **state)
 {
 	/* more than fits is cut, and said */
-	run("for i in $(seq 1 300); do echo addr add 10.9.$((i / 250)).$((i % 250 + 1))/32 dev "
+	run("for i in $(seq 1 1100); do echo addr add 10.9.$((i / 250)).$((i % 250 + 1))/32 dev "
 	    "card; done |"
 	    "ip -batch -");
 	struct site *s = survey();
