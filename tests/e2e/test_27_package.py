@@ -193,7 +193,13 @@ def service(t, b):
     p = b.skep("check")
     t.equal(p.returncode, 0, "which the configuration can name")
     p = m.run("systemctl", "enable", "skep", "skep-rules.timer")
-    return t.equal(p.returncode, 0, "both can be enabled")
+    t.equal(p.returncode, 0, "both can be enabled")
+    b.start("and started")
+    m.reboot()
+    t.check(wait_for(lambda: "wall" in b.roles(), 40, 0.2) and b.passes(),
+            "the power goes and comes: the honeynet is there again", m.run("journalctl", "-u", "skep").stdout[-2000:])
+    m.run("systemctl", "stop", "skep")
+    return t.equal(b.traces(), QUIET, "and leaves nothing when it is stopped")
 
 
 def on_the_wire(t, b):

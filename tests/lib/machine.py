@@ -12,7 +12,9 @@ Packages come from the host's own APT sources; without any, Skip.
 import glob
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 from honeynet import wait_for
@@ -81,6 +83,8 @@ class Machine:
         os.chmod(self.dir, 0o755)
         self.root = f"{self.dir}/root"
         self.init = None
+        for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # the end of the block, also then
+            signal.signal(s, lambda n, f: sys.exit(128 + n))
         top = cgroup_root()
         self.group = f"{top}/{os.path.basename(self.dir)}" if top and os.access(top, os.W_OK) else ""
         self.booted = bool(self.group)
@@ -151,7 +155,8 @@ class Machine:
                        "tr '\\0' ' ' <$p/cmdline && echo; done 2>/dev/null").stdout.splitlines()
         return [x.strip() for x in out if x.strip() and not x.startswith("sh -c for p in /proc")]
 
-    def close(self):
+    def halt(self):
+        """As if the power went."""
         if self.init is not None:
             self.init.kill()
             self.init.wait()
@@ -159,6 +164,13 @@ class Machine:
             self.init = None
         if self.group and os.path.isdir(self.group):
             self.remove_groups()
+
+    def reboot(self):
+        self.halt()
+        self.start()
+
+    def close(self):
+        self.halt()
         subprocess.run(["rm", "-rf", "--one-file-system", self.dir], check=False)
 
     def remove_groups(self):
