@@ -51,7 +51,7 @@ static void help(void)
 	       "  --only NAME  this case alone (again for more)\n"
 	       "  --list       the cases\n"
 	       "  --json       the table for programs\n"
-	       "  --sink ADDR  target of what is allowed, instead of the lab's web server (v4, "
+	       "  --sink ADDR  target of what is allowed, instead of a documentation address (v4, "
 	       "v6)\n"
 	       "  --rules      the marker rule is loaded: what passes it is a leak, not a skip\n"
 	       "  --class NAME the guest is of this class, or is treated as the guest of this "

@@ -26,7 +26,7 @@ static void print_addresses(const char *label, const struct addr *a, uint32_t n)
 
 static void print_plan(const struct conf *c, const struct site *site, const struct uplink_plan *p)
 {
-	char kept[4096] = "", text[ADDR_TEXT];
+	char kept[8192] = "", text[ADDR_TEXT];
 	struct writer w = writer_of(kept, sizeof(kept));
 	printf("the real wire: mode %s at %s\n", c->mode == MODE_NAT ? "nat" : "bridge", p->link);
 	if (c->mode == MODE_NAT)

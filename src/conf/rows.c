@@ -100,7 +100,7 @@ const struct row conf_rows[] = {
 	 .help = "link to the real network; auto: that of the default route (nat); bridge: must be named, and becomes the honeynet's alone"},
 	{"uplink.keep", ROW_TEXTS, AT(uplink.keep), COUNT(struct conf, uplink.n_keep), .item = CONF_KEEP_TEXT,
 	 .min = 5, .max = CONF_KEEP_TEXT - 1, .text = "",
-	 .help = "ports such as tcp/2222 that stay the host's where a guest shares its address, on top of those that listen when the honeynet starts"},
+	 .help = "ports such as tcp/2222 that stay the host's where a guest shares its address, on top of those that listen when the honeynet starts; ports that only rules publish (Docker without its proxy) must be named"},
 	{"uplink.confirm", ROW_DURATION, AT(uplink.confirm_ns), .min = 10 * SECOND, .max = HOUR, .text = "2m",
 	 .help = "a start on the real wire that nobody confirms from a new connection (`skep up --confirm`) is rolled back after this"},
 
@@ -217,7 +217,7 @@ const struct row conf_guest_rows[] = {
 	{"roach_motel", ROW_BOOL, GUEST(roach_motel), .text = "false",
 	 .help = "in, but never out: it may begin nothing but its syslog"},
 	{"shared", ROW_BOOL, GUEST(shared), .text = "false",
-	 .help = "mode nat: it has the host's own addresses, but for the ports that stay the host's"},
+	 .help = "mode nat: it has the host's own address (the uplink's first of each kind), but for the ports that stay the host's"},
 	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
 	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define USUAL_MTU 1500
 #define QEMU "/usr/bin/qemu-system-x86_64"
 #define MB (UINT64_C(1) << 20)
 
@@ -150,7 +151,12 @@ int guest_command_line(const struct conf_guest *g, const struct guest_image *img
 		arg(&l, "-netdev");
 		arg(&l, "tap,id=net0,fd=%d", fds->tap);
 		arg(&l, "-device");
-		arg(&l, "virtio-net-pci,netdev=net0,mac=%s,romfile=", mac_text(&id->mac, mac));
+		if (fds->mtu != 0 && fds->mtu < USUAL_MTU)
+			arg(&l, "virtio-net-pci,netdev=net0,mac=%s,romfile=,host_mtu=%u",
+			    mac_text(&id->mac, mac), fds->mtu);
+		else
+			arg(&l,
+			    "virtio-net-pci,netdev=net0,mac=%s,romfile=", mac_text(&id->mac, mac));
 	}
 	if (fds->qmp >= 0) {
 		arg(&l, "-chardev");

@@ -61,6 +61,7 @@ MUST_USE int guest_reset(const struct conf *c, const char *name);
  * opens both by path only. */
 struct guest_fds {
 	int tap, qmp, console, kernel, initrd, disk, overlay;
+	uint32_t mtu; /* of what the tap leads to; 0: the usual 1500 */
 };
 /* Opens what a start of g's QEMU needs: disk (read-only) and overlay (-1 where the image has none);
  * owned by the caller. The rest of *ret is left as it is. Runs as root and reads nothing. */

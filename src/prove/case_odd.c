@@ -123,6 +123,8 @@ void case_neigh(struct prove *p)
 	const struct prove_port *g = case_guest(p, false);
 	arp(p, 2, &p->own->mac, &n->gateway, NULL, &n->gateway);
 	arp(p, 1, &p->own->mac, &n->gateway, NULL, &n->gateway);
+	/* what it may ask; but with nothing of its own in it, should that go out (mode bridge) */
+	arp(p, 1, &p->own->mac, &p->own->inside, NULL, &n->gateway);
 	arp(p, 1, &p->gate[0], &p->own->inside, NULL, &p->own->inside);
 	for (uint32_t i = 1; i + 1 < p->conf->n_ports; i++) {
 		const struct prove_port *o = &p->conf->ports[i];
@@ -134,6 +136,7 @@ void case_neigh(struct prove *p)
 		struct head h = case_head(p, &all);
 		nd(p, h, 136, 0x60000000, g != NULL ? &g->inside6 : &n->gateway6);
 		nd(p, h, 136, 0xe0000000, &n->gateway6);
+		nd(p, h, 135, 0, &n->gateway6);
 		h.from = router;
 		nd(p, h, 134, 0x40c00708, NULL);
 		h.from = own_link;

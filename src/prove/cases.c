@@ -27,7 +27,7 @@ const struct prove_case prove_cases[] = {
 	{"multicast", "no multicast and no broadcast", case_multicast, 0},
 	{"storm", "no storm of them", case_storm, 0},
 	{"unknown-mac", "nothing to a MAC that is nobody's", case_unknown_mac, 0},
-	{"neighbour", "no ARP, neighbour, router or DHCP message", case_neigh, 0},
+	{"neighbour", "no ARP, neighbour, router or DHCP message, nor data in one", case_neigh, 0},
 	{"ethertype", "nothing but IPv4 and IPv6 (PPPoE, LLDP, STP, MPLS ...)", case_ethertype, 0},
 	{"vlan", "no VLAN tag, one or several", case_vlan, 0},
 	{"oversize", "no frame longer than the link's", case_oversize, 0},

@@ -244,8 +244,13 @@ int guard_load(struct prove *p, char *why, size_t why_size)
 
 static int at_uplink(const struct prove *p, bool attach)
 {
-	struct bpf_tc_hook hook = {.sz = sizeof(hook), .attach_point = BPF_TC_EGRESS};
-	struct bpf_tc_opts opts = {.sz = sizeof(opts)};
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts opts;
+	memset(&hook, 0, sizeof(hook)); /* the library wants gaps to be zero as well */
+	memset(&opts, 0, sizeof(opts));
+	hook.sz = sizeof(hook);
+	opts.sz = sizeof(opts);
+	hook.attach_point = BPF_TC_EGRESS;
 	hook.ifindex = (int)if_nametoindex(p->conf->far.uplink);
 	opts.handle = STEER_GUARD_HANDLE;
 	opts.priority = STEER_GUARD_PRIORITY;

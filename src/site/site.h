@@ -9,8 +9,8 @@
 
 #include "base/base.h"
 
-#define SITE_LINKS 64
-#define SITE_ADDRESSES 256
+#define SITE_LINKS 512
+#define SITE_ADDRESSES 1024
 #define SITE_SOCKETS 1024
 #define SITE_SESSIONS 256
 #define SITE_NAME 64

@@ -377,9 +377,8 @@ static inline int shared_may_leave(struct __sk_buff *skb, const struct steer_set
 	int fine;
 	if (seen_is_error(s))
 		fine = !quotes_hosts(skb, set, s, 1);
-	else if (seen_is_echo_reply(
-			 s)) /* the host may ping with the id that another pings it with */
-		fine = 1;
+	else if (seen_is_echo_reply(s))
+		fine = 1; /* the host may ping with the id that another pings it with */
 	else
 		fine = !is_hosts(set, s, 1, 0);
 	if (s->part == PART_FIRST)

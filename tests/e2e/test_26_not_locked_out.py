@@ -13,52 +13,9 @@ import common  # noqa
 import carry
 import sites
 import tap
-from honeynet import INTRUDER, SKEP, Honeynet, guest, need, wait_for
+from day import CONFIRM_S, Day
+from honeynet import need, wait_for
 
-NETWORK = {"inside6": "fd00:99::/64"}
-CONFIRM_S = 10
-
-
-class Day:
-    """One operator's day at one server."""
-
-    def __init__(self, t, site, net):
-        self.t, self.site, self.net = t, site, net
-        self.before = site.snapshot()
-        self.operator = site.session()
-
-    def skep(self, *args, timeout=120):
-        """Typed in the session that stays."""
-        return self.operator.run(self.site.skep_line(self.net, *args), timeout)
-
-    def well(self, when):
-        good = self.operator.alive()
-        new = [a for a in (sites.SERVER, sites.SERVER6) if self.site.can_login(a)]
-        self.t.check(good and len(new) == 2, f"the operator's session is open and new logins work {when}",
-                     f"session {good}, logins at {new}")
-
-    def answers(self):
-        return self.site.fetch("intruder", sites.SERVER, timeout=2) == f"you are {INTRUDER}\n"
-
-    def dressed(self):
-        self.net.dress_all()
-        carry.dressed(self.site, self.net, "bare")
-        self.t.check(wait_for(self.answers, 10, 0.3), "the honeypot answers at the host's address", self.net.log())
-
-    def up(self):
-        code, out = self.skep("up")
-        self.t.check(code == 0, "skep up, typed in the operator's session", f"{code}\n{out}\n{self.net.log()}")
-        self.dressed()
-        return out
-
-    def confirm(self):
-        carry.confirmed(self.t, self.site, self.net)
-
-    def gone(self, what, seconds=10):
-        """Nothing of the honeynet is left, and the host is as it was."""
-        left = wait_for(lambda: not self.net.processes(), seconds, 0.2)
-        self.t.check(left, f"no process is left after {what}", self.net.processes())
-        self.t.equal(self.site.changed(self.before, seconds), [], f"the host is as before after {what}")
 
 
 def rolls_back(t, day):
@@ -146,9 +103,7 @@ def both_die(t, day):
 
 def restarts(t, day):
     """As at a boot: nothing runs, a service manager starts it; what was confirmed asks nobody again."""
-    env = dict(os.environ, SKEP_CONF=day.net.conf, NO_COLOR="1")
-    service = day.site.start("server", SKEP, "up", "--foreground", env=env)
-    t.check(wait_for(lambda: day.net.status().get("roles"), 40, 0.3), "skep up --foreground, as a service", day.net.log())
+    service = day.service()
     day.dressed()
     day.well("after a restart as a service")
     time.sleep(CONFIRM_S + 3)
@@ -170,18 +125,14 @@ def ends(t, day):
 
 def main(t):
     need("ssh", "curl", "ping")
-    with sites.Site("shared") as site:
-        with Honeynet([guest("bare", "none", 10, public=None, public6=None, shared=True, inside6="fd00:99::10")],
-                      mode="nat", network=NETWORK, uplink={"confirm": f"{CONFIRM_S}s"}, home=site.path("server"),
-                      outside=site.path("intruder")) as net:
-            day = Day(t, site, net)
-            rolls_back(t, day)
-            goes_on(t, day)
-            roles_die(t, day)
-            super_dies(t, day)
-            both_die(t, day)
-            restarts(t, day)
-            ends(t, day)
+    with Day(t) as day:
+        rolls_back(t, day)
+        goes_on(t, day)
+        roles_die(t, day)
+        super_dies(t, day)
+        both_die(t, day)
+        restarts(t, day)
+        ends(t, day)
 
 
 tap.run(main)

@@ -8,7 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import sites  # noqa: E402
-from honeynet import INTRUDER, INTRUDER6, WEB, WEB6, wait_for  # noqa: E402
+from honeynet import INTRUDER, INTRUDER6, WEB, WEB6, guest, wait_for  # noqa: E402
 
 BIG = 3_000_000
 SERVICES = ("http:80", "ftp:21", "echo:7777")
@@ -19,6 +19,17 @@ def dressed(site, net, name):
     ns = net.guest_ns(name)
     site.serve_at(ns, *SERVICES)
     return ns
+
+
+def shared(name, image):
+    """A honeypot that has the host's addresses."""
+    return guest(name, image, 10, public=None, public6=None, shared=True, inside6="fd00:99::10")
+
+
+def operator_is_well(t, site, operator, when, address=sites.SERVER):
+    t.check(operator.alive(), f"the operator's session is open {when}")
+    t.check(site.can_login(address) and site.can_login(sites.SERVER6), f"... and new logins work {when}",
+            site.login(address=address).stderr)
 
 
 def both(v4, v6):

@@ -47,7 +47,8 @@ OTHER, OTHER6 = "192.0.2.99", "2001:db8:99::99"
 INTERNET = {"intruder": (INTRUDER, INTRUDER6), "operator": (OPERATOR, OPERATOR6), "web": (WEB, WEB6),
             "dns": (DNS, "2001:db8:53::53"), "other": (OTHER, OTHER6)}
 CORE, CORE6, ROUTER, ROUTER6 = "192.0.2.1", "2001:db8:c::1", "203.0.113.1", "2001:db8:113::1"
-SERVER, SERVER6, SERVER_NEW = "203.0.113.2", "2001:db8:113::2", "203.0.113.5"
+SERVER, SERVER6 = "203.0.113.2", "2001:db8:113::2"
+SERVER_NEW, SERVER6_NEW = "203.0.113.5", "2001:db8:113::5"
 NEIGHBOUR, NEIGHBOUR6 = "203.0.113.3", "2001:db8:113::3"
 ROUTER_B, NEIGHBOUR_B, NEIGHBOUR_B6 = "203.0.113.17", "203.0.113.19", "2001:db8:114::19"
 PRIVATE, METADATA = "10.1.2.3", "169.254.169.254"  # both answer at the router
@@ -266,22 +267,24 @@ class Site:
             self.run("server", "sysctl", "-qw", "net.ipv6.conf.eth1.disable_ipv6=1", check=True)
         self.configure()
 
-    def configure(self, v4=SERVER):
+    def configure(self, v4=SERVER, v6=SERVER6):
         """What the server's DHCP client, or its network configuration, does; also after a link was down."""
         if self.kind == "shared":
-            v6 = [f"addr replace {SERVER6}/128 dev eth0 nodad", "-6 route replace fe80::1 dev eth0"]
+            six = [f"addr replace {v6}/128 dev eth0 nodad", "-6 route replace fe80::1 dev eth0"]
             life = " valid_lft 3600 preferred_lft 3600"
         else:
-            v6, life = [f"addr replace {SERVER6}/64 dev eth0 nodad"], ""
-        self.ip("server", "link set eth0 up", f"addr replace {v4}/28 dev eth0{life}", *v6,
+            six, life = [f"addr replace {v6}/64 dev eth0 nodad"], ""
+        self.ip("server", "link set eth0 up", f"addr replace {v4}/28 dev eth0{life}", *six,
                 f"route replace default via {ROUTER} src {v4}",
-                f"-6 route replace default via fe80::1 dev eth0 src {SERVER6}")
+                f"-6 route replace default via fe80::1 dev eth0 src {v6}")
 
-    def readdress(self, old, new):
+    def readdress(self, old, new, old6=None, new6=SERVER6):
         """DHCP gives another address."""
+        if old6:
+            self.ip("server", f"addr add {new6}/128 dev eth0 nodad", f"addr del {old6}/128 dev eth0")
         self.ip("server", f"addr add {new}/28 dev eth0 valid_lft 3600 preferred_lft 3600",
                 f"addr del {old}/28 dev eth0")
-        self.configure(new)
+        self.configure(new, new6)
 
     # ---- what is at work there --------------------------------------------------------------------
 

@@ -347,6 +347,10 @@ static void test_command_line(void **state)
 	assert_true(has(&cmd, "-netdev", "tap,id=net0,fd=3"));
 	assert_true(
 		has(&cmd, "-device", "virtio-net-pci,netdev=net0,mac=fa:16:3e:01:02:03,romfile="));
+	fds.mtu = 1400;
+	assert_int_equal(guest_command_line(&c.guests[0], &img, &id, &fds, false, &cmd), 0);
+	assert_true(has(&cmd, "-device",
+			"virtio-net-pci,netdev=net0,mac=fa:16:3e:01:02:03,romfile=,host_mtu=1400"));
 	assert_true(has(&cmd, "-device",
 			"virtio-blk-pci,drive=overlay,serial=01234567890123456789,werror=stop"));
 	assert_true(has(&cmd, "-chardev", "socket,id=qmp,fd=4"));

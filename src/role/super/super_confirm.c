@@ -42,19 +42,35 @@ static bool read_end(const json_t *o, const char *key, const char *port_key, str
 	return true;
 }
 
-/* Is the session of the request one that was open when we began? No session: somebody at the machine itself. */
-static bool is_known(const struct confirm_run *k, const json_t *session)
+static bool is_of_host(const struct site *site, const struct addr *a)
 {
-	struct site_session from = {.pid = 0};
-	if (session == NULL)
-		return false;
-	if (!read_end(session, "local", "local_port", &from.local, &from.local_port) ||
-	    !read_end(session, "remote", "remote_port", &from.remote, &from.remote_port))
-		return true;
-	for (uint32_t i = 0; i < k->n_known; i++)
-		if (uplink_same_session(&from, &k->known[i]))
+	for (uint32_t i = 0; i < site->n_addresses; i++)
+		if (addr_eq(&site->addresses[i].prefix.addr, a))
 			return true;
 	return false;
+}
+
+/* Why a confirmation from this session proves nothing, or NULL. No session: somebody at the machine itself. */
+static const char *refusal(const struct super *s, const json_t *session)
+{
+	const struct confirm_run *k = &s->confirm;
+	struct site_session from = {.pid = 0};
+	if (session == NULL)
+		return NULL;
+	if (!read_end(session, "local", "local_port", &from.local, &from.local_port) ||
+	    !read_end(session, "remote", "remote_port", &from.remote, &from.remote_port))
+		return "not a request";
+	if (is_of_host(s->uplink.site, &from.remote))
+		return "this connection comes from the host itself, and proves nothing; open one "
+		       "from "
+		       "where you are";
+	for (uint32_t i = 0; i < k->n_known; i++)
+		if (uplink_same_session(&from, &k->known[i]))
+			return "this connection was open before the start, and proves nothing; "
+			       "open "
+			       "a new one (with ssh -S none, if yours are shared; not in a tmux or "
+			       "screen of the old one)";
+	return NULL;
 }
 
 json_t *confirm_answer(struct super *s, const json_t *request)
@@ -66,10 +82,9 @@ json_t *confirm_answer(struct super *s, const json_t *request)
 		return json_pack("{s:b, s:s}", "ok", 1, "text", "it is confirmed already");
 	if (s->leave || s->uplink.steer == NULL)
 		return json_pack("{s:s}", "error", "too late: it is being rolled back");
-	if (is_known(&s->confirm, json_object_get(request, "session")))
-		return json_pack("{s:s}", "error",
-				 "this connection was open before the start, and proves nothing; "
-				 "open a new one (with ssh -S none, if yours are shared)");
+	const char *why = refusal(s, json_object_get(request, "session"));
+	if (why != NULL)
+		return json_pack("{s:s}", "error", why);
 	int err = uplink_confirm(s->c, &s->uplink.plan.steer);
 	s->confirm.wanted = false;
 	log_line(LOG_INFO, "the start is confirmed");

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define HOST_PREFIXES 512
+#define USUAL_MTU 1500
 
 struct mac net_mac(void)
 {
@@ -23,6 +24,13 @@ struct mac net_mac(void)
 	random_fill(m.b, sizeof(m.b));
 	m.b[0] = (uint8_t)((m.b[0] & 0xfcu) | 0x02u); /* unicast, locally administered */
 	return m;
+}
+
+/* No larger than what the wire takes: nobody on the way could tell a guest so. */
+uint32_t net_mtu(const struct super *s)
+{
+	uint32_t wire = s->uplink.plan.mtu;
+	return s->c->mode != MODE_LAB && wire < USUAL_MTU ? wire : USUAL_MTU;
 }
 
 int net_namespace(struct super *s, const char *name, int *ret, char *why, size_t why_size)
@@ -154,9 +162,8 @@ static int bare_port(struct super *s, uint32_t i, char *why, size_t why_size)
 	if (err != 0)
 		return err;
 	struct writer w = writer_of(buf, sizeof(buf));
-	write_fmt(&w,
-		  "link add %s mtu 1500 type veth peer name eth0 address %s mtu 1500 netns %s\n",
-		  g->ifname, mac_text(&g->mac, mac), name);
+	write_fmt(&w, "link add %s mtu %u type veth peer name eth0 address %s mtu %u netns %s\n",
+		  g->ifname, net_mtu(s), mac_text(&g->mac, mac), net_mtu(s), name);
 	write_fmt(&w, "link set %s arp off\nlink set %s up\n", g->ifname, g->ifname);
 	err = link_batch(s->net, buf, why, why_size);
 	if (err == 0)
@@ -179,7 +186,8 @@ static int guest_port(struct super *s, uint32_t i, char *why, size_t why_size)
 		write_fmt(&reason, "tap of %s: %s", g->conf->name, err_text(err != 0 ? err : back));
 		return err != 0 ? err : back;
 	}
-	write_fmt(&w, "link set %s mtu 1500 arp off\nlink set %s up\n", g->ifname, g->ifname);
+	write_fmt(&w, "link set %s mtu %u arp off\nlink set %s up\n", g->ifname, net_mtu(s),
+		  g->ifname);
 	return link_batch(s->net, buf, why, why_size);
 }
 

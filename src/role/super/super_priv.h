@@ -13,6 +13,7 @@
 #include "role/role.h"
 #include "role/rules/book.h"
 #include "role/rules/reload.h"
+#include "role/super/super_prove.h"
 #include "role/super/super_wire.h"
 
 #include <jansson.h>
@@ -24,7 +25,6 @@
 #define UID_KEEPER 64
 #define UID_LAB 96
 #define STOP_GRACE_MS 10000
-#define PROVE_IFNAME "prove0" /* the wall's end of the proof's port */
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_STOPPING, CHILD_ENDED };
 
@@ -67,14 +67,6 @@ struct helper { /* a server of the lab's fake Internet */
 	int pidfd;
 	int64_t started_ns, backoff_ns, start_at_ns;
 	uint32_t restarts;
-};
-
-/* The throw-away guest port of `skep prove`: always there (the wall's ports are fixed at its start), the last
- * of all, and down but while a proof holds it. */
-struct prove_run {
-	int hold; /* the proof's control connection: what it holds ends with it; -1: none */
-	int64_t until_ns;
-	struct judge_port port; /* up: one runs */
 };
 
 struct super {
@@ -137,7 +129,8 @@ void state_clean(const struct conf *c, bool keep_limits);
 
 /* super_net.c: all work in the namespaces and come back home. */
 MUST_USE int net_build(struct super *s, char *why, size_t why_size);
-struct mac net_mac(void); /* a random one */
+struct mac net_mac(void);                /* a random one */
+uint32_t net_mtu(const struct super *s); /* of guests' links */
 /* A named namespace of our making, remembered before it is made. */
 MUST_USE int net_namespace(struct super *s, const char *name, int *ret, char *why, size_t why_size);
 /* Settings of the current namespace; those that this kernel has not are left out. */
@@ -196,16 +189,6 @@ void control_serve(struct super *s);
 /* orders/orders.c: what is in force, and answers to requests that change it; NULL: another request. */
 json_t *orders_json(struct super *s);
 json_t *orders_answer(struct super *s, const char *what, json_t *request);
-
-/* super_prove.c */
-/* The port, at start, with nobody behind it. */
-MUST_USE int prove_prepare(struct super *s, char *why, size_t why_size);
-/* Opens it, as request says, for whoever is at the other end of fd (taken over if 0); ret: the answer, the caller's
- * to free. */
-void prove_begin(struct super *s, const json_t *request, int *fd, char **ret);
-/* Takes it down, if nobody holds it any more; in any case. */
-void prove_check(struct super *s);
-void prove_end(struct super *s);
 
 /* super.c */
 void super_say(const struct super *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

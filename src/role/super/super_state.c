@@ -294,7 +294,8 @@ static void clean_home(const char *made)
 		if (here < 0 || netns_find(number, &home) != 0 || netns_enter(home) != 0)
 			return;
 	}
-	each_line(made, "steer ", remove_steer);
+	if (strstr(made, "\nunsteered ") == NULL)
+		each_line(made, "steer ", remove_steer);
 	each_line(made, "link ", remove_link);
 	each_line(made, "raised ", lower_link);
 	if (here >= 0 && netns_enter(here) != 0)

@@ -5,11 +5,13 @@
  * touched. Here they are put in place and kept alive; here it is noticed that the host's address, its link or its
  * router is another one. Like all of super it reads no frame.
  */
+#include "port/port.h"
 #include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,13 +215,20 @@ static bool learn_peers(struct super *s)
 	return learn(u->plan.index, &u->plan.gateway6, &u->peer6) || four;
 }
 
+/* Nothing there is ours (any more): what may be there is another honeynet's. */
+static void note_unsteered(struct super *s)
+{
+	if (state_note(s, "unsteered %s", s->uplink.plan.link) != 0)
+		log_line(LOG_WARN, "RUN/made can't be written");
+}
+
 int uplink_open(struct super *s, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	super_say(s, "the real wire: %s, by %s", s->uplink.plan.link, s->uplink.inner);
 	int err = state_note(s, "steer %s", s->uplink.plan.link);
-	if (err == 0)
-		err = steer(s, why, why_size);
+	if (err == 0 && (err = steer(s, why, why_size)) != 0)
+		note_unsteered(s);
 	if (err == 0 && s->c->mode == MODE_BRIDGE)
 		err = raise_link(s, why, why_size);
 	if (err != 0 && why[0] == '\0')
@@ -237,14 +246,40 @@ void uplink_close(struct super *s)
 	struct uplink_run *u = &s->uplink;
 	if (u->steer != NULL)
 		tell(s, "unsteered", 1, "the real wire is the host's again");
-	steer_unguard(u->plan.link);
-	steer_close(u->steer);
+	if (u->steer != NULL || u->lost) {
+		steer_unguard(u->plan.link);
+		steer_close(u->steer);
+		note_unsteered(s);
+	}
 	u->steer = NULL;
+	u->lost = false;
 	free(u->site);
 	u->site = NULL;
 }
 
 /* ---- what changes out there ----------------------------------------------------------------- */
+
+/* Somebody took the wall's link away. Wall and recorder begin anew with another one. */
+static int rebuild(struct super *s, char *why, size_t why_size)
+{
+	static const enum role roles[] = {ROLE_WALL, ROLE_RECORDER};
+	if (if_nametoindex(s->uplink.inner) != 0)
+		return 0;
+	int err = uplink_build(s, why, why_size);
+	if (err == 0)
+		err = netns_enter(s->net);
+	if (err != 0)
+		return err;
+	fd_close(&s->port_fds[0]);
+	err = port_open_packet("outside", &s->port_fds[0]);
+	int back = netns_enter(s->home);
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+		const struct child *ch = child_of(s, roles[i]);
+		if (ch != NULL && ch->pidfd >= 0)
+			kill(ch->pid, SIGKILL);
+	}
+	return err != 0 ? err : back;
+}
 
 /* Somebody took our programs off, or the link went. They are put back, but never in a race. */
 static void mend(struct super *s, int64_t now, bool another_link)
@@ -262,7 +297,9 @@ static void mend(struct super *s, int64_t now, bool another_link)
 	prove_end(s); /* its guard would stand behind the new programs */
 	steer_close(u->steer);
 	u->steer = NULL;
-	int err = steer(s, why, sizeof(why));
+	int err = rebuild(s, why, sizeof(why));
+	if (err == 0)
+		err = steer(s, why, sizeof(why));
 	if (err != 0) {
 		snprintf(text, sizeof(text), "they can't be put back yet: %s",
 			 why[0] != '\0' ? why : err_text(err));
@@ -355,8 +392,11 @@ static void follow_host(struct super *s)
 	const struct child *wall = child_of(s, ROLE_WALL);
 	bool changed = false;
 	int err = net_host_prefixes(s, &changed);
-	if (err != 0)
-		log_line(LOG_WARN, "this host's networks can't be read: %s", err_text(err));
+	if (err != s->uplink.blind && err != 0)
+		tell(s, "trouble", 2,
+		     "this host's networks can't be read (too many?); those of before stay off "
+		     "limits");
+	s->uplink.blind = err;
 	if (!changed)
 		return;
 	m.n = s->n_host;
@@ -423,7 +463,7 @@ static json_t *stats_json(const struct steer *steer)
 
 json_t *uplink_json(const struct super *s)
 {
-	char kept[4096] = "", mac[MAC_TEXT], peer[MAC_TEXT], peer6[MAC_TEXT];
+	char kept[8192] = "", mac[MAC_TEXT], peer[MAC_TEXT], peer6[MAC_TEXT];
 	const struct uplink_run *u = &s->uplink;
 	struct writer w = writer_of(kept, sizeof(kept));
 	if (s->c->mode == MODE_LAB)

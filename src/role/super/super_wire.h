@@ -13,12 +13,13 @@ struct super;
 struct uplink_run {
 	struct site *site; /* as it was last seen; room for the next look */
 	struct uplink_plan plan;
-	char inner[CONF_LINK];  /* the host's end of the wall's link */
-	struct steer *steer;    /* NULL: not open (yet, or any more) */
-	int trouble;            /* what the last look found wrong; 0: nothing */
-	bool lost;              /* our programs were taken off the link */
+	char inner[CONF_LINK]; /* the host's end of the wall's link */
+	struct steer *steer;   /* NULL: not open (yet, or any more) */
+	int trouble,
+		blind; /* what the last look found wrong, in general and of the host's networks */
+	bool lost;     /* our programs were taken off the link */
 	struct mac peer, peer6; /* routers' link addresses; all zero: not known yet */
-	int64_t looked_ns, mended_ns, asked_ns;
+	int64_t looked_ns, mended_ns;
 };
 
 /* A start on the real wire lasts only if somebody proves that he can still come in. */

@@ -94,7 +94,7 @@ static void say(struct world *w, unsigned dir, uint32_t at, uint8_t flags, const
 	pass(w, dir);
 }
 
-static void open_one(struct world *w, uint32_t run)
+static void begin_one(struct world *w, uint32_t run)
 {
 	struct addr a = random_addr(run % 2 ? 4 : 6), b = random_addr(run % 2 ? 4 : 6);
 	for (unsigned i = 0; i < 2; i++)
@@ -111,6 +111,11 @@ static void open_one(struct world *w, uint32_t run)
 	w->end = 0;
 	w->whole = false;
 	say(w, 0, 0, TCP_SYN, NULL, 0);
+}
+
+static void open_one(struct world *w, uint32_t run)
+{
+	begin_one(w, run);
 	say(w, 1, 0, TCP_SYN | TCP_ACK, NULL, 0);
 	say(w, 0, 1, TCP_ACK, NULL, 0);
 }
@@ -256,12 +261,48 @@ static void the_end_before_the_beginning(void **state)
 	free(w);
 }
 
+static uint64_t memory(const struct world *w)
+{
+	struct slab_stats m;
+	slab_read_stats(scrub_slab(w->box.scrub), &m);
+	return m.used;
+}
+
+/* A SYN that nobody answers costs the same whether rules may change its conversation or not. */
+static void nothing_for_who_gets_no_answer(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	uint64_t used[2], answered;
+	for (unsigned k = 0; k < 2; k++) {
+		box_begin(&w->box,
+			  k == 0 ? "drop tcp any any -> any any (msg:\"x\"; content:\"" PATTERN
+				   "\"; sid:1;)"
+				 : "rewrite tcp any any -> any any (msg:\"x\"; content:\"" PATTERN
+				   "\"; replace:\"GOODWORD\"; sid:1;)",
+			  3600 * NS_PER_SEC);
+		w->dice.state = 4711;
+		for (uint32_t run = 0; run < 100; run++)
+			begin_one(w, run);
+		used[k] = memory(w);
+		say(w, 1, 0, TCP_SYN | TCP_ACK, NULL, 0);
+		answered = memory(w) - used[k];
+		assert_true(k == 0 ? answered == 0 : answered > 0 && answered <= 600);
+		box_end(&w->box);
+	}
+	assert_int_equal(used[0], used[1]);
+	assert_in_range(used[0], 1, 100 * 512);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_boundary),   cmocka_unit_test(the_end_before_the_beginning),
-		cmocka_unit_test(dropped),          cmocka_unit_test(replaced),
+		cmocka_unit_test(every_boundary),
+		cmocka_unit_test(the_end_before_the_beginning),
+		cmocka_unit_test(dropped),
+		cmocka_unit_test(replaced),
 		cmocka_unit_test(replaced_by_less),
+		cmocka_unit_test(nothing_for_who_gets_no_answer),
 	};
 	return cmocka_run_group_tests_name("scrub_schedules", tests, NULL, NULL);
 }

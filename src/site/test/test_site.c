@@ -202,7 +202,7 @@ static void test_routes(void **state)
 static void test_many(void **state)
 {
 	/* more than fits is cut, and said */
-	run("for i in $(seq 1 300); do echo addr add 10.9.$((i / 250)).$((i % 250 + 1))/32 dev "
+	run("for i in $(seq 1 1100); do echo addr add 10.9.$((i / 250)).$((i % 250 + 1))/32 dev "
 	    "card; done |"
 	    "ip -batch -");
 	struct site *s = survey();
@@ -308,6 +308,40 @@ static void end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* Both of its ends are this host's. */
+static void has_connection(uint8_t proto, const char *local, uint16_t local_port,
+			   uint16_t remote_port)
+{
+	struct site_session all[64];
+	struct addr want = addr_of(local);
+	size_t n = 0, found = 0, one = 0;
+	assert_int_equal(site_connections(proto, all, ARRAY_LEN(all), &n), 0);
+	for (size_t i = 0; i < n; i++)
+		found += addr_eq(&all[i].local, &want) && all[i].local_port == local_port &&
+			 all[i].remote_port == remote_port;
+	assert_int_equal(found, 1);
+	assert_int_equal(site_connections(proto, all, 1, &one), 0);
+	assert_int_equal(one, 1); /* no more than there is room for */
+}
+
+static void test_datagrams(void **state)
+{
+	static const char *const at[] = {"192.0.2.10", "::1"};
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		struct addr a = addr_of(at[i]);
+		int fd = bound(SOCK_DGRAM, at[i], 5600);
+		struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(5601)};
+		struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(5601)};
+		memcpy(&four.sin_addr, a.b, 4);
+		memcpy(&six.sin6_addr, a.b, 16);
+		assert_int_equal(a.ver == 4 ? connect(fd, (struct sockaddr *)&four, sizeof(four))
+					    : connect(fd, (struct sockaddr *)&six, sizeof(six)),
+				 0);
+		has_connection(17, at[i], 5600, 5601);
+		close(fd);
+	}
+}
+
 static void test_sessions(void **state)
 {
 	/* by an IPv6 listener that serves IPv4: the session is one of IPv4 */
@@ -329,6 +363,7 @@ static void test_sessions(void **state)
 	struct site *s = survey();
 	assert_int_equal(s->n_sessions, 0); /* of somebody, but not of an sshd */
 	free(s);
+	has_connection(6, "192.0.2.10", 2222, ntohs(from.sin_port));
 	fcntl(client, F_SETFD, FD_CLOEXEC);
 	static const char *const names[] = {"sshd", "sshd-session", "dropbear"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -593,6 +628,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_routes),    cmocka_unit_test(test_many),
 		cmocka_unit_test(test_neighbour), cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_sessions),  cmocka_unit_test(test_here),
+		cmocka_unit_test(test_datagrams), cmocka_unit_test(test_here),
 		cmocka_unit_test(test_firewalls), cmocka_unit_test(test_legacy),
 		cmocka_unit_test(test_filters),   cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_provider),

@@ -207,6 +207,11 @@ static void test_host_begins(void **state)
 		/* from another address it is no conversation that could be taken for a guest's */
 		assert_int_equal(host(b, talk(p, e->stranger, 5000, e->net, 443)), HOST_SENT);
 		assert_int_equal(in(b, talk(p, e->net, 443, e->stranger, 5000)), TO_HOST);
+		struct steer_plan more = b->plan;
+		more.shared[more.n_shared++] = bed_addr(e->stranger);
+		assert_int_equal(steer_change(b->s, &more), 0);
+		assert_int_equal(in(b, talk(p, e->net, 443, e->stranger, 5000)), TO_WALL);
+		assert_int_equal(steer_change(b->s, &b->plan), 0);
 	}
 }
 
@@ -409,6 +414,7 @@ static void test_fence_host(void **state)
 		assert_int_equal(out(b, icmp(e, e->host, e->net, e->echo, 3)), SENT);
 		assert_int_equal(host(b, icmp(e, e->host, e->net, e->echo, 3)), HOST_SENT);
 		assert_int_equal(out(b, icmp(e, e->host, e->net, e->echo, 3)), FENCED);
+		assert_int_equal(out(b, icmp(e, e->host, e->net, e->echo_reply, 3)), SENT);
 		assert_int_equal(out(b, talk(47, e->host, 0, e->net, 0)), SENT);
 		assert_int_equal(host(b, talk(47, e->host, 0, e->net, 0)), HOST_SENT);
 		assert_int_equal(out(b, talk(47, e->host, 0, e->net, 0)), FENCED);

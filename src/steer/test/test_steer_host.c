@@ -84,6 +84,7 @@ static void test_listens_for_what_it_must(void **state)
 	other.alias[1] = bed_addr("2001:db8::8");
 	assert_int_equal(steer_change(b->s, &other), 0);
 	assert_true(is_there(b, "ip maddr show dev up0", "33:33:ff:00:00:09"));
+	assert_true(is_there(b, "ip maddr show dev up0", "ff02::1:ff00:9"));
 	assert_true(is_there(b, "ip maddr show dev up0", "33:33:ff:00:00:08"));
 	other.n_alias = 2;
 	assert_int_equal(steer_change(b->s, &other), 0);
@@ -308,6 +309,15 @@ static int stream_socket(const struct bed *b, int ns, bool v6)
 	return fd;
 }
 
+static int datagram_socket(const struct bed *b, int ns, bool v6)
+{
+	bed_enter(b, ns);
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bed_enter(b, NS_HOST);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 static socklen_t sockaddr_of(const char *text, uint16_t port, struct sockaddr_storage *ret)
 {
 	struct addr a = bed_addr(text);
@@ -464,6 +474,31 @@ static void test_real_stacks(void **state)
 	bed_close(b);
 }
 
+/* While nobody beats: in STEER_NAT the host is as if we were not there, in STEER_BRIDGE it hears nothing. */
+static void test_the_host_without_a_beat(void **state)
+{
+	struct bed *b = *state;
+	for (int form = STEER_NAT; form <= STEER_BRIDGE; form++)
+		for (int v6 = 0; v6 <= 1; v6++) {
+			struct sockaddr_storage ss;
+			bed_open(b, (enum steer_form)form);
+			steer_beat(b->s, clock_boot_ns() - (STEER_SILENCE_S + 1) * NS_PER_SEC);
+			int at = datagram_socket(b, NS_HOST, v6),
+			    fd = datagram_socket(b, NS_NET, v6);
+			struct pollfd p = {at, POLLIN, 0};
+			socklen_t len = sockaddr_of(v6 ? "::" : "0.0.0.0", 5000, &ss);
+			assert_int_equal(bind(at, (struct sockaddr *)&ss, len), 0);
+			len = sockaddr_of(v6 ? "2001:db8::1" : "10.0.0.1", 5000, &ss);
+			/* the first of them made the host's link address known */
+			assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&ss, len), 1);
+			bool nat = form == STEER_NAT;
+			assert_int_equal(poll(&p, 1, nat ? 10000 : 200), nat ? 1 : 0);
+			close(fd);
+			close(at);
+		}
+	bed_close(b);
+}
+
 int main(void)
 {
 	static struct bed bed;
@@ -481,6 +516,7 @@ int main(void)
 		cmocka_unit_test_prestate(test_our_place_is_taken, &bed),
 		cmocka_unit_test_prestate(test_check_sees_what_is_gone, &bed),
 		cmocka_unit_test_prestate(test_real_stacks, &bed),
+		cmocka_unit_test_prestate(test_the_host_without_a_beat, &bed),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	bed_teardown(&bed);

@@ -337,7 +337,18 @@ static void test_netns(void **state)
 	assert_int_not_equal(link_batch(fd, "link set nosuch up\n", why, sizeof(why)), 0);
 	assert_non_null(strstr(why, "nosuch"));
 	assert_int_equal(netns_open(name, &again), 0);
+	/* by its number: while it has a name, and by who lives in it */
+	int found = -1;
+	uint64_t number = netns_number(fd);
+	assert_true(number != 0 && number != netns_number(-1));
+	assert_int_equal(netns_find(number, &found), 0);
+	assert_true(netns_number(found) == number);
+	close(found);
+	assert_int_equal(netns_find(netns_number(-1), &found), 0);
+	close(found);
+	assert_int_equal(netns_find(1, &found), -ENOENT);
 	assert_int_equal(netns_remove(name), 0);
+	assert_int_equal(netns_find(number, &found), -ENOENT);
 	assert_int_equal(netns_remove(name), 0);
 	assert_int_equal(stat("/run/netns", &st) == 0, had);
 	assert_int_equal(netns_create("../x", &again), SKEP_ERANGE);
@@ -423,6 +434,15 @@ static void test_proc(void **state)
 	assert_int_equal(proc_kill(getpid(), start + 1, SIGKILL), -ENOENT);
 	assert_int_equal(proc_memory(getpid(), &pss), 0);
 	assert_true(pss > 65536);
+	assert_false(proc_ended(getpid()));
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(0);
+	siginfo_t info;
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(proc_ended(pid)); /* nobody has waited for it yet */
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(proc_ended(pid));
 }
 
 int main(int argc, char **argv)
