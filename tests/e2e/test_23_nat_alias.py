@@ -25,6 +25,7 @@ def main(t):
             p = net.up()
             t.check("--confirm" in p.stdout + p.stderr, "up says how to confirm", p.stdout + p.stderr)
             carry.confirmed(t, site, net)
+            carry.only_added(t, site, before)
             carry.everything(t, site, net, "bare", BARE, BARE6)
             carry.in_events(t, net, "bare", public=BARE)
             carry.host_works(t, site)

@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+<<<<<<< HEAD
 # tags: namespaces guest site
+=======
+# tags: namespaces guest asan
+>>>>>>> e-world
 """Done-when 1 to 4, mode nat with the host's only address shared: every port is the honeypot's but the operator's own.
 Everything is carried, the host's and its containers' own business goes on, and a flood of a million flows
 costs the operator no login and the host's connection tracking nothing."""
@@ -51,8 +55,8 @@ def flood(t, site, net, operator):
     """A million conversations from as many sources, while a new login is made."""
     mac = {who: net.link_mac(site.path(w), link) for who, w, link in
            (("router", "router", "lan"), ("server", "server", "eth0"))}
-    count = FLOWS if not sanitized() else FLOWS // 10
-    p = site.start("router", flood_program(), "lan", mac["router"], mac["server"], sites.SERVER, str(count), "60000",
+    count, rate = (FLOWS, "60000") if not sanitized() else (FLOWS // 10, "8000")
+    p = site.start("router", flood_program(), "lan", mac["router"], mac["server"], sites.SERVER, str(count), rate,
                    stdout=subprocess.PIPE)
     time.sleep(1)
     logins, highest, begin = 0, 0, time.monotonic()
@@ -80,6 +84,7 @@ def bare(t, site):
         operator = site.session()
         net.up()
         carry.confirmed(t, site, net)
+        carry.only_added(t, site, before)
         address = sites.SERVER, sites.SERVER6
         carry.everything(t, site, net, "bare", *address)
         carry.in_events(t, net, "bare", public=sites.SERVER)

@@ -47,6 +47,7 @@ def main(t):
             p = net.up()
             t.check("link addresses" in p.stdout + p.stderr, "up says that providers filter by MAC", p.stdout + p.stderr)
             carry.confirmed(t, site, net)
+            carry.only_added(t, site, before)
             carry.everything(t, site, net, "bare", BARE, BARE6)
             carry.in_events(t, net, "bare")
             carry.host_works(t, site)

@@ -230,6 +230,17 @@ def proved(t, net):
         t.note(line)
 
 
+def only_added(t, site, before):
+    """While it runs: a link of ours, our programs at the uplink; nothing of the host's is another than before."""
+    changed = sites.host.difference(before, site.snapshot())
+    # The socket hears nothing: it holds the link's groups.
+    ours = re.compile(rf"\+ (uplinks: {site.uplink} |.*\bskep\d+\b|sockets: p_raw 0 0 \[0\]:)")
+    if site.kind == "bridge":  # the card itself is ours, and set up
+        ours = re.compile(ours.pattern + rf"|[-+] (links|uplinks|routes|sysctls): .*\b{site.uplink}\b")
+    t.equal([x for x in changed if not ours.match(x)], [], "while it runs nothing of the host's own is changed")
+    t.check(changed, "... and what is ours is seen")
+
+
 def confirmed(t, site, net):
     """`skep up --confirm` by a new login of the operator."""
     begin = time.monotonic()
