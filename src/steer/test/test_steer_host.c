@@ -431,7 +431,7 @@ static void test_real_stacks(void **state)
 			{"10.0.0.1", "10.0.0.9", "10.0.0.2"},
 			{"2001:db8::1", "2001:db8::9", "2001:db8::2"}};
 		const char *shared = texts[v6][0], *alias = texts[v6][1], *net = texts[v6][2];
-		int client, server;
+		int client = -1, server = -1;
 		enum { HOST_22, WALL_22, HOST_80, WALL_80 };
 		int at[] = {listen_at(b, NS_HOST, v6, 22), listen_at(b, NS_WALL, v6, 22),
 			    listen_at(b, NS_HOST, v6, 80), listen_at(b, NS_WALL, v6, 80)};
