@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces asan
+# tags: namespaces asan site
 """skep init and skep doctor on the three kinds of site, and where there is none: what is found, each answer and
 each wrong one, files that `skep check` takes, cures that are done only with consent. Neither changes anything."""
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """Done-when 1, 2 and 4, mode nat with alias addresses: a server with free addresses beside its own. Everything
 is carried to the honeypots with real source addresses, the host keeps what is its own, nothing of a guest
 reaches it or its neighbours, and after `down` it is as before."""

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """Done-when 1, 2 and 4, mode bridge: a server with a second network card that is the honeynet's alone, guests with
 real addresses of that network. Everything is carried, the host's own card is none of our business, the
 card that carries the operator's session is refused, and after `down` all is as before."""

@@ -96,12 +96,16 @@ class Box:
     def state(self, unit="skep"):
         return self.m.run("systemctl", "is-active", unit).stdout.strip()
 
-    def passes(self):
-        """Does a ping go from the lab through the wall to the bare guest?"""
+    def dress(self):
+        """Gives the namespace behind the bare guest's port an address."""
         for link in (["set", "lo", "up"], ["set", "eth0", "up"]):
             self.m.run("ip", "-n", "skep-g0", "link", *link)
         self.m.run("ip", "-n", "skep-g0", "addr", "replace", "10.99.0.30/24", "dev", "eth0")
         self.m.run("ip", "-n", "skep-g0", "route", "replace", "default", "via", "10.99.0.1")
+
+    def passes(self):
+        """Does a ping go from the lab through the wall to the bare guest?"""
+        self.dress()
         return wait_for(lambda: self.m.run(
             "ip", "netns", "exec", "skep-lab", "busybox", "ping", "-c", "1", "-W", "1",
             "203.0.113.30").returncode == 0, 20, 0.2)
@@ -189,7 +193,43 @@ def service(t, b):
     p = b.skep("check")
     t.equal(p.returncode, 0, "which the configuration can name")
     p = m.run("systemctl", "enable", "skep", "skep-rules.timer")
-    return t.equal(p.returncode, 0, "both can be enabled")
+    t.equal(p.returncode, 0, "both can be enabled")
+    b.start("and started")
+    m.reboot()
+    t.check(wait_for(lambda: "wall" in b.roles(), 40, 0.2) and b.passes(),
+            "the power goes and comes: the honeynet is there again", m.run("journalctl", "-u", "skep").stdout[-2000:])
+    m.run("systemctl", "stop", "skep")
+    return t.equal(b.traces(), QUIET, "and leaves nothing when it is stopped")
+
+
+def on_the_wire(t, b):
+    """The same unit with a network card and a router: what it forbids itself, the real wire does not need."""
+    m = b.m
+    if not m.booted:
+        return
+    m.run("systemd-run", "--unit=router", "-p", "PrivateNetwork=yes", "sleep", "600", check=True)
+    router = m.run("systemctl", "show", "-p", "MainPID", "--value", "router").stdout.strip()
+    there = ["nsenter", "-t", router, "-n"]
+    for command in (["ip", "link", "add", "up0", "type", "veth", "peer", "name", "isp0", "netns", router],
+                    ["ip", "addr", "add", "198.51.100.2/24", "dev", "up0"], ["ip", "link", "set", "up0", "up"],
+                    [*there, "ip", "addr", "add", "198.51.100.1/24", "dev", "isp0"],
+                    [*there, "ip", "link", "set", "isp0", "up"],
+                    ["ip", "route", "add", "default", "via", "198.51.100.1"]):
+        m.run(*command, check=True)
+    quiet = b.traces()
+    b.configure(mode="nat", guests=[{"name": "bare", "image": "none", "inside": "10.99.0.30",
+                                     "public": "198.51.100.80"}], uplink={"interface": "up0", "confirm": "10s"})
+    b.start("mode nat: the service starts on the real wire")
+    b.dress()
+    ping = [*there, "busybox", "ping", "-c", "1", "-W", "1"]
+    t.check(wait_for(lambda: m.run(*ping, "198.51.100.80").returncode == 0, 8, 0.2),
+            "a ping reaches the honeypot's address from the wire", m.run("journalctl", "-u", "skep").stdout[-2000:])
+    t.equal(m.run(*ping, "198.51.100.2").returncode, 0, "and the host at its own")
+    t.check(wait_for(lambda: b.state() == "inactive", 30, 0.2), "nobody confirms it: the service ends, and is "
+            "not started again", m.run("systemctl", "status", "skep").stdout)
+    t.equal(b.traces(), quiet, "and leaves nothing")
+    m.run("ip", "link", "del", "up0")
+    m.run("systemctl", "stop", "router")
 
 
 def upgrade(t, b, newer):
@@ -260,6 +300,7 @@ def main(t):
             b = Box(t, m)
             install(t, b, now)
             service(t, b)
+            on_the_wire(t, b)
             b.configure()
             p = b.skep("up", timeout=120)
             t.equal(p.returncode, 0, "skep up runs a honeynet with a bare guest")

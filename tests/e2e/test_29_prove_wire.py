@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces asan
+# tags: namespaces asan site
 """Done-when 4: `skep prove` holds in every form of the real wire, with all that it has to try there; nothing of it
 leaves by the uplink, and it leaves nothing. It fails when the wall, or the fence at the uplink, is weakened."""
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces
+# tags: namespaces site
 """What a start on the real wire refuses: a word from the host itself, a link that another honeynet has, a link that
 the host needs. A refusal touches nothing, least of all what another honeynet has there."""
 import common  # noqa

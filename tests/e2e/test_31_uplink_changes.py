@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """What happens to an uplink in the course of a year, mode nat with the host's only address shared: the link flaps,
 another router takes over, DHCP gives other addresses. The honeynet follows within seconds and the
 operator always gets in. A virtual machine has the host's address as well as a bare port has."""

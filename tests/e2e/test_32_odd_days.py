@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces
+# tags: namespaces site
 """Done-when 1, 2 and 4 on odd days, on a server with one address: a start that is cut short, a service that nobody
 ever confirmed, a super that stands still, strangers who take our programs off or have their own, an sshd that is
 started again, a guest that speaks in the name of the host's conversations. Never locked out; nothing is left."""

@@ -68,7 +68,8 @@ def _mounts(foreign):
             fields = line.split()
             left, right = fields[3:6], fields[fields.index("-") + 1:]
             text = " ".join(left + right)
-            if not foreign.search(text):
+            # `ip netns add` of another test makes a mount of the folder itself.
+            if not foreign.search(text) and fields[4] != "/run/netns":
                 out.append(re.sub(r"net:\[\d+\]", "net", text))
     return out
 

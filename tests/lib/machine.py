@@ -12,7 +12,9 @@ Packages come from the host's own APT sources; without any, Skip.
 import glob
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 from honeynet import wait_for
@@ -23,7 +25,7 @@ SETUP = r"""
 set -e
 [ -z "$2" ] || echo $$ >"$2/cgroup.procs"
 exec unshare --mount --net --pid --ipc --uts $3 --fork --kill-child sh -ec '
-mount --make-rprivate /
+mount --make-rprivate / 2>/dev/null || true
 mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
 mount -t sysfs -o ro sysfs "$1/sys"
@@ -37,11 +39,12 @@ ln -s /proc/self/fd "$1/dev/fd"
 for d in %s; do : >"$1/dev/$d"; mount --bind "/dev/$d" "$1/dev/$d"; done
 ip link set lo up
 cd "$1"
-pivot_root . mnt
-umount -l /mnt
+# In a chroot that is no mount of its own there is nothing to pivot away from.
+top=.
+if pivot_root . mnt 2>/dev/null; then umount -l /mnt; top=/; fi
 echo ready
-[ -n "$2" ] || exec sleep infinity
-exec setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio env -i container=skt \
+[ -n "$2" ] || exec chroot $top sleep infinity
+exec chroot $top setpriv --bounding-set=-sys_module,-sys_time,-sys_rawio env -i container=skt \
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd >/dev/null 2>&1
 ' sh "$1" "$2"
 """ % " ".join(DEVICES)
@@ -80,6 +83,8 @@ class Machine:
         os.chmod(self.dir, 0o755)
         self.root = f"{self.dir}/root"
         self.init = None
+        for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # the end of the block, also then
+            signal.signal(s, lambda n, f: sys.exit(128 + n))
         top = cgroup_root()
         self.group = f"{top}/{os.path.basename(self.dir)}" if top and os.access(top, os.W_OK) else ""
         self.booted = bool(self.group)
@@ -150,7 +155,8 @@ class Machine:
                        "tr '\\0' ' ' <$p/cmdline && echo; done 2>/dev/null").stdout.splitlines()
         return [x.strip() for x in out if x.strip() and not x.startswith("sh -c for p in /proc")]
 
-    def close(self):
+    def halt(self):
+        """As if the power went."""
         if self.init is not None:
             self.init.kill()
             self.init.wait()
@@ -158,7 +164,14 @@ class Machine:
             self.init = None
         if self.group and os.path.isdir(self.group):
             self.remove_groups()
-        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def reboot(self):
+        self.halt()
+        self.start()
+
+    def close(self):
+        self.halt()
+        subprocess.run(["rm", "-rf", "--one-file-system", self.dir], check=False)
 
     def remove_groups(self):
         """As soon as the last process is gone."""

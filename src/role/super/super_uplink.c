@@ -30,7 +30,7 @@ static void tell(struct super *s, const char *what, uint8_t priority, const char
 
 /* ---- before the start ----------------------------------------------------------------------- */
 
-/* The sessions that are open now prove nothing later. */
+/* The sessions that are open before anything is steered prove nothing later. */
 static void remember_sessions(struct super *s)
 {
 	struct confirm_run *k = &s->confirm;
@@ -74,7 +74,6 @@ int uplink_find(struct super *s, char *why, size_t why_size)
 	if (!uplink_shared(s->c))
 		u->plan.steer.n_kept = 0;
 	s->confirm.wanted = !(confirmed && s->how->service);
-	remember_sessions(s);
 	err = may_take(s, confirmed && s->how->service, why, why_size);
 	return err != 0 ? err : steer_probe(why, why_size);
 }
@@ -195,12 +194,18 @@ static int raise_link(struct super *s, char *why, size_t why_size)
 	return err;
 }
 
-static bool learn(uint32_t link, const struct addr *gateway, struct mac *peer)
+static bool learn(struct super *s, const struct addr *gateway, struct mac *peer)
 {
+	static const struct mac unknown = {{0}};
+	char text[EVENT_TEXT], a[ADDR_TEXT], m[MAC_TEXT];
 	struct mac now;
-	if (gateway->ver == 0 || site_neighbour(link, gateway, &now) != 0 ||
+	if (gateway->ver == 0 || site_neighbour(s->uplink.plan.index, gateway, &now) != 0 ||
 	    memcmp(&now, peer, sizeof(now)) == 0)
 		return false;
+	snprintf(text, sizeof(text), "the router %s has link address %s now", addr_text(gateway, a),
+		 mac_text(&now, m));
+	if (memcmp(peer, &unknown, sizeof(unknown)) != 0)
+		tell(s, "changed", 1, text);
 	*peer = now;
 	return true;
 }
@@ -211,8 +216,8 @@ static bool learn_peers(struct super *s)
 	struct uplink_run *u = &s->uplink;
 	if (s->c->mode != MODE_NAT)
 		return false;
-	bool four = learn(u->plan.index, &u->plan.gateway, &u->peer);
-	return learn(u->plan.index, &u->plan.gateway6, &u->peer6) || four;
+	bool four = learn(s, &u->plan.gateway, &u->peer);
+	return learn(s, &u->plan.gateway6, &u->peer6) || four;
 }
 
 /* Nothing there is ours (any more): what may be there is another honeynet's. */
@@ -227,6 +232,10 @@ int uplink_open(struct super *s, char *why, size_t why_size)
 	struct writer w = writer_of(why, why_size);
 	super_say(s, "the real wire: %s, by %s", s->uplink.plan.link, s->uplink.inner);
 	int err = state_note(s, "steer %s", s->uplink.plan.link);
+	if (err == 0)
+		err = site_survey(s->uplink.site); /* the start took its time */
+	if (err == 0)
+		remember_sessions(s);
 	if (err == 0 && (err = steer(s, why, why_size)) != 0)
 		note_unsteered(s);
 	if (err == 0 && s->c->mode == MODE_BRIDGE)
