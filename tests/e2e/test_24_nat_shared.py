@@ -1,10 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-<<<<<<< HEAD
-# tags: namespaces guest site
-=======
-# tags: namespaces guest asan
->>>>>>> e-world
+# tags: namespaces guest asan site
 """Done-when 1 to 4, mode nat with the host's only address shared: every port is the honeypot's but the operator's own.
 Everything is carried, the host's and its containers' own business goes on, and a flood of a million flows
 costs the operator no login and the host's connection tracking nothing."""

@@ -1,10 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-<<<<<<< HEAD
-# tags: namespaces site
-=======
-# tags: namespaces asan
->>>>>>> e-world
+# tags: namespaces asan site
 """Done-when 1 and 2: never locked out. On a server with one address the operator starts, confirms, lets roll
 back, reloads, kills and stops the honeynet from his ssh session. At each step that session is open,
 a new login works over IPv4 and IPv6, and what is gone has left the host as it was."""

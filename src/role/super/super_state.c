@@ -260,7 +260,7 @@ static int remove_link(const char *name)
 	char command[64], why[128] = "";
 	if (if_nametoindex(name) == 0)
 		return 0;
-	snprintf(command, sizeof(command), "link del %s\n", name);
+	snprintf(command, sizeof(command), "link del %.15s\n", name);
 	return link_batch(-1, command, why, sizeof(why));
 }
 
@@ -275,7 +275,7 @@ static int lower_link(const char *name)
 	char command[64], why[128] = "";
 	if (if_nametoindex(name) == 0)
 		return 0;
-	snprintf(command, sizeof(command), "link set %s down\n", name);
+	snprintf(command, sizeof(command), "link set %.15s down\n", name);
 	return link_batch(-1, command, why, sizeof(why));
 }
 
