@@ -61,6 +61,7 @@ def flood_program():
         return path
     out = "/tmp/skt-flood-%d" % os.getpid()
     need("cc")
+    atexit.register(lambda: os.path.exists(out) and os.unlink(out))
     subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", out, f"{ROOT}/tests/lib/flood.c"], check=True)
     return out
 
