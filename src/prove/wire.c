@@ -35,7 +35,7 @@
 /* Of a real uplink, which may be busy, only what leaves; and it is not made to listen to all. */
 static int outgoing_only(int fd)
 {
-	static struct sock_filter code[] = {
+	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SNAP),
