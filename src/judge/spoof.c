@@ -35,7 +35,18 @@ enum reason spoof_mac(struct way *w)
 
 static bool is_link_local(const struct addr *a)
 {
+	if (a->ver == 4)
+		return a->b[0] == 169 && a->b[1] == 254;
 	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* In its name a guest would be asked for an answer to it. Bridged, it may be a neighbour by another link. */
+static bool is_hosts_own(const struct judge *j, const struct addr *a)
+{
+	for (uint32_t i = 0; i < j->conf.n_host && !j->conf.bridged; i++)
+		if (addr_eq(&j->conf.host[i].addr, a))
+			return true;
+	return false;
 }
 
 static bool is_multicast(const struct addr *a)
@@ -58,7 +69,8 @@ static enum reason guest_addr(const struct way *w)
 	if (addr_eq(src, own) || weak(w->j, WEAK_SPOOF_ADDR))
 		return REASON_NONE;
 	/* Address configuration and its chatter: never passed, but no lie either. */
-	if (is_multicast(&w->l.dst) && (is_link_local(src) || all_zero(src->b, 16)))
+	bool chatter = (src->ver == 6 && is_link_local(src)) || all_zero(src->b, 16);
+	if (chatter && is_multicast(&w->l.dst))
 		return REASON_MULTICAST;
 	return REASON_SPOOFED_ADDR;
 }
@@ -72,8 +84,11 @@ static enum reason outside_addr(const struct way *w)
 	const struct prefix *inside =
 		src->ver == 4 ? &j->conf.network.inside : &j->conf.network.inside6;
 	if (binding_answers_outside(j, src) || binding_inside(j, src) != FLOW_NO_PORT ||
-	    is_multicast(src))
+	    is_multicast(src) || is_hosts_own(j, src))
 		return REASON_SPOOFED_ADDR;
+	/* Metadata is asked for there; an answer to a question made up would be as good as a question. */
+	if (is_link_local(src))
+		return REASON_NOT_FOR_US;
 	if (src->ver == 4) {
 		/* Bridged, it is where our neighbours are. */
 		if (src->b[0] == 0 || src->b[0] == 127 ||
@@ -85,7 +100,7 @@ static enum reason outside_addr(const struct way *w)
 	 * it, so there only bound addresses are ours; :: and ::1 are nobody's. */
 	if (all_zero(src->b, 15) && src->b[15] <= 1)
 		return REASON_SPOOFED_ADDR;
-	return is_link_local(src) ? REASON_NOT_FOR_US : REASON_NONE;
+	return REASON_NONE;
 }
 
 enum reason spoof_addr(struct way *w)

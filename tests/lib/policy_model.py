@@ -319,7 +319,8 @@ class Model:
             if src in self.by_inside or src in self.by_public or src in self.forward_addrs:
                 return "source"
             if len(src) == 4:
-                return "source" if src[0] in (0, 127) or src[0] >= 224 or listed([self.inside_net], src) else None
+                nobodys = src[0] in (0, 127) or src[:2] == bytes((169, 254)) or src[0] >= 224
+                return "source" if nobodys or listed([self.inside_net], src) else None
             if src[0] == 255 or (not any(src[:15]) and src[15] <= 1) or (src[0] == 0xfe and src[1] & 0xc0 == 0x80):
                 return "source"
             return None

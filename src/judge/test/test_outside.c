@@ -418,10 +418,60 @@ static void refused_ones_bear_both_addresses(void **state)
 	world_free(w);
 }
 
+/* An answer to a question made up in somebody's name would reach him: the host, or where metadata is asked for. */
+static void nobody_asks_in_the_hosts_name(void **state)
+{
+	struct world *w = world_new();
+	assert_int_equal(prefix_parse("192.0.2.0/24", &w->conf.host[0]), 0);
+	w->conf.host[0].addr = world_addr("192.0.2.7");
+	assert_int_equal(prefix_parse("2001:db8:80::7/128", &w->conf.host[1]), 0);
+	w->conf.n_host = 2;
+	world_restart(w);
+	struct spec s = udp(false, true, 999);
+	s.src = "192.0.2.7";
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	s.src = "192.0.2.8"; /* a neighbour may */
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	s.src = "169.254.169.254";
+	assert_int_equal(world_send(w, &s), REASON_NOT_FOR_US);
+	s.proto = 1;
+	assert_int_equal(world_send(w, &s), REASON_NOT_FOR_US);
+	s = udp(true, true, 999);
+	s.src = "2001:db8:80::7";
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	/* Also if the address is new. */
+	judge_host(w->j, w->conf.host, 1, w->now);
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	judge_host(w->j, w->conf.host, 2, w->now);
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	world_free(w);
+}
+
+/* Nothing of a conversation has crossed: then there is nobody to answer to. */
+static void without_a_hop_nothing_leaves(void **state)
+{
+	struct world *w = world_new();
+	struct spec in = udp(false, true, 999);
+	const struct spec out = udp(false, false, 1000);
+	in.frag_id = 7;
+	in.frag_more = true;
+	in.payload = 24;
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	in.sport = 1000; /* the same datagram for another conversation */
+	assert_int_equal(world_send(w, &in), REASON_FRAGMENT);
+	assert_int_equal(world_send(w, &out), REASON_NO_NEXT_HOP);
+	in.frag_id = 8;
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	assert_int_equal(world_send(w, &out), REASON_NONE);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_version_has_a_router),
+		cmocka_unit_test(nobody_asks_in_the_hosts_name),
+		cmocka_unit_test(without_a_hop_nothing_leaves),
 		cmocka_unit_test(answers_go_to_who_sent_last),
 		cmocka_unit_test(a_guests_own_stay_with_the_router),
 		cmocka_unit_test(without_a_router_nothing_begins),

@@ -214,8 +214,7 @@ static void widen(const struct super *s, struct prefix *p)
 	if (s->c->mode == MODE_LAB || p->addr.ver != 6 || p->len <= 64 ||
 	    (p->addr.b[0] & 0xe0) != 0x20)
 		return;
-	p->len = 64;
-	memset(p->addr.b + 8, 0, 8);
+	p->len = 64; /* the address stays whole: nobody else may speak in its name */
 }
 
 /* The host's own networks, off limits to every guest: without what lies inside another entry. */
