@@ -51,8 +51,8 @@ def flood(t, site, net, operator):
     """A million conversations from as many sources, while a new login is made."""
     mac = {who: net.link_mac(site.path(w), link) for who, w, link in
            (("router", "router", "lan"), ("server", "server", "eth0"))}
-    count = FLOWS if not sanitized() else FLOWS // 10
-    p = site.start("router", flood_program(), "lan", mac["router"], mac["server"], sites.SERVER, str(count), "60000",
+    count, rate = (FLOWS, 60000) if not sanitized() else (FLOWS // 10, 10000)
+    p = site.start("router", flood_program(), "lan", mac["router"], mac["server"], sites.SERVER, str(count), str(rate),
                    stdout=subprocess.PIPE)
     time.sleep(1)
     logins, highest, begin = 0, 0, time.monotonic()
