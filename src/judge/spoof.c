@@ -40,10 +40,9 @@ static bool is_link_local(const struct addr *a)
 	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
-/* Bridged, it may be a neighbour by another link. */
 static bool is_hosts_own(const struct judge *j, const struct addr *a)
 {
-	for (uint32_t i = 0; i < j->conf.n_host && !j->conf.bridged; i++)
+	for (uint32_t i = 0; i < j->conf.n_host; i++)
 		if (addr_eq(&j->conf.host[i].addr, a))
 			return true;
 	return false;

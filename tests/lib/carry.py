@@ -152,11 +152,12 @@ def kept_away(t, site, net, name, more=()):
         watch.stop()
 
 
-def answers_nobody_else(t, site, net, v4, v6, own=()):
-    """Whoever fakes a source address has a guest answer to it: not to the host (own), private ranges, metadata."""
+def answers_nobody_else(t, site, net, v4, v6, own, link="lan", to=None):
+    """Whoever fakes a source address has a guest answer to it: not to the host (own), private ranges, metadata.
+    link: the router's to it; to: the guest's link address outside, if it is not the uplink's."""
     router = site.path("router")
-    watch, port, mac = net.sniff(router, "lan"), net.port(router, "lan"), net.link_mac(router, "lan")
-    uplink = net.link_mac(site.path("server"), "eth0")
+    watch, port, mac = net.sniff(router, link), net.port(router, link), net.link_mac(router, link)
+    uplink = to or net.link_mac(site.path("server"), "eth0")
     made_up = [sites.PRIVATE, sites.METADATA, *own]
     for src in (*made_up, INTRUDER, INTRUDER6):
         if ":" in src:
@@ -165,8 +166,8 @@ def answers_nobody_else(t, site, net, v4, v6, own=()):
         else:
             port.send(frames.eth(uplink, mac, 0x0800, frames.packet(src, v4, 1, frames.icmp(8, 0, 0x7701, 1, b"faked"))))
 
-    def answered(to):
-        return [repr(f) for f in watch.since(out=False) if f.dst == to and b"faked" in f.raw]
+    def answered(src):
+        return [repr(f) for f in watch.since(out=False) if f.dst == src and b"faked" in f.raw]
     for src in (INTRUDER, INTRUDER6):
         t.check(wait_for(lambda s=src: answered(s), 5, 0.1), f"a question in the name of {src} is answered")
     for src in made_up:
