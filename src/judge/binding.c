@@ -115,7 +115,9 @@ const struct mac *binding_router(const struct judge *j, uint8_t ver)
 
 const struct mac *binding_hop(const struct judge *j, const struct flow *f)
 {
-	return f->direction == DIR_INBOUND ? &f->hop : binding_router(j, f->key[0].src.ver);
+	if (f->direction != DIR_INBOUND)
+		return binding_router(j, f->key[0].src.ver);
+	return mac_is_zero(&f->hop) ? NULL : &f->hop; /* nothing of it has crossed yet */
 }
 
 bool binding_link(const struct judge *j, const struct flow *f, uint16_t in, uint16_t out,

@@ -256,11 +256,17 @@ static void by_rules(const struct way *w, struct plan *p)
 		p->rule = (uint8_t)(rule - c->policy);
 }
 
-/* Data that a client outside has asked for: a part of its conversation, which no rule has been asked about. */
-static bool is_related(const struct way *w, const struct plan *p)
+/* Data that a client outside has asked for is a part of its conversation and counts in no class. What the policy
+ * refuses, leads elsewhere or counts by windows of a rule stays so: whoever can fake a client would choose what that
+ * is worth. */
+static void relate(const struct way *w, struct plan *p)
 {
-	return p->direction == DIR_OUTBOUND &&
-	       ftp_expected(w->j, p->guest, &p->key[0], w->now_ns, false);
+	bool goes_on = p->verdict == VERDICT_FORWARD || p->verdict == VERDICT_REWRITE;
+	if (p->reason != REASON_NONE || p->direction != DIR_OUTBOUND || !goes_on ||
+	    p->rule != FLOW_NO_RULE || !ftp_expected(w->j, p->guest, &p->key[0], w->now_ns, false))
+		return;
+	p->related = true;
+	p->limited = false;
 }
 
 void contain_plan(const struct way *w, struct plan *p)
@@ -276,11 +282,9 @@ void contain_plan(const struct way *w, struct plan *p)
 		p->reason = REASON_ROACH_MOTEL;
 	} else if ((o = policy_override_of(&w->j->now, w->in->p.name)) != NULL) {
 		act(w, p, o->act, NULL);
-	} else if (is_related(w, p)) {
-		p->related = true;
-		go_on(w, p, VERDICT_FORWARD, false);
 	} else {
 		by_rules(w, p);
+		relate(w, p);
 	}
 }
 

@@ -5,8 +5,9 @@
  * what the guest said. The text may get longer or shorter; what follows is shifted, and acknowledgements back.
  *
  * A client outside that announces where it waits for data (PORT, EPRT) asks for one conversation that the guest
- * begins: it is let through as a part of the first. Only to the client's own address, to no port of the system,
- * once, for a minute, and not often: somebody who can fake whole conversations gets no scanner out of it.
+ * begins: it is a part of the first and not counted. Only to the client's own address, to no port of the system,
+ * once, for a minute, and not often: somebody who can fake whole conversations gets no scanner out of it. One more
+ * than that is judged and counted as any other.
  *
  * A line counts if one segment carries all of it, as every real client and server sends it.
  */
@@ -20,7 +21,8 @@
 #define FRAME_LONGEST 1514u /* nothing is made longer than this, unless it is to be cut up anyway */
 #define SHIFT_MAX 4096
 #define EXPECT_NS (60 * NS_PER_SEC)
-#define EXPECT_PRICE_NS (2 * NS_PER_SEC)
+#define EXPECT_PRICE_NS (30 * NS_PER_SEC)
+#define EXPECT_BURST_NS (20 * EXPECT_PRICE_NS)
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
@@ -285,8 +287,7 @@ void ftp_released(struct judge *j, struct frame *out)
 	struct layers l;
 	unsigned side;
 	packet_decode(out, &l);
-	if (l.proto != PROTO_TCP || l.l4 == 0 ||
-	    (l.sport != CONTROL_PORT && l.dport != CONTROL_PORT))
+	if (l.proto != PROTO_TCP || l.l4 == 0)
 		return;
 	const struct flow_key key = {.src = l.dst,
 				     .dst = l.src,
@@ -329,9 +330,17 @@ void ftp_heard(struct way *w, const struct flow *f)
 		return;
 	/* Anybody else's address would be a bounce. */
 	if (!addr_eq(&said.addr, &f->key[0].src) || said.port < LEAST_PORT ||
-	    !policy_rate_take(&w->j->ports[f->guest].ftp_ns, EXPECT_PRICE_NS, EXPECT_NS, w->now_ns))
+	    !policy_rate_take(&w->j->ports[f->guest].ftp_ns, EXPECT_PRICE_NS, EXPECT_BURST_NS,
+			      w->now_ns))
 		return;
 	expect(w->j, f->guest, &said.addr, said.port, w->now_ns);
+}
+
+void ftp_forget(struct judge *j, uint16_t guest)
+{
+	for (unsigned i = 0; i < FTP_EXPECTS; i++)
+		if (j->expect[i].guest == guest)
+			j->expect[i] = (struct ftp_expect){0};
 }
 
 bool ftp_expected(struct judge *j, uint16_t guest, const struct flow_key *k, int64_t now_ns,

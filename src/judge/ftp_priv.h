@@ -30,5 +30,7 @@ void ftp_released(struct judge *j, struct frame *f);
 /* Has the one whom the guest wants to reach announced just that? Taken: not any more. */
 bool ftp_expected(struct judge *j, uint16_t guest, const struct flow_key *k, int64_t now_ns,
 		  bool take);
+/* Another guest is there, or the same one anew: it has announced nothing. */
+void ftp_forget(struct judge *j, uint16_t guest);
 
 #endif

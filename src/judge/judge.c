@@ -536,7 +536,9 @@ int judge_port_set(struct judge *j, uint16_t index, const struct judge_port *por
 {
 	if (!binding_fits(j, index, port))
 		return SKEP_ERANGE;
-	if (index != 0)
+	if (index != 0) {
 		flow_remove_port(j->table, index, FLOW_END_FORCED, now_boot_ns);
+		ftp_forget(j, index);
+	}
 	return binding_set(j, index, port);
 }

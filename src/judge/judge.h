@@ -46,7 +46,8 @@ struct judge_conf {
 	struct conf_forward forwards[CONF_FORWARDS];
 	struct conf_network network;
 	struct conf_wall wall;
-	uint32_t n_host; /* addresses and networks of the host: off limits */
+	/* Addresses and networks of the host: off limits. As it has them: its own address, and the length. */
+	uint32_t n_host;
 	struct prefix host[CONF_PREFIXES];
 	struct policy_now now; /* what operators have ordered so far */
 	struct scrub *

@@ -53,12 +53,13 @@ void lan_met(struct judge *j, const struct flow *f, int64_t now_ns)
 const struct mac *lan_known(const struct judge *j, const struct addr *a)
 {
 	const struct conf_network *net = &j->conf.network;
+	/* A name server on the link is asked by way of the router, or the sink answers for it: first, or a neighbour
+	 * that speaks in its name would keep guests from asking. */
+	if (addr_eq(a, a->ver == 4 ? &net->resolver : &net->resolver6))
+		return lan_router(j, a->ver);
 	for (unsigned i = 0; i < LAN_NEIGHBOURS; i++)
 		if (addr_eq(&j->neighbours[i].addr, a))
 			return &j->neighbours[i].mac;
-	/* A name server on the link is asked by way of the router, or the sink answers for it. */
-	if (addr_eq(a, a->ver == 4 ? &net->resolver : &net->resolver6))
-		return lan_router(j, a->ver);
 	return NULL;
 }
 

@@ -35,7 +35,17 @@ enum reason spoof_mac(struct way *w)
 
 static bool is_link_local(const struct addr *a)
 {
+	if (a->ver == 4)
+		return a->b[0] == 169 && a->b[1] == 254;
 	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+static bool is_hosts_own(const struct judge *j, const struct addr *a)
+{
+	for (uint32_t i = 0; i < j->conf.n_host; i++)
+		if (addr_eq(&j->conf.host[i].addr, a))
+			return true;
+	return false;
 }
 
 static bool is_multicast(const struct addr *a)
@@ -58,9 +68,43 @@ static enum reason guest_addr(const struct way *w)
 	if (addr_eq(src, own) || weak(w->j, WEAK_SPOOF_ADDR))
 		return REASON_NONE;
 	/* Address configuration and its chatter: never passed, but no lie either. */
-	if (is_multicast(&w->l.dst) && (is_link_local(src) || all_zero(src->b, 16)))
+	bool chatter = (src->ver == 6 && is_link_local(src)) || all_zero(src->b, 16);
+	if (chatter && is_multicast(&w->l.dst))
 		return REASON_MULTICAST;
 	return REASON_SPOOFED_ADDR;
+}
+
+/* Private networks, and what providers use among themselves. */
+static bool is_private(const struct addr *a)
+{
+	const uint8_t *b = a->b;
+	if (a->ver == 6)
+		return (b[0] & 0xfe) == 0xfc;
+	return b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168) ||
+	       (b[0] == 100 && (b[1] & 0xc0) == 64);
+}
+
+/* A public address is not asked from somebody's inside, unless that is where the host is or where guests may go. */
+static bool is_somebodys_inside(const struct judge *j, const struct addr *src,
+				const struct addr *dst)
+{
+	if (!is_private(src) || is_private(dst) || !policy_is_off_limits(&j->off_limits, src))
+		return false;
+	for (uint32_t i = 0; i < j->conf.n_host; i++)
+		if (prefix_has(&j->conf.host[i], src))
+			return false;
+	return true;
+}
+
+/* Whose name is it that a guest would answer to? An answer to a question made up is as good as a question. Errors
+ * are not answered, and routers on the way have any address. */
+static bool is_made_up(const struct way *w)
+{
+	const struct addr *src = &w->l.src;
+	if (w->l.icmp_error)
+		return false;
+	return (src->ver == 4 && is_link_local(src)) || is_hosts_own(w->j, src) ||
+	       is_somebodys_inside(w->j, src, &w->l.dst);
 }
 
 static enum reason outside_addr(const struct way *w)
@@ -72,7 +116,7 @@ static enum reason outside_addr(const struct way *w)
 	const struct prefix *inside =
 		src->ver == 4 ? &j->conf.network.inside : &j->conf.network.inside6;
 	if (binding_answers_outside(j, src) || binding_inside(j, src) != FLOW_NO_PORT ||
-	    is_multicast(src))
+	    is_multicast(src) || is_made_up(w))
 		return REASON_SPOOFED_ADDR;
 	if (src->ver == 4) {
 		/* Bridged, it is where our neighbours are. */

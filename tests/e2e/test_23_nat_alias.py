@@ -34,6 +34,7 @@ def main(t):
             carry.proved(t, net)
             carry.kept_away(t, site, net, "bare", [sites.ROUTER])
             carry.kept_from_host(t, site, net, "bare", [sites.SERVER, sites.SERVER6, "172.17.0.1"])
+            carry.answers_nobody_else(t, site, net, BARE, BARE6, [sites.SERVER, sites.SERVER6])
             p = site.run("server", "ping", "-c", "1", "-W", "1", "10.99.0.11")
             t.check(p.returncode != 0, "the host has no way to inside addresses", p.stdout)
             # Not so over IPv6: the guest takes the whole /64 for its own link, and there nobody but guests answers.

@@ -56,6 +56,8 @@ def main(t):
             carry.proved(t, net)
             carry.kept_away(t, site, net, "bare", [sites.NEIGHBOUR_B, sites.NEIGHBOUR_B6])
             carry.kept_from_host(t, site, net, "bare", [sites.SERVER, sites.SERVER6])
+            carry.answers_nobody_else(t, site, net, BARE, BARE6, [sites.SERVER, sites.SERVER6], "lan2",
+                                      net.link_mac(net.guest_ns("bare"), "eth0"))
             t.check("you are" in (site.fetch("neighbour2", BARE) or ""), "a neighbour on the LAN reaches the honeypot")
             t.check("you are" in (site.fetch("neighbour2", BARE6) or ""), "... over IPv6")
             carry.real_guest(t, site, net, "web1", WEB1, WEB16)

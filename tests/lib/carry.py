@@ -7,6 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import frames  # noqa: E402
 import sites  # noqa: E402
 from honeynet import INTRUDER, INTRUDER6, WEB, WEB6, guest, wait_for  # noqa: E402
 
@@ -154,6 +155,29 @@ def kept_away(t, site, net, name, more=()):
         t.equal([repr(f) for f in watch.since(out=False) if f.src in ours and f.dst in asked], [],
                 "nothing of it arrives at a neighbour")
         watch.stop()
+
+
+def answers_nobody_else(t, site, net, v4, v6, own, link="lan", to=None):
+    """Whoever fakes a source address has a guest answer to it: not to the host (own), private ranges, metadata.
+    link: the router's to it; to: the guest's link address outside, if it is not the uplink's."""
+    router = site.path("router")
+    watch, port, mac = net.sniff(router, link), net.port(router, link), net.link_mac(router, link)
+    uplink = to or net.link_mac(site.path("server"), "eth0")
+    made_up = [sites.PRIVATE, sites.METADATA, *own]
+    for src in (*made_up, INTRUDER, INTRUDER6):
+        if ":" in src:
+            port.send(frames.eth(uplink, mac, 0x86DD, frames.packet(
+                src, v6, 58, frames.icmp6(src, v6, 128, 0, b"\x77\x01\0\1faked"))))
+        else:
+            port.send(frames.eth(uplink, mac, 0x0800, frames.packet(src, v4, 1, frames.icmp(8, 0, 0x7701, 1, b"faked"))))
+
+    def answered(src):
+        return [repr(f) for f in watch.since(out=False) if f.dst == src and b"faked" in f.raw]
+    for src in (INTRUDER, INTRUDER6):
+        t.check(wait_for(lambda s=src: answered(s), 5, 0.1), f"a question in the name of {src} is answered")
+    for src in made_up:
+        t.equal(answered(src), [], f"... in the name of {src} not")
+    watch.stop()
 
 
 def kept_from_host(t, site, net, name, addresses, port=22):

@@ -56,6 +56,8 @@ GROUPS = Nets(["224.0.0.0/3", "ff00::/8"])
 MAPPED = Nets(["::ffff:0:0/96"])
 NOBODY = Nets(["0.0.0.0/8", "127.0.0.0/8", "::/127", "::ffff:0:0/96"])
 EXTENSIONS = 0, 43, 44, 51, 60, 135, 139, 140
+LINK4 = Nets(["169.254.0.0/16"])
+PRIVATE = Nets("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7".split())
 NO_SOURCE = Nets(["224.0.0.0/3", "0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128", "fe80::/10",
                   "ff00::/8"])
 
@@ -474,6 +476,9 @@ class Model:
         if port == 0:
             if p.src in self.by_inside or p.src in self.by_public or p.src in self.forwarded or \
                     p.src in NO_SOURCE or p.src in self.inside:
+                return None
+            if not p.error and (p.src in LINK4 or p.src in PRIVATE and p.dst not in PRIVATE and
+                                p.src not in self.allowed):
                 return None
         elif port != self.sink and self.guests[port].inside.get(len(p.src)) != p.src:
             return None

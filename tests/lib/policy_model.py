@@ -31,6 +31,9 @@ def network(text):
     return len(a), shift, int.from_bytes(a, "big") >> shift
 
 
+PRIVATE = [network(t) for t in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+
+
 def listed(nets, a):
     n, v = len(a), int.from_bytes(a, "big")
     for size, shift, want in nets:
@@ -318,8 +321,12 @@ class Model:
         if p.port == 0:
             if src in self.by_inside or src in self.by_public or src in self.forward_addrs:
                 return "source"
+            inside = listed(PRIVATE, src) and not listed(PRIVATE, p.dst) and not listed(self.allowed, src)
+            if not p.is_error() and (inside or src[:2] == bytes((169, 254))):
+                return "source"
             if len(src) == 4:
-                return "source" if src[0] in (0, 127) or src[0] >= 224 or listed([self.inside_net], src) else None
+                nobodys = src[0] in (0, 127) or src[0] >= 224
+                return "source" if nobodys or listed([self.inside_net], src) else None
             if src[0] == 255 or (not any(src[:15]) and src[15] <= 1) or (src[0] == 0xfe and src[1] & 0xc0 == 0x80):
                 return "source"
             return None

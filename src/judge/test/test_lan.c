@@ -434,6 +434,49 @@ static void a_neighbour_is_answered_and_no_more(void **state)
 	}
 }
 
+static void the_host_is_no_neighbour(void **state)
+{
+	struct world *w = lan_new();
+	struct spec in = {.port = OUTSIDE,
+			  .src = "203.0.113.200",
+			  .dst = web_of[0],
+			  .proto = 17,
+			  .sport = 50,
+			  .dport = 60,
+			  .payload = 7,
+			  .smac = &mac_near,
+			  .dmac = &mac_web1};
+	assert_int_equal(judge(w, &in), REASON_SPOOFED_ADDR);
+	in.src = "203.0.113.201";
+	assert_int_equal(judge(w, &in), REASON_NONE);
+	world_free(w);
+}
+
+/* Who speaks as the name server from the same link does not become it. */
+static void the_resolver_stays_behind_the_router(void **state)
+{
+	struct world *w = lan_new();
+	struct neigh n;
+	struct layers l;
+	learn(w, false);
+	const struct spec in = {.port = OUTSIDE,
+				.src = "203.0.113.53",
+				.dst = web_of[0],
+				.proto = 17,
+				.sport = 50,
+				.dport = 60,
+				.payload = 7,
+				.smac = &mac_near,
+				.dmac = &mac_web1};
+	assert_int_equal(judge(w, &in), REASON_NONE);
+	struct ask q = guest_asks(false, "203.0.113.53");
+	assert_int_equal(say(w, false, &q), REASON_REPLIED);
+	packet_decode(w->r.replies[0], &l);
+	packet_neigh(w->r.replies[0], &l, &n);
+	assert_memory_equal(n.sender_mac.b, router_of(false)->b, 6);
+	world_free(w);
+}
+
 static void what_the_network_says_to_all_does_not_pass(void **state)
 {
 	struct world *w = lan_new();
@@ -494,6 +537,8 @@ int main(void)
 		cmocka_unit_test(frames_pass_as_they_are),
 		cmocka_unit_test(out_only_by_the_router_in_only_to_guests),
 		cmocka_unit_test(a_neighbour_is_answered_and_no_more),
+		cmocka_unit_test(the_host_is_no_neighbour),
+		cmocka_unit_test(the_resolver_stays_behind_the_router),
 		cmocka_unit_test(what_the_network_says_to_all_does_not_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

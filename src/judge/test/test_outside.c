@@ -418,10 +418,122 @@ static void refused_ones_bear_both_addresses(void **state)
 	world_free(w);
 }
 
+/* An answer to a question made up in somebody's name would reach him. */
+static void nobody_asks_in_the_hosts_name(void **state)
+{
+	struct world *w = world_new();
+	assert_int_equal(prefix_parse("192.0.2.0/24", &w->conf.host[0]), 0);
+	w->conf.host[0].addr = world_addr("192.0.2.7");
+	assert_int_equal(prefix_parse("2001:db8:80::7/128", &w->conf.host[1]), 0);
+	w->conf.n_host = 2;
+	world_restart(w);
+	struct spec s = udp(false, true, 999);
+	s.src = "192.0.2.7";
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	s.src = "192.0.2.8"; /* a neighbour may */
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	s.src = "169.254.169.254";
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	s.proto = 1;
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	s = udp(true, true, 999);
+	s.src = "2001:db8:80::7";
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	/* Also if the address is new. */
+	judge_host(w->j, w->conf.host, 1, w->now);
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	judge_host(w->j, w->conf.host, 2, w->now);
+	assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	world_free(w);
+}
+
+static void nobody_asks_from_private_networks(void **state)
+{
+	static const char *const insides[] = {"10.1.2.3",      "172.16.0.1", "172.31.255.255",
+					      "192.168.0.1",   "100.64.0.1", "100.127.255.255",
+					      "fd00:ec2::254", "fc00::1"};
+	static const char *const others[] = {"172.15.0.1",  "172.32.0.1",  "100.63.0.1",
+					     "100.128.0.1", "192.167.0.1", "2001:db8:80::9"};
+	struct world *w = world_new();
+	struct spec s;
+	for (size_t i = 0; i < ARRAY_LEN(insides); i++) {
+		s = udp(strchr(insides[i], ':') != NULL, true, 999);
+		s.src = insides[i];
+		assert_int_equal(world_send(w, &s), REASON_SPOOFED_ADDR);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		s = udp(strchr(others[i], ':') != NULL, true, 999);
+		s.src = others[i];
+		assert_int_equal(world_send(w, &s), REASON_NONE);
+	}
+	/* Where the host is, where guests may go, and to a guest whose address is of that kind. */
+	assert_int_equal(prefix_parse("10.1.0.0/16", &w->conf.host[0]), 0);
+	w->conf.n_host = 1;
+	assert_int_equal(prefix_parse("172.16.0.0/12", &w->conf.wall.allowed[0]), 0);
+	w->conf.wall.n_allowed = 1;
+	world_restart(w);
+	s = udp(false, true, 999);
+	for (size_t i = 0; i < 3; i++) {
+		s.src = insides[i];
+		assert_int_equal(world_send(w, &s), REASON_NONE);
+	}
+	w->conf.ports[DB1].public = world_addr("192.168.1.11");
+	world_restart(w);
+	s.src = "192.168.7.7";
+	s.dst = "192.168.1.11";
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	world_free(w);
+}
+
+/* Routers have them, and what they say is answered by nobody. */
+static void routers_may_have_private_addresses(void **state)
+{
+	static const char *const routers[] = {"10.0.0.1", "169.254.1.1", "100.64.0.1"};
+	struct world *w = world_new();
+	const struct spec out = udp(false, false, 999);
+	uint8_t quoted[28];
+	assert_int_equal(world_send(w, &out), REASON_NONE);
+	memcpy(quoted, w->f.data + ETH_HLEN, sizeof(quoted));
+	for (size_t i = 0; i < ARRAY_LEN(routers); i++) {
+		const struct spec error = {.port = OUTSIDE,
+					   .src = routers[i],
+					   .dst = pub_of[0],
+					   .proto = 1,
+					   .type = 11,
+					   .payload = sizeof(quoted),
+					   .body = quoted};
+		assert_int_equal(world_send(w, &error), REASON_NONE);
+	}
+	world_free(w);
+}
+
+/* Nothing of a conversation has crossed: then there is nobody to answer to. */
+static void without_a_hop_nothing_leaves(void **state)
+{
+	struct world *w = world_new();
+	struct spec in = udp(false, true, 999);
+	const struct spec out = udp(false, false, 1000);
+	in.frag_id = 7;
+	in.frag_more = true;
+	in.payload = 24;
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	in.sport = 1000; /* the same datagram for another conversation */
+	assert_int_equal(world_send(w, &in), REASON_FRAGMENT);
+	assert_int_equal(world_send(w, &out), REASON_NO_NEXT_HOP);
+	in.frag_id = 8;
+	assert_int_equal(world_send(w, &in), REASON_NONE);
+	assert_int_equal(world_send(w, &out), REASON_NONE);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_version_has_a_router),
+		cmocka_unit_test(nobody_asks_in_the_hosts_name),
+		cmocka_unit_test(nobody_asks_from_private_networks),
+		cmocka_unit_test(routers_may_have_private_addresses),
+		cmocka_unit_test(without_a_hop_nothing_leaves),
 		cmocka_unit_test(answers_go_to_who_sent_last),
 		cmocka_unit_test(a_guests_own_stay_with_the_router),
 		cmocka_unit_test(without_a_router_nothing_begins),

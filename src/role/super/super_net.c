@@ -214,11 +214,19 @@ static void widen(const struct super *s, struct prefix *p)
 	if (s->c->mode == MODE_LAB || p->addr.ver != 6 || p->len <= 64 ||
 	    (p->addr.b[0] & 0xe0) != 0x20)
 		return;
-	p->len = 64;
-	memset(p->addr.b + 8, 0, 8);
+	p->len = 64; /* the address stays whole: nobody else may speak in its name */
 }
 
-/* The host's own networks, off limits to every guest: without what lies inside another entry. */
+static bool has_addr(const struct prefix *list, uint32_t n, const struct addr *a)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (addr_eq(&list[i].addr, a))
+			return true;
+	return false;
+}
+
+/* The host's own networks, off limits to every guest: without what lies inside another entry. Then, as far as there
+ * is room, such as bear addresses of the host that the others do not: nobody else speaks in their name. */
 int net_host_prefixes(struct super *s, bool *ret_changed)
 {
 	struct prefix *all = calloc(HOST_PREFIXES, sizeof(*all)), host[CONF_PREFIXES] = {0};
@@ -242,6 +250,9 @@ int net_host_prefixes(struct super *s, bool *ret_changed)
 		else
 			host[n_host++] = all[i];
 	}
+	for (size_t i = 0; i < kept && err == 0 && n_host < CONF_PREFIXES; i++)
+		if (!has_addr(host, n_host, &all[i].addr))
+			host[n_host++] = all[i];
 	free(all);
 	if (err != 0)
 		return err;
