@@ -30,8 +30,8 @@ static int find_link(const struct conf *c, const struct site *site, struct uplin
 		any ? site_link_at(site, index) : site_link(site, c->uplink.interface);
 	if (l == NULL) {
 		if (any)
-			write_str(why, "this host has no default route that would tell the uplink; "
-				       "name it: uplink.interface");
+			write_str(why, "this host has no default route that would tell the uplink: "
+				       "is its link down? Or name it: uplink.interface");
 		else
 			write_fmt(why,
 				  "this host has no link '%s': set uplink.interface to one that "

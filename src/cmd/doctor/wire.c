@@ -82,6 +82,9 @@ static bool check_uplink(struct wire *w)
 	else if (w->link->master != 0)
 		say(w->r, LEVEL_FAIL, "uplink", "set uplink.interface to the bridge or bond itself",
 		    "%s is only a part of another link", w->link->name);
+	else if (w->link->no_carrier)
+		say(w->r, LEVEL_FAIL, "uplink", "see to its cable, or to what is at the other end",
+		    "%s has no carrier%s", w->link->name, text);
 	else if (!w->link->up && w->bridge)
 		say(w->r, LEVEL_OK, "uplink", NULL,
 		    "%s, Ethernet, down: `skep up` sets it up, and down again at the end%s",
