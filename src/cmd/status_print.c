@@ -290,6 +290,8 @@ static void print_forwards(const struct screen *s, const json_t *all)
 	{
 		const char *to = str(f, "public");
 		bool six = strchr(to, ':') != NULL;
+		if (to[0] == '\0')
+			to = "the host's address,";
 		label(s, i == 0 ? "forwards" : "");
 		printf(" %s%s%s port %lld/%s leads to %s port %lld\n", six ? "[" : "", to,
 		       six ? "]" : "", (long long)num(f, "port"), str(f, "proto"), str(f, "guest"),

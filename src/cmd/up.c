@@ -289,19 +289,35 @@ static int wait_all(const struct conf *c, long timeout_s)
 
 /* ---- what now ------------------------------------------------------------------------------------ */
 
+/* Where intruders find a guest. In mode bridge its own addresses are its public ones. */
+static void explain_guest(const struct conf *c, const struct conf_guest *g)
+{
+	char text[ADDR_TEXT];
+	bool bare = c->mode == MODE_BRIDGE && g->kind == GUEST_HONEYPOT;
+	const struct addr *four = bare ? &g->inside : &g->public;
+	const struct addr *six = bare ? &g->inside6 : &g->public6;
+	printf("  %-10s %s, image %s", g->name, g->kind == GUEST_LOGHOST ? "loghost" : "honeypot",
+	       g->image);
+	if (g->shared)
+		printf(", at this host's address");
+	if (four->ver != 0)
+		printf(", at %s", addr_text(four, text));
+	if (six->ver != 0 && (c->mode != MODE_LAB || four->ver == 0))
+		printf("%s %s", four->ver != 0 ? " and" : ", at", addr_text(six, text));
+	printf("\n");
+}
+
 static void explain(const struct conf *c, bool again)
 {
 	char text[ADDR_TEXT];
 	bool first = true;
 	printf("\nThe honeynet '%s' %s.\n", c->name, again ? "runs already" : "runs");
-	for (uint32_t i = 0; i < c->n_guests; i++) {
-		const struct conf_guest *g = &c->guests[i];
-		printf("  %-10s %s, image %s%s%s\n", g->name,
-		       g->kind == GUEST_LOGHOST ? "loghost" : "honeypot", g->image,
-		       g->public.ver != 0 ? ", at " : "",
-		       g->public.ver != 0 ? addr_text(&g->public, text) : "");
-	}
+	for (uint32_t i = 0; i < c->n_guests; i++)
+		explain_guest(c, &c->guests[i]);
 	printf("look:    sudo skep status          sudo skep events -f\n");
+	if (c->mode != MODE_LAB)
+		printf("names:   sudo skep guest creds     (passwords of the honeypots, key of the "
+		       "loghost)\n");
 	if (again && c->mode != MODE_LAB)
 		up_wire_explain(c);
 	for (uint32_t i = 0; i < c->n_guests && first && c->mode == MODE_LAB; i++) {

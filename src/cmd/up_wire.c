@@ -50,6 +50,15 @@ static void print_plan(const struct conf *c, const struct site *site, const stru
 	       "namespaces %s and %s-sink\n"
 	       "  is not touched   addresses, routes, firewall and settings of this host\n",
 	       p->link, c->name, c->name);
+	const struct site_link *l = site_link_at(site, p->index);
+	if (l != NULL && l->no_carrier)
+		printf("  mind             %s has no carrier: is its cable in? Until then nobody "
+		       "gets to the honeynet\n",
+		       p->link);
+	else if (!p->up && c->mode == MODE_NAT)
+		printf("  mind             %s is down: until it is set up nobody gets to the "
+		       "honeynet\n",
+		       p->link);
 	if (!p->up && c->mode == MODE_BRIDGE)
 		printf("  is changed       %s is set up, and down again at the end\n", p->link);
 }

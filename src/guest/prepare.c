@@ -151,11 +151,11 @@ static int prepare_disk(struct job *j)
 		if (err == 0)
 			err = failed(j, identity_save(&j->id), "its identity.json");
 	} else if (strcmp(j->id.network, network) != 0) {
-		write_fmt(
-			&w,
-			"its disk was made for another network (%s); to start anew, losing what is "
-			"on it: skep guest reset %s",
-			j->id.network, j->g->name);
+		write_fmt(&w,
+			  "its disk was made for another network; to start anew, losing what is on "
+			  "it: "
+			  "skep guest reset %s (it was: %.80s)",
+			  j->g->name, j->id.network);
 		err = SKEP_EUNSUPPORTED;
 	}
 	if (err == 0 && access(overlay, F_OK) < 0)

@@ -252,7 +252,7 @@ void case_dns(struct prove *p)
 	run_expect_sink(p, 0, e.sink ? left : 0);
 	p->flooded = true;
 	for (uint32_t i = 0; i < left + OVER; i++) {
-		uint8_t q[128] = {0, 1, 1, 0, 0, 1};
+		uint8_t q[128] = {0, PROVE_DNS_ID, 1, 0, 0, 1};
 		struct head h = case_head(p, to);
 		q[12] = PROVE_MARK;
 		wire_mark(p, q + 13);

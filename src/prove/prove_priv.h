@@ -8,7 +8,8 @@
 #include "prove/frame_priv.h"
 #include "prove/prove.h"
 
-#define PROVE_MARK 24u /* bytes: token, serial, padding; a whole number of fragments' units */
+#define PROVE_MARK 24u  /* bytes: token, serial, padding; a whole number of fragments' units */
+#define PROVE_DNS_ID 1u /* of every question that a case asks a name server */
 #define PROVE_TOKEN 16u
 #define PROVE_PATTERN "skep-prove-marker-must-not-pass" /* rules/skep-prove.rules */
 #define PROVE_CUT 12u /* bytes of it in the first of two fragments */
@@ -50,11 +51,13 @@ struct prove {
 	struct ear ears[PROVE_EARS];
 	size_t n_ears;
 	uint8_t token[PROVE_TOKEN];
-	uint32_t serial;         /* the next frame's */
-	uint8_t seen[65536 / 8]; /* serials that arrived */
-	uint8_t sunk[65536 / 8]; /* ... in the sink */
-	uint8_t owner[65536];    /* serial: its row; row 0: the fences */
-	bool from_out[65536];    /* serial: it comes from outside */
+	uint32_t serial;          /* the next frame's */
+	uint8_t seen[65536 / 8];  /* serials that arrived */
+	uint8_t sunk[65536 / 8];  /* ... in the sink */
+	uint8_t asked[65536 / 8]; /* ... whose names the sink asked its upstream for */
+	uint32_t n_asked;         /* of the row that is being tried */
+	uint8_t owner[65536];     /* serial: its row; row 0: the fences */
+	bool from_out[65536];     /* serial: it comes from outside */
 	struct prove_row rows[PROVE_ROWS];
 	size_t n_rows, row; /* row: the one that is being tried */
 	uint32_t unsettled; /* frames since the last fence */

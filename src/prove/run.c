@@ -212,6 +212,7 @@ static void try_case(struct prove *p, const struct prove_case *c)
 	p->talk_port = 0;
 	p->want.to.ver = 0;
 	p->strayed = 0;
+	p->n_asked = 0;
 	if (p->conf->tell != NULL)
 		p->conf->tell(p->conf->ctx, r, false);
 	if (p->serial > SERIALS_MOST)

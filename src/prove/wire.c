@@ -402,6 +402,16 @@ static bool is_hosts(const struct prove *p, const uint8_t *b, uint32_t len)
 	return l4 != 0 && proto == PROVE_UDP && l4 + 4 <= len && load_be16(b + l4) == p->host_port;
 }
 
+/* A name that the host asks the operator's name server for in the guest's place, with an id of the sink's own. */
+static bool is_upstream(const struct prove *p, const uint8_t *b, uint32_t len)
+{
+	uint8_t proto = 0;
+	uint32_t l4 = find_l4(b, len, &proto);
+	return p->c->sink.on && p->c->sink.dns_upstream.ver != 0 && l4 != 0 && proto == PROVE_UDP &&
+	       l4 + 10 <= len && load_be16(b + l4 + 2) == 53 &&
+	       load_be16(b + l4 + 8) != PROVE_DNS_ID;
+}
+
 /* Both fence and guard let it out. */
 static void escaped(struct prove *p, const struct ear *e, uint32_t serial, uint8_t *b, uint32_t len)
 {
@@ -409,6 +419,13 @@ static void escaped(struct prove *p, const struct ear *e, uint32_t serial, uint8
 	p->escaped++;
 	p->strayed += r == &p->rows[p->n_rows - 1];
 	note_leak(p, r, e, b, len);
+}
+
+/* That is configured (sink.dns.upstream), and holds as long as the budget does. */
+static void asked(struct prove *p, const struct ear *e, uint32_t serial, uint8_t *b, uint32_t len)
+{
+	if (take_bit(p->asked, serial) && ++p->n_asked > p->c->sink.dns_budget)
+		escaped(p, e, serial, b, len);
 }
 
 static void keep(struct heard_stream *s, const uint8_t *b, uint32_t len, uint32_t l4)
@@ -506,7 +523,11 @@ static bool hear_one(struct prove *p, const struct ear *e)
 	read_control(&h, b, &len, &stamp_ns);
 	if (e->kind == EAR_WIRE) {
 		p->host_spoke = p->host_spoke || is_hosts(p, b, len);
-		if (find_token(p, b, len, &serial))
+		if (!find_token(p, b, len, &serial))
+			return true;
+		if (is_upstream(p, b, len))
+			asked(p, e, serial, b, len);
+		else
 			escaped(p, e, serial, b, len);
 		return true;
 	}

@@ -30,10 +30,12 @@ static int find_link(const struct conf *c, const struct site *site, struct uplin
 		any ? site_link_at(site, index) : site_link(site, c->uplink.interface);
 	if (l == NULL) {
 		if (any)
-			write_str(why, "this host has no default route that would tell the uplink; "
-				       "name it: uplink.interface");
+			write_str(why, "this host has no default route that would tell the uplink: "
+				       "is its link down? Or name it: uplink.interface");
 		else
-			write_fmt(why, "this host has no link '%s' (uplink.interface)",
+			write_fmt(why,
+				  "this host has no link '%s': set uplink.interface to one that "
+				  "`ip -br link` lists, or to auto",
 				  c->uplink.interface);
 		return -ENODEV;
 	}
@@ -53,6 +55,33 @@ static int find_link(const struct conf *c, const struct site *site, struct uplin
 		p->gateway = site->gateway;
 	if (site->uplink6 == l->index)
 		p->gateway6 = site->gateway6;
+	return 0;
+}
+
+/* What would only be noticed by others, once it runs: before a start, since later it must follow what changes. */
+static int refuse_link(const struct site *site, const struct uplink_plan *p, struct writer *why)
+{
+	const struct site_link *l = site_link_at(site, p->index);
+	const struct site_link *whole = l != NULL ? site_link_at(site, l->master) : NULL;
+	if (whole == NULL)
+		return 0;
+	write_fmt(why, "link '%s' is only a part of '%s': set uplink.interface to a whole link",
+		  l->name, whole->name);
+	return -EBUSY;
+}
+
+static int refuse_routers(const struct site *site, const struct steer_plan *p, struct writer *why)
+{
+	char text[ADDR_TEXT];
+	for (uint32_t i = 0; i < p->n_alias; i++) {
+		const struct addr *a = &p->alias[i];
+		if (!addr_eq(a, &site->gateway) && !addr_eq(a, &site->gateway6))
+			continue;
+		write_fmt(why,
+			  "%s is this host's router: give the guest an address that is nobody's",
+			  addr_text(a, text));
+		return -EADDRINUSE;
+	}
 	return 0;
 }
 
@@ -228,6 +257,10 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 	int err = find_link(c, site, &p, &w);
 	if (err == 0)
 		err = add_aliases(c, site, &p.steer, &w);
+	if (err == 0 && before == NULL)
+		err = refuse_link(site, &p, &w);
+	if (err == 0 && before == NULL)
+		err = refuse_routers(site, &p.steer, &w);
 	if (err == 0 && uplink_shared(c))
 		err = add_shared(c, site, before, &p, &w);
 	if (err == 0 && uplink_shared(c)) {

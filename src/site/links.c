@@ -41,6 +41,7 @@ static void add_link(void *ctx, const struct nlmsghdr *h, const void *body, size
 				.mtu = attr_u32(&a, IFLA_MTU),
 				.up = (m->ifi_flags & (IFF_UP | IFF_RUNNING)) ==
 				      (IFF_UP | IFF_RUNNING),
+				.no_carrier = (m->ifi_flags & (IFF_UP | IFF_RUNNING)) == IFF_UP,
 				.loopback = (m->ifi_flags & IFF_LOOPBACK) != 0};
 	copy_text(l->name, sizeof(l->name), a.at[IFLA_IFNAME]);
 	const struct rtattr *mac = a.at[IFLA_ADDRESS];

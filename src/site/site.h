@@ -21,7 +21,8 @@ struct site_link {
 	struct mac mac;
 	uint32_t mtu;
 	uint8_t ethernet, up, loopback;
-	char kind[16]; /* "veth", "bridge", "vlan" ...; empty: hardware */
+	uint8_t no_carrier; /* set up, but down: unplugged */
+	char kind[16];      /* "veth", "bridge", "vlan" ...; empty: hardware */
 };
 
 struct site_address {

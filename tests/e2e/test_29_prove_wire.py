@@ -135,6 +135,17 @@ def new_address(t, net):
         net.server("ip", "addr", "del", a, "dev", "lo")
 
 
+def names(t):
+    """As `init` writes it: the host asks its own name server in the guests' place. That is no leak, within the budget."""
+    with sites.Site("alias") as site, Wire(site, "alias", sink={"dns": {"upstream": honeynet.DNS}}) as net:
+        net.start(t)
+        code, cases, said = net.only("tunnel-dns")
+        asked = sum("asked upstream" in str(e) for e in net.lines("skep"))
+        net.down()
+    t.equal((code, cases, said.get("escaped")), (0, {"tunnel-dns": "held"}, 0), "names that the sink asks for are no leak")
+    t.check(0 < asked <= 120, "... and some were asked for", asked)
+
+
 def without_fence(t, net, kind):
     """What if the fence at the uplink was not there? A classifier before it lets all of it out."""
     inner = next(x.split("@")[0].split(":")[1].strip() for x in net.server("ip", "-o", "link").stdout.splitlines()
@@ -176,6 +187,7 @@ def main(t):
                 new_address(t, net)
             without_fence(t, net, kind)
             net.down()
+    names(t)
     weak = honeynet.SKEP + "-weak"
     if not os.access(weak, os.X_OK):
         t.check(False, f"{weak} is built (ninja src/cmd/skep-weak)")

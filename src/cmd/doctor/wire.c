@@ -82,9 +82,15 @@ static bool check_uplink(struct wire *w)
 	else if (w->link->master != 0)
 		say(w->r, LEVEL_FAIL, "uplink", "set uplink.interface to the bridge or bond itself",
 		    "%s is only a part of another link", w->link->name);
+	else if (w->link->no_carrier)
+		say(w->r, LEVEL_FAIL, "uplink", "see to its cable, or to what is at the other end",
+		    "%s has no carrier%s", w->link->name, text);
+	else if (!w->link->up && w->bridge)
+		say(w->r, LEVEL_OK, "uplink", NULL,
+		    "%s, Ethernet, down: `skep up` sets it up, and down again at the end%s",
+		    w->link->name, text);
 	else if (!w->link->up)
-		say_fix(w->r, w->bridge ? LEVEL_WARN : LEVEL_FAIL, "uplink", command,
-			"%s is down%s", w->link->name, text);
+		say_fix(w->r, LEVEL_FAIL, "uplink", command, "%s is down%s", w->link->name, text);
 	else
 		say(w->r, LEVEL_OK, "uplink", NULL, "%s, Ethernet, up%s", w->link->name, text);
 	return true;
@@ -257,6 +263,19 @@ static bool listens(const struct wire *w, const char *keep)
 	return false;
 }
 
+/* Most servers listen twice, for IPv4 and for IPv6: told once. */
+static bool told_before(const struct wire *w, uint32_t n)
+{
+	const struct site_socket *x = &w->s.sockets[n];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct site_socket *y = &w->s.sockets[i];
+		if (y->proto == x->proto && y->port == x->port && strcmp(y->name, x->name) == 0 &&
+		    !is_loopback(&y->addr))
+			return true;
+	}
+	return false;
+}
+
 static void check_kept(struct wire *w)
 {
 	char all[384], name[4 * SITE_NAME];
@@ -265,7 +284,7 @@ static void check_kept(struct wire *w)
 	for (uint32_t i = 0; i < w->s.n_sockets; i++) {
 		const struct site_socket *x = &w->s.sockets[i];
 		struct writer one = writer_of(name, sizeof(name));
-		if (is_loopback(&x->addr))
+		if (is_loopback(&x->addr) || told_before(w, i))
 			continue;
 		write_escaped(&one, x->name, strlen(x->name));
 		write_fmt(&out, "%s%s/%u%s%s", n++ > 0 ? ", " : "", x->proto == 6 ? "tcp" : "udp",

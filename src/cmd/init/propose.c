@@ -339,6 +339,18 @@ static void keep_own(const struct init_site *i, struct init_plan *p)
 	}
 }
 
+/* What most intruders come for is then not there; the operator may not have thought of it. */
+static void note_ssh(struct init_plan *p)
+{
+	for (uint32_t n = 0; n < p->n_keep; n++)
+		if (strcmp(p->keep[n], "tcp/22") == 0)
+			snprintf(p->note, sizeof(p->note),
+				 "port 22 stays this host's, so nobody reaches the honeypot's ssh. "
+				 "To "
+				 "give it to the honeypot, let your sshd listen at another port, "
+				 "come in by that, and run `skep init` anew");
+}
+
 /* ---- bridge ------------------------------------------------------------------------------------ */
 
 static int one_network(const struct prefix *list, uint32_t n, const struct addr *gateway,
@@ -398,6 +410,7 @@ int init_complete(const struct init_site *i, struct init_plan *p, char why[INIT_
 	if (p->place == PLACE_BRIDGE)
 		return complete_bridge(i, p, why);
 	keep_own(i, p);
+	note_ssh(p);
 	choose_inside6(p);
 	return choose_inside(i, p, why);
 }

@@ -140,6 +140,24 @@ static void test_aliases(void **state)
 	free(w);
 }
 
+/* Answering for the router would cut off the whole network behind it. */
+static void test_router_is_no_honeypot(void **state)
+{
+	static const char *const routers[] = {"198.51.100.10", "2001:db8:b::11"};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(routers); i++) {
+		struct world *w = make(ALIAS_CONF);
+		struct addr a = address(routers[i]);
+		assert_int_equal(plan(w, NULL), 0);
+		struct uplink_plan before = w->plan;
+		*(i == 0 ? &w->site.gateway : &w->site.gateway6) = a;
+		assert_int_equal(plan(w, NULL), -EADDRINUSE);
+		assert_non_null(strstr(w->why, routers[i]));
+		assert_int_equal(plan(w, &before), 0); /* what runs follows */
+		free(w);
+	}
+}
+
 static void test_shared(void **state)
 {
 	char text[64];
@@ -237,6 +255,10 @@ static void test_bridge(void **state)
 	assert_false(w->plan.up);
 	assert_int_equal(w->plan.steer.n_alias, 1);
 	assert_true(has(w->plan.steer.alias, 1, "192.0.2.10"));
+	w->site.links[2].master = ETH;
+	assert_int_equal(plan(w, NULL), -EBUSY);
+	assert_non_null(strstr(w->why, "part of 'eth0'"));
+	w->site.links[2].master = 0;
 	uplink_in_use(&w->site, SPARE, use, sizeof(use));
 	assert_string_equal(use, "");
 	add_address(w, SPARE, "fe80::9", 0, 1);
@@ -346,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_router_is_no_honeypot),
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_shared_address_changes),
 		cmocka_unit_test(test_only_what_it_has_inside),
