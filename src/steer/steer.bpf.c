@@ -141,6 +141,8 @@ static inline void key_of(const struct seen *s, int out, struct steer_key *key)
 static inline int is_hosts(const struct steer_set *set, const struct seen *s, int out, int refresh)
 {
 	struct steer_key key;
+	if (seen_is_tunnel(s->proto))
+		return 1;
 	key_of(s, out, &key);
 	if ((s->proto == PROTO_TCP || s->proto == PROTO_UDP) &&
 	    is_kept(s->proto, key.local_port, key.local.ver))
@@ -148,7 +150,8 @@ static inline int is_hosts(const struct steer_set *set, const struct seen *s, in
 	return is_flow(set, &key, refresh);
 }
 
-/* Is this error about something that is the host's? What it quotes goes the other way. */
+/* Is this error about something that is the host's? What it quotes goes the other way. Of what can't be read, the
+ * wall says nothing. */
 static inline int quotes_hosts(struct __sk_buff *skb, const struct steer_set *set,
 			       const struct seen *s, int out)
 {
@@ -156,7 +159,7 @@ static inline int quotes_hosts(struct __sk_buff *skb, const struct steer_set *se
 	__builtin_memset(&q, 0, sizeof(q));
 	seen_ip(skb, s->l4 + 8, &q);
 	if (q.what != SEEN_IP || q.no_l4 || q.part == PART_LATER)
-		return 0;
+		return out;
 	if ((q.proto == PROTO_ICMP || q.proto == PROTO_ICMP6) && !seen_is_echo_request(&q))
 		return 0;
 	return is_hosts(set, &q, !out, 0);
@@ -401,7 +404,7 @@ static inline int may_leave(struct __sk_buff *skb, const struct steer_set *set)
 	if (s.part != PART_LATER && s.proto == PROTO_ICMP6 && s.src.ver == 6 &&
 	    (s.type == 135 || s.type == 136))
 		return neighbour_may_leave(skb, set, &s);
-	if (seen_is_link(&s))
+	if (seen_is_link(&s) || seen_is_dhcp(&s))
 		return 0;
 	__u32 kind = kind_of(&s.src);
 	if (kind == STEER_SHARED && !set->bridge)

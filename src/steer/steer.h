@@ -14,8 +14,9 @@
  *     in the uplink's name);
  *   - a shared address (the host's own): TCP and UDP to every port that is not kept; echo requests; errors
  *     about what is not the host's; other protocols. The host's are: kept ports; conversations that the host began
- *     (seen leaving by the uplink, forgotten after STEER_HOST_IDLE_S of silence); neighbour discovery,
- *     router advertisements, MLD, DHCP and DHCPv6; later fragments as their first one.
+ *     (seen leaving by the uplink, forgotten after STEER_HOST_IDLE_S of silence); tunnels (IP in IP, GRE, IPsec, L2TP),
+ *     whoever speaks first; neighbour discovery, router advertisements, MLD, DHCP and DHCPv6; later fragments
+ *     as their first one.
  * In form STEER_BRIDGE: everything, and nothing else may leave by the uplink.
  *
  * Tagged frames, and what is to another link address, are the host's. So is what cannot be parsed; to an alias
