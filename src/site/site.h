@@ -67,7 +67,8 @@ const struct site_link *site_link_at(const struct site *s, uint32_t index);
  * does not fit is left out. */
 MUST_USE int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t *ret_n);
 /* The session that the calling process was started from: SSH_CONNECTION of it or of an ancestor, however deep
- * below sudo or a shell. -ENOENT: not by ssh. */
+ * below sudo or a shell; pid: the first process of it, as far up as it can be seen. -ENOENT: not by ssh; -ESRCH: below a
+ * screen or tmux that knows of no session, though somebody may look at it by one. */
 MUST_USE int site_ssh_here(struct site_session *ret);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown or has not been heard of for long, without waiting. -EAGAIN: not known yet. */
