@@ -82,7 +82,7 @@ static inline int seen_is_link(const struct seen *s)
 static inline int seen_is_tunnel(__u8 proto)
 {
 	switch (proto) {
-	case 4:	  /* IPv4 in IP */
+	case 4:   /* IPv4 in IP */
 	case 41:  /* IPv6 in IP */
 	case 47:  /* GRE */
 	case 50:  /* ESP */

@@ -269,6 +269,14 @@ static int remove_steer(const char *name)
 	return steer_clean(name);
 }
 
+/* The same link, if it has another name now. */
+static int remove_steer_at(const char *index)
+{
+	char name[IF_NAMESIZE];
+	unsigned long n = strtoul(index, NULL, 10);
+	return n == 0 || if_indextoname((unsigned)n, name) == NULL ? 0 : steer_clean(name);
+}
+
 /* A link that nobody had set up before us. */
 static int lower_link(const char *name)
 {
@@ -295,6 +303,7 @@ static void clean_home(const char *made)
 			return;
 	}
 	each_line(made, "steer ", remove_steer);
+	each_line(made, "steer-index ", remove_steer_at);
 	each_line(made, "link ", remove_link);
 	each_line(made, "raised ", lower_link);
 	if (here >= 0 && netns_enter(here) != 0)

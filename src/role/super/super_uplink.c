@@ -97,12 +97,18 @@ static int note(struct super *s)
 	return err != 0 ? err : state_note(s, "link %s", s->uplink.inner);
 }
 
-/* Before it is up, so that no address of its own comes to it. */
+/* Before it is up, so that no address of its own comes to it. Whenever the programs are not there (somebody took them
+ * off, they are being put back), what the wall sends meets the host's stack: which hears nothing on a
+ * link without IPv6, by which no source can be reached. */
 static int silence(const struct uplink_run *u)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6", u->inner);
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/rp_filter", u->inner);
 	int err = sysctl_set(path, "1");
+	if (err != 0)
+		return err;
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6", u->inner);
+	err = sysctl_set(path, "1");
 	return err == -ENOENT ? 0 : err; /* no IPv6 here at all */
 }
 
@@ -126,7 +132,7 @@ int uplink_build(struct super *s, char *why, size_t why_size)
 		  u->plan.mtu, s->c->name);
 	err = link_batch(-1, buf, why, why_size);
 	if (err == 0 && (err = silence(u)) != 0)
-		write_fmt(&reason, "IPv6 of %s: %s", u->inner, err_text(err));
+		write_fmt(&reason, "settings of %s: %s", u->inner, err_text(err));
 	if (err != 0)
 		return err;
 	err = link_batch(s->net, "link set lo up\nlink set outside arp off\nlink set outside up\n",
@@ -166,16 +172,33 @@ static size_t host_flows(struct steer_flow *ret, size_t max)
 	return n;
 }
 
+/* Each link that has our programs is known to whoever cleans up, whatever it is called by then. */
+static int note_steer(struct super *s)
+{
+	struct uplink_run *u = &s->uplink;
+	if (u->noted == u->plan.index)
+		return 0;
+	int err = state_note(s, "steer %s", u->plan.link);
+	if (err == 0)
+		err = state_note(s, "steer-index %u", u->plan.index);
+	if (err == 0)
+		u->noted = u->plan.index;
+	return err;
+}
+
 static int steer(struct super *s, char *why, size_t why_size)
 {
 	struct uplink_run *u = &s->uplink;
 	enum steer_form form = s->c->mode == MODE_BRIDGE ? STEER_BRIDGE : STEER_NAT;
+	int err = note_steer(s);
+	if (err != 0)
+		return err;
 	struct steer_flow *flows = calloc(HOST_FLOWS, sizeof(*flows));
 	if (flows == NULL)
 		return -ENOMEM;
 	size_t n = host_flows(flows, HOST_FLOWS);
-	int err = steer_open(form, u->plan.link, u->inner, &u->plan.steer, flows, n, &u->steer, why,
-			     why_size);
+	err = steer_open(form, u->plan.link, u->inner, &u->plan.steer, flows, n, &u->steer, why,
+			 why_size);
 	free(flows);
 	if (err == 0)
 		steer_beat(u->steer, clock_boot_ns());
@@ -219,9 +242,7 @@ int uplink_open(struct super *s, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	super_say(s, "the real wire: %s, by %s", s->uplink.plan.link, s->uplink.inner);
-	int err = state_note(s, "steer %s", s->uplink.plan.link);
-	if (err == 0)
-		err = steer(s, why, why_size);
+	int err = steer(s, why, why_size);
 	if (err == 0 && s->c->mode == MODE_BRIDGE)
 		err = raise_link(s, why, why_size);
 	if (err != 0 && why[0] == '\0')
@@ -280,12 +301,15 @@ static void mend(struct super *s, int64_t now, bool another_link)
 		     "the honeynet's programs are gone from the uplink: somebody took them off, or "
 		     "the link is gone");
 	u->lost = true;
-	if (!another_link && u->mended_ns != 0 && now - u->mended_ns < MEND_NS)
+	bool wait = !another_link && u->mended_ns != 0 && now - u->mended_ns < MEND_NS;
+	if (wait && s->c->mode == MODE_BRIDGE) /* there the host has nothing to lose */
+		return;
+	prove_end(s);          /* its guard would stand behind the new programs */
+	steer_close(u->steer); /* half of them would keep from the host what it began */
+	u->steer = NULL;
+	if (wait)
 		return;
 	u->mended_ns = now;
-	prove_end(s); /* its guard would stand behind the new programs */
-	steer_close(u->steer);
-	u->steer = NULL;
 	int err = rebuild(s, why, sizeof(why));
 	if (err == 0)
 		err = steer(s, why, sizeof(why));
