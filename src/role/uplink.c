@@ -243,10 +243,45 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 	return err;
 }
 
-static bool carries(const struct site *site, uint32_t index, const struct addr *a)
+/* A link and all that stand on it: a bridge or bond that it is part of, VLANs, and theirs again. */
+struct stack {
+	uint32_t n, index[SITE_LINKS + 1];
+};
+
+static bool in_stack(const struct stack *st, uint32_t index)
+{
+	for (uint32_t i = 0; index != 0 && i < st->n; i++)
+		if (st->index[i] == index)
+			return true;
+	return false;
+}
+
+static void add_to_stack(struct stack *st, uint32_t index)
+{
+	if (index != 0 && !in_stack(st, index) && st->n < ARRAY_LEN(st->index))
+		st->index[st->n++] = index;
+}
+
+static void stack_on(const struct site *site, uint32_t index, struct stack *ret)
+{
+	*ret = (struct stack){.n = 1, .index = {index}};
+	for (uint32_t before = 0; before != ret->n;) {
+		before = ret->n;
+		for (uint32_t i = 0; i < site->n_links; i++) {
+			const struct site_link *l = &site->links[i];
+			if (in_stack(ret, l->lower))
+				add_to_stack(ret, l->index);
+			if (in_stack(ret, l->index))
+				add_to_stack(ret, l->master);
+		}
+	}
+}
+
+static bool carries(const struct site *site, const struct stack *st, const struct addr *a)
 {
 	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (site->addresses[i].link == index && addr_eq(&site->addresses[i].prefix.addr, a))
+		if (in_stack(st, site->addresses[i].link) &&
+		    addr_eq(&site->addresses[i].prefix.addr, a))
 			return true;
 	return false;
 }
@@ -254,19 +289,21 @@ static bool carries(const struct site *site, uint32_t index, const struct addr *
 void uplink_in_use(const struct site *site, uint32_t index, char *ret, size_t size)
 {
 	char text[ADDR_TEXT];
+	struct stack st;
 	struct writer w = writer_of(ret, size);
+	stack_on(site, index, &st);
 	for (uint32_t i = 0; i < site->n_sessions; i++)
-		if (carries(site, index, &site->sessions[i].local)) {
+		if (carries(site, &st, &site->sessions[i].local)) {
 			write_fmt(&w, "it carries an ssh session from %s",
 				  addr_text(&site->sessions[i].remote, text));
 			return;
 		}
-	if (site->uplink == index || site->uplink6 == index) {
+	if (in_stack(&st, site->uplink) || in_stack(&st, site->uplink6)) {
 		write_str(&w, "the host's default route leads by it");
 		return;
 	}
 	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (site->addresses[i].link == index && !site->addresses[i].link_local) {
+		if (in_stack(&st, site->addresses[i].link) && !site->addresses[i].link_local) {
 			write_fmt(&w, "the host has the address %s on it",
 				  addr_text(&site->addresses[i].prefix.addr, text));
 			return;

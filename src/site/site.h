@@ -18,6 +18,7 @@
 struct site_link {
 	char name[16];
 	uint32_t index, master; /* master: of a bridge or bond it is part of, 0: none */
+	uint32_t lower;         /* link that it stands on (VLAN, macvlan), 0: none */
 	struct mac mac;
 	uint32_t mtu;
 	uint8_t ethernet, up, loopback;

@@ -253,6 +253,42 @@ static void test_bridge(void **state)
 	free(w);
 }
 
+/* The operator comes by a VLAN or a bridge that stands on the link. */
+static void test_what_stands_on_the_link(void **state)
+{
+	char use[128];
+	struct world *w = make(SHARED_CONF);
+	struct site *s = &w->site;
+	uint32_t n = s->n_links;
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		s->n_links = n;
+		s->links[s->n_links++] = (struct site_link){.name = "low", .index = 50};
+		s->links[s->n_links++] = (struct site_link){.name = "br", .index = 51};
+		s->links[s->n_links++] =
+			(struct site_link){.name = "br.7", .index = 52, .lower = 51};
+		if (i == 0)
+			s->links[n].master = 51;
+		else
+			s->links[n + 1].lower = 50;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_string_equal(use, "");
+		add_address(w, 52, "192.0.2.77", 0, 0);
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_non_null(strstr(use, "192.0.2.77"));
+		s->n_addresses--;
+		s->uplink = 51;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_non_null(strstr(use, "default route"));
+		s->uplink = ETH;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_string_equal(use, "");
+	}
+	s->links[n].master = s->links[n].lower = 50; /* nonsense ends as well */
+	uplink_in_use(s, 50, use, sizeof(use));
+	free(w);
+}
+
 /* ---- what outlives a run ------------------------------------------------------------------------- */
 
 static void set_folder(struct world *w, char *dir)
@@ -352,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_ports_are_bounded),
 		cmocka_unit_test(test_bridge),
+		cmocka_unit_test(test_what_stands_on_the_link),
 		cmocka_unit_test(test_confirmation_is_for_one_configuration),
 		cmocka_unit_test(test_damaged_confirmation_is_none),
 		cmocka_unit_test(test_rollback_is_told_until_confirmed),
