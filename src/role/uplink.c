@@ -90,12 +90,17 @@ static bool is_hosts(const struct site *site, const struct addr *a)
 	return false;
 }
 
-static int add_alias(const struct site *site, const struct addr *a, struct steer_plan *p,
-		     struct writer *why)
+static int add_alias(const struct site *site, const struct addr *a, bool runs,
+		     struct uplink_plan *plan, struct writer *why)
 {
 	char text[ADDR_TEXT];
+	struct steer_plan *p = &plan->steer;
 	if (a->ver == 0)
 		return 0;
+	if (is_hosts(site, a) && runs) {
+		plan->n_yielded++;
+		return 0;
+	}
 	if (is_hosts(site, a)) {
 		write_fmt(why,
 			  "%s is an address of this host itself: take it off the host, or give the "
@@ -112,19 +117,19 @@ static int add_alias(const struct site *site, const struct addr *a, struct steer
 	return 0;
 }
 
-static int add_aliases(const struct conf *c, const struct site *site, struct steer_plan *p,
-		       struct writer *why)
+static int add_aliases(const struct conf *c, const struct site *site, bool runs,
+		       struct uplink_plan *p, struct writer *why)
 {
 	int err = 0;
 	bool bridge = c->mode == MODE_BRIDGE; /* what they have inside is what everybody sees */
 	for (uint32_t i = 0; i < c->n_guests && err == 0; i++) {
 		const struct conf_guest *g = &c->guests[i];
-		err = add_alias(site, bridge ? &g->inside : &g->public, p, why);
+		err = add_alias(site, bridge ? &g->inside : &g->public, runs, p, why);
 		if (err == 0)
-			err = add_alias(site, bridge ? &g->inside6 : &g->public6, p, why);
+			err = add_alias(site, bridge ? &g->inside6 : &g->public6, runs, p, why);
 	}
 	for (uint32_t i = 0; i < c->n_forwards && err == 0; i++)
-		err = add_alias(site, &c->forwards[i].public, p, why);
+		err = add_alias(site, &c->forwards[i].public, runs, p, why);
 	return err;
 }
 
@@ -189,6 +194,28 @@ static int keep_all(const struct conf *c, const struct site *site, struct steer_
 	return err;
 }
 
+static bool is_kept(const struct steer_plan *p, uint8_t proto, uint16_t port)
+{
+	for (uint32_t i = 0; i < p->n_kept; i++)
+		if (p->kept[i].proto == proto && p->kept[i].port == port)
+			return true;
+	return false;
+}
+
+uint32_t uplink_keep_logins(struct steer_plan *p, const struct site *site,
+			    const uint8_t ports[SITE_PORT_BYTES])
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < site->n_sockets; i++) {
+		const struct site_socket *s = &site->sockets[i];
+		if ((ports[s->port / 8] >> s->port % 8 & 1) == 0 || is_loopback(&s->addr) ||
+		    !site_is_login(s) || is_kept(p, s->proto, s->port))
+			continue;
+		n += uplink_keep(p, s->proto, s->port) == 0;
+	}
+	return n;
+}
+
 static void write_ports(struct writer *w, const struct steer_plan *p, uint8_t proto,
 			const char *name)
 {
@@ -227,7 +254,7 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 		return -EINVAL;
 	int err = find_link(c, site, &p, &w);
 	if (err == 0)
-		err = add_aliases(c, site, &p.steer, &w);
+		err = add_aliases(c, site, before != NULL, &p, &w);
 	if (err == 0 && uplink_shared(c))
 		err = add_shared(c, site, before, &p, &w);
 	if (err == 0 && uplink_shared(c)) {

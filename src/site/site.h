@@ -14,6 +14,7 @@
 #define SITE_SOCKETS 1024
 #define SITE_SESSIONS 256
 #define SITE_NAME 64
+#define SITE_PORT_BYTES (65536 / 8)
 
 struct site_link {
 	char name[16];
@@ -61,6 +62,10 @@ struct site {
 MUST_USE int site_survey(struct site *ret);
 /* The same without sockets and sessions: cheap enough to look again every second. */
 MUST_USE int site_survey_network(struct site *ret);
+/* TCP ports at which somebody listens, at loopback addresses alone or not: bit PORT % 8 of byte PORT / 8. Cheap. */
+MUST_USE int site_listening(uint8_t ret[SITE_PORT_BYTES]);
+/* Of an sshd, or held for whom it may concern by the service manager. */
+bool site_is_login(const struct site_socket *s);
 /* Borrowed from the survey; NULL: none of that name or index. */
 const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);

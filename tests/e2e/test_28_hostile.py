@@ -3,7 +3,7 @@
 # tags: namespaces
 """The real wire on bad days that somebody or something arranges: our programs are taken off one by one while the
 wall speaks to the host's stack, super is killed after the uplink moved or got another name, a start is
-confirmed by what only looks like a new connection."""
+confirmed by what only looks like a new connection, sshd moves, the host is given the honeypot's address."""
 import os
 import re
 import shutil
@@ -90,6 +90,7 @@ def one_alias(t):
         site.ip("server", "link add docker9 type bridge", "addr add 172.17.0.1/16 dev docker9", "link set docker9 up")
         net.up()
         carry.confirmed(t, site, net)
+        yields(t, site, net)
         wall_speaks_to_host(t, site, net)
         renamed(t, site, net)
 
@@ -120,6 +121,38 @@ def half_steered(t, site, net):
         t.check(site.fetch("server", WEB, timeout=2), f"... and stays well ({n})", net.log())
 
 
+def sshd_moves(t, site, net):
+    """The operator gives his sshd another port, as guides advise, and logs in there before he leaves."""
+    sshd = site.start("server", shutil.which("sshd"), "-D", "-e", "-f", f"{site.dir}/sshd_config", "-p", "2222",
+                      "-o", f"PidFile={site.dir}/moved.pid")
+    site.listens("server", 2222)
+    site.ssh_port = 2222
+    t.check(wait_for(site.can_login, 8, 0.3) and site.can_login(sites.SERVER6), "a login at the new port is the host's",
+            net.log())
+    t.check("tcp 22 2222" in net.status()["uplink"]["kept"], "... status tells of it", net.status()["uplink"])
+    late = site.serve("server", "http:80")
+    time.sleep(3)
+    t.check(site.fetch("intruder", sites.SERVER, timeout=2) is None, "what else begins to listen is not")
+    for p in (late, sshd):
+        p.kill()
+        p.wait()
+    site.ssh_port = 22
+
+
+def yields(t, site, net):
+    """The host is given the honeypot's address: by DHCP, or by somebody who forgot about it."""
+    http = site.serve("server", "http:80")
+    t.check(site.fetch("intruder", "203.0.113.11", timeout=2) is None, "an alias is the honeypot's")
+    site.ip("server", "addr add 203.0.113.11/32 dev eth0")
+    t.check(wait_for(lambda: site.fetch("intruder", "203.0.113.11", timeout=2), 8, 0.3),
+            "... and the host's own once the host has it", net.log())
+    site.ip("server", "addr del 203.0.113.11/32 dev eth0")
+    t.check(wait_for(lambda: net.status()["uplink"]["alias"] == ["203.0.113.11"], 8, 0.2), "... afterwards it goes back",
+            net.status()["uplink"])
+    http.kill()
+    http.wait()
+
+
 def looks_new(t, site, net, program, env):
     """`skep up --confirm` in a process that was there before; call to let it go on and to get what it said."""
     script = f"read x; exec 2>&1; SKEP_CONF={net.conf} {SKEP} up --confirm; echo code $?"
@@ -142,6 +175,7 @@ def confirms(t):
         t.check(not net.status()["confirm"]["confirmed"], "... it is not confirmed", net.status()["confirm"])
         out = looks_new(t, site, net, "sh", stale)()
         t.check("code 0" in out, "a shell that came after the start does, though its connection ended (mosh)", out)
+        sshd_moves(t, site, net)
         half_steered(t, site, net)
         t.equal(net.down().returncode, 0, "down")
 

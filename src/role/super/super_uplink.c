@@ -387,6 +387,10 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 	if (p->up != u->plan.up)
 		tell(s, p->up ? "well" : "trouble", 1,
 		     p->up ? "the uplink is up again" : "the uplink is down");
+	if (p->n_yielded > u->plan.n_yielded)
+		tell(s, "changed", 2,
+		     "an address of the honeynet's has become one of this host's: it is its own "
+		     "now");
 	bool steered = memcmp(&p->steer, &u->plan.steer, sizeof(p->steer)) != 0;
 	u->plan = *p;
 	if (link)
@@ -397,6 +401,28 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 		port_tell(s, 0);
 	if (shared)
 		tell_shared(s);
+}
+
+/* An sshd that listens at another port than it did: the operator's next login must not end at a guest. */
+static void follow_logins(struct super *s)
+{
+	struct uplink_run *u = &s->uplink;
+	uint8_t now[SITE_PORT_BYTES], fresh[SITE_PORT_BYTES], any = 0;
+	if (!uplink_shared(s->c) || site_listening(now) != 0)
+		return;
+	for (size_t i = 0; i < sizeof(now); i++)
+		any |= fresh[i] = now[i] & (uint8_t)~u->listened[i];
+	if (any != 0 && site_survey(u->site) != 0)
+		return;
+	memcpy(u->listened, now, sizeof(now));
+	if (any == 0 || uplink_keep_logins(&u->plan.steer, u->site, fresh) == 0)
+		return;
+	int err = u->steer == NULL ? 0 : steer_change(u->steer, &u->plan.steer);
+	if (err == 0 && !s->confirm.wanted)
+		err = uplink_confirm(s->c, &u->plan.steer);
+	tell(s, "changed", 2,
+	     err == 0 ? "somebody logs in by another port of this host now: it is the host's"
+		      : "somebody logs in by another port of this host now, and it can't be kept");
 }
 
 static void follow_host(struct super *s)
@@ -430,8 +456,10 @@ static void look(struct super *s, int64_t now)
 	if (err == 0)
 		err = uplink_plan(s->c, u->site, &u->plan, p, why, sizeof(why));
 	trouble(s, err, why[0] != '\0' ? why : err_text(err));
-	if (err == 0)
+	if (err == 0) {
 		follow_plan(s, now, p);
+		follow_logins(s);
+	}
 	free(p);
 	follow_host(s);
 }

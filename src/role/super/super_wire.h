@@ -20,6 +20,8 @@ struct uplink_run {
 	bool lost;     /* our programs were taken off the link */
 	struct mac peer, peer6; /* routers' link addresses; all zero: not known yet */
 	int64_t looked_ns, mended_ns;
+	uint8_t listened
+		[SITE_PORT_BYTES]; /* as at the last look; what is new is looked at more closely */
 	uint32_t noted; /* index of the link that the run file names last as having our programs */
 };
 
