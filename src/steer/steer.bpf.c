@@ -331,11 +331,6 @@ int skep_out(struct __sk_buff *skb)
 
 /* ---- from the wall ------------------------------------------------------------------------------------ */
 
-static inline int is_link_local(const struct steer_addr *a)
-{
-	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 static inline int arp_may_leave(const struct steer_set *set, const struct seen *s)
 {
 	__u32 kind = kind_of(&s->src);
@@ -358,12 +353,10 @@ static inline int neighbour_may_leave(struct __sk_buff *skb, const struct steer_
 	if (seen_load(skb, s->l4 + 8, target, sizeof(target)) != 0)
 		return 0;
 	seen_v6(&a, target);
-	if (advertises && kind_of(&a) != STEER_ALIAS && !(set->bridge && is_link_local(&a)))
+	if (kind_of(&s->src) != STEER_ALIAS || (advertises && kind_of(&a) != STEER_ALIAS))
 		return 0;
 	if (set->bridge)
-		return kind_of(&s->src) == STEER_ALIAS || is_link_local(&s->src);
-	if (kind_of(&s->src) != STEER_ALIAS)
-		return 0;
+		return 1;
 	if (skb->len == s->l4 + 24)
 		return 1;
 	return skb->len == s->l4 + 32 && seen_load(skb, s->l4 + 24, option, 8) == 0 &&

@@ -591,11 +591,18 @@ static void test_bridge(void **state)
 			   .proto = 58,
 			   .type = 135,
 			   .target = V6(2)};
+	assert_int_equal(out(b, ns), FENCED); /* with a router's address it would turn heads */
+	ns.src = V6(9);
 	assert_int_equal(out(b, ns), SENT);
 	ns.type = 136;
 	assert_int_equal(out(b, ns), FENCED);
+	ns.target = "fe80::1";
+	assert_int_equal(out(b, ns), FENCED);
 	ns.target = V6(9);
 	assert_int_equal(out(b, ns), SENT);
+	ns.src = "fe80::1";
+	assert_int_equal(out(b, ns), FENCED);
+	ns.src = V6(9);
 	ns.type = 134;
 	assert_int_equal(out(b, ns), FENCED);
 	assert_int_equal(out(b, talk(6, "fe80::9", 1, "fe80::2", 2)), FENCED);
