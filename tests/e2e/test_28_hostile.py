@@ -4,6 +4,7 @@
 """The real wire on bad days that somebody or something arranges: our programs are taken off one by one while the
 wall speaks to the host's stack, super is killed after the uplink moved or got another name, a start is
 confirmed by what only looks like a new connection, sshd moves, the host is given the honeypot's address."""
+import fcntl
 import os
 import re
 import shutil
@@ -38,9 +39,21 @@ def alias(address="203.0.113.11"):
 
 
 def killed(t, site, net, what):
-    os.kill(net.super_pid(), signal.SIGKILL)
+    """While somebody looks whether it runs (`skep status`, a waiting `skep up`): that must not keep the guardian away."""
+    with open(f"{net.dir}/run/super.pid") as lock:
+        os.kill(net.super_pid(), signal.SIGKILL)
+        if wait_for(lambda: looks(lock), 3, 0.001):
+            time.sleep(1)
     t.check(wait_for(lambda: not net.processes(), 15, 0.2), f"{what}: no process is left after kill -9 of super",
             net.processes())
+
+
+def looks(lock):
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def left_at(site, link):

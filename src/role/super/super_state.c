@@ -365,14 +365,28 @@ void state_clean(const struct conf *c, bool keep_limits)
 	rmdir(c->run_dir); /* stays if something else lives there */
 }
 
-/* So that no `up` begins meanwhile. */
-static int take_lock(const struct conf *c, int *ret_fd)
+static int try_take_lock(const struct conf *c, int *ret_fd)
 {
 	CLEANUP(fd_close) int fd = open(run_path(c, "super.pid").text, O_RDWR | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EALREADY : -errno;
 	*ret_fd = fd_take(&fd);
 	return 0;
+}
+
+/* So that no `up` begins meanwhile. Who merely looks whether one runs has the lock for a moment, and so has a child of
+ * super's that is about to be another program; another super has it for long. */
+static int take_lock(const struct conf *c, int *ret_fd)
+{
+	int err = try_take_lock(c, ret_fd);
+	for (int i = 0; i < BURIAL_STEPS && err == -EALREADY; i++) {
+		pid_t pid = lock_holder(c);
+		if (pid > 1 && !proc_ended(pid))
+			break;
+		nanosleep(&(struct timespec){0, END_STEP_NS}, NULL);
+		err = try_take_lock(c, ret_fd);
+	}
+	return err;
 }
 
 int super_heal(const struct conf *c)
