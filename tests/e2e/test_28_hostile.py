@@ -40,10 +40,13 @@ def alias(address="203.0.113.11"):
 
 def killed(t, site, net, what):
     """While somebody looks whether it runs (`skep status`, a waiting `skep up`): that must not keep the guardian away."""
+    guardian = net.guardian_pid()
     with open(f"{net.dir}/run/super.pid") as lock:
+        os.kill(guardian, signal.SIGSTOP)  # so that we are the first
         os.kill(net.super_pid(), signal.SIGKILL)
-        if wait_for(lambda: looks(lock), 3, 0.001):
-            time.sleep(1)
+        wait_for(lambda: looks(lock), 10, 0.02)
+        os.kill(guardian, signal.SIGCONT)
+        time.sleep(1)
     t.check(wait_for(lambda: not net.processes(), 15, 0.2), f"{what}: no process is left after kill -9 of super",
             net.processes())
 
