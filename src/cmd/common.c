@@ -118,11 +118,12 @@ static int request(const struct conf *c, const char *text, const int *fds, size_
 		   int *ret_fd)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = 10}; /* a super that stands still takes nobody in */
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", c->run_dir) >=
 	    (int)sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	CLEANUP(fd_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return errno == ECONNREFUSED ? -ENOENT : -errno;

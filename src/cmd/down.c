@@ -55,9 +55,9 @@ static bool wait_gone(const struct conf *c, int64_t patience_ns)
 
 static int stop_running(const struct conf *c, pid_t pid, bool now)
 {
-	char *answer = NULL;
-	int err = cmd_ask(c, now ? "{\"do\":\"down\",\"now\":true}" : "{\"do\":\"down\"}", &answer);
-	free(answer);
+	/* No answer is waited for: it may stand still, and its end is what counts. */
+	CLEANUP(fd_close) int fd = -1;
+	int err = cmd_request(c, now ? "{\"do\":\"down\",\"now\":true}" : "{\"do\":\"down\"}", &fd);
 	if (err != 0 && pid > 1)
 		kill(pid, SIGTERM); /* it is still starting: it stops as soon as it is up */
 	if (wait_gone(c, PATIENCE_NS))

@@ -207,23 +207,27 @@ int up_wire_wait(const struct conf *c, long timeout_s)
 
 /* ---- skep up --confirm --------------------------------------------------------------------------- */
 
-static json_t *session_json(void)
+static json_t *session_json(const struct site_session *here)
 {
-	struct site_session here;
 	char local[ADDR_TEXT], remote[ADDR_TEXT];
-	if (site_ssh_here(&here) != 0)
-		return NULL; /* the machine's own console */
-	return json_pack("{s:s, s:i, s:s, s:i}", "local", addr_text(&here.local, local),
-			 "local_port", here.local_port, "remote", addr_text(&here.remote, remote),
-			 "remote_port", here.remote_port);
+	return json_pack("{s:s, s:i, s:s, s:i, s:i}", "local", addr_text(&here->local, local),
+			 "local_port", here->local_port, "remote", addr_text(&here->remote, remote),
+			 "remote_port", here->remote_port, "pid", (int)here->pid);
 }
 
 int up_wire_confirm(const struct conf *c)
 {
-	json_t *request = json_pack("{s:s}", "do", "confirm"), *session = session_json();
+	struct site_session here;
 	char back[UPLINK_LINE];
-	if (session != NULL)
-		json_object_set_new(request, "session", session);
+	int err = site_ssh_here(&here);
+	if (err != 0 && err != -ENOENT)
+		return cmd_fail(1, "up: not confirmed: %s",
+				err == -ESRCH ? "nobody can tell who looks at this screen or tmux; "
+						"say it in a new ssh connection itself"
+					      : err_text(err));
+	json_t *request = json_pack("{s:s}", "do", "confirm");
+	if (err == 0) /* else: the machine's own console */
+		json_object_set_new(request, "session", session_json(&here));
 	char *text = json_dumps(request, JSON_COMPACT);
 	json_t *answer = text != NULL ? ask(c, text) : NULL;
 	json_decref(request);

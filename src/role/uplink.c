@@ -119,12 +119,17 @@ static bool is_hosts(const struct site *site, const struct addr *a)
 	return false;
 }
 
-static int add_alias(const struct site *site, const struct addr *a, struct steer_plan *p,
-		     struct writer *why)
+static int add_alias(const struct site *site, const struct addr *a, bool runs,
+		     struct uplink_plan *plan, struct writer *why)
 {
 	char text[ADDR_TEXT];
+	struct steer_plan *p = &plan->steer;
 	if (a->ver == 0)
 		return 0;
+	if (is_hosts(site, a) && runs) {
+		plan->n_yielded++;
+		return 0;
+	}
 	if (is_hosts(site, a)) {
 		write_fmt(why,
 			  "%s is an address of this host itself: take it off the host, or give the "
@@ -141,19 +146,19 @@ static int add_alias(const struct site *site, const struct addr *a, struct steer
 	return 0;
 }
 
-static int add_aliases(const struct conf *c, const struct site *site, struct steer_plan *p,
-		       struct writer *why)
+static int add_aliases(const struct conf *c, const struct site *site, bool runs,
+		       struct uplink_plan *p, struct writer *why)
 {
 	int err = 0;
 	bool bridge = c->mode == MODE_BRIDGE; /* what they have inside is what everybody sees */
 	for (uint32_t i = 0; i < c->n_guests && err == 0; i++) {
 		const struct conf_guest *g = &c->guests[i];
-		err = add_alias(site, bridge ? &g->inside : &g->public, p, why);
+		err = add_alias(site, bridge ? &g->inside : &g->public, runs, p, why);
 		if (err == 0)
-			err = add_alias(site, bridge ? &g->inside6 : &g->public6, p, why);
+			err = add_alias(site, bridge ? &g->inside6 : &g->public6, runs, p, why);
 	}
 	for (uint32_t i = 0; i < c->n_forwards && err == 0; i++)
-		err = add_alias(site, &c->forwards[i].public, p, why);
+		err = add_alias(site, &c->forwards[i].public, runs, p, why);
 	return err;
 }
 
@@ -218,6 +223,28 @@ static int keep_all(const struct conf *c, const struct site *site, struct steer_
 	return err;
 }
 
+static bool is_kept(const struct steer_plan *p, uint8_t proto, uint16_t port)
+{
+	for (uint32_t i = 0; i < p->n_kept; i++)
+		if (p->kept[i].proto == proto && p->kept[i].port == port)
+			return true;
+	return false;
+}
+
+uint32_t uplink_keep_logins(struct steer_plan *p, const struct site *site,
+			    const uint8_t ports[SITE_PORT_BYTES])
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < site->n_sockets; i++) {
+		const struct site_socket *s = &site->sockets[i];
+		if ((ports[s->port / 8] >> s->port % 8 & 1) == 0 || is_loopback(&s->addr) ||
+		    !site_is_login(s) || is_kept(p, s->proto, s->port))
+			continue;
+		n += uplink_keep(p, s->proto, s->port) == 0;
+	}
+	return n;
+}
+
 static void write_ports(struct writer *w, const struct steer_plan *p, uint8_t proto,
 			const char *name)
 {
@@ -256,7 +283,7 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 		return -EINVAL;
 	int err = find_link(c, site, &p, &w);
 	if (err == 0)
-		err = add_aliases(c, site, &p.steer, &w);
+		err = add_aliases(c, site, before != NULL, &p, &w);
 	if (err == 0 && before == NULL)
 		err = refuse_link(site, &p, &w);
 	if (err == 0 && before == NULL)
@@ -276,10 +303,45 @@ int uplink_plan(const struct conf *c, const struct site *site, const struct upli
 	return err;
 }
 
-static bool carries(const struct site *site, uint32_t index, const struct addr *a)
+/* A link and all that stand on it: a bridge or bond that it is part of, VLANs, and theirs again. */
+struct stack {
+	uint32_t n, index[SITE_LINKS + 1];
+};
+
+static bool in_stack(const struct stack *st, uint32_t index)
+{
+	for (uint32_t i = 0; index != 0 && i < st->n; i++)
+		if (st->index[i] == index)
+			return true;
+	return false;
+}
+
+static void add_to_stack(struct stack *st, uint32_t index)
+{
+	if (index != 0 && !in_stack(st, index) && st->n < ARRAY_LEN(st->index))
+		st->index[st->n++] = index;
+}
+
+static void stack_on(const struct site *site, uint32_t index, struct stack *ret)
+{
+	*ret = (struct stack){.n = 1, .index = {index}};
+	for (uint32_t before = 0; before != ret->n;) {
+		before = ret->n;
+		for (uint32_t i = 0; i < site->n_links; i++) {
+			const struct site_link *l = &site->links[i];
+			if (in_stack(ret, l->lower))
+				add_to_stack(ret, l->index);
+			if (in_stack(ret, l->index))
+				add_to_stack(ret, l->master);
+		}
+	}
+}
+
+static bool carries(const struct site *site, const struct stack *st, const struct addr *a)
 {
 	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (site->addresses[i].link == index && addr_eq(&site->addresses[i].prefix.addr, a))
+		if (in_stack(st, site->addresses[i].link) &&
+		    addr_eq(&site->addresses[i].prefix.addr, a))
 			return true;
 	return false;
 }
@@ -287,19 +349,21 @@ static bool carries(const struct site *site, uint32_t index, const struct addr *
 void uplink_in_use(const struct site *site, uint32_t index, char *ret, size_t size)
 {
 	char text[ADDR_TEXT];
+	struct stack st;
 	struct writer w = writer_of(ret, size);
+	stack_on(site, index, &st);
 	for (uint32_t i = 0; i < site->n_sessions; i++)
-		if (carries(site, index, &site->sessions[i].local)) {
+		if (carries(site, &st, &site->sessions[i].local)) {
 			write_fmt(&w, "it carries an ssh session from %s",
 				  addr_text(&site->sessions[i].remote, text));
 			return;
 		}
-	if (site->uplink == index || site->uplink6 == index) {
+	if (in_stack(&st, site->uplink) || in_stack(&st, site->uplink6)) {
 		write_str(&w, "the host's default route leads by it");
 		return;
 	}
 	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (site->addresses[i].link == index && !site->addresses[i].link_local) {
+		if (in_stack(&st, site->addresses[i].link) && !site->addresses[i].link_local) {
 			write_fmt(&w, "the host has the address %s on it",
 				  addr_text(&site->addresses[i].prefix.addr, text));
 			return;

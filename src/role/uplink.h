@@ -20,16 +20,21 @@ struct uplink_plan {
 	uint8_t up;
 	struct addr own, own6; /* the uplink's addresses that a shared guest has; ver 0: none */
 	struct addr gateway, gateway6; /* ver 0: none, or by the link itself */
+	uint32_t n_yielded; /* aliases that are addresses of the host's by now: they are its own */
 	struct steer_plan steer;
 };
 
-/* before: the last plan (its addresses are kept as long as the uplink has them), or NULL. why: what is wrong, with its
+/* before: the last plan (its addresses are kept as long as the uplink has them; an alias that has become an
+ * address of the host's is left to it), or NULL. why: what is wrong, with its
  * cure. Mode lab has no plan: -EINVAL. */
 MUST_USE int uplink_plan(const struct conf *c, const struct site *site,
 			 const struct uplink_plan *before, struct uplink_plan *ret, char *why,
 			 size_t why_size);
 /* Adds a port that stays the host's, once. SKEP_EFULL: too many. */
 MUST_USE int uplink_keep(struct steer_plan *p, uint8_t proto, uint16_t port);
+/* Adds what of ports (bits, as site_listening has them) is a login's of the host's: one that moved is kept too. How many. */
+uint32_t uplink_keep_logins(struct steer_plan *p, const struct site *site,
+			    const uint8_t ports[SITE_PORT_BYTES]);
 /* Mode bridge: why the host itself needs this link (its addresses, its default route, the operator's session). ret
  * is empty if it does not. */
 void uplink_in_use(const struct site *site, uint32_t index, char *ret, size_t size);

@@ -53,6 +53,9 @@ static void add_link(void *ctx, const struct nlmsghdr *h, const void *body, size
 		return;
 	attrs_read(&info, RTA_DATA(a.at[IFLA_LINKINFO]), RTA_PAYLOAD(a.at[IFLA_LINKINFO]));
 	copy_text(l->kind, sizeof(l->kind), info.at[IFLA_INFO_KIND]);
+	/* Of a veth it is the other end, with a number of another namespace it is no link of here. */
+	if (strcmp(l->kind, "veth") != 0 && a.at[IFLA_LINK_NETNSID] == NULL)
+		l->lower = attr_u32(&a, IFLA_LINK);
 }
 
 int survey_links(struct site *s)

@@ -14,10 +14,12 @@
 #define SITE_SOCKETS 1024
 #define SITE_SESSIONS 256
 #define SITE_NAME 64
+#define SITE_PORT_BYTES (65536 / 8)
 
 struct site_link {
 	char name[16];
 	uint32_t index, master; /* master: of a bridge or bond it is part of, 0: none */
+	uint32_t lower;         /* link that it stands on (VLAN, macvlan), 0: none */
 	struct mac mac;
 	uint32_t mtu;
 	uint8_t ethernet, up, loopback;
@@ -61,6 +63,10 @@ struct site {
 MUST_USE int site_survey(struct site *ret);
 /* The same without sockets and sessions: cheap enough to look again every second. */
 MUST_USE int site_survey_network(struct site *ret);
+/* TCP ports at which somebody listens, at loopback addresses alone or not: bit PORT % 8 of byte PORT / 8. Cheap. */
+MUST_USE int site_listening(uint8_t ret[SITE_PORT_BYTES]);
+/* Of an sshd, or held for whom it may concern by the service manager. */
+bool site_is_login(const struct site_socket *s);
 /* Borrowed from the survey; NULL: none of that name or index. */
 const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);
@@ -68,7 +74,8 @@ const struct site_link *site_link_at(const struct site *s, uint32_t index);
  * does not fit is left out. */
 MUST_USE int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t *ret_n);
 /* The session that the calling process was started from: SSH_CONNECTION of it or of an ancestor, however deep
- * below sudo or a shell. -ENOENT: not by ssh. */
+ * below sudo or a shell; pid: the first process of it, as far up as it can be seen. -ENOENT: not by ssh; -ESRCH: below a
+ * screen or tmux that knows of no session, though somebody may look at it by one. */
 MUST_USE int site_ssh_here(struct site_session *ret);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown or has not been heard of for long, without waiting. -EAGAIN: not known yet. */

@@ -256,6 +256,38 @@ int site_connections(uint8_t proto, struct site_session *ret, size_t max, size_t
 	return err;
 }
 
+/* Those that listen come first in the kernel's tables: however many connections there are, no more is read. */
+static int read_listening(const char *name, uint8_t ret[SITE_PORT_BYTES])
+{
+	char path[64], line[512];
+	unsigned port, state;
+	snprintf(path, sizeof(path), "/proc/thread-self/net/%s", name);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return errno == ENOENT ? 0 : -errno;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%*d: %*32[0-9A-F]:%4X %*32[0-9A-F]:%*4X %2X", &port, &state) != 2)
+			continue; /* the heading */
+		if (state != TCP_LISTEN)
+			break;
+		ret[port / 8 % SITE_PORT_BYTES] |= (uint8_t)(1u << port % 8);
+	}
+	fclose(f);
+	return 0;
+}
+
+int site_listening(uint8_t ret[SITE_PORT_BYTES])
+{
+	memset(ret, 0, SITE_PORT_BYTES);
+	int err = read_listening("tcp", ret);
+	return err == 0 ? read_listening("tcp6", ret) : err;
+}
+
+bool site_is_login(const struct site_socket *s)
+{
+	return s->proto == 6 && (s->pid == 1 || is_ssh(s->name));
+}
+
 int survey_sockets(struct site *s)
 {
 	static const struct {

@@ -77,16 +77,44 @@ static uint32_t parent_of(uint32_t pid)
 	return parent;
 }
 
+/* A server that people come and go to: what is below it says nothing of who looks at it now. */
+static bool is_multiplexer(uint32_t pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	bool is = fgets(name, sizeof(name), f) != NULL &&
+		  (strcmp(name, "screen\n") == 0 || strncmp(name, "tmux", 4) == 0);
+	fclose(f);
+	return is;
+}
+
+static bool same(const struct site_session *a, const struct site_session *b)
+{
+	return addr_eq(&a->local, &b->local) && addr_eq(&a->remote, &b->remote) &&
+	       a->local_port == b->local_port && a->remote_port == b->remote_port;
+}
+
 int site_ssh_here(struct site_session *ret)
 {
-	int err = -ENOENT;
+	struct site_session s;
+	bool found = false, multiplexer = false;
 	char *buf = malloc(ENVIRON_BYTES);
 	if (buf == NULL)
 		return -ENOMEM;
 	/* The nearest one counts: a shell in tmux has the session that looks at it, its server that of long ago. */
 	uint32_t pid = (uint32_t)getpid();
-	for (int i = 0; i < DEPTH && pid > 1 && err == -ENOENT; i++, pid = parent_of(pid))
-		err = search_process(pid, buf, ret);
+	for (int i = 0; i < DEPTH && pid > 1; i++, pid = parent_of(pid)) {
+		multiplexer = multiplexer || is_multiplexer(pid);
+		if (search_process(pid, buf, &s) != 0)
+			continue;
+		if (found && !same(&s, ret))
+			break;
+		*ret = s;
+		found = true;
+	}
 	free(buf);
-	return err;
+	return found ? 0 : multiplexer ? -ESRCH : -ENOENT;
 }

@@ -78,6 +78,32 @@ static inline int seen_is_link(const struct seen *s)
 	       ((s->type >= 130 && s->type <= 137) || s->type == 143);
 }
 
+/* A tunnel that a host's stack ends by itself: it listens at no port, and its peer may be the first to speak. */
+static inline int seen_is_tunnel(__u8 proto)
+{
+	switch (proto) {
+	case 4:   /* IPv4 in IP */
+	case 41:  /* IPv6 in IP */
+	case 47:  /* GRE */
+	case 50:  /* ESP */
+	case 51:  /* AH */
+	case 97:  /* EtherIP */
+	case 115: /* L2TP */
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Of DHCP or DHCPv6, in whichever direction. */
+static inline int seen_is_dhcp(const struct seen *s)
+{
+	__u16 low = s->src.ver == 4 ? 67 : 546;
+	if (s->proto != PROTO_UDP || s->no_l4 || s->part == PART_LATER)
+		return 0;
+	return s->sport == low || s->sport == low + 1 || s->dport == low || s->dport == low + 1;
+}
+
 static inline int seen_is_echo_request(const struct seen *s)
 {
 	return (s->proto == PROTO_ICMP && s->src.ver == 4 && s->type == 8) ||

@@ -141,6 +141,8 @@ static inline void key_of(const struct seen *s, int out, struct steer_key *key)
 static inline int is_hosts(const struct steer_set *set, const struct seen *s, int out, int refresh)
 {
 	struct steer_key key;
+	if (seen_is_tunnel(s->proto))
+		return 1;
 	key_of(s, out, &key);
 	if ((s->proto == PROTO_TCP || s->proto == PROTO_UDP) &&
 	    is_kept(s->proto, key.local_port, key.local.ver))
@@ -148,7 +150,8 @@ static inline int is_hosts(const struct steer_set *set, const struct seen *s, in
 	return is_flow(set, &key, refresh);
 }
 
-/* Is this error about something that is the host's? What it quotes goes the other way. */
+/* Is this error about something that is the host's? What it quotes goes the other way. Of what can't be read, the
+ * wall says nothing. */
 static inline int quotes_hosts(struct __sk_buff *skb, const struct steer_set *set,
 			       const struct seen *s, int out)
 {
@@ -156,7 +159,7 @@ static inline int quotes_hosts(struct __sk_buff *skb, const struct steer_set *se
 	__builtin_memset(&q, 0, sizeof(q));
 	seen_ip(skb, s->l4 + 8, &q);
 	if (q.what != SEEN_IP || q.no_l4 || q.part == PART_LATER)
-		return 0;
+		return out;
 	if ((q.proto == PROTO_ICMP || q.proto == PROTO_ICMP6) && !seen_is_echo_request(&q))
 		return 0;
 	return is_hosts(set, &q, !out, 0);
@@ -328,11 +331,6 @@ int skep_out(struct __sk_buff *skb)
 
 /* ---- from the wall ------------------------------------------------------------------------------------ */
 
-static inline int is_link_local(const struct steer_addr *a)
-{
-	return a->ver == 6 && a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 static inline int arp_may_leave(const struct steer_set *set, const struct seen *s)
 {
 	__u32 kind = kind_of(&s->src);
@@ -355,12 +353,10 @@ static inline int neighbour_may_leave(struct __sk_buff *skb, const struct steer_
 	if (seen_load(skb, s->l4 + 8, target, sizeof(target)) != 0)
 		return 0;
 	seen_v6(&a, target);
-	if (advertises && kind_of(&a) != STEER_ALIAS && !(set->bridge && is_link_local(&a)))
+	if (kind_of(&s->src) != STEER_ALIAS || (advertises && kind_of(&a) != STEER_ALIAS))
 		return 0;
 	if (set->bridge)
-		return kind_of(&s->src) == STEER_ALIAS || is_link_local(&s->src);
-	if (kind_of(&s->src) != STEER_ALIAS)
-		return 0;
+		return 1;
 	if (skb->len == s->l4 + 24)
 		return 1;
 	return skb->len == s->l4 + 32 && seen_load(skb, s->l4 + 24, option, 8) == 0 &&
@@ -401,7 +397,7 @@ static inline int may_leave(struct __sk_buff *skb, const struct steer_set *set)
 	if (s.part != PART_LATER && s.proto == PROTO_ICMP6 && s.src.ver == 6 &&
 	    (s.type == 135 || s.type == 136))
 		return neighbour_may_leave(skb, set, &s);
-	if (seen_is_link(&s))
+	if (seen_is_link(&s) || seen_is_dhcp(&s))
 		return 0;
 	__u32 kind = kind_of(&s.src);
 	if (kind == STEER_SHARED && !set->bridge)

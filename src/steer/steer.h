@@ -14,18 +14,19 @@
  *     in the uplink's name);
  *   - a shared address (the host's own): TCP and UDP to every port that is not kept; echo requests; errors
  *     about what is not the host's; other protocols. The host's are: kept ports; conversations that the host began
- *     (seen leaving by the uplink, forgotten after STEER_HOST_IDLE_S of silence); neighbour discovery,
- *     router advertisements, MLD, DHCP and DHCPv6; later fragments as their first one.
+ *     (seen leaving by the uplink, forgotten after STEER_HOST_IDLE_S of silence); tunnels (IP in IP, GRE, IPsec, L2TP),
+ *     whoever speaks first; neighbour discovery, router advertisements, MLD, DHCP and DHCPv6; later fragments
+ *     as their first one.
  * In form STEER_BRIDGE: everything, and nothing else may leave by the uplink.
  *
  * Tagged frames, and what is to another link address, are the host's. So is what cannot be parsed; to an alias
  * that is the wall's.
  *
  * A second fence: from the wall nothing leaves but with one of these addresses as its source (frames, ARP,
- * neighbour advertisements; in STEER_BRIDGE link-local ones too, for neighbour discovery alone), with the uplink's
- * link address (STEER_NAT), untagged, and not in the name of a kept port or of a conversation of the host; no
- * router's, group's or DHCP's messages. What is stopped is counted. To the wall goes nothing but what came by the
- * uplink: the host's stack, which greets every link, is not heard there.
+ * neighbour discovery; none is link-local, a router's could be among them), with the uplink's link address
+ * (STEER_NAT), untagged, and not in the name of a kept port or of a conversation of the host; no router's,
+ * group's or DHCP's messages. What is stopped is counted. To the wall goes nothing but what came by the uplink:
+ * the host's stack, which greets every link, is not heard there.
  *
  * Fail safe: steer_beat must be called once a second. Before the first, and after STEER_SILENCE_S without one,
  * nothing is steered: in STEER_NAT all goes to the host as if we were not there, in STEER_BRIDGE nothing passes.

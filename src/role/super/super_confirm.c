@@ -4,8 +4,10 @@
  * already proves nothing: his connection was there before, and stays his. Else all of it is taken back.
  */
 #include "role/super/super_priv.h"
+#include "sys/sys.h"
 
 #include <string.h>
+#include <unistd.h>
 
 void confirm_begin(struct super *s)
 {
@@ -13,7 +15,8 @@ void confirm_begin(struct super *s)
 		s->confirm.wanted = false;
 		return;
 	}
-	s->confirm.until_ns = clock_boot_ns() + s->c->uplink.confirm_ns;
+	s->confirm.since_ns = clock_boot_ns();
+	s->confirm.until_ns = s->confirm.since_ns + s->c->uplink.confirm_ns;
 	if (!s->confirm.wanted)
 		log_line(LOG_INFO, "this configuration was confirmed before");
 }
@@ -50,9 +53,25 @@ static bool is_of_host(const struct site *site, const struct addr *a)
 	return false;
 }
 
+/* Was the session's first process there before the start? It may be of a connection that has long ended (a screen, a tmux,
+ * a mosh), which is in no list of what was open. */
+static bool is_old(const struct super *s, const json_t *session)
+{
+	json_int_t pid = json_integer_value(json_object_get(session, "pid"));
+	long hz = sysconf(_SC_CLK_TCK);
+	uint64_t ticks;
+	if (pid <= 1 || pid > INT32_MAX || hz <= 0 || proc_start_time((pid_t)pid, &ticks) != 0)
+		return true;
+	return (int64_t)(ticks + 1) * (NS_PER_SEC / hz) < s->confirm.since_ns;
+}
+
 /* Why a confirmation from this session proves nothing, or NULL. No session: somebody at the machine itself. */
 static const char *refusal(const struct super *s, const json_t *session)
 {
+	static const char old[] =
+		"this connection was open before the start, and proves nothing; open a "
+		"new one (with ssh -S none, if yours are shared; not in a tmux or "
+		"screen of the old one)";
 	const struct confirm_run *k = &s->confirm;
 	struct site_session from = {.pid = 0};
 	if (session == NULL)
@@ -66,11 +85,8 @@ static const char *refusal(const struct super *s, const json_t *session)
 		       "where you are";
 	for (uint32_t i = 0; i < k->n_known; i++)
 		if (uplink_same_session(&from, &k->known[i]))
-			return "this connection was open before the start, and proves nothing; "
-			       "open "
-			       "a new one (with ssh -S none, if yours are shared; not in a tmux or "
-			       "screen of the old one)";
-	return NULL;
+			return old;
+	return is_old(s, session) ? old : NULL;
 }
 
 json_t *confirm_answer(struct super *s, const json_t *request)

@@ -269,6 +269,14 @@ static int remove_steer(const char *name)
 	return steer_clean(name);
 }
 
+/* The same link, if it has another name now. */
+static int remove_steer_at(const char *index)
+{
+	char name[IF_NAMESIZE];
+	unsigned long n = strtoul(index, NULL, 10);
+	return n == 0 || if_indextoname((unsigned)n, name) == NULL ? 0 : steer_clean(name);
+}
+
 /* A link that nobody had set up before us. */
 static int lower_link(const char *name)
 {
@@ -294,8 +302,10 @@ static void clean_home(const char *made)
 		if (here < 0 || netns_find(number, &home) != 0 || netns_enter(home) != 0)
 			return;
 	}
-	if (strstr(made, "\nunsteered ") == NULL)
+	if (strstr(made, "\nunsteered ") == NULL) {
 		each_line(made, "steer ", remove_steer);
+		each_line(made, "steer-index ", remove_steer_at);
+	}
 	each_line(made, "link ", remove_link);
 	each_line(made, "raised ", lower_link);
 	if (here >= 0 && netns_enter(here) != 0)
@@ -357,14 +367,28 @@ void state_clean(const struct conf *c, bool keep_limits)
 	rmdir(c->run_dir); /* stays if something else lives there */
 }
 
-/* So that no `up` begins meanwhile. */
-static int take_lock(const struct conf *c, int *ret_fd)
+static int try_take_lock(const struct conf *c, int *ret_fd)
 {
 	CLEANUP(fd_close) int fd = open(run_path(c, "super.pid").text, O_RDWR | O_CLOEXEC);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EALREADY : -errno;
 	*ret_fd = fd_take(&fd);
 	return 0;
+}
+
+/* So that no `up` begins meanwhile. Who merely looks whether one runs has the lock for a moment, and so has a child of
+ * super's that is about to be another program; another super has it for long. */
+static int take_lock(const struct conf *c, int *ret_fd)
+{
+	int err = try_take_lock(c, ret_fd);
+	for (int i = 0; i < BURIAL_STEPS && err == -EALREADY; i++) {
+		pid_t pid = lock_holder(c);
+		if (pid > 1 && !proc_ended(pid))
+			break;
+		nanosleep(&(struct timespec){0, END_STEP_NS}, NULL);
+		err = try_take_lock(c, ret_fd);
+	}
+	return err;
 }
 
 int super_heal(const struct conf *c)

@@ -96,12 +96,18 @@ static int note(struct super *s)
 	return err != 0 ? err : state_note(s, "link %s", s->uplink.inner);
 }
 
-/* Before it is up, so that no address of its own comes to it. */
+/* Before it is up, so that no address of its own comes to it. Whenever the programs are not there (somebody took them
+ * off, they are being put back), what the wall sends meets the host's stack: which hears nothing on a
+ * link without IPv6, by which no source can be reached. */
 static int silence(const struct uplink_run *u)
 {
 	char path[64];
-	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6", u->inner);
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/rp_filter", u->inner);
 	int err = sysctl_set(path, "1");
+	if (err != 0)
+		return err;
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6", u->inner);
+	err = sysctl_set(path, "1");
 	return err == -ENOENT ? 0 : err; /* no IPv6 here at all */
 }
 
@@ -125,7 +131,7 @@ int uplink_build(struct super *s, char *why, size_t why_size)
 		  u->plan.mtu, s->c->name);
 	err = link_batch(-1, buf, why, why_size);
 	if (err == 0 && (err = silence(u)) != 0)
-		write_fmt(&reason, "IPv6 of %s: %s", u->inner, err_text(err));
+		write_fmt(&reason, "settings of %s: %s", u->inner, err_text(err));
 	if (err != 0)
 		return err;
 	err = link_batch(s->net, "link set lo up\nlink set outside arp off\nlink set outside up\n",
@@ -165,16 +171,33 @@ static size_t host_flows(struct steer_flow *ret, size_t max)
 	return n;
 }
 
+/* Each link that has our programs is known to whoever cleans up, whatever it is called by then. */
+static int note_steer(struct super *s)
+{
+	struct uplink_run *u = &s->uplink;
+	if (u->noted == u->plan.index)
+		return 0;
+	int err = state_note(s, "steer %s", u->plan.link);
+	if (err == 0)
+		err = state_note(s, "steer-index %u", u->plan.index);
+	if (err == 0)
+		u->noted = u->plan.index;
+	return err;
+}
+
 static int steer(struct super *s, char *why, size_t why_size)
 {
 	struct uplink_run *u = &s->uplink;
 	enum steer_form form = s->c->mode == MODE_BRIDGE ? STEER_BRIDGE : STEER_NAT;
+	int err = note_steer(s);
+	if (err != 0)
+		return err;
 	struct steer_flow *flows = calloc(HOST_FLOWS, sizeof(*flows));
 	if (flows == NULL)
 		return -ENOMEM;
 	size_t n = host_flows(flows, HOST_FLOWS);
-	int err = steer_open(form, u->plan.link, u->inner, &u->plan.steer, flows, n, &u->steer, why,
-			     why_size);
+	err = steer_open(form, u->plan.link, u->inner, &u->plan.steer, flows, n, &u->steer, why,
+			 why_size);
 	free(flows);
 	if (err == 0)
 		steer_beat(u->steer, clock_boot_ns());
@@ -231,9 +254,7 @@ int uplink_open(struct super *s, char *why, size_t why_size)
 {
 	struct writer w = writer_of(why, why_size);
 	super_say(s, "the real wire: %s, by %s", s->uplink.plan.link, s->uplink.inner);
-	int err = state_note(s, "steer %s", s->uplink.plan.link);
-	if (err == 0)
-		err = site_survey(s->uplink.site); /* the start took its time */
+	int err = site_survey(s->uplink.site); /* the start took its time */
 	if (err == 0)
 		remember_sessions(s);
 	if (err == 0 && (err = steer(s, why, why_size)) != 0)
@@ -300,12 +321,15 @@ static void mend(struct super *s, int64_t now, bool another_link)
 		     "the honeynet's programs are gone from the uplink: somebody took them off, or "
 		     "the link is gone");
 	u->lost = true;
-	if (!another_link && u->mended_ns != 0 && now - u->mended_ns < MEND_NS)
+	bool wait = !another_link && u->mended_ns != 0 && now - u->mended_ns < MEND_NS;
+	if (wait && s->c->mode == MODE_BRIDGE) /* there the host has nothing to lose */
+		return;
+	prove_end(s);          /* its guard would stand behind the new programs */
+	steer_close(u->steer); /* half of them would keep from the host what it began */
+	u->steer = NULL;
+	if (wait)
 		return;
 	u->mended_ns = now;
-	prove_end(s); /* its guard would stand behind the new programs */
-	steer_close(u->steer);
-	u->steer = NULL;
 	int err = rebuild(s, why, sizeof(why));
 	if (err == 0)
 		err = steer(s, why, sizeof(why));
@@ -383,6 +407,10 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 	if (p->up != u->plan.up)
 		tell(s, p->up ? "well" : "trouble", 1,
 		     p->up ? "the uplink is up again" : "the uplink is down");
+	if (p->n_yielded > u->plan.n_yielded)
+		tell(s, "changed", 2,
+		     "an address of the honeynet's has become one of this host's: it is its own "
+		     "now");
 	bool steered = memcmp(&p->steer, &u->plan.steer, sizeof(p->steer)) != 0;
 	u->plan = *p;
 	if (link)
@@ -393,6 +421,28 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 		port_tell(s, 0);
 	if (shared)
 		tell_shared(s);
+}
+
+/* An sshd that listens at another port than it did: the operator's next login must not end at a guest. */
+static void follow_logins(struct super *s)
+{
+	struct uplink_run *u = &s->uplink;
+	uint8_t now[SITE_PORT_BYTES], fresh[SITE_PORT_BYTES], any = 0;
+	if (!uplink_shared(s->c) || site_listening(now) != 0)
+		return;
+	for (size_t i = 0; i < sizeof(now); i++)
+		any |= fresh[i] = now[i] & (uint8_t)~u->listened[i];
+	if (any != 0 && site_survey(u->site) != 0)
+		return;
+	memcpy(u->listened, now, sizeof(now));
+	if (any == 0 || uplink_keep_logins(&u->plan.steer, u->site, fresh) == 0)
+		return;
+	int err = u->steer == NULL ? 0 : steer_change(u->steer, &u->plan.steer);
+	if (err == 0 && !s->confirm.wanted)
+		err = uplink_confirm(s->c, &u->plan.steer);
+	tell(s, "changed", 2,
+	     err == 0 ? "somebody logs in by another port of this host now: it is the host's"
+		      : "somebody logs in by another port of this host now, and it can't be kept");
 }
 
 static void follow_host(struct super *s)
@@ -426,8 +476,10 @@ static void look(struct super *s, int64_t now)
 	if (err == 0)
 		err = uplink_plan(s->c, u->site, &u->plan, p, why, sizeof(why));
 	trouble(s, err, why[0] != '\0' ? why : err_text(err));
-	if (err == 0)
+	if (err == 0) {
 		follow_plan(s, now, p);
+		follow_logins(s);
+	}
 	free(p);
 	follow_host(s);
 }

@@ -20,12 +20,15 @@ struct uplink_run {
 	bool lost;     /* our programs were taken off the link */
 	struct mac peer, peer6; /* routers' link addresses; all zero: not known yet */
 	int64_t looked_ns, mended_ns;
+	uint8_t listened
+		[SITE_PORT_BYTES]; /* as at the last look; what is new is looked at more closely */
+	uint32_t noted; /* index of the link that the run file names last as having our programs */
 };
 
 /* A start on the real wire lasts only if somebody proves that he can still come in. */
 struct confirm_run {
 	bool wanted;
-	int64_t until_ns;
+	int64_t since_ns, until_ns;
 	uint32_t n_known; /* sessions that were open before: they prove nothing */
 	struct site_session known[SITE_SESSIONS + 1];
 };

@@ -137,6 +137,10 @@ static void test_aliases(void **state)
 	add_address(w, SPARE, "198.51.100.11", 0, 0);
 	assert_int_equal(plan(w, NULL), -EADDRINUSE);
 	assert_non_null(strstr(w->why, "198.51.100.11"));
+	struct uplink_plan before = {.index = ETH}; /* while it runs, the host has its own */
+	assert_int_equal(plan(w, &before), 0);
+	assert_int_equal(w->plan.n_yielded, 1);
+	assert_false(has(w->plan.steer.alias, w->plan.steer.n_alias, "198.51.100.11"));
 	free(w);
 }
 
@@ -275,6 +279,75 @@ static void test_bridge(void **state)
 	free(w);
 }
 
+static void add_listener(struct world *w, uint8_t proto, const char *a, uint16_t port, uint32_t pid,
+			 const char *name)
+{
+	struct site_socket *k = &w->site.sockets[w->site.n_sockets++];
+	*k = (struct site_socket){.proto = proto, .port = port, .pid = pid};
+	assert_int_equal(addr_parse(a, &k->addr), 0);
+	text_copy(k->name, sizeof(k->name), name);
+}
+
+static void test_logins_that_move(void **state)
+{
+	static uint8_t ports[SITE_PORT_BYTES];
+	struct world *w = make(SHARED_CONF);
+	struct steer_plan p = {.n_kept = 0};
+	(void)state;
+	w->site.n_sockets = 0;
+	add_listener(w, 6, "0.0.0.0", 2222, 500, "sshd");
+	add_listener(w, 6, "::", 2222, 500, "sshd");
+	add_listener(w, 6, "::", 2223, 1, "systemd");
+	add_listener(w, 6, "0.0.0.0", 2224, 501, "nginx");
+	add_listener(w, 17, "0.0.0.0", 2225, 502, "sshd");
+	add_listener(w, 6, "127.0.0.1", 2226, 500, "sshd");
+	add_listener(w, 6, "0.0.0.0", 2227, 500, "dropbear");
+	assert_int_equal(uplink_keep_logins(&p, &w->site, ports), 0);
+	memset(ports, 0xff, sizeof(ports));
+	ports[2227 / 8] = 0xff & ~(1 << 2227 % 8);
+	assert_int_equal(uplink_keep_logins(&p, &w->site, ports), 2);
+	assert_int_equal(p.kept[0].port, 2222);
+	assert_int_equal(p.kept[1].port, 2223);
+	assert_int_equal(uplink_keep_logins(&p, &w->site, ports), 0);
+	free(w);
+}
+
+/* The operator comes by a VLAN or a bridge that stands on the link. */
+static void test_what_stands_on_the_link(void **state)
+{
+	char use[128];
+	struct world *w = make(SHARED_CONF);
+	struct site *s = &w->site;
+	uint32_t n = s->n_links;
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		s->n_links = n;
+		s->links[s->n_links++] = (struct site_link){.name = "low", .index = 50};
+		s->links[s->n_links++] = (struct site_link){.name = "br", .index = 51};
+		s->links[s->n_links++] =
+			(struct site_link){.name = "br.7", .index = 52, .lower = 51};
+		if (i == 0)
+			s->links[n].master = 51;
+		else
+			s->links[n + 1].lower = 50;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_string_equal(use, "");
+		add_address(w, 52, "192.0.2.77", 0, 0);
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_non_null(strstr(use, "192.0.2.77"));
+		s->n_addresses--;
+		s->uplink = 51;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_non_null(strstr(use, "default route"));
+		s->uplink = ETH;
+		uplink_in_use(s, 50, use, sizeof(use));
+		assert_string_equal(use, "");
+	}
+	s->links[n].master = s->links[n].lower = 50; /* nonsense ends as well */
+	uplink_in_use(s, 50, use, sizeof(use));
+	free(w);
+}
+
 /* ---- what outlives a run ------------------------------------------------------------------------- */
 
 static void set_folder(struct world *w, char *dir)
@@ -375,6 +448,8 @@ int main(void)
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_ports_are_bounded),
 		cmocka_unit_test(test_bridge),
+		cmocka_unit_test(test_logins_that_move),
+		cmocka_unit_test(test_what_stands_on_the_link),
 		cmocka_unit_test(test_confirmation_is_for_one_configuration),
 		cmocka_unit_test(test_damaged_confirmation_is_none),
 		cmocka_unit_test(test_rollback_is_told_until_confirmed),

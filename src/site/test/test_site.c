@@ -100,7 +100,8 @@ static int set_up(void **state)
 	    "ip link set uplink address 02:00:00:00:00:01 && ip link set uplink mtu 1400 &&"
 	    "ip link set router address 02:00:00:00:00:02 &&"
 	    "ip link add br0 type bridge && ip link add card type veth peer name far &&"
-	    "ip link set card master br0 && ip tuntap add tun0 mode tun &&"
+	    "ip link set card master br0 && ip link add link far name stands type macvlan &&"
+	    "ip tuntap add tun0 mode tun &&"
 	    "ip link set uplink up && ip link set router up");
 	return 0;
 }
@@ -108,6 +109,12 @@ static int set_up(void **state)
 static void test_links(void **state)
 {
 	struct site *s = survey();
+	for (int i = 0; i < 100 && !site_link(s, "uplink")->up;
+	     i++) { /* the kernel takes its time */
+		usleep(50000);
+		free(s);
+		s = survey();
+	}
 	const struct site_link *up = site_link(s, "uplink"), *card = site_link(s, "card");
 	const struct site_link *tun = site_link(s, "tun0"), *lo = site_link(s, "lo");
 	static const struct mac mac = {{2, 0, 0, 0, 0, 1}};
@@ -123,6 +130,8 @@ static void test_links(void **state)
 	assert_non_null(card);
 	assert_int_equal(card->master, site_link(s, "br0")->index);
 	assert_int_equal(card->up, 0);
+	assert_int_equal(site_link(s, "stands")->lower, site_link(s, "far")->index);
+	assert_int_equal(card->lower, 0);
 	assert_string_equal(site_link(s, "br0")->kind, "bridge");
 	assert_int_equal(tun->ethernet, 0);
 	assert_int_equal(lo->loopback, 1);

@@ -148,7 +148,7 @@ static void test_shared_ports(void **state)
 		assert_int_equal(in(b, talk(6, e->net, 22, e->host, 999)), TO_WALL);
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo, 7)), TO_WALL);
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo_reply, 7)), TO_WALL);
-		assert_int_equal(in(b, talk(47, e->net, 0, e->host, 0)), TO_WALL);
+		assert_int_equal(in(b, talk(132, e->net, 0, e->host, 0)), TO_WALL);
 		struct shape s = talk(6, e->net, 999, e->host, 80);
 		s.cut = 18; /* no ports any more */
 		assert_int_equal(in(b, s), TO_HOST);
@@ -224,10 +224,10 @@ static void test_host_begins_other_things(void **state)
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo_reply, 77)), TO_HOST);
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo_reply, 78)), TO_WALL);
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo, 77)), TO_WALL);
-		assert_int_equal(host(b, talk(50, e->host, 0, e->net, 0)), HOST_SENT);
-		assert_int_equal(in(b, talk(50, e->net, 0, e->host, 0)), TO_HOST);
-		assert_int_equal(in(b, talk(47, e->net, 0, e->host, 0)), TO_WALL);
-		assert_int_equal(in(b, talk(50, e->stranger, 0, e->host, 0)), TO_WALL);
+		assert_int_equal(host(b, talk(132, e->host, 0, e->net, 0)), HOST_SENT);
+		assert_int_equal(in(b, talk(132, e->net, 0, e->host, 0)), TO_HOST);
+		assert_int_equal(in(b, talk(136, e->net, 0, e->host, 0)), TO_WALL);
+		assert_int_equal(in(b, talk(132, e->stranger, 0, e->host, 0)), TO_WALL);
 		/* an answer begins nothing, nor does a reset */
 		assert_int_equal(host(b, icmp(e, e->host, e->net, e->echo_reply, 5)), HOST_SENT);
 		assert_int_equal(in(b, icmp(e, e->net, e->host, e->echo_reply, 5)), TO_WALL);
@@ -415,9 +415,9 @@ static void test_fence_host(void **state)
 		assert_int_equal(host(b, icmp(e, e->host, e->net, e->echo, 3)), HOST_SENT);
 		assert_int_equal(out(b, icmp(e, e->host, e->net, e->echo, 3)), FENCED);
 		assert_int_equal(out(b, icmp(e, e->host, e->net, e->echo_reply, 3)), SENT);
-		assert_int_equal(out(b, talk(47, e->host, 0, e->net, 0)), SENT);
-		assert_int_equal(host(b, talk(47, e->host, 0, e->net, 0)), HOST_SENT);
-		assert_int_equal(out(b, talk(47, e->host, 0, e->net, 0)), FENCED);
+		assert_int_equal(out(b, talk(132, e->host, 0, e->net, 0)), SENT);
+		assert_int_equal(host(b, talk(132, e->host, 0, e->net, 0)), HOST_SENT);
+		assert_int_equal(out(b, talk(132, e->host, 0, e->net, 0)), FENCED);
 		/* errors: about what came to the wall, and no other */
 		struct shape about = talk(6, e->net, 999, e->host, 80);
 		struct shape s = icmp(e, e->host, e->net, e->error, 0);
@@ -427,6 +427,47 @@ static void test_fence_host(void **state)
 		assert_int_equal(out(b, s), FENCED);
 		about = talk(6, e->net, 443, e->host, 41000);
 		assert_int_equal(out(b, s), FENCED);
+		/* nor about what can't be told */
+		about = talk(17, e->net, 999, e->host, 80);
+		about.offset = 800;
+		assert_int_equal(out(b, s), FENCED);
+	}
+}
+
+/* A tunnel is the host's whoever speaks first: an operator may come by it. */
+static void test_tunnels_are_the_hosts(void **state)
+{
+	static const uint8_t tunnels[] = {4, 41, 47, 50, 97, 115};
+	struct bed *b = open_bed(state, STEER_NAT);
+	for (unsigned i = 0; i < 2 * ARRAY_LEN(tunnels); i++) {
+		const struct ends *e = &both[i % 2];
+		uint8_t p = tunnels[i / 2];
+		assert_int_equal(in(b, talk(p, e->net, 0, e->host, 0)), TO_HOST);
+		assert_int_equal(in(b, talk(p, e->net, 0, e->alias, 0)), TO_WALL);
+		assert_int_equal(out(b, talk(p, e->host, 0, e->net, 0)), FENCED);
+		assert_int_equal(out(b, talk(p, e->alias, 0, e->net, 0)), SENT);
+		assert_int_equal(in_error(b, e, e->error, talk(p, e->host, 0, e->net, 0)), TO_HOST);
+	}
+	assert_int_equal(in(b, talk(51, V4(2), 0, V4(1), 0)), TO_HOST);
+}
+
+/* No guest is a DHCP server, whatever address it has. */
+static void test_fence_dhcp(void **state)
+{
+	for (unsigned form = 0; form < 2; form++) {
+		struct bed *b = open_bed(state, form == 0 ? STEER_NAT : STEER_BRIDGE);
+		for (unsigned v = 0; v < 2; v++) {
+			const struct ends *e = &both[v];
+			uint16_t low = v == 0 ? 67 : 546;
+			const char *all = v == 0 ? "255.255.255.255" : "ff02::1:2";
+			for (uint16_t p = low; p < low + 2; p++) {
+				assert_int_equal(out(b, talk(17, e->alias, p, e->net, 999)),
+						 FENCED);
+				assert_int_equal(out(b, talk(17, e->alias, 999, all, p)), FENCED);
+				assert_int_equal(out(b, talk(6, e->alias, p, e->net, 999)), SENT);
+			}
+			assert_int_equal(out(b, talk(17, e->alias, 53, e->net, 999)), SENT);
+		}
 	}
 }
 
@@ -550,11 +591,18 @@ static void test_bridge(void **state)
 			   .proto = 58,
 			   .type = 135,
 			   .target = V6(2)};
+	assert_int_equal(out(b, ns), FENCED); /* with a router's address it would turn heads */
+	ns.src = V6(9);
 	assert_int_equal(out(b, ns), SENT);
 	ns.type = 136;
 	assert_int_equal(out(b, ns), FENCED);
+	ns.target = "fe80::1";
+	assert_int_equal(out(b, ns), FENCED);
 	ns.target = V6(9);
 	assert_int_equal(out(b, ns), SENT);
+	ns.src = "fe80::1";
+	assert_int_equal(out(b, ns), FENCED);
+	ns.src = V6(9);
 	ns.type = 134;
 	assert_int_equal(out(b, ns), FENCED);
 	assert_int_equal(out(b, talk(6, "fe80::9", 1, "fe80::2", 2)), FENCED);
@@ -717,6 +765,8 @@ int main(void)
 		cmocka_unit_test_prestate(test_extension_headers, &bed),
 		cmocka_unit_test_prestate(test_fence_addresses, &bed),
 		cmocka_unit_test_prestate(test_fence_host, &bed),
+		cmocka_unit_test_prestate(test_tunnels_are_the_hosts, &bed),
+		cmocka_unit_test_prestate(test_fence_dhcp, &bed),
 		cmocka_unit_test_prestate(test_fence_fragments, &bed),
 		cmocka_unit_test_prestate(test_fence_neighbours, &bed),
 		cmocka_unit_test_prestate(test_inner_is_for_the_wire_only, &bed),
