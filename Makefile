@@ -120,7 +120,9 @@ soak: check tidy cppcheck fuzz
 	done
 
 # Where it will stand is compiled in, so another PREFIX compiles a few files anew.
+# For this machine: with what is needed to build and run. Below DESTDIR it is for another one.
 install:
+	@[ -n "$(DESTDIR)" ] || tools/install-packages run build
 	$(call setup,$(BUILD),-Dtests=false)
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	$(call compile,$(BUILD))

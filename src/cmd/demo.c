@@ -421,7 +421,9 @@ static int prepare(struct demo *d)
 {
 	char name[CONF_NAME + 8], *answer = NULL;
 	if (d->conf->mode != MODE_LAB)
-		return cmd_fail(1, "demo plays in the lab only; set 'mode: lab'");
+		return cmd_fail(1, "demo plays in the lab only (mode: lab). On the real wire "
+				   "attack it from elsewhere, by "
+				   "a name and password of `skep guest creds`");
 	if (cmd_need_root("demo") != 0)
 		return 1;
 	if (cmd_ask(d->conf, "{\"do\":\"status\"}", &answer) < 0)

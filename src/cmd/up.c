@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -335,6 +336,28 @@ static void explain(const struct conf *c, bool again)
 	printf("stop:    sudo skep down\n");
 }
 
+/* The lab that `make up` began, say, when init has just written another configuration. */
+static int check_mode(const struct conf *c)
+{
+	static const char *const names[] = {
+		[MODE_LAB] = "lab", [MODE_NAT] = "nat", [MODE_BRIDGE] = "bridge"};
+	char *text = NULL;
+	if (cmd_ask(c, "{\"do\":\"status\"}", &text) != 0)
+		return 0; /* it ends, or begins */
+	json_t *all = json_loads(text, 0, NULL);
+	const char *mode = json_string_value(json_object_get(all, "mode"));
+	int code = 0;
+	if (mode != NULL && strcmp(mode, names[c->mode]) != 0)
+		code = cmd_fail(
+			1,
+			"up: the honeynet '%s' runs already, in mode %s, and the configuration "
+			"says %s now.\n  cure: sudo skep down, then sudo skep up",
+			c->name, mode, names[c->mode]);
+	json_decref(all);
+	free(text);
+	return code;
+}
+
 static int start(const struct conf *c, struct options *o)
 {
 	struct super_start how = {.report_fd = -1, .service = o->foreground};
@@ -376,7 +399,9 @@ int cmd_up(int argc, char **argv)
 	if (code == 0 && o.confirm) {
 		code = up_wire_confirm(c);
 	} else if (code == 0 && super_running(c) != 0) {
-		explain(c, true);
+		code = check_mode(c);
+		if (code == 0)
+			explain(c, true);
 	} else if (code == 0) {
 		code = build_images(c);
 		if (code == 0)

@@ -30,9 +30,10 @@ struct job {
 
 static int failed(const struct job *j, int err, const char *what)
 {
+	if (err == 0 || j->why_size == 0 || j->why[0] != '\0')
+		return err; /* what is known better stays; a writer would begin with nothing */
 	struct writer w = writer_of(j->why, j->why_size);
-	if (err != 0 && j->why[0] == '\0')
-		write_fmt(&w, "%s: %s", what, err_text(err));
+	write_fmt(&w, "%s: %s", what, err_text(err));
 	return err;
 }
 

@@ -279,6 +279,11 @@ def walk(t, site, h, *args):
         t.check("honeynet       runs" in p.stdout and "in the way     nothing" in p.stdout,
                 "doctor, while it runs: our own programs are in nobody's way", p.stdout + p.stderr)
         t.check(session.alive(), "the first session is still there")
+        with open(f"{site.dir}/lab.yaml", "w", encoding="utf-8") as f:
+            f.write(own)
+        p = site.login(f"{skep} up -c {site.dir}/lab.yaml")
+        t.check(p.returncode == 1 and "runs already, in mode" in p.stderr and "skep down" in p.stderr,
+                "skep up with another mode does not call it the same honeynet", p.stdout + p.stderr)
     finally:
         code, out = session.run(f"{skep} down -c {h.file}", 120)
         session.close()
