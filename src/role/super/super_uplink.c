@@ -207,7 +207,8 @@ static int steer(struct super *s, char *why, size_t why_size)
 static int raise_link(struct super *s, char *why, size_t why_size)
 {
 	char buf[64];
-	if (s->uplink.plan.up)
+	const struct site_link *l = site_link_at(s->uplink.site, s->uplink.plan.index);
+	if (s->uplink.plan.up || (l != NULL && l->no_carrier)) /* then it is set up already */
 		return 0;
 	int err = state_note(s, "raised %s", s->uplink.plan.link);
 	snprintf(buf, sizeof(buf), "link set %s up\n", s->uplink.plan.link);
