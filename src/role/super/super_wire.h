@@ -55,6 +55,8 @@ json_t *confirm_json(const struct super *s);
 /* super_guardian.c: a child that waits for our end and cleans up what we then left. */
 MUST_USE int guardian_start(struct super *s);
 void guardian_died(struct super *s);
+/* Another one, if there is none: also where starting it failed. */
+void guardian_tick(struct super *s, int64_t now);
 /* Last of all: there is nothing left to clean up, and who waits for our end finds nobody. */
 void guardian_end(struct super *s);
 /* What it does then: removes all that super left, but for the limits; -EALREADY: another one runs. */
