@@ -88,8 +88,12 @@ json_t *confirm_answer(struct super *s, const json_t *request)
 				 "mode lab needs no word: it touches nothing of this host's");
 	if (!s->confirm.wanted)
 		return json_pack("{s:b, s:s}", "ok", 1, "text", "it is confirmed already");
-	if (s->leave || s->uplink.steer == NULL)
+	if (s->leave)
 		return json_pack("{s:s}", "error", "too late: it is being rolled back");
+	if (s->uplink.steer == NULL)
+		return json_pack("{s:s}", "error",
+				 "nothing is steered at the uplink now (see `skep status`), so it "
+				 "would prove nothing");
 	const char *why = refusal(s, json_object_get(request, "session"));
 	if (why != NULL)
 		return json_pack("{s:s}", "error", why);

@@ -487,12 +487,16 @@ static void follow_host(struct super *s)
 		     "this host's networks can't be read (too many?); those of before stay off "
 		     "limits");
 	s->uplink.blind = err;
-	if (!changed)
+	if (!changed && !s->uplink.untold)
 		return;
+	err = 0;
 	m.n = s->n_host;
 	memcpy(m.host, s->host, sizeof(m.host));
 	if (wall != NULL && wall->control >= 0)
 		err = ipc_send(wall->control, MSG_HOST, &m, sizeof(m), NULL, 0);
+	s->uplink.untold = err != 0; /* then again at the next look */
+	if (!changed)
+		return;
 	tell(s, "changed", err != 0 ? 2 : 0,
 	     err != 0 ? "the host's networks changed, and the wall can't be told"
 		      : "the host's networks changed; they are off limits as they are now");

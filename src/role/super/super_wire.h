@@ -18,6 +18,7 @@ struct uplink_run {
 	int trouble,
 		blind; /* what the last look found wrong, in general and of the host's networks */
 	bool lost;     /* our programs were taken off the link */
+	bool untold;   /* the wall does not know the host's networks of now */
 	struct mac peer, peer6; /* routers' link addresses; all zero: not known yet */
 	int64_t looked_ns, mended_ns;
 	uint8_t listened
