@@ -59,7 +59,7 @@ static void print_plan(const struct conf *c, const struct site *site, const stru
 		printf("  mind             %s is down: until it is set up nobody gets to the "
 		       "honeynet\n",
 		       p->link);
-	if (!p->up && c->mode == MODE_BRIDGE)
+	if (!p->up && (l == NULL || !l->no_carrier) && c->mode == MODE_BRIDGE)
 		printf("  is changed       %s is set up, and down again at the end\n", p->link);
 }
 

@@ -111,14 +111,6 @@ static struct addr own_address(const struct site *site, uint32_t index, uint8_t 
 	return first.ver != 0 ? first : *before;
 }
 
-static bool is_hosts(const struct site *site, const struct addr *a)
-{
-	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (addr_eq(&site->addresses[i].prefix.addr, a))
-			return true;
-	return false;
-}
-
 static int add_alias(const struct site *site, const struct addr *a, bool runs,
 		     struct uplink_plan *plan, struct writer *why)
 {
@@ -126,11 +118,11 @@ static int add_alias(const struct site *site, const struct addr *a, bool runs,
 	struct steer_plan *p = &plan->steer;
 	if (a->ver == 0)
 		return 0;
-	if (is_hosts(site, a) && runs) {
+	if (site_has(site, a) && runs) {
 		plan->n_yielded++;
 		return 0;
 	}
-	if (is_hosts(site, a)) {
+	if (site_has(site, a)) {
 		write_fmt(why,
 			  "%s is an address of this host itself: take it off the host, or give the "
 			  "guest `shared: true` instead of a public address",
@@ -199,12 +191,6 @@ int uplink_keep(struct steer_plan *p, uint8_t proto, uint16_t port)
 	return 0;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	static const uint8_t six[16] = {[15] = 1};
-	return a->ver == 4 ? a->b[0] == 127 : memcmp(a->b, six, sizeof(six)) == 0;
-}
-
 static int keep_all(const struct conf *c, const struct site *site, struct steer_plan *p)
 {
 	int err = 0;
@@ -218,7 +204,7 @@ static int keep_all(const struct conf *c, const struct site *site, struct steer_
 	for (uint32_t i = 0; i < site->n_sessions && err == 0; i++)
 		err = uplink_keep(p, 6, site->sessions[i].local_port);
 	for (uint32_t i = 0; i < site->n_sockets && err == 0; i++)
-		if (!is_loopback(&site->sockets[i].addr))
+		if (!site_is_local(&site->sockets[i]))
 			err = uplink_keep(p, site->sockets[i].proto, site->sockets[i].port);
 	return err;
 }
@@ -237,7 +223,7 @@ uint32_t uplink_keep_logins(struct steer_plan *p, const struct site *site,
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < site->n_sockets; i++) {
 		const struct site_socket *s = &site->sockets[i];
-		if ((ports[s->port / 8] >> s->port % 8 & 1) == 0 || is_loopback(&s->addr) ||
+		if ((ports[s->port / 8] >> s->port % 8 & 1) == 0 || site_is_local(s) ||
 		    !site_is_login(s) || is_kept(p, s->proto, s->port))
 			continue;
 		n += uplink_keep(p, s->proto, s->port) == 0;

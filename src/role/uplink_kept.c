@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CONFIRMED "confirmed"
+#define ROLLBACKS "rollback.log"
 #define DIGEST_TEXT 8192
 #define LOG_KEEP 65536
 #define VERSION "skep-confirmed 1"
@@ -66,7 +68,7 @@ bool uplink_was_confirmed(const struct conf *c, struct steer_plan *kept)
 	char line[64];
 	unsigned long long was = 0;
 	unsigned proto, port;
-	FILE *f = fopen(state_path(c, "confirmed").text, "re");
+	FILE *f = fopen(state_path(c, CONFIRMED).text, "re");
 	bool good = f != NULL && fgets(line, sizeof(line), f) != NULL &&
 		    strcmp(line, VERSION "\n") == 0 && fgets(line, sizeof(line), f) != NULL &&
 		    sscanf(line, "digest %llx", &was) == 1 && was == digest(c);
@@ -80,9 +82,27 @@ bool uplink_was_confirmed(const struct conf *c, struct steer_plan *kept)
 	return good;
 }
 
+static bool is_newer(const struct stat *a, const struct stat *b)
+{
+	return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec
+						      : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+}
+
+/* Which of the two came last is all that their times tell, so it must not hang on a clock that was set back meanwhile. */
+static void make_newer(const struct conf *c, const char *name, const char *other)
+{
+	struct path p = state_path(c, name);
+	struct stat a, b;
+	if (stat(p.text, &a) < 0 || stat(state_path(c, other).text, &b) < 0 || is_newer(&a, &b))
+		return;
+	const struct timespec times[2] = {b.st_mtim, {b.st_mtim.tv_sec + 1, b.st_mtim.tv_nsec}};
+	if (utimensat(AT_FDCWD, p.text, times, AT_SYMLINK_NOFOLLOW) < 0)
+		log_line(LOG_WARN, "time of %s: %s", name, err_text(-errno));
+}
+
 int uplink_confirm(const struct conf *c, const struct steer_plan *kept)
 {
-	struct path to = state_path(c, "confirmed"), tmp = state_path(c, "confirmed.new");
+	struct path to = state_path(c, CONFIRMED), tmp = state_path(c, "confirmed.new");
 	FILE *f = fopen(tmp.text, "we");
 	if (f == NULL)
 		return -errno;
@@ -97,6 +117,8 @@ int uplink_confirm(const struct conf *c, const struct steer_plan *kept)
 		err = -errno;
 	if (err != 0)
 		unlink(tmp.text);
+	else
+		make_newer(c, CONFIRMED, ROLLBACKS);
 	return err;
 }
 
@@ -107,7 +129,7 @@ void uplink_note_rollback(const struct conf *c, const char *text)
 	char when[40] = "";
 	time_t now = time(NULL);
 	CLEANUP(fd_close)
-	int fd = open(state_path(c, "rollback.log").text,
+	int fd = open(state_path(c, ROLLBACKS).text,
 		      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > LOG_KEEP && ftruncate(fd, 0) < 0)
 		log_line(LOG_WARN, "cannot shorten rollback.log");
@@ -115,12 +137,8 @@ void uplink_note_rollback(const struct conf *c, const char *text)
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (fd < 0 || dprintf(fd, "%s %s\n", when, text) < 0)
 		log_line(LOG_WARN, "rollback.log: %s", err_text(-errno));
-}
-
-static bool is_newer(const struct stat *a, const struct stat *b)
-{
-	return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec
-						      : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+	else
+		make_newer(c, ROLLBACKS, CONFIRMED);
 }
 
 bool uplink_rolled_back(const struct conf *c, char ret[UPLINK_LINE])
@@ -129,12 +147,12 @@ bool uplink_rolled_back(const struct conf *c, char ret[UPLINK_LINE])
 	struct stat log, confirmed;
 	struct writer w = writer_of(ret, UPLINK_LINE);
 	ret[0] = '\0';
-	FILE *f = fopen(state_path(c, "rollback.log").text, "re");
+	FILE *f = fopen(state_path(c, ROLLBACKS).text, "re");
 	if (f == NULL)
 		return false;
-	bool good = fstat(fileno(f), &log) == 0 &&
-		    (stat(state_path(c, "confirmed").text, &confirmed) < 0 ||
-		     is_newer(&log, &confirmed));
+	bool good =
+		fstat(fileno(f), &log) == 0 &&
+		(stat(state_path(c, CONFIRMED).text, &confirmed) < 0 || is_newer(&log, &confirmed));
 	while (good && fgets(line, sizeof(line), f) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		w = writer_of(ret, UPLINK_LINE);

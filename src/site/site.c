@@ -45,3 +45,11 @@ const struct site_link *site_link_at(const struct site *s, uint32_t index)
 			return &s->links[i];
 	return NULL;
 }
+
+bool site_has(const struct site *s, const struct addr *a)
+{
+	for (uint32_t i = 0; i < s->n_addresses; i++)
+		if (addr_eq(&s->addresses[i].prefix.addr, a))
+			return true;
+	return false;
+}

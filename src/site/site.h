@@ -65,8 +65,12 @@ MUST_USE int site_survey(struct site *ret);
 MUST_USE int site_survey_network(struct site *ret);
 /* TCP ports at which somebody listens, at loopback addresses alone or not: bit PORT % 8 of byte PORT / 8. Cheap. */
 MUST_USE int site_listening(uint8_t ret[SITE_PORT_BYTES]);
+/* At a loopback address alone: nobody comes to it from outside. */
+bool site_is_local(const struct site_socket *s);
 /* Of an sshd, or held for whom it may concern by the service manager. */
 bool site_is_login(const struct site_socket *s);
+/* Is it an address of this host's, on whatever link? */
+bool site_has(const struct site *s, const struct addr *a);
 /* Borrowed from the survey; NULL: none of that name or index. */
 const struct site_link *site_link(const struct site *s, const char *name);
 const struct site_link *site_link_at(const struct site *s, uint32_t index);

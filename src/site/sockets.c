@@ -283,6 +283,12 @@ int site_listening(uint8_t ret[SITE_PORT_BYTES])
 	return err == 0 ? read_listening("tcp6", ret) : err;
 }
 
+bool site_is_local(const struct site_socket *s)
+{
+	static const struct addr six = {.ver = 6, .b = {[15] = 1}};
+	return s->addr.ver == 4 ? s->addr.b[0] == 127 : addr_eq(&s->addr, &six);
+}
+
 bool site_is_login(const struct site_socket *s)
 {
 	return s->proto == 6 && (s->pid == 1 || is_ssh(s->name));

@@ -68,7 +68,8 @@ int tc_put(struct tc_place *p)
 {
 	struct bpf_tc_hook h;
 	struct bpf_tc_opts o;
-	if (is_skeps(found(p->link->index, p->point, !p->link->made)))
+	if (is_skeps(found(p->link->index, p->point, true)) ||
+	    is_skeps(found(p->link->index, p->point, false)))
 		return -EEXIST;
 	opts_of(&o, p->link->made)->prog_fd = p->prog;
 	int err = bpf_tc_attach(hook_of(&h, p->link->index, p->point), &o);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep doctor: the real wire. In mode lab nothing of it is used, and nothing of it is said. */
 #include "cmd/doctor/doctor.h"
+#include "role/uplink.h"
 #include "site/site.h"
 #include "steer/steer.h"
 
@@ -19,14 +20,6 @@ struct wire {
 	struct site_session session;
 	bool has_session, bridge, shared;
 };
-
-static bool any_shared(const struct conf *c)
-{
-	for (uint32_t i = 0; i < c->n_guests; i++)
-		if (c->guests[i].shared)
-			return true;
-	return false;
-}
 
 /* ---- the link -------------------------------------------------------------------------------- */
 
@@ -244,12 +237,6 @@ static void check_aliases(struct wire *w)
 
 /* ---- what stays the host's --------------------------------------------------------------------- */
 
-static bool is_loopback(const struct addr *a)
-{
-	static const struct addr loopback6 = {.ver = 6, .b = {[15] = 1}};
-	return a->ver == 4 ? a->b[0] == 127 : addr_eq(a, &loopback6);
-}
-
 static bool listens(const struct wire *w, const char *keep)
 {
 	uint8_t proto;
@@ -258,7 +245,7 @@ static bool listens(const struct wire *w, const char *keep)
 		return false;
 	for (uint32_t i = 0; i < w->s.n_sockets; i++)
 		if (w->s.sockets[i].proto == proto && w->s.sockets[i].port == port &&
-		    !is_loopback(&w->s.sockets[i].addr))
+		    !site_is_local(&w->s.sockets[i]))
 			return true;
 	return false;
 }
@@ -270,7 +257,7 @@ static bool told_before(const struct wire *w, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct site_socket *y = &w->s.sockets[i];
 		if (y->proto == x->proto && y->port == x->port && strcmp(y->name, x->name) == 0 &&
-		    !is_loopback(&y->addr))
+		    !site_is_local(y))
 			return true;
 	}
 	return false;
@@ -284,7 +271,7 @@ static void check_kept(struct wire *w)
 	for (uint32_t i = 0; i < w->s.n_sockets; i++) {
 		const struct site_socket *x = &w->s.sockets[i];
 		struct writer one = writer_of(name, sizeof(name));
-		if (is_loopback(&x->addr) || told_before(w, i))
+		if (site_is_local(x) || told_before(w, i))
 			continue;
 		write_escaped(&one, x->name, strlen(x->name));
 		write_fmt(&out, "%s%s/%u%s%s", n++ > 0 ? ", " : "", x->proto == 6 ? "tcp" : "udp",
@@ -348,7 +335,7 @@ void check_wire(struct report *r)
 	w->r = r;
 	w->c = r->c;
 	w->bridge = r->c->mode == MODE_BRIDGE;
-	w->shared = any_shared(r->c);
+	w->shared = uplink_shared(r->c);
 	w->has_session = site_ssh_here(&w->session) == 0;
 	int err = site_survey(&w->s);
 	if (err == 0)

@@ -62,8 +62,6 @@ enum init_place init_best(const struct init_site *i);
 MUST_USE int init_free6(const struct init_site *i, struct addr *ret);
 /* Fills in what need not be asked, then checks it all. Negative: why. */
 MUST_USE int init_complete(const struct init_site *i, struct init_plan *p, char why[INIT_WHY]);
-/* Is the socket to be reached from other hosts at all? */
-bool init_reachable(const struct site_socket *x);
 bool init_has_address(const struct init_site *i, const struct site_link *l, uint8_t ver);
 
 /* ---- show.c ---- */

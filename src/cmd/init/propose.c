@@ -305,12 +305,6 @@ static int complete_alias(const struct init_site *i, struct init_plan *p, char w
 
 /* ---- shared ------------------------------------------------------------------------------------ */
 
-bool init_reachable(const struct site_socket *x)
-{
-	static const struct addr loopback6 = {.ver = 6, .b = {[15] = 1}};
-	return x->addr.ver == 4 ? x->addr.b[0] != 127 : !addr_eq(&x->addr, &loopback6);
-}
-
 /* UDP ports that the kernel hands out are a client's, mostly for a moment. */
 static bool is_passing(const struct site_socket *x)
 {
@@ -334,7 +328,7 @@ static void keep_own(const struct init_site *i, struct init_plan *p)
 		init_keep(p, 6, i->s.sessions[n].local_port);
 	for (uint32_t n = 0; n < i->s.n_sockets; n++) {
 		const struct site_socket *x = &i->s.sockets[n];
-		if (init_reachable(x) && !is_passing(x))
+		if (!site_is_local(x) && !is_passing(x))
 			init_keep(p, x->proto, x->port);
 	}
 }

@@ -109,7 +109,7 @@ static void show_programs(const struct init_site *i, const char *keep)
 		return;
 	for (uint32_t n = 0; n < i->s.n_sockets; n++) {
 		const struct site_socket *x = &i->s.sockets[n];
-		if (x->proto != proto || x->port != port || !init_reachable(x) ||
+		if (x->proto != proto || x->port != port || site_is_local(x) ||
 		    strcmp(x->name, last) == 0)
 			continue;
 		printf("%s", before);

@@ -124,7 +124,7 @@ static bool listens(const struct init_site *i, uint16_t port)
 {
 	for (uint32_t n = 0; n < i->s.n_sockets; n++)
 		if (i->s.sockets[n].proto == 6 && i->s.sockets[n].port == port &&
-		    init_reachable(&i->s.sockets[n]))
+		    !site_is_local(&i->s.sockets[n]))
 			return true;
 	return false;
 }

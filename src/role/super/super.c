@@ -245,6 +245,7 @@ static void supervise(struct super *s)
 		    lab_helper_start(s, &s->helpers[i]) != 0)
 			s->helpers[i].start_at_ns = now + 10 * NS_PER_SEC;
 	super_rules_tick(s, now);
+	guardian_tick(s, now);
 	uplink_tick(s, now);
 	confirm_tick(s, now);
 	if (s->prove.port.up != 0 && now > s->prove.until_ns)

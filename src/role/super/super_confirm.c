@@ -45,14 +45,6 @@ static bool read_end(const json_t *o, const char *key, const char *port_key, str
 	return true;
 }
 
-static bool is_of_host(const struct site *site, const struct addr *a)
-{
-	for (uint32_t i = 0; i < site->n_addresses; i++)
-		if (addr_eq(&site->addresses[i].prefix.addr, a))
-			return true;
-	return false;
-}
-
 /* Was the session's first process there before the start? It may be of a connection that has long ended (a screen, a tmux,
  * a mosh), which is in no list of what was open. */
 static bool is_old(const struct super *s, const json_t *session)
@@ -79,7 +71,7 @@ static const char *refusal(const struct super *s, const json_t *session)
 	if (!read_end(session, "local", "local_port", &from.local, &from.local_port) ||
 	    !read_end(session, "remote", "remote_port", &from.remote, &from.remote_port))
 		return "not a request";
-	if (is_of_host(s->uplink.site, &from.remote))
+	if (site_has(s->uplink.site, &from.remote))
 		return "this connection comes from the host itself, and proves nothing; open one "
 		       "from "
 		       "where you are";
@@ -96,8 +88,12 @@ json_t *confirm_answer(struct super *s, const json_t *request)
 				 "mode lab needs no word: it touches nothing of this host's");
 	if (!s->confirm.wanted)
 		return json_pack("{s:b, s:s}", "ok", 1, "text", "it is confirmed already");
-	if (s->leave || s->uplink.steer == NULL)
+	if (s->leave)
 		return json_pack("{s:s}", "error", "too late: it is being rolled back");
+	if (s->uplink.steer == NULL)
+		return json_pack("{s:s}", "error",
+				 "nothing is steered at the uplink now (see `skep status`), so it "
+				 "would prove nothing");
 	const char *why = refusal(s, json_object_get(request, "session"));
 	if (why != NULL)
 		return json_pack("{s:s}", "error", why);

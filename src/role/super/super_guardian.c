@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define LOWEST_FD 3
+#define PAUSE_NS (2 * NS_PER_SEC)
 
 static _Noreturn void wait_for_end(const struct conf *c, int boss)
 {
@@ -37,6 +38,7 @@ static _Noreturn void wait_for_end(const struct conf *c, int boss)
 
 int guardian_start(struct super *s)
 {
+	s->guardian_ns = clock_boot_ns();
 	CLEANUP(fd_close) int boss = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (boss < 0)
 		return -errno;
@@ -47,7 +49,12 @@ int guardian_start(struct super *s)
 		wait_for_end(s->c, boss);
 	s->guardian = pid;
 	s->guardian_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	return s->guardian_fd < 0 ? -errno : 0;
+	if (s->guardian_fd >= 0)
+		return 0;
+	int err = -errno, code, sig; /* nobody would notice its end */
+	kill(pid, SIGKILL);
+	super_reap(&s->guardian, &s->guardian_fd, &code, &sig);
+	return err;
 }
 
 void guardian_died(struct super *s)
@@ -58,6 +65,14 @@ void guardian_died(struct super *s)
 		return;
 	super_health(s, "guardian", "died", 1, code, sig, 2,
 		     "the guardian died; another one takes its place");
+	guardian_tick(s, clock_boot_ns());
+}
+
+/* Never in a race: one that dies at once would keep us from all else. */
+void guardian_tick(struct super *s, int64_t now)
+{
+	if (s->c->mode == MODE_LAB || s->guardian_fd >= 0 || now - s->guardian_ns < PAUSE_NS)
+		return;
 	int err = guardian_start(s);
 	if (err != 0)
 		log_line(LOG_ERROR, "no guardian: %s", err_text(err));

@@ -101,7 +101,8 @@ struct super {
 	struct uplink_run uplink;
 	struct confirm_run confirm;
 	pid_t guardian;
-	int guardian_fd; /* -1: none */
+	int guardian_fd;     /* -1: none */
+	int64_t guardian_ns; /* when the last one was started */
 	bool kvm, stopping, stop_now, leave;
 	bool fresh_limits;        /* no limit state was left by an earlier run */
 	struct policy_now orders; /* kept here, so that a new wall acts by them too */

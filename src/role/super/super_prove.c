@@ -77,11 +77,7 @@ static bool is_taken(const struct super *s, const struct addr *a)
 
 static bool is_hosts(const struct super *s, const struct addr *a)
 {
-	const struct site *site = s->uplink.site;
-	for (uint32_t i = 0; site != NULL && i < site->n_addresses; i++)
-		if (addr_eq(&site->addresses[i].prefix.addr, a))
-			return true;
-	return false;
+	return s->uplink.site != NULL && site_has(s->uplink.site, a);
 }
 
 /* From the network's upper end downwards; ver 0: none is free. */

@@ -207,7 +207,8 @@ static int steer(struct super *s, char *why, size_t why_size)
 static int raise_link(struct super *s, char *why, size_t why_size)
 {
 	char buf[64];
-	if (s->uplink.plan.up)
+	const struct site_link *l = site_link_at(s->uplink.site, s->uplink.plan.index);
+	if (s->uplink.plan.up || (l != NULL && l->no_carrier)) /* then it is set up already */
 		return 0;
 	int err = state_note(s, "raised %s", s->uplink.plan.link);
 	snprintf(buf, sizeof(buf), "link set %s up\n", s->uplink.plan.link);
@@ -289,26 +290,53 @@ void uplink_close(struct super *s)
 
 /* ---- what changes out there ----------------------------------------------------------------- */
 
-/* Somebody took the wall's link away. Wall and recorder begin anew with another one. */
+/* The wall's socket on a link that is new. */
+static int renew_port(struct super *s)
+{
+	int fresh = -1, err = netns_enter(s->net);
+	if (err == 0)
+		err = port_open_packet("outside", &fresh);
+	int back = netns_enter(s->home);
+	if (err == 0)
+		err = back;
+	if (err != 0) {
+		fd_close(&fresh);
+		return err;
+	}
+	fd_close(&s->port_fds[0]);
+	s->port_fds[0] = fresh;
+	return 0;
+}
+
+/* By the end that is in our own namespace: nobody else's link can be meant. Maybe there is none. */
+static void drop_link(const struct super *s)
+{
+	char why[128] = "";
+	if (link_batch(s->net, "link del outside\n", why, sizeof(why)) != 0)
+		log_line(LOG_DEBUG, "outside: %s", why);
+}
+
+/* Somebody took the wall's link away. Wall and recorder begin anew with another one; if it is not whole, it goes
+ * again: what is there counts as whole the next time. */
 static int rebuild(struct super *s, char *why, size_t why_size)
 {
 	static const enum role roles[] = {ROLE_WALL, ROLE_RECORDER};
 	if (if_nametoindex(s->uplink.inner) != 0)
 		return 0;
+	drop_link(s); /* its other end may only be somewhere else */
 	int err = uplink_build(s, why, why_size);
 	if (err == 0)
-		err = netns_enter(s->net);
-	if (err != 0)
+		err = renew_port(s);
+	if (err != 0) {
+		drop_link(s);
 		return err;
-	fd_close(&s->port_fds[0]);
-	err = port_open_packet("outside", &s->port_fds[0]);
-	int back = netns_enter(s->home);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
 		const struct child *ch = child_of(s, roles[i]);
 		if (ch != NULL && ch->pidfd >= 0)
 			kill(ch->pid, SIGKILL);
 	}
-	return err != 0 ? err : back;
+	return 0;
 }
 
 /* Somebody took our programs off, or the link went. They are put back, but never in a race. */
@@ -412,6 +440,8 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 		     "an address of the honeynet's has become one of this host's: it is its own "
 		     "now");
 	bool steered = memcmp(&p->steer, &u->plan.steer, sizeof(p->steer)) != 0;
+	if (link)
+		prove_end(s); /* its guard hangs at the link of before */
 	u->plan = *p;
 	if (link)
 		mend(s, now, true);
@@ -424,7 +454,7 @@ static void follow_plan(struct super *s, int64_t now, struct uplink_plan *p)
 }
 
 /* An sshd that listens at another port than it did: the operator's next login must not end at a guest. */
-static void follow_logins(struct super *s)
+static void follow_logins(struct super *s, int64_t now_ns)
 {
 	struct uplink_run *u = &s->uplink;
 	uint8_t now[SITE_PORT_BYTES], fresh[SITE_PORT_BYTES], any = 0;
@@ -437,12 +467,13 @@ static void follow_logins(struct super *s)
 	memcpy(u->listened, now, sizeof(now));
 	if (any == 0 || uplink_keep_logins(&u->plan.steer, u->site, fresh) == 0)
 		return;
-	int err = u->steer == NULL ? 0 : steer_change(u->steer, &u->plan.steer);
-	if (err == 0 && !s->confirm.wanted)
-		err = uplink_confirm(s->c, &u->plan.steer);
+	if (u->steer != NULL && steer_change(u->steer, &u->plan.steer) != 0)
+		mend(s, now_ns, true);
+	int err = s->confirm.wanted ? 0 : uplink_confirm(s->c, &u->plan.steer);
 	tell(s, "changed", 2,
 	     err == 0 ? "somebody logs in by another port of this host now: it is the host's"
-		      : "somebody logs in by another port of this host now, and it can't be kept");
+		      : "somebody logs in by another port of this host now: it is the host's, but "
+			"the next start will not know that");
 }
 
 static void follow_host(struct super *s)
@@ -456,12 +487,16 @@ static void follow_host(struct super *s)
 		     "this host's networks can't be read (too many?); those of before stay off "
 		     "limits");
 	s->uplink.blind = err;
-	if (!changed)
+	if (!changed && !s->uplink.untold)
 		return;
+	err = 0;
 	m.n = s->n_host;
 	memcpy(m.host, s->host, sizeof(m.host));
 	if (wall != NULL && wall->control >= 0)
 		err = ipc_send(wall->control, MSG_HOST, &m, sizeof(m), NULL, 0);
+	s->uplink.untold = err != 0; /* then again at the next look */
+	if (!changed)
+		return;
 	tell(s, "changed", err != 0 ? 2 : 0,
 	     err != 0 ? "the host's networks changed, and the wall can't be told"
 		      : "the host's networks changed; they are off limits as they are now");
@@ -478,7 +513,7 @@ static void look(struct super *s, int64_t now)
 	trouble(s, err, why[0] != '\0' ? why : err_text(err));
 	if (err == 0) {
 		follow_plan(s, now, p);
-		follow_logins(s);
+		follow_logins(s, now);
 	}
 	free(p);
 	follow_host(s);

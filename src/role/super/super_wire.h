@@ -18,6 +18,7 @@ struct uplink_run {
 	int trouble,
 		blind; /* what the last look found wrong, in general and of the host's networks */
 	bool lost;     /* our programs were taken off the link */
+	bool untold;   /* the wall does not know the host's networks of now */
 	struct mac peer, peer6; /* routers' link addresses; all zero: not known yet */
 	int64_t looked_ns, mended_ns;
 	uint8_t listened
@@ -55,6 +56,8 @@ json_t *confirm_json(const struct super *s);
 /* super_guardian.c: a child that waits for our end and cleans up what we then left. */
 MUST_USE int guardian_start(struct super *s);
 void guardian_died(struct super *s);
+/* Another one, if there is none: also where starting it failed. */
+void guardian_tick(struct super *s, int64_t now);
 /* Last of all: there is nothing left to clean up, and who waits for our end finds nobody. */
 void guardian_end(struct super *s);
 /* What it does then: removes all that super left, but for the limits; -EALREADY: another one runs. */

@@ -421,7 +421,8 @@ static void test_rollback_is_told_until_confirmed(void **state)
 {
 	char dir[] = "/tmp/skep-uplink-XXXXXX", path[64], line[UPLINK_LINE];
 	struct world *w = make(SHARED_CONF);
-	const struct timespec later[2] = {{.tv_sec = time(NULL) + 5}, {.tv_sec = time(NULL) + 5}};
+	const struct timespec later[2] = {{.tv_sec = time(NULL) + 500},
+					  {.tv_sec = time(NULL) + 500}};
 	(void)state;
 	set_folder(w, dir);
 	assert_false(uplink_rolled_back(&w->c, line));
@@ -430,8 +431,14 @@ static void test_rollback_is_told_until_confirmed(void **state)
 	assert_true(uplink_rolled_back(&w->c, line));
 	assert_non_null(strstr(line, "second"));
 	assert_int_equal(uplink_confirm(&w->c, &w->plan.steer), 0);
+	assert_false(uplink_rolled_back(&w->c, line));
+	/* the clock is set back after each */
 	snprintf(path, sizeof(path), "%s/confirmed", dir);
 	assert_int_equal(utimensat(AT_FDCWD, path, later, 0), 0);
+	uplink_note_rollback(&w->c, "third");
+	assert_true(uplink_rolled_back(&w->c, line));
+	assert_non_null(strstr(line, "third"));
+	assert_int_equal(uplink_confirm(&w->c, &w->plan.steer), 0);
 	assert_false(uplink_rolled_back(&w->c, line));
 	remove_folder(dir);
 	free(w);

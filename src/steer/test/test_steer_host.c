@@ -200,7 +200,7 @@ static void attach_strange(const char *name, enum bpf_tc_attach_point point, uin
 static void test_others_stay(void **state)
 {
 	struct bed *b = *state;
-	static char before[STATE_BYTES], after[STATE_BYTES];
+	static char before[STATE_BYTES], after[STATE_BYTES], why[512];
 	bed_close(b);
 	bed_run(b, NS_HOST, "tc qdisc add dev up0 clsact");
 	attach_strange("stranger", BPF_TC_INGRESS, 1, 1);
@@ -223,8 +223,11 @@ static void test_others_stay(void **state)
 	bed_close(b);
 	assert_string_equal(state_of(b, after), before);
 	open_and_die(b, STEER_NAT);
-	assert_int_equal(steer_clean("up0"), 0);
 	assert_int_equal(steer_clean("sk0"), 0);
+	assert_int_equal(
+		steer_open(STEER_NAT, "up0", "sk0", &b->plan, NULL, 0, &b->s, why, sizeof(why)),
+		-EEXIST); /* a skep's, though nobody's queueing discipline was made */
+	assert_int_equal(steer_clean("up0"), 0);
 	assert_string_equal(state_of(b, after), before);
 	bed_run(b, NS_HOST, "tc qdisc del dev up0 clsact");
 }
