@@ -196,6 +196,8 @@ def service(t, b):
     said = m.run("journalctl", "-u", "skep-rules", "--no-pager").stdout
     t.check(p.returncode == 0 and os.path.getsize(f"{m.root}/var/lib/private/skep-rules/skep.rules") > 1000,
             "skep-rules.service brings rules, confined as it is", said[-2000:])
+    m.run("rm", "-rf", "/etc/systemd/system/skep-rules.service.d")
+    m.run("systemctl", "daemon-reload")
     b.configure(rules={"files": ["/var/lib/skep-rules/skep.rules"]})
     p = b.skep("check")
     t.equal(p.returncode, 0, "which the configuration can name")
