@@ -12,11 +12,7 @@
 static void raw(struct prove *p, const struct head *h, uint16_t kind, const uint8_t *lead,
 		uint32_t len)
 {
-	uint8_t b[128] = {0};
-	if (len > 0)
-		memcpy(b, lead, len);
-	wire_mark(p, b + len);
-	frame_raw(&p->pkt, h, kind, b, len + PROVE_MARK);
+	wire_raw(p, h, kind, lead, len);
 	wire_send(p);
 }
 

@@ -60,11 +60,7 @@ static void from_stranger(struct prove *p, const struct addr *from)
 static void raw_as_wall(struct prove *p, struct head *h, uint16_t kind, const void *lead,
 			uint32_t len)
 {
-	uint8_t b[128] = {0};
-	if (len > 0)
-		memcpy(b, lead, len);
-	wire_mark(p, b + len);
-	frame_raw(&p->pkt, h, kind, b, len + PROVE_MARK);
+	wire_raw(p, h, kind, lead, len);
 	wire_send_as_wall(p);
 }
 

@@ -95,6 +95,8 @@ MUST_USE int wire_open(struct prove *p, char *why, size_t why_size);
 void wire_close(struct prove *p);
 /* Writes the next serial's mark: PROVE_MARK bytes. */
 void wire_mark(struct prove *p, uint8_t *out);
+/* A frame of another kind than IP: lead (at most 64 bytes), then a mark. */
+void wire_raw(struct prove *p, const struct head *h, uint16_t kind, const void *lead, uint32_t len);
 /* Starts a new serial; its mark as a sequence number, for frames that carry no data. */
 uint32_t wire_seq(struct prove *p);
 /* Sends p->pkt; the row's own, and counted as sent. */

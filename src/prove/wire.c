@@ -220,6 +220,15 @@ void wire_mark(struct prove *p, uint8_t *out)
 	p->owner[p->serial++ & 0xffff] = (uint8_t)p->row;
 }
 
+void wire_raw(struct prove *p, const struct head *h, uint16_t kind, const void *lead, uint32_t len)
+{
+	uint8_t b[128] = {0};
+	if (len > 0)
+		memcpy(b, lead, len);
+	wire_mark(p, b + len);
+	frame_raw(&p->pkt, h, kind, b, len + PROVE_MARK);
+}
+
 uint32_t wire_seq(struct prove *p)
 {
 	uint32_t serial = p->serial++ & 0xffff;

@@ -13,12 +13,6 @@ bool uplink_shared(const struct conf *c)
 	return false;
 }
 
-bool uplink_same_session(const struct site_session *a, const struct site_session *b)
-{
-	return addr_eq(&a->local, &b->local) && addr_eq(&a->remote, &b->remote) &&
-	       a->local_port == b->local_port && a->remote_port == b->remote_port;
-}
-
 /* ---- the link ------------------------------------------------------------------------------- */
 
 static int find_link(const struct conf *c, const struct site *site, struct uplink_plan *p,

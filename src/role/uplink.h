@@ -39,7 +39,6 @@ uint32_t uplink_keep_logins(struct steer_plan *p, const struct site *site,
  * is empty if it does not. */
 void uplink_in_use(const struct site *site, uint32_t index, char *ret, size_t size);
 bool uplink_shared(const struct conf *c);
-bool uplink_same_session(const struct site_session *a, const struct site_session *b);
 /* "tcp 22 80, udp 68" */
 void uplink_write_kept(struct writer *w, const struct steer_plan *p);
 

@@ -81,6 +81,8 @@ MUST_USE int site_connections(uint8_t proto, struct site_session *ret, size_t ma
  * below sudo or a shell; pid: the first process of it, as far up as it can be seen. -ENOENT: not by ssh; -ESRCH: below a
  * screen or tmux that knows of no session, though somebody may look at it by one. */
 MUST_USE int site_ssh_here(struct site_session *ret);
+/* The same two ends, whoever holds it. */
+bool site_same_session(const struct site_session *a, const struct site_session *b);
 /* Link address of a neighbour on a link as the kernel knows it; makes the kernel ask for it (CAP_NET_ADMIN) if it is
  * unknown or has not been heard of for long, without waiting. -EAGAIN: not known yet. */
 MUST_USE int site_neighbour(uint32_t link, const struct addr *a, struct mac *ret);

@@ -91,7 +91,7 @@ static bool is_multiplexer(uint32_t pid)
 	return is;
 }
 
-static bool same(const struct site_session *a, const struct site_session *b)
+bool site_same_session(const struct site_session *a, const struct site_session *b)
 {
 	return addr_eq(&a->local, &b->local) && addr_eq(&a->remote, &b->remote) &&
 	       a->local_port == b->local_port && a->remote_port == b->remote_port;
@@ -110,7 +110,7 @@ int site_ssh_here(struct site_session *ret)
 		multiplexer = multiplexer || is_multiplexer(pid);
 		if (search_process(pid, buf, &s) != 0)
 			continue;
-		if (found && !same(&s, ret))
+		if (found && !site_same_session(&s, ret))
 			break;
 		*ret = s;
 		found = true;

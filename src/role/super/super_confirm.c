@@ -76,7 +76,7 @@ static const char *refusal(const struct super *s, const json_t *session)
 		       "from "
 		       "where you are";
 	for (uint32_t i = 0; i < k->n_known; i++)
-		if (uplink_same_session(&from, &k->known[i]))
+		if (site_same_session(&from, &k->known[i]))
 			return old;
 	return is_old(s, session) ? old : NULL;
 }

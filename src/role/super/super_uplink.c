@@ -97,8 +97,9 @@ static int note(struct super *s)
 }
 
 /* Before it is up, so that no address of its own comes to it. Whenever the programs are not there (somebody took them
- * off, they are being put back), what the wall sends meets the host's stack: which hears nothing on a
- * link without IPv6, by which no source can be reached. */
+ * off, they are being put back), what the wall sends meets the host's stack. It hears no IPv6 there; of IPv4
+ * little, since no source is reached by this link (unless `all/rp_filter` is 2, which goes before), and
+ * nothing with the router's link address, which is what frames to the outside bear. */
 static int silence(const struct uplink_run *u)
 {
 	char path[64];
