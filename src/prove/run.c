@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define HOST_MOST 256u
-#define FENCE_TRIES 60
+#define FENCE_TRIES 120 /* a starved machine is not a dead wall */
 #define FENCE_MS 100
 #define NO_FENCE_MS 500
 #define PACE_FRAMES 20u
