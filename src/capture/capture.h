@@ -53,6 +53,8 @@ bool mark_table_take(struct mark_table *t, uint16_t port, const struct capture_p
 #define MARK_TEXT 128
 void mark_text(const struct mark *m, char ret[MARK_TEXT]);
 
+#include "capture/copies.h"
+
 /* ---- passive rings ---------------------------------------------------------------------- */
 
 /* Opens a passive AF_PACKET socket with a TPACKET_V3 receive ring of about ring_bytes on interface

@@ -55,6 +55,7 @@ struct conf_guest {
 	uint64_t memory_bytes;
 	uint64_t overlay_max_bytes; /* the guest pauses when its disk overlay reaches it */
 	uint32_t tb_size_mb;        /* TCG translation cache */
+	uint8_t monitor; /* give it the serial port that its monitor reports by */
 	struct mac mac;             /* all zero: drawn at first start, with the identity */
 	struct addr inside, public, inside6, public6; /* ver 0: none */
 	char hostname[CONF_NAME];                     /* empty: drawn at first start */
@@ -124,6 +125,19 @@ struct conf_store {
 	int64_t incident_quiet_ns; /* an incident ends after this silence */
 };
 
+struct conf_sessions { /* what happens inside guests, as it is kept */
+	uint8_t on, wire;       /* wire: also what is said in clear text between guests and others */
+	uint32_t keep_days;
+	uint64_t disk_bytes;    /* budget of recordings and syslog lines together */
+	uint64_t session_bytes; /* one recording is cut at this size */
+	uint64_t files_bytes;   /* budget of files that were fetched or uploaded */
+	uint64_t file_bytes;    /* a longer one is cut */
+};
+
+struct conf_loghost {
+	uint8_t tls; /* honeypots send syslog over TLS: the host then has no copy of its own */
+};
+
 struct conf_lab {
 	struct addr intruder, intruder6, web, web6, dns, router, router6;
 	uint8_t services; /* run the web and name server of the fake Internet */
@@ -155,6 +169,8 @@ struct conf {
 	struct conf_store store;
 	struct conf_lab lab;
 	struct conf_sink sink;
+	struct conf_sessions sessions;
+	struct conf_loghost loghost;
 };
 
 /* Where and what is wrong, and how to mend it. Caller's. line and column count from 1; 0: whole file. */

@@ -94,6 +94,14 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_CONTAINMENT] = "containment",
 		[EVENT_ALERT] = "alert",
 		[EVENT_DROP] = "drop",
+		[EVENT_SESSION] = "session",
+		[EVENT_COMMAND] = "command",
+		[EVENT_LOGIN] = "login",
+		[EVENT_SYSLOG] = "syslog",
+		[EVENT_FILE] = "file",
+		[EVENT_ACTIVITY] = "process",
+		[EVENT_SILENCE] = "silence",
+		[EVENT_MISMATCH] = "mismatch",
 	};
 	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
 	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
@@ -137,6 +145,27 @@ struct event_tuple *event_tuple_of(struct event *e)
 	return NULL;
 }
 
+const struct event_visit *event_visit_of(const struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_SESSION:
+		return &e->u.session.visit;
+	case EVENT_COMMAND:
+		return &e->u.command.visit;
+	case EVENT_LOGIN:
+		return &e->u.login.visit;
+	case EVENT_FILE:
+		return &e->u.file.visit;
+	case EVENT_ACTIVITY:
+		return &e->u.activity.visit;
+	case EVENT_SILENCE:
+	case EVENT_MISMATCH:
+		return &e->u.silence.visit;
+	default:
+		return NULL;
+	}
+}
+
 const char *event_guest_of(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
@@ -160,6 +189,16 @@ const char *event_guest_of(const struct event *e)
 		return e->u.containment.guest;
 	case EVENT_SINK:
 		return e->u.sink.guest;
+	case EVENT_SYSLOG:
+		return e->u.syslog.guest;
+	case EVENT_SESSION:
+	case EVENT_COMMAND:
+	case EVENT_LOGIN:
+	case EVENT_FILE:
+	case EVENT_ACTIVITY:
+	case EVENT_SILENCE:
+	case EVENT_MISMATCH:
+		return event_visit_of(e)->guest;
 	case EVENT_HEALTH:
 	case EVENT_STATS:
 	case EVENT_KINDS:
@@ -288,6 +327,52 @@ static bool sink_valid(const struct event_sink *s)
 	       addr_valid(&s->client) && addr_valid(&s->server) && s->excerpt_len <= EVENT_EXCERPT;
 }
 
+static bool visit_valid(const struct event_visit *v)
+{
+	return TERMINATED(v->guest) && v->session <= EVENT_INT_MAX && addr_valid(&v->peer) &&
+	       addr_valid(&v->server);
+}
+
+/* Bodies of event/inside.h, but for their visits. */
+static bool inside_valid(const struct event *e)
+{
+	const struct event_session *s = &e->u.session;
+	const struct event_command *c = &e->u.command;
+	const struct event_login *l = &e->u.login;
+	const struct event_syslog *y = &e->u.syslog;
+	const struct event_file *f = &e->u.file;
+	const struct event_activity *a = &e->u.activity;
+	const struct event_silence *i = &e->u.silence;
+	switch (e->kind) {
+	case EVENT_SESSION:
+		return TERMINATED(s->state) && TERMINATED(s->service) && TERMINATED(s->heard) &&
+		       TERMINATED(s->user) && TERMINATED(s->why) && s->start_ns >= 0;
+	case EVENT_COMMAND:
+		return TERMINATED(c->layer) && TERMINATED(c->user) && TERMINATED(c->tty) &&
+		       TERMINATED(c->cwd) && TERMINATED(c->exe) && c->cut <= 1 &&
+		       c->line_len <= EVENT_EXCERPT;
+	case EVENT_LOGIN:
+		return TERMINATED(l->service) && TERMINATED(l->method) && TERMINATED(l->user) &&
+		       TERMINATED(l->secret) && l->ok >= -1 && l->ok <= 1;
+	case EVENT_SYSLOG:
+		return TERMINATED(y->guest) && TERMINATED(y->app) && TERMINATED(y->host) &&
+		       y->cut <= 1 && y->facility < 24 && y->severity < 8 &&
+		       y->line_len <= EVENT_EXCERPT;
+	case EVENT_FILE:
+		return TERMINATED(f->what) && TERMINATED(f->path) && TERMINATED(f->to) &&
+		       TERMINATED(f->type) && TERMINATED(f->sha256) && f->known <= 1;
+	case EVENT_ACTIVITY:
+		return TERMINATED(a->what) && TERMINATED(a->detail) && TERMINATED(a->comm) &&
+		       addr_valid(&a->addr);
+	case EVENT_SILENCE:
+	case EVENT_MISMATCH:
+		return TERMINATED(i->layer) && TERMINATED(i->what) && TERMINATED(i->other) &&
+		       TERMINATED(i->detail);
+	default:
+		return false;
+	}
+}
+
 static bool body_valid(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
@@ -321,6 +406,16 @@ static bool body_valid(const struct event *e)
 		       e->u.alert.toclient <= 1;
 	case EVENT_DROP:
 		return tuple_valid(&e->u.drop.tuple) && e->u.drop.toclient <= 1;
+	case EVENT_SYSLOG:
+		return inside_valid(e);
+	case EVENT_SESSION:
+	case EVENT_COMMAND:
+	case EVENT_LOGIN:
+	case EVENT_FILE:
+	case EVENT_ACTIVITY:
+	case EVENT_SILENCE:
+	case EVENT_MISMATCH:
+		return visit_valid(event_visit_of(e)) && inside_valid(e);
 	case EVENT_KINDS:
 		break;
 	}

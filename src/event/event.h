@@ -9,7 +9,7 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "event/bodies.h"
+#include "event/inside.h"
 #include "event/words.h"
 
 enum event_kind {
@@ -25,6 +25,14 @@ enum event_kind {
 	EVENT_STATS,   /* eve: counters */
 	EVENT_ALERT,   /* eve: a rule matched */
 	EVENT_DROP,    /* eve: a rule stopped a conversation or a packet */
+	EVENT_SESSION,  /* skep: a visit began, grew, ended */
+	EVENT_COMMAND,  /* skep: something was run, or typed */
+	EVENT_LOGIN,    /* skep: credentials were tried */
+	EVENT_SYSLOG,   /* skep: a line that a guest sent to its loghost */
+	EVENT_FILE,     /* skep: a file was fetched, uploaded, written, deleted */
+	EVENT_ACTIVITY, /* skep: something else that a process in a guest did */
+	EVENT_SILENCE,  /* skep: a layer that should tell of a guest says nothing */
+	EVENT_MISMATCH, /* skep: one layer saw what another did not */
 	EVENT_KINDS
 };
 
@@ -96,6 +104,13 @@ struct event {
 		struct event_containment containment;
 		struct event_alert alert;
 		struct event_drop drop;
+		struct event_session session;
+		struct event_command command;
+		struct event_login login;
+		struct event_syslog syslog;
+		struct event_file file;
+		struct event_activity activity;
+		struct event_silence silence; /* EVENT_SILENCE, EVENT_MISMATCH */
 	} u;
 };
 
@@ -108,6 +123,8 @@ bool event_valid(const struct event *e);
 const char *event_kind_text(enum event_kind kind); /* "connection" */
 /* The conversation a record speaks of, or NULL for kinds that have none. Points into e. */
 struct event_tuple *event_tuple_of(struct event *e);
+/* The visit it speaks of, or NULL for kinds that have none. Points into e. */
+const struct event_visit *event_visit_of(const struct event *e);
 /* The guest concerned, "" if none. Points into e. */
 const char *event_guest_of(const struct event *e);
 /* "TCP", "IPv6-ICMP" (Suricata's names), or the number as three digits; returns buf. */

@@ -18,6 +18,7 @@ struct guest_image {
 	char version[64];             /* hash of recipe and package versions */
 	uint64_t memory_min_bytes;
 	bool sshd, syslogd;
+	bool monitor, shell; /* what inside/ has for it: the monitor, the shell that tells */
 };
 /* Reads manifest.json of a built image; SKEP_ENOTFOUND if it was never built or the recipe changed. */
 MUST_USE int guest_image_find(const struct conf *c, const char *name, struct guest_image *ret);
@@ -61,6 +62,7 @@ MUST_USE int guest_reset(const struct conf *c, const char *name);
  * opens both by path only. */
 struct guest_fds {
 	int tap, qmp, console, kernel, initrd, disk, overlay;
+	int monitor; /* socket that the monitor's serial port leads to */
 	uint32_t mtu; /* of what the tap leads to; 0: the usual 1500 */
 };
 /* Opens what a start of g's QEMU needs: disk (read-only) and overlay (-1 where the image has none);

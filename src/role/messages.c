@@ -4,7 +4,8 @@
 
 #define FROM_ANY                                                                \
 	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
-	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) | ROLE_BIT(ROLE_SINK))
+	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) | ROLE_BIT(ROLE_SINK) | \
+	 ROLE_BIT(ROLE_COLLECTOR))
 #define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
 
 static const struct ipc_row rows[] = {
@@ -20,6 +21,10 @@ static const struct ipc_row rows[] = {
 	 2, 2, "start-ledger"},
 	{MSG_START_SINK, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_SINK), sizeof(struct start_sink),
 	 1 + SINK_SOCKETS, 2 + SINK_SOCKETS, "start-sink"},
+	{MSG_START_COLLECTOR, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_COLLECTOR),
+	 sizeof(struct start_collector), 4, 4, "start-collector"},
+	{MSG_MONITOR, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_COLLECTOR), sizeof(struct msg_monitor), 0,
+	 1, "monitor"},
 	{MSG_READY, CHILDREN, ROLE_BIT(ROLE_SUPER), sizeof(struct msg_ready), 0, 0, "ready"},
 	{MSG_STOP, ROLE_BIT(ROLE_SUPER), CHILDREN, 0, 0, 0, "stop"},
 	{MSG_PORT, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER),
@@ -45,7 +50,7 @@ const struct ipc_table role_messages = {rows, ARRAY_LEN(rows)};
 const char *role_text(enum role r)
 {
 	static const char *const names[] = {"super", "wall",   "recorder", "keeper",
-					    "hub",   "ledger", "sink"};
+					    "hub",   "ledger", "sink",     "collector"};
 	_Static_assert(ARRAY_LEN(names) == ROLES, "a name for each role");
 	return r < ROLES ? names[r] : "?";
 }

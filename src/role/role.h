@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c, sink.c) and the one
+ * role: one file per process (super.c, wall.c, recorder.c, keeper.c, hub.c, ledger.c, sink.c,
+ * collector/) and the one
  * table of messages between them (messages.c). The only place, with cmd, that logs and exits.
  *
  * Every role starts as `skep --role NAME` with descriptor 3 connected to super. super sends its
@@ -29,6 +30,7 @@ enum role {
 	ROLE_HUB,
 	ROLE_LEDGER,
 	ROLE_SINK,
+	ROLE_COLLECTOR,
 	ROLES
 };
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
@@ -56,6 +58,8 @@ enum message {
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
 	MSG_HOST,   /* super -> wall: struct msg_host, what is off limits as the host's own */
+	MSG_START_COLLECTOR, /* fds: events, copies of syslog, copies of talk (both read-only), the folder */
+	MSG_MONITOR,    /* super -> collector: struct msg_monitor; fd: the guest's serial port (started) */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
@@ -95,6 +99,22 @@ struct start_ledger {
 };
 struct start_sink {
 	struct sink_conf conf;
+};
+struct start_collector {
+	struct conf_sessions conf;
+	char sensor[CONF_NAME];
+	uint8_t tls; /* syslog is encrypted: the wire has no copy */
+	uint32_t n_guests;
+	struct {
+		char name[EVENT_NAME];
+		uint8_t kind;                   /* enum conf_guest_kind */
+		uint8_t monitor, shell, syslog; /* what its image has */
+		struct addr inside, inside6;
+	} guests[CONF_GUESTS]; /* guest i is port i + 1 of the wall */
+};
+struct msg_monitor { /* a guest's machine started (with its port), or ended */
+	uint16_t guest;
+	uint8_t runs, pad;
 };
 struct msg_ready {
 	uint32_t pid;
@@ -139,6 +159,7 @@ int role_keeper(void);
 int role_hub(void);
 int role_ledger(void);
 int role_sink(void);
+int role_collector(void);
 struct super_start {
 	int report_fd; /* -1: none, and the log goes to standard error */
 	bool service; /* nobody is there to ask: a configuration that was confirmed before needs no word again */

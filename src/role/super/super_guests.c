@@ -156,7 +156,7 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 			   .max_files = QEMU_FILES,
 			   .fds = {-1, log, log},
 			   .n_fds = FIRST_FD};
-	struct guest_fds child = {.tap = give(&sp, g->tap), .mtu = net_mtu(s)};
+	struct guest_fds child = {.tap = give(&sp, g->tap), .mtu = net_mtu(s), .monitor = -1};
 	child.qmp = give(&sp, qmp);
 	child.console = give(&sp, console);
 	child.kernel = give(&sp, files.kernel);

@@ -293,6 +293,7 @@ static int send_start(struct super *s, const struct child *ch)
 		return start_ledger(s, ch);
 	case ROLE_SINK:
 		return start_sink(s, ch);
+	case ROLE_COLLECTOR:
 	case ROLE_SUPER:
 	case ROLES:
 		break;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Part of capture.h: copies of frames, wall -> collector. Only what passed, as the guest's side sees it, with
+ * the conversation it belongs to; the guest is known by its port. Two rings: one for syslog, so that no talk
+ * pushes it out. Single writer, single reader, in shared memory; the writer never waits and overwrites the
+ * oldest; the reader trusts nothing in it.
+ */
+#ifndef SKEP_CAPTURE_COPIES_H
+#define SKEP_CAPTURE_COPIES_H
+
+#define COPY_FRAME 65536u /* longest frame that is copied, bytes from the Ethernet header on */
+#define COPY_RING_BYTES (8u << 20)
+
+enum copy_kind {
+	COPY_FRAME_WHOLE = 1,
+	COPY_TALLY, /* no frame: totals of a conversation, once a second at most, and at its end */
+};
+struct copy_head {
+	int64_t stamp_ns; /* wall clock */
+	uint64_t flow_id;
+	uint16_t guest;     /* port of the guest concerned */
+	uint16_t peer_guest; /* lateral: of the other one; 0xffff: none */
+	uint8_t kind, direction; /* enums copy_kind, event_direction */
+	uint8_t from_guest;      /* 1: sent by `guest` */
+	uint8_t begun_by_guest;
+	uint32_t len; /* bytes of frame that follow */
+	/* COPY_TALLY: */
+	uint64_t bytes_to, bytes_from; /* payload with headers, to and from `guest` */
+	struct addr peer, inside;      /* the other end, and the guest, as the guest sees them */
+	uint16_t peer_port, port;      /* port: the guest's */
+	uint8_t proto, ended, pad[2];
+};
+struct copy_ring;
+size_t copy_ring_bytes(void);
+struct copy_ring *copy_ring_at(void *shared_memory);
+void copy_put(struct copy_ring *ring, const struct copy_head *h, const void *frame);
+/* The next one after *cursor (start with 0) into h and frame (COPY_FRAME bytes, caller's). false: none.
+ * *lost grows by what was overwritten before it could be read. */
+bool copy_get(const struct copy_ring *ring, uint64_t *cursor, struct copy_head *h, void *frame,
+	      uint64_t *lost);
+
+#endif
