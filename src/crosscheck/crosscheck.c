@@ -92,7 +92,7 @@ void crosscheck_stream(struct crosscheck *c, uint32_t guest, const struct sensor
 		       int64_t now_ns)
 {
 	struct guest *g = guest_of(c, guest);
-	uint64_t damage = p->junk_bytes + p->malformed + p->gaps;
+	uint64_t damage = count_add(count_add(p->junk_bytes, p->malformed), p->gaps);
 	struct finding f = finding_of(RULE_GAP, "monitor", "gap");
 	char text[EVENT_PLACE];
 	struct writer w = writer_of(text, sizeof(text));

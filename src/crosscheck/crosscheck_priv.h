@@ -5,6 +5,8 @@
 
 #include "crosscheck/crosscheck.h"
 
+#define COUNT_MAX (UINT64_C(1) << 53) /* what a reader of JSON still takes exactly */
+
 /* ---- findings: budget and events (tell.c) ----------------------------------------------------------- */
 
 enum rule {
@@ -167,6 +169,8 @@ void proc_forget(struct proc *p);
 struct expect *expect_new(struct guest *g);
 bool expect_has(const struct guest *g, enum expect_kind kind, uint32_t pid);
 
+/* Both may come from the guest: their sum, at most COUNT_MAX. */
+uint64_t count_add(uint64_t a, uint64_t b);
 /* A finding without a visit. what and the like must be literals. */
 struct finding finding_of(enum rule rule, const char *layer, const char *what);
 void finding_say(struct finding *f, const char *fmt, ...) PRINTF_LIKE(2, 3);

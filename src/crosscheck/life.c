@@ -153,9 +153,9 @@ static void lost(struct crosscheck *c, struct guest *g, const struct sensor_lost
 	f.count = 0;
 	f.priority = 1;
 	for (unsigned i = 1; i < SENSOR_TYPES; i++) {
-		uint64_t n = lost->by_type[i] < EVENT_INT_MAX / SENSOR_TYPES ? lost->by_type[i] : 0;
+		uint64_t n = lost->by_type[i];
 
-		f.count += n;
+		f.count = count_add(f.count, n);
 		if (n)
 			write_fmt(&w, "%s%llu %s", w.len ? ", " : "", (unsigned long long)n,
 				  sensor_type_text(i));

@@ -9,6 +9,12 @@
 #define BURST 6u                             /* told one by one */
 #define PERIOD_NS (INT64_C(30) * NS_PER_SEC) /* ... in that time; then together */
 
+uint64_t count_add(uint64_t a, uint64_t b)
+{
+	a = a < COUNT_MAX ? a : COUNT_MAX;
+	return b < COUNT_MAX - a ? a + b : COUNT_MAX;
+}
+
 struct finding finding_of(enum rule rule, const char *layer, const char *what)
 {
 	struct finding f;
@@ -103,7 +109,7 @@ void tell(struct crosscheck *c, struct guest *g, const struct finding *f, int64_
 		emit(c, g, f, f->count, now_ns);
 		return;
 	}
-	a->held += f->count;
+	a->held = count_add(a->held, f->count);
 	a->last = *f;
 }
 
