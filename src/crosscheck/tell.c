@@ -119,7 +119,8 @@ static void tell_held(struct crosscheck *c, struct guest *g, struct allowance *a
 
 	a->held = 0;
 	a->since_ns = now_ns;
-	a->spent = 1;
+	a->spent =
+		BURST; /* a flood goes on as one event each time, until it has been over for one */
 	a->last.count = 1;
 	emit(c, g, &a->last, count, now_ns);
 }

@@ -36,7 +36,7 @@ static void test_all_is_well(void **state)
 	world_exec(w, 1, 912, SSHD, "/usr/bin/bash", "bash -c id");
 	world_line(w, 912, SSHD, "id");
 	world_exec(w, 1, 912, SSHD, "/usr/bin/id", "id");
-	world_exec(w, 1, 913, BASH, "/usr/bin/dash", "sh -c #_nothing");
+	world_exec(w, 1, 913, BASH, "/usr/bin/dash", "sh -c #^nothing");
 	world_exec(w, 1, 914, BASH, "/usr/bin/bash",
 		   "bash /tmp/script one"); /* its lines are its own */
 	world_exec(w, 1, 915, 914, "/usr/bin/id", "id");
@@ -109,7 +109,7 @@ static void test_shell_missed(void **state)
 	struct event e;
 
 	come_in(w, 1);
-	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c wget_-q_http://x/");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c wget^-q^http://x/");
 	world_run(w, 6);
 	e = world_one(w, EVENT_MISMATCH, "shell", "missing");
 	assert_string_equal(e.u.silence.other, "monitor");
@@ -289,7 +289,7 @@ static void test_history_words(void **state)
 		"history -c",
 		"id; history -cw",
 		"ln -sf /dev/null ~/.bash_history",
-		"rm -f /root/.bash_history",
+		"rm -f /srv/.bash_history",
 		"true && set +o history",
 		"> ~/.bash_history",
 		"echo>.bash_history",
@@ -323,7 +323,7 @@ static void test_history_words(void **state)
 		"unset FOO",
 		"cp .bash_history /tmp",
 	};
-	static const char argv[] = "rm\0-f\0/root/.bash_history",
+	static const char argv[] = "rm\0-f\0/srv/.bash_history",
 			  other[] = "rm\0-f\0/root/x; history -c";
 
 	(void)state;

@@ -138,7 +138,7 @@ void world_exec(struct world *w, uint64_t visit, uint32_t pid, uint32_t ppid, co
 	for (char *at = args; *at; at++) {
 		if (*at == ' ')
 			*at = '\0';
-		else if (*at == '_') /* a blank within an argument */
+		else if (*at == '^') /* a blank within an argument */
 			*at = ' ';
 	}
 	r.texts[2].len++;
