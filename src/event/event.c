@@ -211,8 +211,8 @@ const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT])
 {
 	static const char digits[] =
 		"0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's: no i, l, o, u */
-	buf[13] = '\0';
-	for (int i = 12; i >= 0; i--, id >>= 5)
+	buf[11] = '\0';
+	for (int i = 10; i >= 0; i--, id >>= 5)
 		buf[i] = digits[id & 31];
 	return buf;
 }

@@ -127,7 +127,7 @@ struct event_tuple *event_tuple_of(struct event *e);
 const struct event_visit *event_visit_of(const struct event *e);
 /* The guest concerned, "" if none. Points into e. */
 const char *event_guest_of(const struct event *e);
-/* A visit's id as people and file names have it: 13 digits of base 32, so that names sort by time. */
+/* A visit's id as people and file names have it: 11 digits of base 32, in their order. */
 #define EVENT_SESSION_TEXT 16
 const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT]);
 /* "TCP", "IPv6-ICMP" (Suricata's names), or the number as three digits; returns buf. */
