@@ -91,7 +91,7 @@ static void tick(struct collector *c, int64_t now_ns, bool all)
 	if (err != 0)
 		c->store_error = err;
 	c->days += days;
-	crosscheck_tick(c->check, now_ns);
+	crosscheck_tick(c->check, wall);
 	if (all || now_ns - c->stored_ns >= STORE_NS) {
 		c->stored_ns = now_ns;
 		days = 0;

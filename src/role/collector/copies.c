@@ -15,7 +15,7 @@ static void take_tally(struct collector *c, uint32_t guest, const struct copy_he
 					  .bytes_in = h->bytes_to,
 					  .bytes_out = h->bytes_from,
 					  .ends = h->ended};
-	crosscheck_wire(c->check, guest, &w, clock_boot_ns());
+	crosscheck_wire(c->check, guest, &w, clock_wall_ns());
 }
 
 static void take(struct collector *c, const struct copy_head *h)
@@ -89,12 +89,12 @@ void copies_syslog(void *ctx, uint32_t guest, uint64_t flow_id, const char *data
 		f->shell_ns = now;
 		(void)session_syslog(c->book, guest, &l, &shell, wall);
 		if (!shell.end)
-			crosscheck_shell(c->check, guest, shell.pid, shell.line, shell.line_len,
-					 now);
+			crosscheck_shell(c->check, guest, shell.pid, shell.ppid, shell.line,
+					 shell.line_len, wall);
 		return;
 	}
 	f->syslog_ns = now;
 	(void)session_syslog(c->book, guest, &l, NULL, wall);
-	crosscheck_syslog(c->check, guest, l.app, now);
+	crosscheck_syslog(c->check, guest, l.app, wall);
 	tell_line(c, f, flow_id, &l, now);
 }

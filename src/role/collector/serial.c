@@ -20,7 +20,7 @@ static void take(struct collector *c, uint32_t guest, const struct sensor_record
 	if (r->type == SENSOR_HELLO) /* another life of the monitor, or of the guest: visits count anew */
 		session_guest_gone(c->book, guest, wall);
 	uint64_t session = session_record(c->book, guest, r, wall);
-	crosscheck_record(c->check, guest, r, session, now_ns);
+	crosscheck_record(c->check, guest, r, session, wall);
 	c->guests[guest].monitor_ns = now_ns;
 }
 
@@ -62,7 +62,7 @@ bool serial_read(struct collector *c, uint32_t guest, int64_t now_ns)
 		sensor_filled(&f->parser, (size_t)n);
 		more = take_records(c, guest, &records, now_ns);
 	}
-	crosscheck_stream(c->check, guest, &f->parser, now_ns);
+	crosscheck_stream(c->check, guest, &f->parser, clock_wall_ns());
 	return (more || got >= TURN_BYTES) && serial_ready(f, now_ns);
 }
 
@@ -80,5 +80,5 @@ void serial_change(struct collector *c, uint32_t guest, bool runs, int fd, int64
 	f->runs = runs;
 	f->fd = fd;
 	budget_set(&f->read, BYTES_MOST, BYTES_PER_S, now_ns);
-	crosscheck_guest(c->check, guest, runs, now_ns);
+	crosscheck_guest(c->check, guest, runs, clock_wall_ns());
 }
