@@ -301,7 +301,7 @@ void talk_free(struct talk **t)
 	(*t)->stopping = true;
 	if ((*t)->stream != NULL)
 		stream_free(&(*t)->stream);
-	dissect_free((*t)->dissect);
+	dissect_free(&(*t)->dissect);
 	slab_free_all(&(*t)->slab);
 	free(*t);
 	*t = NULL;
