@@ -36,26 +36,15 @@ void syslog_store_close(struct syslog_store **s)
 	*s = NULL;
 }
 
-int talk_create(const struct talk_conf *conf, struct talk **ret)
+void syslog_stream(struct syslog_framer *f, const void *data, size_t len, syslog_message_fn *fn,
+		   void *ctx)
 {
-	(void)conf;
-	*ret = NULL;
-	return 0;
+	(void)f, (void)data, (void)len, (void)fn, (void)ctx;
 }
 
-void talk_free(struct talk **t)
+void syslog_stream_end(struct syslog_framer *f, syslog_message_fn *fn, void *ctx)
 {
-	*t = NULL;
-}
-
-void talk_frame(struct talk *t, const struct copy_head *h, const void *frame)
-{
-	(void)t, (void)h, (void)frame;
-}
-
-void talk_tick(struct talk *t, int64_t now_wall_ns)
-{
-	(void)t, (void)now_wall_ns;
+	(void)f, (void)fn, (void)ctx;
 }
 
 int crosscheck_create(const struct crosscheck_conf *conf, struct crosscheck **ret)
