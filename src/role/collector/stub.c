@@ -4,49 +4,6 @@
 
 #include <string.h>
 
-void syslog_parse(const void *data, size_t len, int64_t now_wall_ns, struct syslog_line *ret)
-{
-	(void)now_wall_ns;
-	*ret = (struct syslog_line){.facility = 1, .severity = 5, .text = data, .len = (uint32_t)len};
-}
-
-int syslog_store_open(int dir_fd, uint64_t disk_bytes, uint32_t keep_days, struct syslog_store **ret)
-{
-	(void)dir_fd, (void)disk_bytes, (void)keep_days;
-	*ret = NULL;
-	return 0;
-}
-
-int syslog_store_add(struct syslog_store *s, const char *guest, int64_t now_wall_ns,
-		     uint64_t flow_id, const char *data, size_t len, bool cut)
-{
-	(void)s, (void)guest, (void)now_wall_ns, (void)flow_id, (void)data, (void)len, (void)cut;
-	return 0;
-}
-
-int syslog_store_tick(struct syslog_store *s, int64_t now_wall_ns, uint32_t *ret_days)
-{
-	(void)s, (void)now_wall_ns;
-	*ret_days = 0;
-	return 0;
-}
-
-void syslog_store_close(struct syslog_store **s)
-{
-	*s = NULL;
-}
-
-void syslog_stream(struct syslog_framer *f, const void *data, size_t len, syslog_message_fn *fn,
-		   void *ctx)
-{
-	(void)f, (void)data, (void)len, (void)fn, (void)ctx;
-}
-
-void syslog_stream_end(struct syslog_framer *f, syslog_message_fn *fn, void *ctx)
-{
-	(void)f, (void)fn, (void)ctx;
-}
-
 int crosscheck_create(const struct crosscheck_conf *conf, struct crosscheck **ret)
 {
 	(void)conf;
