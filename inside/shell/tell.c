@@ -195,7 +195,7 @@ static void put_user(uid_t uid)
 
 	if (of != uid) {
 		snprintf(want, sizeof(want), "%lu", (unsigned long)uid);
-		strcpy(name, "-");
+		snprintf(name, sizeof(name), "-");
 		text = read_small("/etc/passwd", &n);
 		for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
 		     line = strtok_r(NULL, "\n", &save)) {
