@@ -37,7 +37,7 @@ ALLOWED = dict(BELOW, **{
     "sensor": {"base"},
     "syslog": {"base", "sys"},
     "crosscheck": {"base", "event", "sensor"},
-    "session": {"base", "event", "conf", "sensor", "syslog"},
+    "session": {"base", "event", "conf", "proto", "sensor", "syslog"},
     "talk": {"base", "event", "conf", "capture", "dissect", "stream", "proto", "rule", "inspect", "syslog", "session"},
     "steer": {"base", "sys"},
     "site": {"base", "sys"},
