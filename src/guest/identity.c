@@ -154,6 +154,7 @@ static void add_network(const struct conf *c, const struct conf_guest *g, const 
 	const struct conf_network *n = &c->network;
 	char a[ADDR_TEXT], b[ADDR_TEXT], m[ADDR_TEXT], text[2048];
 	struct writer w = writer_of(text, sizeof(text));
+	const struct conf_guest *log = guest_loghost(c);
 	const char *name = id->pub.hostname;
 	char loghost[2 * (ADDR_TEXT + 16)];
 	loghost_lines(log == g ? NULL : log, loghost, sizeof(loghost));
