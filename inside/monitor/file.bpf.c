@@ -8,8 +8,6 @@
 #include "monitor/shared.bpf.h"
 
 #define FMODE_WRITE 2u
-#define S_IFMT 0170000u
-#define S_IFREG 0100000u
 #define ANY_EXEC 0111u
 
 /* So many of a visit in FILE_PER_NS are told; the rest is counted. */

@@ -12,9 +12,6 @@
 
 #define ICANON 0000002u
 #define ECHO 0000010u
-#define S_IFMT 0170000u
-#define S_IFSOCK 0140000u
-#define S_IFIFO 0010000u
 #define AF_UNIX 1
 #define SOCK_STREAM 1
 #define PIECE 4096u
