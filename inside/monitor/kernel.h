@@ -195,7 +195,7 @@ struct bpf_prog_aux {
 } CORE;
 
 struct bpf_prog {
-	uint32_t type;
+	enum bpf_prog_type type;
 	struct bpf_prog_aux *aux;
 } CORE;
 
