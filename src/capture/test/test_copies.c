@@ -9,6 +9,7 @@
 
 #include "capture/capture.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
