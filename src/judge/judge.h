@@ -52,6 +52,7 @@ struct judge_conf {
 	struct policy_now now; /* what operators have ordered so far */
 	struct scrub *
 		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
+	bool syslog_tls; /* guests may reach TCP port 6514 of a loghost, too */
 	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
 	/* Mode bridge: guests have their real addresses (inside equals public) on the network that the outside port
 	 * is on; nothing is translated, MACs and TTLs stay. network.gateway is a real router, whose link address

@@ -173,6 +173,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->judge.wall = s->c->wall;
 	m->judge.now = s->orders;
 	m->judge.bridged = s->c->mode == MODE_BRIDGE;
+	m->judge.syslog_tls = s->c->loghost.tls;
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
