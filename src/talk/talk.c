@@ -182,6 +182,12 @@ static void on_ended(void *ctx, struct stream_flow *f, const char *reason)
 	conv_free(c);
 }
 
+/* Both have said all, or it was broken off: that is the end of the visit, though stream keeps the flow a while. */
+static bool is_over(const struct stream_flow *f)
+{
+	return f->state == STREAM_CLOSED || (f->side[0].fin && f->side[1].fin);
+}
+
 static void take_tcp(struct talk *t, const struct pkt *p)
 {
 	struct stream_result r;
@@ -197,6 +203,12 @@ static void take_tcp(struct talk *t, const struct pkt *p)
 		for (unsigned n = 0; more && n < DRAIN_ROUNDS; n++) {
 			feed(c, r.dir, false);
 			more = stream_more(t->stream, f, &r);
+		}
+		if (is_over(f)) {
+			feed(c, TO_SERVER, true);
+			f->user = NULL;
+			stop_listening(f);
+			conv_free(c);
 		}
 	}
 	stream_settle(t->stream, f);

@@ -128,8 +128,7 @@ void session_end(struct session_book *b, uint64_t id, const char *why, int64_t n
 		abort();
 	k->open = false;
 	write_fmt(&b->w, "end %s %s\n", k->service, why);
-	note(b, "  shown ", k->out, k->shown.len);
-	note(b, "  typed ", k->in, k->typed.len);
+	write_fmt(&b->w, "  shown %s\n  typed %s\n", k->out, k->in);
 }
 
 uint64_t session_file_begin(struct session_book *b, const struct session_file_open *o, int64_t ns)
@@ -160,5 +159,5 @@ void session_file_end(struct session_book *b, uint64_t file, bool complete, int6
 		abort();
 	struct file *f = &b->file[file - 1];
 	f->open = false;
-	note(b, complete ? "  whole " : "  cut ", f->data, f->text.len);
+	write_fmt(&b->w, "  %s %s\n", complete ? "whole" : "cut", f->data);
 }
