@@ -52,7 +52,9 @@ README_LEAST = 5
 
 # At most WAIVERS_MAX of these: (rule, path or path:function, reason).
 WAIVERS_MAX = 8
-WAIVERS = []
+WAIVERS = [
+    ("file_sizes", "src/sensor/format.h", "one wire format, shared with programs that may include nothing else"),
+]
 
 # Objects that may change after start, by name: (file, symbol, reason).
 MUTABLE = [
@@ -262,8 +264,10 @@ def one_of_each(root, files):
 def spdx(root, files):
     problems = []
     for f in files:
+        # What becomes a part of bash has bash's licence.
+        licence = "GPL-3.0-or-later" if f.startswith("inside/shell/tell.") else "BSD-2-Clause"
         if f.endswith((".c", ".h", ".py", ".sh")) and \
-                "SPDX-License-Identifier: BSD-2-Clause" not in "".join(read(root, f)[:300]):
+                f"SPDX-License-Identifier: {licence}" not in "".join(read(root, f)[:300]):
             problems.append(f"{f}: no SPDX line at its top")
     return problems
 
