@@ -37,7 +37,7 @@ static const struct {
 } roles[] = {
 	{"wall", role_wall}, {"recorder", role_recorder}, {"keeper", role_keeper},
 	{"hub", role_hub},   {"ledger", role_ledger},     {"compiler", role_compiler},
-	{"sink", role_sink},
+	{"sink", role_sink}, {"collector", role_collector},
 };
 
 static void usage(FILE *out)

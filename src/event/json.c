@@ -88,6 +88,26 @@ int put_some_text(json_t *o, const char *key, const char *bytes, size_t size)
 	return bytes[0] == '\0' ? 0 : put_text(o, key, bytes, size);
 }
 
+int put_null(json_t *o, const char *key)
+{
+	return json_object_set_new(o, key, json_null());
+}
+
+int put_word(json_t *o, const char *key, const char *word)
+{
+	return json_object_set_new(o, key, json_string(word));
+}
+
+int put_ref(json_t *o, const char *key, uint64_t v)
+{
+	return v == 0 ? put_null(o, key) : put_int(o, key, v);
+}
+
+int put_code(json_t *o, const char *key, int32_t v)
+{
+	return v < 0 ? put_null(o, key) : put_int(o, key, (uint64_t)v);
+}
+
 int put_int(json_t *o, const char *key, uint64_t v)
 {
 	return json_object_set_new(

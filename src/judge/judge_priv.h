@@ -83,6 +83,8 @@ struct judge {
 	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
 	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
 	struct flow *wire;                  /* bridge: what fragments hang on */
+	struct judge_listener listener;
+	struct judge_copy copy; /* of the frame in hand */
 	int64_t events_ns, guest_events_ns; /* buckets */
 	uint64_t suppressed, full;          /* since they were last told */
 	int64_t summed_ns;
@@ -203,6 +205,7 @@ enum reason bridge_way(struct way *w);
 #include "judge/answer_priv.h"
 #include "judge/binding_priv.h"
 #include "judge/contain_priv.h"
+#include "judge/copy_priv.h"
 #include "judge/ftp_priv.h"
 #include "judge/inline_priv.h"
 #include "judge/lan_priv.h"

@@ -39,8 +39,8 @@ const char *role_text(enum role r);
 
 enum message {
 	MSG_START_WALL = 1, /* super -> wall: struct start_wall; fds: events, limits, stats, marks,
-			       texts and snapshot of the rules (unless rules_mode is off), then
-			       one per port */
+			       copies of syslog and of talk (with copies), texts and snapshot of
+			       the rules (unless rules_mode is off), then one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
 	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
@@ -59,6 +59,7 @@ enum message {
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
 	MSG_HOST,   /* super -> wall: struct msg_host, what is off limits as the host's own */
 	MSG_START_COLLECTOR, /* fds: events, copies of syslog, copies of talk (both read-only), the folder */
+	MSG_HEARD,      /* collector -> super: struct msg_heard, about once a second */
 	MSG_MONITOR,    /* super -> collector: struct msg_monitor; fd: the guest's serial port (started) */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
@@ -68,6 +69,7 @@ struct start_wall {
 	struct judge_conf
 		judge; /* one port descriptor per judge.ports[i]; judge.scrub is not looked at */
 	uint8_t rules_mode; /* enum conf_rules_mode */
+	uint8_t copies;     /* 1: there is a collector */
 	uint64_t rules_memory;
 	int64_t rules_hold_ns;
 };
@@ -103,6 +105,7 @@ struct start_sink {
 struct start_collector {
 	struct conf_sessions conf;
 	char sensor[CONF_NAME];
+	uint64_t cursors[2]; /* as the one before last said; 0: there was none */
 	uint8_t tls; /* syslog is encrypted: the wire has no copy */
 	uint32_t n_guests;
 	struct {
@@ -115,6 +118,12 @@ struct start_collector {
 struct msg_monitor { /* a guest's machine started (with its port), or ended */
 	uint16_t guest;
 	uint8_t runs, pad;
+};
+struct msg_heard { /* when each layer of a guest last told something (boot clock); 0: never */
+	struct {
+		int64_t monitor_ns, shell_ns, syslog_ns;
+	} guests[CONF_GUESTS];
+	uint64_t cursors[2]; /* up to where the copies are read; the next collector goes on there */
 };
 struct msg_ready {
 	uint32_t pid;
