@@ -207,16 +207,23 @@ static __always_inline bool tell_long(const struct hearing *h, const void *user,
 	return true;
 }
 
-/* n bytes of user space's memory. */
+/* At most PIECE bytes of user space's memory. */
+static __noinline int hear_piece(const struct hearing *h, const char *user, uint64_t n)
+{
+	if (!room_for(h, n) || !(n < SHORT ? tell_short(h, user, n) : tell_long(h, user, n)))
+		count_skipped(h, n);
+	return 0;
+}
+
 static __always_inline void hear_run(const struct hearing *h, const char *user, uint64_t len)
 {
 	for (uint32_t i = 0; i < PIECES && len > 0; i++) {
 		uint64_t n = len < PIECE ? len : PIECE;
 
-		if (!room_for(h, n) || !(n < SHORT ? tell_short(h, user, n) : tell_long(h, user, n)))
-			count_skipped(h, n);
-		user += n;
+		hear_piece(h, user, n);
 		len -= n;
+		/* Kernels before 6.2 want no loop that begins again right behind a call. */
+		asm volatile("%0 += %1" : "+r"(user) : "r"(n));
 	}
 	if (len > 0)
 		count_skipped(h, len);
@@ -232,8 +239,8 @@ static __noinline int hear(struct hearing *h, struct iov_iter *it, uint32_t n)
 			count_skipped(h, n);
 		return 0;
 	}
-	for (int i = 0; i < 2; i++)
-		hear_run(h, p[i].user, p[i].len);
+	hear_run(h, p[0].user, p[0].len);
+	hear_run(h, p[1].user, p[1].len);
 	return 0;
 }
 
