@@ -110,18 +110,18 @@ static void hello(struct monitor *m)
 /* What the ring had no room for. */
 static void gather_lost(struct monitor *m)
 {
-	const struct monitor_shared *s = m->hooks.shared;
+	struct monitor_shared *s = m->hooks.shared;
 
 	for (uint16_t i = 0; s && i < SENSOR_TYPES; i++) {
-		uint64_t n = s->lost[i] - m->ring_lost[i];
+		uint64_t n = s->lost[i] - s->told[i];
 
-		m->ring_lost[i] += n;
+		s->told[i] += n;
 		ship_lost(&m->ship, i, n, 0);
 	}
 	if (s) {
-		uint64_t n = s->lost_bytes - m->ring_lost_bytes;
+		uint64_t n = s->lost_bytes - s->told_bytes;
 
-		m->ring_lost_bytes += n;
+		s->told_bytes += n;
 		ship_lost(&m->ship, SENSOR_DATA, 0, n);
 	}
 	ship_tell_lost(&m->ship);
@@ -309,10 +309,13 @@ static int start(bool print, bool debug)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"version", no_argument, NULL, 'v'}, {"print", no_argument, NULL, 'p'},
-		{"debug", no_argument, NULL, 'd'},   {"nothing", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"version", no_argument, NULL, 'v'},
+						{"print", no_argument, NULL, 'p'},
+						{"debug", no_argument, NULL, 'd'},
+						{"nothing", no_argument, NULL, 'n'},
+						{"unload", no_argument, NULL, 'u'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	bool print = false, debug = false;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -321,6 +324,9 @@ int main(int argc, char **argv)
 			return 0;
 		case 'v':
 			printf("monitor %s, stream %d\n", MONITOR_VERSION, SENSOR_VERSION);
+			return 0;
+		case 'u':
+			pins_remove(NULL);
 			return 0;
 		case 'p':
 			print = true;
@@ -333,6 +339,8 @@ int main(int argc, char **argv)
 				"monitor [--print] [--debug]: tells the host what happens here\n"
 				"  --print    to the terminal instead of the port " SENSOR_PORT "\n"
 				"  --debug    what the kernel's verifier says, to stderr\n"
+				"  --unload   takes away what is left in the kernel when none "
+				"runs\n"
 				"  --version\n");
 			return c == 'h' ? 0 : 2;
 		}
