@@ -142,6 +142,19 @@ static void netmask_text(uint8_t len, char ret[ADDR_TEXT])
 	addr_text(&mask, ret);
 }
 
+/* Its lines in a honeypot's /etc/hosts: the shell there looks for this name. */
+static void loghost_lines(const struct conf_guest *log, char *ret, size_t size)
+{
+	char a[ADDR_TEXT];
+	struct writer w = writer_of(ret, size);
+	ret[0] = '\0';
+	if (log == NULL)
+		return;
+	write_fmt(&w, "%s\tloghost\n", addr_text(&log->inside, a));
+	if (log->inside6.ver != 0)
+		write_fmt(&w, "%s\tloghost\n", addr_text(&log->inside6, a));
+}
+
 static void add_network(const struct conf *c, const struct conf_guest *g, const struct identity *id,
 			struct tree *t)
 {
@@ -150,6 +163,8 @@ static void add_network(const struct conf *c, const struct conf_guest *g, const 
 	struct writer w = writer_of(text, sizeof(text));
 	const struct conf_guest *log = find_loghost(c);
 	const char *name = id->pub.hostname;
+	char loghost[2 * (ADDR_TEXT + 16)];
+	loghost_lines(log == g ? NULL : log, loghost, sizeof(loghost));
 	write_str(&w, "auto lo\niface lo inet loopback\n\nauto eth0\n");
 	netmask_text(n->inside.len, m);
 	if (g->inside.ver != 0)
@@ -164,9 +179,9 @@ static void add_network(const struct conf *c, const struct conf_guest *g, const 
 	tree_add(t, "etc/network/interfaces", S_IFREG | 0644, 0, text, w.len);
 	tree_text(t, "etc/hostname", 0644, 0, "%s\n", name);
 	tree_text(t, "etc/hosts", 0644, 0,
-		  "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n\n::1\tlocalhost ip6-localhost "
+		  "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n%s\n::1\tlocalhost ip6-localhost "
 		  "ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
-		  name);
+		  name, loghost);
 	w = writer_of(text, sizeof(text));
 	if (n->resolver.ver != 0)
 		write_fmt(&w, "nameserver %s\n", addr_text(&n->resolver, a));
