@@ -370,7 +370,7 @@ static void test_history(void **state)
 	world_run(w, 5);
 	world_line(w, 900, 800, "ln -sf /dev/null ~/.bash_history");
 	world_exec(w, 1, 901, 900, "/usr/bin/ln",
-		   "ln -sf /dev/null /root/.bash[history"); /* as below */
+		   "ln -sf /dev/null /srv/.bash_history"); /* as below */
 	world_one(w, EVENT_SILENCE, "shell", "history");
 	world_line(w, 900, 800, "cat ~/.bash_history");
 	world_run(w, 20);
