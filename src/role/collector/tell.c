@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define LOSSES_NS (5 * NS_PER_SEC)
+#define LOSSES_NS (2 * NS_PER_SEC)
 
 void budget_set(struct budget *b, double most, double per_s, int64_t now_ns)
 {
