@@ -17,6 +17,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"config", cmd_config, "print an example, the JSON Schema or the reference"},
 	{"demo", cmd_demo, "play a break-in against the running lab"},
 	{"events", cmd_events, "search and follow events"},
+	{"log", cmd_log, "syslog lines of guests; hold them against the loghost's own"},
 	{"prove", cmd_prove, "prove that containment holds: send what must not pass"},
 	{"pcap", cmd_pcap, "extract packets from the captures"},
 	{"inspect", cmd_inspect, "captures through the rule engine, events out"},

@@ -86,6 +86,7 @@ def hooks(bits):
     return {name for i, name in enumerate(HOOKS) if bits >> i & 1}
 
 
+PASSWORD = "secret"
 INITTAB = """::sysinit:/etc/init.d/rcS
 ttyS0::respawn:/bin/sh
 ::respawn:/sbin/monitor 2>/dev/null
@@ -96,8 +97,7 @@ hostname tiny
 mkdir -p /etc/dropbear
 ifconfig lo up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
-ip -6 addr add fec0::15/64 dev eth0 nodad
-echo root:secret | chpasswd 2>/dev/null
+ip -6 addr add fec0::15/64 dev eth0
 """
 
 
@@ -117,7 +117,12 @@ class Guest:
             os.makedirs(os.path.join(tree, d))
         subprocess.run(["strip", "-o", os.path.join(tree, "sbin/monitor"), self.monitor], check=True)
         shutil.copy(self.module, os.path.join(tree, "lib/modules/90-virtio_console.ko"))
-        for path, text in (("etc/inittab", INITTAB), ("etc/init.d/rcS", RCS)):
+        word = subprocess.run(["openssl", "passwd", "-6", "-salt", "abcdefgh", PASSWORD], check=True,
+                              capture_output=True, text=True).stdout.strip()
+        for path, text in (("etc/inittab", INITTAB), ("etc/init.d/rcS", RCS),
+                           ("etc/passwd", "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"),
+                           ("etc/shadow", "".join(f"{x}:{word}:19000::::::\n" for x in ("root", "user"))),
+                           ("etc/shells", "/bin/sh\n")):
             with open(os.path.join(tree, path), "w", encoding="utf-8") as f:
                 f.write(text)
             os.chmod(os.path.join(tree, path), 0o755)
@@ -197,3 +202,18 @@ class Guest:
                 raise TimeoutError(f"{command}: {self.console_text[at:]!r}")
             self.pump(1)
         return self.console_text[at:at + m.start()].decode("latin-1")
+
+    def ssh(self, *command, user="root", seconds=60, stdin=subprocess.DEVNULL):
+        """Runs it over ssh; hears the monitor meanwhile. What it wrote, and its exit status."""
+        argv = ["sshpass", "-p", PASSWORD, "ssh", "-o", "StrictHostKeyChecking=no", "-o",
+                "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-p", str(self.port),
+                f"{user}@127.0.0.1", *command]
+        with tempfile.TemporaryFile() as out:
+            p = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=subprocess.STDOUT)
+            end = time.monotonic() + seconds
+            while p.poll() is None:
+                if time.monotonic() > end:
+                    p.kill()
+                self.pump(0.1)
+            out.seek(0)
+            return out.read().decode("latin-1"), p.returncode
