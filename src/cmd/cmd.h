@@ -56,6 +56,7 @@ int cmd_image(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_fence(int argc, char **argv);
 int cmd_lockdown(int argc, char **argv);
+int cmd_log(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_scrub(int argc, char **argv);

@@ -323,6 +323,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 		if (f->verdict == VERDICT_REJECT)
 			answer_reject(w);
 	}
+	if (p.reason == REASON_NONE)
+		copy_opened(w->j, f);
 	*ret_flow = f;
 	return p.reason;
 }
