@@ -76,7 +76,9 @@ static uint32_t lines_with(struct rig *r, const char *name, const char *word)
 {
 	uint32_t n = 0;
 	char *text = rig_read(r, rig_day(r, name));
-	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+	char *save = NULL;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
 		n += strstr(line, word) != NULL;
 	free(text);
 	return n;
@@ -244,7 +246,7 @@ static void test_guesses(void **state)
 	/* Two files, whatever the number. */
 	assert_true(rig_bytes(r) < UINT64_C(6000) * 2500);
 	assert_int_equal(lines_with(r, "list.jsonl", "\"secret\":\"123456\""), 6000);
-	assert_true(r->by_kind[EVENT_LOGIN] < 40000 && r->by_kind[EVENT_HEALTH] > 0);
+	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
 }
 
 /* ---- floods ------------------------------------------------------------------------------------------- */
@@ -340,7 +342,8 @@ static void test_hostile(void **state)
 	assert_true(json_array_size(json_object_get(rec, "hidden")) > 0);
 	json_decref(rec);
 	char *text = rig_read(r, rig_day(r, "cowrie.json"));
-	for (char *l = strtok(text, "\n"); l != NULL; l = strtok(NULL, "\n")) {
+	char *save = NULL;
+	for (char *l = strtok_r(text, "\n", &save); l != NULL; l = strtok_r(NULL, "\n", &save)) {
 		json_t *o = json_loads(l, 0, NULL);
 		assert_non_null(o);
 		json_decref(o);
@@ -618,7 +621,9 @@ static void test_full(void **state)
 	struct rows rows = rows_of(r);
 	char *cast = rig_read(r, rig_day(r, cast_of_row(&rows.all[0])));
 	uint32_t n = 0;
-	for (char *l = strtok(cast, "\n"); l != NULL; l = strtok(NULL, "\n"), n++) {
+	char *save = NULL;
+	for (char *l = strtok_r(cast, "\n", &save); l != NULL;
+	     l = strtok_r(NULL, "\n", &save), n++) {
 		json_t *o = json_loads(l, 0, NULL);
 		assert_non_null(o);
 		json_decref(o);
