@@ -28,7 +28,7 @@ static void put_control(struct writer *w, const uint8_t *s, size_t n, enum json_
 {
 	static const char hex[] = "0123456789abcdef";
 	uint8_t c = s[n - 1];
-	if (how == JSON_LABEL)
+	if (how == JSON_LABEL || (how == JSON_FEED && c == 0))
 		put(w, "\xef\xbf\xbd", 3);
 	else if (how == JSON_BYTES && c == 0)
 		put(w, "\\\\x00", 5);
