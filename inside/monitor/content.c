@@ -122,6 +122,15 @@ static bool text_at(const uint8_t *at, const uint8_t *end, char ret[PATH],
 	return true;
 }
 
+/* What sshd does to itself at each login. */
+static bool everyday(const struct sensor_file *f, const uint8_t *at, const uint8_t *end)
+{
+	char path[PATH];
+
+	return f->op == SENSOR_WRITTEN && memcmp(f->p.comm, "sshd", 4) == 0 && text_at(at, end, path, &at) &&
+	       strncmp(path, "/proc/", 6) == 0;
+}
+
 void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len)
 {
 	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOATIME;
@@ -132,6 +141,8 @@ void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload,
 	if (len < sizeof(f))
 		return;
 	memcpy(&f, payload, sizeof(f));
+	if (everyday(&f, at, end))
+		return;
 	(void)ship_put(&m->ship, h->type, h->boot_ns, payload, len);
 	if ((f.op != SENSOR_WRITTEN && f.op != SENSOR_RENAMED) || !text_at(at, end, path, &at))
 		return;

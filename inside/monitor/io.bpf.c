@@ -330,6 +330,10 @@ int BPF_PROG(io_resize, struct tty_struct *tty, struct winsize *size)
 
 	if (!s || BPF_CORE_READ(tty, driver, type) != TTY_DRIVER_TYPE_PTY)
 		return 0;
+	/* bash sets it before each prompt, to what it is. */
+	if (BPF_CORE_READ(tty, winsize.ws_col) == BPF_CORE_READ(size, ws_col) &&
+	    BPF_CORE_READ(tty, winsize.ws_row) == BPF_CORE_READ(size, ws_row))
+		return 0;
 	struct size_record *r = ring_take(s, SENSOR_SIZE, sizeof(*r));
 
 	if (!r)

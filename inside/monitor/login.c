@@ -153,8 +153,10 @@ static bool take_answer(struct login_talk *t, uint8_t type, struct body b, bool 
 			return false;
 		ok = ok == 0;
 		break;
+	case KEYVERIFY_ANSWER: /* an error, or none */
+		ok = ok == 0;
+		break;
 	case AUTHPASSWORD_ANSWER:
-	case KEYVERIFY_ANSWER:
 		break;
 	default:
 		return false;

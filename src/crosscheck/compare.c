@@ -260,7 +260,7 @@ static void judge_sight(struct crosscheck *c, struct guest *g, const struct expe
 	text_copy(f.detail, sizeof(f.detail), x->detail);
 	finding_say(&f, "the shell told of a command by process %u that the monitor never saw: %s",
 		    x->pid, x->detail);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static void judge_line(struct crosscheck *c, struct guest *g, const struct expect *x,
@@ -286,7 +286,7 @@ static void judge_line(struct crosscheck *c, struct guest *g, const struct expec
 		    x->foreign ? "commands are run by a program that is no shell of ours: %s"
 			       : "a shell ran commands and told nothing: %s",
 		    x->detail);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 void compare_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)

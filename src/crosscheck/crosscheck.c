@@ -111,7 +111,7 @@ void crosscheck_stream(struct crosscheck *c, uint32_t guest, const struct sensor
 	finding_detail(&f, text, w.len);
 	finding_say(&f,
 		    "what the monitor sends is damaged: somebody else writes there, or took away");
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 void crosscheck_shell(struct crosscheck *c, uint32_t guest, uint32_t pid, uint32_t ppid,

@@ -40,7 +40,7 @@ static void hooks_now(struct crosscheck *c, struct guest *g, uint64_t gone, int6
 		return;
 	say_hooks(&f, gone);
 	finding_say(&f, "programs of the monitor were taken out of the kernel: %s", f.detail);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static void say_clock(struct crosscheck *c, struct guest *g, int64_t off_ns, const char *what,
@@ -52,7 +52,7 @@ static void say_clock(struct crosscheck *c, struct guest *g, int64_t off_ns, con
 	f.priority = 1;
 	write_fmt(&w, "%+lld s", (long long)(off_ns / NS_PER_SEC));
 	finding_say(&f, "%s: %s", what, f.detail);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static int64_t minus(int64_t a, int64_t b)
@@ -136,7 +136,7 @@ static void hello(struct crosscheck *c, struct guest *g, const struct sensor_rec
 		l->damage = damage;
 	} else {
 		finding_say(&f, "the monitor was started again while the guest ran");
-		tell(c, g, &f, now_ns);
+		tell_finding(c, g, &f, now_ns);
 	}
 	l->had_hello = true;
 	l->clock_known = false;
@@ -166,7 +166,7 @@ static void lost(struct crosscheck *c, struct guest *g, const struct sensor_lost
 		return;
 	g->life.blind_until_ns = now_ns + BLIND_NS;
 	finding_say(&f, "more happened than the monitor could tell");
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 void life_record(struct crosscheck *c, struct guest *g, const struct sensor_record *r,
@@ -193,7 +193,7 @@ void life_record(struct crosscheck *c, struct guest *g, const struct sensor_reco
 	g->life.missing = false;
 	back.priority = 1;
 	finding_say(&back, "the monitor tells again");
-	tell(c, g, &back, now_ns);
+	tell_finding(c, g, &back, now_ns);
 }
 
 void life_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)
@@ -211,5 +211,5 @@ void life_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)
 			    (long long)((now_ns - l->last_ns) / NS_PER_SEC));
 	else
 		finding_say(&f, "the monitor has said nothing since the guest was started");
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }

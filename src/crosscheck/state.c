@@ -45,7 +45,7 @@ static void daemon_began(struct crosscheck *c, struct guest *g, const struct sen
 	f.priority = 1;
 	finding_say(&f, "the syslog daemon runs again");
 	if (!was)
-		tell(c, g, &f, now_ns);
+		tell_finding(c, g, &f, now_ns);
 }
 
 /* A shutdown begins: by its tools, or by what systemd runs for it. Root alone can, and who says so and stays
@@ -146,7 +146,7 @@ static void signal_state(struct crosscheck *c, struct guest *g, const struct sen
 	if (s->p.pid == 1) /* a service that is stopped or started anew, or a shutdown */
 		tell_later(c, g, &f, EXPLAIN_NS, now_ns);
 	else
-		tell(c, g, &f, now_ns);
+		tell_finding(c, g, &f, now_ns);
 }
 
 /* ---- network, disk, clock, files ------------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static void came_back(struct crosscheck *c, struct guest *g, const char *layer, 
 
 	f.priority = 1;
 	finding_say(&f, "%s", text);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static void link_state(struct crosscheck *c, struct guest *g, bool up,
@@ -190,7 +190,7 @@ static void disk_state(struct crosscheck *c, struct guest *g, bool full, int64_t
 	g->disk_full = full;
 	if (full) {
 		finding_say(&f, "the guest's disk is full: its own logs can't be written");
-		tell(c, g, &f, now_ns);
+		tell_finding(c, g, &f, now_ns);
 	} else {
 		came_back(c, g, "syslog", "the guest's disk has room again", now_ns);
 	}
@@ -206,7 +206,7 @@ static void file_state(struct crosscheck *c, struct guest *g, const struct senso
 
 	finding_detail(&f, path->data, path->len);
 	finding_say(&f, "a file that the %s depends on was changed: %s", layer, f.detail);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static void other_state(struct crosscheck *c, struct guest *g, const struct sensor_record *r,
@@ -236,7 +236,7 @@ static void other_state(struct crosscheck *c, struct guest *g, const struct sens
 		f.priority = 1;
 		write_fmt(&w, "%+lld s", (long long)(s->value / NS_PER_SEC));
 		finding_say(&f, "the guest's clock was set: %s", f.detail);
-		tell(c, g, &f, now_ns);
+		tell_finding(c, g, &f, now_ns);
 		break;
 	default:
 		break;
@@ -260,7 +260,7 @@ void history_found(struct crosscheck *c, struct guest *g, uint64_t visit, uint64
 	finding_visit(g, &f, visit, session);
 	finding_detail(&f, line, len);
 	finding_say(&f, "a visitor keeps what he types out of the shell's history");
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 void state_record(struct crosscheck *c, struct guest *g, const struct sensor_record *r,

@@ -96,7 +96,7 @@ static void emit(struct crosscheck *c, const struct guest *g, const struct findi
 	c->emit(c->ctx, &e);
 }
 
-void tell(struct crosscheck *c, struct guest *g, const struct finding *f, int64_t now_ns)
+void tell_finding(struct crosscheck *c, struct guest *g, const struct finding *f, int64_t now_ns)
 {
 	struct allowance *a = &g->allowances[f->rule];
 
@@ -138,7 +138,7 @@ void tell_later(struct crosscheck *c, struct guest *g, const struct finding *f, 
 			return;
 		}
 	}
-	tell(c, g, f, now_ns);
+	tell_finding(c, g, f, now_ns);
 }
 
 bool tell_cancel(struct guest *g, enum rule rule)
@@ -159,7 +159,7 @@ void tell_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)
 	for (unsigned i = 0; i < HELD; i++) {
 		if (g->held[i].used && now_ns >= g->held[i].due_ns) {
 			g->held[i].used = false;
-			tell(c, g, &g->held[i].f, now_ns);
+			tell_finding(c, g, &g->held[i].f, now_ns);
 		}
 	}
 	for (unsigned i = 0; i < RULES; i++) {

@@ -64,7 +64,7 @@ void finding_say(struct finding *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void finding_detail(struct finding *f, const void *data, size_t len);
 void finding_visit(struct guest *g, struct finding *f, uint64_t visit, uint64_t session);
 /* Tells it, or counts it if its rule was told often of late. */
-void tell(struct crosscheck *c, struct guest *g, const struct finding *f, int64_t now_ns);
+void tell_finding(struct crosscheck *c, struct guest *g, const struct finding *f, int64_t now_ns);
 /* Tells it later: after wait_ns, and not while the guest may be shutting down. */
 void tell_later(struct crosscheck *c, struct guest *g, const struct finding *f, int64_t wait_ns,
 		int64_t now_ns);

@@ -73,7 +73,7 @@ static void judge_wire(struct crosscheck *c, struct guest *g, struct wire *e, in
 		    v ? "the monitor saw nothing of what %s port %u does in the guest"
 		      : "the monitor knows nothing of a visitor, %s port %u",
 		    addr_text(&e->peer, peer), e->peer_port);
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 static void judge_login(struct crosscheck *c, struct guest *g, int64_t now_ns)
@@ -88,7 +88,7 @@ static void judge_login(struct crosscheck *c, struct guest *g, int64_t now_ns)
 	f.other = "monitor";
 	finding_visit(g, &f, g->login_visit, 0);
 	finding_say(&f, "somebody was let in and syslog has no line of it");
-	tell(c, g, &f, now_ns);
+	tell_finding(c, g, &f, now_ns);
 }
 
 void wire_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)

@@ -312,7 +312,7 @@ int session_book_open(const struct session_book_conf *conf, struct session_book 
 		return -ENOMEM;
 	b->conf = *conf;
 	b->folder.sessions = -1;
-	b->folder.budget_bytes = conf->conf.disk_bytes / 2; /* the other half is syslog's */
+	b->folder.budget_bytes = conf->conf.disk_bytes;
 	b->folder.keep_days = conf->conf.keep_days;
 	b->now_ns = clock_wall_ns();
 	random_fill(b->key, sizeof(b->key));

@@ -53,7 +53,7 @@ void cowrie_client(struct session_book *b, const struct session *s)
 {
 	char text[256];
 	struct writer w = begin(b, s, "client.version"), m = writer_of(text, sizeof(text));
-	json_member(&w, "version", s->client, strlen(s->client), JSON_REPLACE);
+	json_member(&w, "version", s->client, strlen(s->client), JSON_FEED);
 	write_fmt(&m, "Remote %s version: %s", s->service, s->client);
 	end(b, s, &w, text, s->last_ns);
 }
@@ -81,8 +81,8 @@ void cowrie_login(struct session_book *b, const struct session *s, struct bytes 
 	char text[768];
 	struct writer w = begin(b, s, ok ? "login.success" : "login.failed");
 	struct writer m = writer_of(text, sizeof(text));
-	json_member(&w, "username", user.data, user.len, JSON_REPLACE);
-	json_member(&w, "password", secret.data, secret.len, JSON_REPLACE);
+	json_member(&w, "username", user.data, user.len, JSON_FEED);
+	json_member(&w, "password", secret.data, secret.len, JSON_FEED);
 	write_str(&m, "login attempt [");
 	write_some(&m, user);
 	write_str(&m, "/");
@@ -95,7 +95,7 @@ void cowrie_command(struct session_book *b, const struct session *s, struct byte
 {
 	char text[768];
 	struct writer w = begin(b, s, "command.input"), m = writer_of(text, sizeof(text));
-	json_member(&w, "input", line.data, line.len, JSON_REPLACE);
+	json_member(&w, "input", line.data, line.len, JSON_FEED);
 	write_str(&m, "CMD: ");
 	write_some(&m, line);
 	end(b, s, &w, text, ns);
@@ -113,11 +113,11 @@ void cowrie_file(struct session_book *b, const struct session *s, const struct n
 	if (strlen(sha) == 64)
 		write_fmt(&o, "files/%.2s/%s", sha, sha);
 	if (up)
-		json_member(&w, "filename", f->path.data, f->path.len, JSON_REPLACE);
+		json_member(&w, "filename", f->path.data, f->path.len, JSON_FEED);
 	else
-		json_member(&w, "url", url.data, url.len, JSON_REPLACE);
+		json_member(&w, "url", url.data, url.len, JSON_FEED);
 	if (!up)
-		json_member(&w, "destfile", f->path.data, f->path.len, JSON_REPLACE);
+		json_member(&w, "destfile", f->path.data, f->path.len, JSON_FEED);
 	write_fmt(&w, ",\"outfile\":\"%s\",\"shasum\":\"%s\",\"duplicate\":%s", out, sha,
 		  f->known ? "true" : "false");
 	write_str(&m, up ? "Uploaded file \"" : "Downloaded URL (");

@@ -28,7 +28,7 @@ static void put_control(struct writer *w, const uint8_t *s, size_t n, enum json_
 {
 	static const char hex[] = "0123456789abcdef";
 	uint8_t c = s[n - 1];
-	if (how == JSON_LABEL)
+	if (how == JSON_LABEL || (how == JSON_FEED && c == 0))
 		put(w, "\xef\xbf\xbd", 3);
 	else if (how == JSON_BYTES && c == 0)
 		put(w, "\\\\x00", 5);
@@ -51,6 +51,19 @@ static void put_stray(struct writer *w, uint8_t c, enum json_how how)
 		put(w, "\xef\xbf\xbd", 3);
 }
 
+/* Bytes that are no character, as one: a beginning that nothing right follows, else a single byte. That is what
+ * terminals do, and Unicode recommends. */
+static size_t stray(const uint8_t *s, size_t left, enum json_how how)
+{
+	size_t n = 1;
+	bool more = true;
+	if (how == JSON_BYTES)
+		return 1;
+	while (n < left && n < 4 && (text_utf8(s, n + 1, &more), more))
+		n++;
+	return n;
+}
+
 void json_text(struct writer *w, const void *data, size_t len, enum json_how how)
 {
 	const uint8_t *s = data;
@@ -59,7 +72,7 @@ void json_text(struct writer *w, const void *data, size_t len, enum json_how how
 		size_t n = text_utf8(s + at, len - at, NULL);
 		if (n == 0) {
 			put_stray(w, s[at], how);
-			at++;
+			at += stray(s + at, len - at, how);
 			continue;
 		}
 		if (control(s + at, n))

@@ -242,6 +242,9 @@ void note_file(struct session_book *b, const struct note *n, const struct note_f
 		struct entry head = head_of(n, ENTRY_FILE);
 		struct bytes texts[4] = {bytes_of(f->what), f->path, f->to,
 					 bytes_of(f->sha256 != NULL ? f->sha256 : "")};
+		if (f->content)
+			texts[2] = bytes_of(f->url != NULL ? f->url : "");
+		head.ok = f->content;
 		head.bytes = f->size;
 		head.flags = f->known ? ENTRY_KNOWN : 0;
 		n->s->files += f->content;

@@ -186,7 +186,7 @@ static void put_entry(struct writer *w, const struct entry *e)
 	case ENTRY_FILE:
 		put_t(w, "what", e, 0);
 		put_t(w, "path", e, 1);
-		put_t(w, "to", e, 2);
+		put_t(w, e->ok == 1 ? "source" : "to", e, 2);
 		put_t(w, "sha256", e, 3);
 		write_fmt(w, ",\"size\":%llu", (unsigned long long)e->bytes);
 		break;

@@ -175,7 +175,8 @@ uint64_t id_next(uint64_t last, int64_t now_wall_ns);
 enum json_how {
 	JSON_BYTES, /* reversible, as in events: other bytes become \xNN, a backslash is doubled */
 	JSON_REPLACE, /* what is no UTF-8 becomes U+FFFD */
-	JSON_LABEL,   /* ... and control characters as well */
+	JSON_FEED,    /* ... and a zero byte, which some readers of JSON refuse */
+	JSON_LABEL,   /* ... and any control character */
 };
 void json_text(struct writer *w, const void *data, size_t len, enum json_how how);
 /* ,"key":"text" */

@@ -248,7 +248,7 @@ void session_file_end(struct session_book *b, uint64_t file, bool complete, int6
 			 .ns = ns};
 	struct note_file nf = {.what = how,
 			       .path = bytes_of(name),
-			       .to = bytes_of(source),
+			       .to = bytes_of(""),
 			       .size = done.size,
 			       .type = done.type,
 			       .sha256 = done.sha256,
