@@ -78,6 +78,73 @@ def test_kept_by_name(t, net):
             "one folder: what a line claims to be from is not believed")
 
 
+def log(net, *args, code=0):
+    p = net.skep("log", *args)
+    return p.stdout + (p.stderr if p.returncode != code else "")
+
+
+def test_the_hosts_copy(t, net):
+    got = wait_for(lambda: "the end" in log(net, "-n", "0") and log(net, "-n", "0"), 10)
+    for what in ("udp4", "udp6 of six", "tcp4 by newline", "zero ends", "tcp6 counted\\x0athird", "sshd[311]: Accepted",
+                 "auth.info", "\\x1b]0;title\\x07", "two\\x0alines"):
+        t.check(what in (got or ""), f"the host has a copy of its own: {what}", got)
+    t.check(all(" " <= c < "\x7f" for c in (got or "").replace("\n", "")), "... with nothing that moves a terminal")
+    rows = [json.loads(x) for x in log(net, "--json", "--grep", " sshd\\[311\\]: A.*66$").splitlines()]
+    t.check(len(rows) == 1 and rows[0]["guest"] == "bare" and rows[0]["host"] == "web1" and rows[0]["pid"] == "311" and
+            rows[0]["flow_id"] > 0, "--grep and --json: what it claims, and who it was", rows)
+    t.equal(log(net, "-g", "loghost", "-n", "5"), "", "another guest has none")
+    p = net.skep("log", "diff")
+    t.check(p.returncode == 0 and " 0 differences" in p.stdout, "log diff: both sides agree", p.stdout + p.stderr)
+    t.check(f"{len(got.splitlines())} the same" in p.stdout, "... about every line", p.stdout)
+
+
+def as_root_on_its_disk(net, script):
+    """What an intruder with root on the loghost would do to its files: on its disk, while it is down."""
+    disk = f"{net.dir}/state/guests/loghost/overlay.qcow2"
+    raw = f"{net.dir}/loghost.raw"
+    subprocess.run(["qemu-img", "convert", "-O", "raw", disk, raw], check=True)
+    path = f"/var/log/remote/bare/{DAY}.log"
+    file = f"{net.dir}/loghost.log"
+    subprocess.run(["e2fsck", "-fy", raw], capture_output=True)
+    subprocess.run(["debugfs", "-R", f"dump {path} {file}", raw], check=True, capture_output=True)
+    with open(file, "rb") as h:
+        lines = script(h.read().split(b"\n")[:-1])
+    with open(file, "wb") as h:
+        h.write(b"\n".join(lines) + b"\n")
+    subprocess.run(["debugfs", "-w", "-R", f"rm {path}", raw], check=True, capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", f"write {file} {path}", raw], check=True, capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", f"sif {path} mode 0100644", raw], check=True, capture_output=True)
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
+    os.unlink(raw)
+
+
+def tamper(lines):
+    out = []
+    for x in lines:
+        if b"Accepted password" in x:
+            x = x.replace(b"198.51.100.66", b"192.0.2.1")
+        if b"otherhost su" in x and b"udp4" not in x:
+            continue
+        out.append(x)
+        if b"tcp4 by newline" in x:
+            out.append(x[:x.index(b" ")] + b" 10.99.0.30 <14>nobody ever sent this line of lies")
+    return out
+
+
+def test_a_tampered_loghost(t, net):
+    p = net.skep("log", "diff", "--json")
+    said = [json.loads(x) for x in p.stdout.splitlines()]
+    kinds = {x["difference"]: x for x in said if "difference" in x}
+    t.equal(p.returncode, 1, "log diff tells by its exit code that somebody was at the loghost's files")
+    t.check("198.51.100.66" in kinds.get("altered", {}).get("host", "") and
+            "192.0.2.1" in kinds["altered"]["loghost"], "... names the altered line, both ways", p.stdout)
+    t.check("otherhost su" in kinds.get("only-host", {}).get("host", ""), "... the one that is gone", p.stdout)
+    t.check("line of lies" in kinds.get("only-loghost", {}).get("loghost", ""), "... the one that was put in", p.stdout)
+    text = net.skep("log", "diff", "-g", "bare").stdout
+    t.check("only on the host: " in text and "only on the loghost: " in text and "altered: " in text,
+            "... in words as well", text)
+
+
 def test_begins_nothing(t, net):
     """As its one user, and what root could do: the wall is what holds. A look-up would be seen as well."""
     seen = net.sniff(net.guest_ns("bare"), "eth0")
@@ -121,6 +188,7 @@ def test_takes_only_syslog(t, net):
 def test_current_names(t, net):
     """A guest that is added later has its name at the loghost's next start; its lines go on by name."""
     net.down()
+    as_root_on_its_disk(net, tamper)
     net.guests.append(guest("newcomer", "none", 31))
     net.write_conf()
     up(net)
@@ -142,9 +210,11 @@ def main(t):
         net.ssh_loghost = lambda *a, **kw: ssh(*a, address="203.0.113.30", **kw)
         t.check(up(net), "the loghost comes up")
         test_kept_by_name(t, net)
+        test_the_hosts_copy(t, net)
         test_begins_nothing(t, net)
         test_takes_only_syslog(t, net)
         test_current_names(t, net)
+        test_a_tampered_loghost(t, net)
 
 
 tap.run(main)
