@@ -220,7 +220,7 @@ int visit_export(int argc, char **argv)
 	if (rc == 0)
 		rc = visit_dir(path, conf, dir);
 	if (rc == 0)
-		rc = visit_find(dir, argv[optind], &row, &files);
+		rc = visit_look_up(dir, argv[optind], &row, &files);
 	if (rc == 0 && files.json[0] == '\0')
 		rc = cmd_fail(1,
 			      "that visit has no record of its own: `skep sessions --all --json` "

@@ -184,7 +184,7 @@ static int find(struct args *a, char path[VISIT_PATH])
 	int rc = conf == NULL ? 2 : visit_dir(a->conf, conf, dir);
 	free(conf);
 	if (rc == 0)
-		rc = visit_find(dir, a->what, &row, &files);
+		rc = visit_look_up(dir, a->what, &row, &files);
 	if (rc != 0)
 		return rc;
 	text_copy(path, VISIT_PATH, files.cast);

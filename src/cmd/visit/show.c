@@ -346,7 +346,7 @@ int visit_show(int argc, char **argv)
 		rc = visit_dir(s->conf, conf, s->dir);
 	if (rc == 0) {
 		snprintf(s->events, sizeof(s->events), "%s/events", conf->state_dir);
-		rc = visit_find(s->dir, argv[optind], &s->row, &files);
+		rc = visit_look_up(s->dir, argv[optind], &s->row, &files);
 	}
 	if (rc == 0)
 		rc = print_session(s, files.json);

@@ -28,8 +28,8 @@ int visit_unreadable(const char *path, int err)
 	return cmd_fail(1, "%s can't be read: %s", path, err_text(err));
 }
 
-int visit_find(const char *dir, const char *id, struct session_row *ret,
-	       struct visit_files *ret_files)
+int visit_look_up(const char *dir, const char *id, struct session_row *ret,
+		  struct visit_files *ret_files)
 {
 	int err = session_find(dir, id, ret, ret_files->cast, ret_files->json, VISIT_PATH);
 	if (err == SKEP_ENOTFOUND || err == -ENOENT)

@@ -15,8 +15,8 @@ struct visit_files { /* of one session; "" where there is none */
 /* Reads the configuration (path NULL: as cmd_conf) and names the folder of its sessions. 0, or an exit code. */
 MUST_USE int visit_dir(const char *conf_path, struct conf *conf, char dir[VISIT_DIR]);
 /* The session that begins so. 0, or an exit code after saying why. */
-MUST_USE int visit_find(const char *dir, const char *id, struct session_row *ret,
-			struct visit_files *ret_files);
+MUST_USE int visit_look_up(const char *dir, const char *id, struct session_row *ret,
+			   struct visit_files *ret_files);
 /* Says that a folder or file can't be read; returns the exit code. */
 int visit_unreadable(const char *path, int err);
 /* "2026-11-23 20:01:02", UTC. */
