@@ -44,6 +44,7 @@ def send_udp(to, lines):
 
 def send_tcp(to, data, port=514):
     with socket.create_connection((to, port), timeout=8) as s:
+        s.settimeout(90)
         s.sendall(data)
 
 
@@ -90,7 +91,7 @@ def test_the_hosts_copy(t, net):
                  "auth.info", "\\x1b]0;title\\x07", "two\\x0alines"):
         t.check(what in (got or ""), f"the host has a copy of its own: {what}", got)
     t.check(all(" " <= c < "\x7f" for c in (got or "").replace("\n", "")), "... with nothing that moves a terminal")
-    rows = [json.loads(x) for x in log(net, "--json", "--grep", " sshd\\[311\\]: A.*66$").splitlines()]
+    rows = [json.loads(x) for x in log(net, "--json", "--grep", "auth.info sshd\\[311\\]: A").splitlines()]
     t.check(len(rows) == 1 and rows[0]["guest"] == "bare" and rows[0]["host"] == "web1" and rows[0]["pid"] == "311" and
             rows[0]["flow_id"] > 0, "--grep and --json: what it claims, and who it was", rows)
     t.equal(log(net, "-g", "loghost", "-n", "5"), "", "another guest has none")
@@ -225,12 +226,12 @@ def test_tls(t, net):
 
 
 def test_a_flood_fills_nothing(t, net):
-    """Its overlay may grow to 64 MB; 60 MB of lines come at once. It goes on, and the beginning is still there."""
+    """Its overlay may grow to 64 MB; 45 MB of lines come at once. It goes on, and the beginning is still there."""
     sender(net, lambda: send_tcp(LOG, b"<14>the beginning\n" + b"".join(
-        b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(20000)) + b"<14>the flood's end\n"))
+        b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(15000)) + b"<14>the flood's end\n"))
     got = wait_for(lambda: "flood's end" in net.ssh_loghost(
         f"grep -h end /var/log/remote/bare/{DAY}*.log").stdout, 60, 1)
-    t.check(got, "a flood of 60 MB comes to its end")
+    t.check(got, "a flood of 45 MB comes to its end")
     kept = wait_for(lambda: 0 < int(net.ssh_loghost("du -sk /var/log/remote").stdout.split()[0]) <= 34000, 30, 1)
     state = [g["state"] for g in net.status()["guests"] if g["name"] == "loghost"]
     t.check(kept and state == ["running"], "the loghost made room and runs", net.ssh_loghost(
