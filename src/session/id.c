@@ -11,7 +11,7 @@
 
 #define DIGITS 11
 
-static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* event_session_text's */
 
 uint64_t id_next(uint64_t last, int64_t now_wall_ns)
 {
@@ -22,10 +22,7 @@ uint64_t id_next(uint64_t last, int64_t now_wall_ns)
 
 const char *session_id_text(uint64_t id, char buf[SESSION_ID_TEXT])
 {
-	for (int i = DIGITS - 1; i >= 0; i--, id >>= 5)
-		buf[i] = alphabet[id & 31];
-	buf[DIGITS] = '\0';
-	return buf;
+	return event_session_text(id, buf);
 }
 
 int session_id_parse(const char *s, uint64_t *ret)

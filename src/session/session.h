@@ -28,9 +28,9 @@ struct session_guest {
 	struct addr inside, inside6;
 };
 struct session_book_conf {
-	struct conf_sessions conf;
-	char sensor[CONF_NAME]; /* name of this installation's sensor */
-	int dir;                /* the folder, borrowed */
+	struct conf_sessions conf; /* disk_bytes: for sessions alone, without syslog's lines */
+	char sensor[CONF_NAME];    /* name of this installation's sensor */
+	int dir;                   /* the folder, borrowed */
 	uint32_t n_guests;
 	struct session_guest guests[CONF_GUESTS];
 	void (*emit)(void *ctx, const struct event *e);

@@ -237,5 +237,5 @@ void sink_tick(struct sink *s, int64_t now_ns)
 		s->io.ready(s->io.ctx, t);
 	}
 	upstream_tick(s, now_ns);
-	tell_tick(s, now_ns);
+	sink_tell_tick(s, now_ns);
 }

@@ -21,7 +21,7 @@ struct telling {
 /* Emits, unless the guest has said too much lately; then it is counted. */
 void sink_tell(struct sink *s, enum sink_service v, const struct sink_ends *e,
 	       const struct telling *t, const char *fmt, ...) PRINTF_LIKE(5, 6);
-void tell_tick(struct sink *s, int64_t now_ns);
+void sink_tell_tick(struct sink *s, int64_t now_ns);
 /* A hex dump of the first bytes, for an excerpt; returns its length. */
 size_t tell_dump(const uint8_t *data, size_t len, char ret[EVENT_EXCERPT]);
 /* What the bytes look like: "TLS", "SSH" ...; "" if like nothing known. */

@@ -251,7 +251,8 @@ static void command(struct sink *s, struct sink_session *t, const char *text)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		size_t len = strlen(rows[i].word);
-		if (!sink_line_begins(text, rows[i].word) || (text[len] != ' ' && text[len] != '\0'))
+		if (!sink_line_begins(text, rows[i].word) ||
+		    (text[len] != ' ' && text[len] != '\0'))
 			continue;
 		const char *arg = text + len;
 		rows[i].run(s, t, arg + strspn(arg, " "));

@@ -99,12 +99,11 @@ static json_t *heard_json(const struct super *s, uint32_t guest)
 	bool tls = s->c->loghost.tls, on = s->c->sessions.on && g->state != RUN_NONE;
 	if (!on || g->conf->kind != GUEST_HONEYPOT)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o}", "shell",
-			 heard(g->image.shell && !tls, s->heard.guests[guest].shell_ns), "monitor",
-			 heard(g->conf->monitor && g->image.monitor,
-			       s->heard.guests[guest].monitor_ns),
-			 "syslog",
-			 heard(g->image.syslogd && !tls, s->heard.guests[guest].syslog_ns));
+	return json_pack(
+		"{s:o, s:o, s:o}", "shell",
+		heard(g->image.shell && !tls, s->heard.guests[guest].shell_ns), "monitor",
+		heard(g->conf->monitor && g->image.monitor, s->heard.guests[guest].monitor_ns),
+		"syslog", heard(g->image.syslogd && !tls, s->heard.guests[guest].syslog_ns));
 }
 
 static json_t *guests_json(const struct super *s)

@@ -160,8 +160,8 @@ static void machine(struct rig *g, uint16_t guest)
 	const struct msg_monitor m = {.guest = guest, .runs = 1};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, g->serial[guest]), 0);
 	assert_int_equal(fcntl(g->serial[guest][0], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(
-		ipc_send(g->super, MSG_MONITOR, &m, sizeof(m), &g->serial[guest][0], 1), 0);
+	assert_int_equal(ipc_send(g->super, MSG_MONITOR, &m, sizeof(m), &g->serial[guest][0], 1),
+			 0);
 	close(g->serial[guest][0]);
 }
 
@@ -343,8 +343,9 @@ static void an_orphan_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_beat_is_heard),	TEST(lines_are_told_and_kept), TEST(more_lines_than_events),
-		TEST(rubbish_is_counted), TEST(the_next_one_goes_on),    TEST(an_orphan_ends),
+		TEST(a_beat_is_heard),        TEST(lines_are_told_and_kept),
+		TEST(more_lines_than_events), TEST(rubbish_is_counted),
+		TEST(the_next_one_goes_on),   TEST(an_orphan_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
