@@ -30,7 +30,15 @@ static const struct hook_row rows[] = {
 	{"life_connect6", HOOK_CONNECT, 0},  {"life_datagram4", HOOK_CONNECT, 0},
 	{"life_datagram6", HOOK_CONNECT, 0}, {"life_cred", HOOK_CRED, 0},
 	{"life_module", HOOK_MODULE, 0},     {"life_bpf", HOOK_BPF, 0},
-	{"life_signal", HOOK_SIGNAL, 0},
+	{"life_signal", HOOK_SIGNAL, 0},     {"io_fork", HOOK_PIPE, 0},
+	{"io_exec", HOOK_PIPE, 0},           {"io_tty_read", HOOK_TTY, 0},
+	{"io_tty_write", HOOK_TTY, 0},       {"io_resize", HOOK_TTY, 0},
+	{"io_pipe_read", HOOK_PIPE, 0},      {"io_pipe_read2", HOOK_PIPE, 0},
+	{"io_pipe_write", HOOK_PIPE, 0},     {"io_pipe_write2", HOOK_PIPE, 0},
+	{"io_unix_read", HOOK_UNIX, 0},      {"io_unix_write", HOOK_UNIX, 0},
+	{"file_close", HOOK_FILE, 0},        {"file_chmod", HOOK_FILE, 0},
+	{"file_unlink", HOOK_UNLINK, 0},     {"file_rename5", HOOK_RENAME, 5},
+	{"file_rename4", HOOK_RENAME, 4},
 };
 /* What hooks_prove sets off. */
 #define PROVABLE                                                                         \

@@ -40,6 +40,11 @@ struct inode {
 	struct super_block *i_sb;
 } CORE;
 
+#define S_IFMT 0170000u
+#define S_IFIFO 0010000u
+#define S_IFREG 0100000u
+#define S_IFSOCK 0140000u
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;

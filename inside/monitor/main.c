@@ -25,9 +25,12 @@
 static const struct monitor_handler handlers[] = {
 	{SENSOR_EXEC, life_exec},
 	{SENSOR_EXIT, life_exit},
+	{SENSOR_DATA, data_take},
+	{SENSOR_LOGIN, login_take},
+	{SENSOR_FILE, file_take},
 };
-/* Called in each round that had something to do, and at each beat. */
-static void (*const ticks[])(struct monitor *m, uint64_t now_ns) = {NULL};
+/* Called in each round that had something to do, and at each beat. true: there is more to do, soon. */
+static bool (*const ticks[])(struct monitor *m, uint64_t now_ns) = {content_tick};
 
 static int take_record(void *context, void *record, size_t size)
 {
@@ -38,6 +41,8 @@ static int take_record(void *context, void *record, size_t size)
 	if (size < sizeof(*h) || h->len > size - sizeof(*h) || h->type >= SENSOR_TYPES)
 		return 0;
 	m->taken++;
+	if (h->type != SENSOR_DATA)
+		data_flush(m);
 	for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
 		if (handlers[i].type != h->type)
 			continue;
@@ -189,9 +194,10 @@ static void drain(struct monitor *m)
 	m->taken = 0;
 	if (m->hooks.ring)
 		(void)ring_buffer__consume(m->hooks.ring);
+	data_flush(m);
+	m->more = false;
 	for (size_t i = 0; i < ARRAY_LEN(ticks); i++)
-		if (ticks[i])
-			ticks[i](m, boot_now());
+		m->more |= ticks[i](m, boot_now());
 	ship_flush(&m->ship);
 }
 
@@ -217,10 +223,10 @@ static int run(struct monitor *m, int beats, int signals)
 		uint64_t ignored;
 
 		drain(m);
-		if (m->taken == 0 && ship_waiting(&m->ship) == 0)
+		if (m->taken == 0 && !m->more && ship_waiting(&m->ship) == 0)
 			set_asleep(m, 1);
 		/* While there is something to do, the ring is looked at without being asked to. */
-		bool busy = m->taken > 0;
+		bool busy = m->taken > 0 || m->more;
 		bool late = ship_waiting(&m->ship) > 0;
 
 		if (poll(fds, busy || late ? ARRAY_LEN(fds) - 1 : ARRAY_LEN(fds),

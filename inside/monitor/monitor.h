@@ -132,7 +132,11 @@ struct monitor {
 	uint64_t alive; /* hooks that have been seen alive */
 	uint64_t cpu_us;
 	uint32_t beats, taken; /* taken: records in this round */
+	bool more;	       /* something that goes on by itself is not through */
 	struct monitor_quiet *quiet;
+	struct monitor_data *data;
+	struct monitor_logins *logins;
+	struct monitor_content *content;
 };
 
 /* What is done with records of a type on their way from the ring to the host. payload may be changed. */
@@ -146,5 +150,17 @@ struct monitor_handler {
 /* Daemons that begin the same program over and over are told once in a while. */
 void life_exec(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
 void life_exit(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+
+/* ---- data.c, login.c, content.c: handlers for io.bpf.c and file.bpf.c --------------------------------- */
+
+void data_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+/* Tells what still waits for more of its kind: before any other record, and at the end of a round. */
+void data_flush(struct monitor *m);
+void login_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+/* Takes the file of a program that has no name. */
+void content_exec(struct monitor *m, const struct sensor_exec *e);
+/* Sends on; true: there is more. */
+bool content_tick(struct monitor *m, uint64_t now_ns);
 
 #endif

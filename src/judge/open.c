@@ -11,6 +11,7 @@
 
 #define DNS_PORT 53
 #define SYSLOG_PORT 514
+#define SYSLOG_TLS_PORT 6514
 #define SPORT_FIRST 1024
 #define SPORT_STEP 7919 /* a prime: other ports than those next to it */
 #define SPORT_TRIES 8
@@ -111,6 +112,7 @@ static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 	const struct flow_key *k = &p->key[0];
 	bool syslog =
 		((k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT) ||
+		(w->j->conf.syslog_tls && k->proto == PROTO_TCP && k->dport == SYSLOG_TLS_PORT) ||
 		weak(w->j, WEAK_LOGHOST);
 	p->direction = DIR_LATERAL;
 	p->peer_guest = to;
@@ -321,6 +323,8 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 		if (f->verdict == VERDICT_REJECT)
 			answer_reject(w);
 	}
+	if (p.reason == REASON_NONE)
+		copy_opened(w->j, f);
 	*ret_flow = f;
 	return p.reason;
 }

@@ -89,7 +89,7 @@ def hooks(bits):
 PASSWORD = "secret"
 INITTAB = """::sysinit:/etc/init.d/rcS
 ttyS0::respawn:/bin/sh
-::respawn:/sbin/monitor 2>/dev/null
+::respawn:/usr/sbin/monitor
 ::respawn:/usr/sbin/dropbear -F -R
 """
 RCS = """#!/bin/sh
@@ -104,8 +104,8 @@ ip -6 addr add fec0::15/64 dev eth0
 class Guest:
     """The tiny image with a monitor in it: a console to type at, a serial port to hear, ssh at .port."""
 
-    def __init__(self, image, monitor, module, memory=256):
-        self.image, self.monitor, self.module, self.memory = image, monitor, module, memory
+    def __init__(self, image, monitor, memory=256, qemu=("-accel", "tcg")):
+        self.image, self.monitor, self.memory, self.qemu = image, monitor, memory, qemu
         self.records, self.rest, self.raw_bytes, self.typed = [], b"", 0, 0
         self.console_text = b""
         self.dir = tempfile.mkdtemp(prefix="skt-monitor-")
@@ -113,10 +113,9 @@ class Guest:
 
     def initrd(self):
         tree = os.path.join(self.dir, "tree")
-        for d in ("sbin", "etc/init.d", "lib/modules"):
+        for d in ("usr/sbin", "etc/init.d"):
             os.makedirs(os.path.join(tree, d))
-        subprocess.run(["strip", "-o", os.path.join(tree, "sbin/monitor"), self.monitor], check=True)
-        shutil.copy(self.module, os.path.join(tree, "lib/modules/90-virtio_console.ko"))
+        shutil.copy(self.monitor, os.path.join(tree, "usr/sbin/monitor"))
         word = subprocess.run(["openssl", "passwd", "-6", "-salt", "abcdefgh", PASSWORD], check=True,
                               capture_output=True, text=True).stdout.strip()
         for path, text in (("etc/inittab", INITTAB), ("etc/init.d/rcS", RCS),
@@ -143,7 +142,7 @@ class Guest:
             self.port = s.getsockname()[1]
         inner = [ends[x][1].fileno() for x in ("console", "serial")]
         self.proc = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config",
+            ["qemu-system-x86_64", *self.qemu, "-m", str(self.memory), "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-kernel", os.path.join(self.image, "vmlinuz"),
              "-initrd", self.initrd(), "-append", "console=ttyS0 quiet panic=10 net.ifnames=0",
              "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22",

@@ -335,7 +335,8 @@ static void test_command_line(void **state)
 				.kernel = -1,
 				.initrd = -1,
 				.disk = 6,
-				.overlay = 7};
+				.overlay = 7,
+				.monitor = 8};
 	struct guest_command cmd;
 	text_copy(id.dir, sizeof(id.dir), *state);
 	assert_int_equal(mac_parse("fa:16:3e:01:02:03", &id.mac), 0);
@@ -345,6 +346,8 @@ static void test_command_line(void **state)
 	assert_true(has(&cmd, "-accel", "tcg,tb-size=64"));
 	assert_true(has(&cmd, "-add-fd", "fd=6,set=1") && has(&cmd, "-add-fd", "fd=7,set=2"));
 	assert_true(has(&cmd, "-netdev", "tap,id=net0,fd=3"));
+	assert_true(has(&cmd, "-chardev", "socket,id=monitor,fd=8"));
+	assert_true(has(&cmd, "-device", "virtserialport,chardev=monitor,name=monitor.0"));
 	assert_true(
 		has(&cmd, "-device", "virtio-net-pci,netdev=net0,mac=fa:16:3e:01:02:03,romfile="));
 	fds.mtu = 1400;
@@ -378,7 +381,8 @@ static void test_command_line_without_disk(void **state)
 				.kernel = -1,
 				.initrd = -1,
 				.disk = -1,
-				.overlay = -1};
+				.overlay = -1,
+				.monitor = -1};
 	struct guest_command cmd;
 	(void)state;
 	assert_int_equal(guest_command_line(&c.guests[0], &img, &id, &fds, true, &cmd), 0);
