@@ -8,6 +8,8 @@
  */
 #include "monitor/auth.h"
 #include "monitor/iter.h"
+#include "monitor/net.h"
+#include "monitor/path.bpf.h"
 #include "monitor/shared.bpf.h"
 
 #define ICANON 0000002u
