@@ -2,13 +2,14 @@
 // Work for a guest's processor, done the way a visitor causes it: the process that works descends from
 // an accepted connection. Run inside a guest by tests/bench/inside.py; linked static.
 //
-//     inside_load exec|pty|tcp|pipe|file AMOUNT [PID]
+//     inside_load exec|pty|tcp|pipe|file|plain|tells AMOUNT [PID]
 //
 // Prints "load NAME AMOUNT nanoseconds LATE": the time by the guest's clock, and the time that process
 // PID (a monitor) still used after the work was done. With QEMU's -icount both are instructions.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static int listener(struct sockaddr_in *ret)
 {
 	socklen_t len = sizeof(*ret);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	*ret = (struct sockaddr_in){ .sin_family = AF_INET };
+	*ret = (struct sockaddr_in){.sin_family = AF_INET};
 	ret->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || bind(fd, (struct sockaddr *)ret, sizeof(*ret)) < 0 || listen(fd, 4) < 0 ||
 	    getsockname(fd, (struct sockaddr *)ret, &len) < 0)
@@ -119,7 +120,8 @@ static void work_pty(int64_t amount)
 	int unlocked = 0;
 	char name[64] = "";
 	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0 || ptsname_r(master, name, sizeof(name)))
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0 ||
+	    ptsname_r(master, name, sizeof(name)))
 		die("pty");
 	int slave = open(name, O_RDWR | O_NOCTTY);
 	if (slave < 0)
@@ -183,27 +185,61 @@ static void work_file(int64_t amount)
 	}
 }
 
+/* A shell that is told on its standard input to run AMOUNT programs. */
+static void work_shell(const char *shell, int64_t amount)
+{
+	int p[2];
+	if (pipe(p) < 0)
+		die("pipe");
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(p[0], 0);
+		close(p[0]);
+		close(p[1]);
+		execl(shell, "bash", (char *)NULL);
+		_exit(127);
+	}
+	close(p[0]);
+	for (int64_t i = 0; i < amount; i++)
+		if (write(p[1], "/bin/true\n", 10) != 10)
+			die(shell);
+	close(p[1]);
+	reap(pid);
+}
+
+static void work_plain(int64_t amount)
+{
+	work_shell("/shell/plain", amount);
+}
+
+static void work_tells(int64_t amount)
+{
+	work_shell("/shell/tells", amount);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(int64_t amount);
 } kinds[] = {
-	{ "exec", work_exec }, { "pty", work_pty },   { "tcp", work_tcp },
-	{ "pipe", work_pipe }, { "file", work_file },
+	{"exec", work_exec}, {"pty", work_pty},     {"tcp", work_tcp},     {"pipe", work_pipe},
+	{"file", work_file}, {"plain", work_plain}, {"tells", work_tells},
 };
 
 int main(int argc, char **argv)
 {
 	size_t kind = 0;
-	while (argc > 2 && kind < sizeof(kinds) / sizeof(kinds[0]) && strcmp(kinds[kind].name, argv[1]) != 0)
+	while (argc > 2 && kind < sizeof(kinds) / sizeof(kinds[0]) &&
+	       strcmp(kinds[kind].name, argv[1]) != 0)
 		kind++;
 	if (argc < 3 || kind == sizeof(kinds) / sizeof(kinds[0]))
 		return 2;
-	int64_t amount = atoll(argv[2]);
-	int monitor = argc > 3 ? atoi(argv[3]) : 0;
+	int64_t amount = strtoll(argv[2], NULL, 10);
+	int monitor = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0;
 	struct sockaddr_in at;
 	int fd = listener(&at), out = dial(&at), in = accept(fd, NULL, NULL);
 	if (in < 0)
 		die("accept");
+	signal(SIGPIPE, SIG_IGN);
 	pid_t pid = fork();
 	if (pid == 0) {
 		int64_t begin = now_ns();
