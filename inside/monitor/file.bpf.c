@@ -5,6 +5,7 @@
  * the like is heard where security modules are asked, so with the whole path, and when they had no objection;
  * that the file system then still refuses is rare. Processes outside of visits are not told.
  */
+#include "monitor/path.bpf.h"
 #include "monitor/shared.bpf.h"
 
 #define FMODE_WRITE 2u

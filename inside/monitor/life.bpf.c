@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Beginning and end of visits and processes, their rights, their connections; what gets into the kernel. */
+#include "monitor/net.h"
+#include "monitor/path.bpf.h"
 #include "monitor/shared.bpf.h"
 
 #define AF_INET 2
