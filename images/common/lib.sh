@@ -4,6 +4,8 @@
 #   WORK     empty folder for the work, removed afterwards
 #   KERNEL   folder with the kernel all images share
 #   RECIPES  the folder above this one
+#   INSIDE   folder with what was built for guests (monitor/monitor); its scripts are in RECIPES/../inside
+#   PACKAGES folder where packages made for guests are kept
 #   NAME, VERSION  for the manifest
 # Packages come from the host's own APT sources; no mount, no loop device, no kernel module needed.
 # shellcheck shell=sh
@@ -100,7 +102,50 @@ make_disk()
 		"$OUT/disk.raw"
 }
 
-# manifest APPEND MEMORY_MIN_MB SSHD SYSLOGD: versions are read from WORK/packages.
+# install_deb TREE FILE
+install_deb()
+{
+	cp "$2" "$1/tmp/install.deb"
+	chroot "$1" dpkg -i /tmp/install.deb >"$WORK/dpkg.log" 2>&1 || {
+		cat "$WORK/dpkg.log" >&2
+		exit 1
+	}
+	rm "$1/tmp/install.deb"
+}
+
+# The bash that tells of each command line (inside/shell), as a package; made if need be. Prints its path.
+# Fails where it can't be made; an image then has an ordinary one.
+shell_package()
+{
+	"$RECIPES/../inside/shell/build" "$PACKAGES" && return 0
+	step "this image gets an ordinary shell, which tells nothing (why: above)" >&2
+	return 1
+}
+
+# install_shell TREE FILE: that bash takes the place of Debian's, and the other shell leads to it, as an
+# administrator does it who wants bash for sh: dash's own scripts leave that alone.
+install_shell()
+{
+	install_deb "$1" "$2"
+	chroot "$1" dpkg-divert --quiet --package dash --no-rename --remove /bin/sh
+	chroot "$1" dpkg-divert --quiet --local --no-rename --divert /bin/sh.distrib --add /bin/sh
+	chroot "$1" dpkg-divert --quiet --local --no-rename --divert /bin/dash.distrib --add /bin/dash
+	mv "$1/bin/dash" "$1/bin/dash.distrib"
+	chmod 644 "$1/bin/dash.distrib"
+	ln -sf bash "$1/bin/dash"
+	ln -sf dash "$1/bin/sh.distrib"
+	ln -sf bash "$1/bin/sh"
+}
+
+# have_monitor: was the monitor (inside/monitor) built on this machine?
+have_monitor()
+{
+	[ -x "$INSIDE/monitor/monitor" ] && return 0
+	step "there is no $INSIDE/monitor/monitor: this image gets no monitor"
+	return 1
+}
+
+# manifest APPEND MEMORY_MIN_MB SSHD SYSLOGD MONITOR SHELL: versions are read from WORK/packages.
 manifest()
 {
 	{
@@ -108,6 +153,7 @@ manifest()
 			"$NAME" "$VERSION" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 		printf '"append": "%s",\n"memory_min": %d,\n"sshd": %s,\n"syslogd": %s,\n' \
 			"$1" $(($2 * 1048576)) "$3" "$4"
+		printf '"monitor": %s,\n"shell": %s,\n' "$5" "$6"
 		printf '"packages": {'
 		sort -u "$WORK/packages" | awk '{printf "%s\n  \"%s\": \"%s\"", s, $1, $2; s=","}'
 		printf '\n}\n}\n'

@@ -10,7 +10,7 @@
 struct monitor_auth { /* then the first MONITOR_AUTH_BYTES bytes of the call */
 	struct sensor_proc p;
 	uint64_t inode; /* of the socket */
-	uint32_t size;	/* bytes of the call */
+	uint32_t size;  /* bytes of the call */
 	uint8_t writes, pad[3];
 } __attribute__((packed));
 

@@ -54,7 +54,8 @@ static __always_inline bool too_many(struct monitor_shared *s, uint64_t visit)
 
 /* A record with its first path; NULL: nothing is told. at: payload so far. */
 static __always_inline struct file_record *file_begin(struct monitor_shared *s, uint8_t op,
-						      struct dentry *d, struct vfsmount *v, uint64_t *at)
+						      struct dentry *d, struct vfsmount *v,
+						      uint64_t *at)
 {
 	uint64_t visit = visit_of(bpf_get_current_pid_tgid() >> 32);
 
@@ -106,7 +107,8 @@ int BPF_PROG(file_unlink, struct path *folder, struct dentry *d, int err)
 	struct monitor_shared *s = hook_begin(HOOK_UNLINK);
 	uint64_t at = 0;
 	struct file_record *r =
-		s && !err ? file_begin(s, SENSOR_DELETED, d, BPF_CORE_READ(folder, mnt), &at) : NULL;
+		s && !err ? file_begin(s, SENSOR_DELETED, d, BPF_CORE_READ(folder, mnt), &at)
+			  : NULL;
 
 	if (r)
 		file_end(s, r, at);

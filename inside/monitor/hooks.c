@@ -30,14 +30,14 @@ static const struct hook_row rows[] = {
 	{"life_connect6", HOOK_CONNECT, 0},  {"life_datagram4", HOOK_CONNECT, 0},
 	{"life_datagram6", HOOK_CONNECT, 0}, {"life_cred", HOOK_CRED, 0},
 	{"life_module", HOOK_MODULE, 0},     {"life_bpf", HOOK_BPF, 0},
-	{"life_signal", HOOK_SIGNAL, 0},
-	{"io_exec", HOOK_PIPE, 0},	   {"io_tty_read", HOOK_TTY, 0},
-	{"io_tty_write", HOOK_TTY, 0},	   {"io_resize", HOOK_TTY, 0},
-	{"io_pipe_read", HOOK_PIPE, 0},	   {"io_pipe_read2", HOOK_PIPE, 0},
-	{"io_pipe_write", HOOK_PIPE, 0},   {"io_pipe_write2", HOOK_PIPE, 0},
-	{"io_unix_read", HOOK_UNIX, 0},	   {"io_unix_write", HOOK_UNIX, 0},
-	{"file_close", HOOK_FILE, 0},	   {"file_chmod", HOOK_FILE, 0},
-	{"file_unlink", HOOK_UNLINK, 0},   {"file_rename5", HOOK_RENAME, 5},
+	{"life_signal", HOOK_SIGNAL, 0},     {"io_fork", HOOK_PIPE, 0},
+	{"io_exec", HOOK_PIPE, 0},           {"io_tty_read", HOOK_TTY, 0},
+	{"io_tty_write", HOOK_TTY, 0},       {"io_resize", HOOK_TTY, 0},
+	{"io_pipe_read", HOOK_PIPE, 0},      {"io_pipe_read2", HOOK_PIPE, 0},
+	{"io_pipe_write", HOOK_PIPE, 0},     {"io_pipe_write2", HOOK_PIPE, 0},
+	{"io_unix_read", HOOK_UNIX, 0},      {"io_unix_write", HOOK_UNIX, 0},
+	{"file_close", HOOK_FILE, 0},        {"file_chmod", HOOK_FILE, 0},
+	{"file_unlink", HOOK_UNLINK, 0},     {"file_rename5", HOOK_RENAME, 5},
 	{"file_rename4", HOOK_RENAME, 4},
 };
 /* What hooks_prove sets off. */
@@ -122,11 +122,9 @@ static int blame(struct hooks *h)
 }
 
 /* Again and again without the program that this kernel does not take: what is left is better than nothing. */
-static int load(struct hooks *h, const struct btf *btf)
+static int load(struct hooks *h, const struct btf *btf, const void *bytes, size_t size)
 {
 	uint64_t skip = 0;
-	size_t size;
-	const void *bytes = monitor_programs(&size);
 
 	for (size_t i = 0; i <= ARRAY_LEN(rows); i++) {
 		int r, bad;
@@ -136,6 +134,7 @@ static int load(struct hooks *h, const struct btf *btf)
 		if (!h->object)
 			return -errno;
 		choose(h, btf, skip);
+		pins_maps(h);
 		r = bpf_object__load(h->object);
 		if (r == 0)
 			return 0;
@@ -162,6 +161,18 @@ static uint32_t link_id(const struct bpf_link *l)
 	return info.id;
 }
 
+static void add_link(struct hooks *h, const struct hook_row *row, struct bpf_link *l)
+{
+	if (h->n_links == HOOK_PROGRAMS)
+		return;
+	h->links[h->n_links].link = l;
+	h->links[h->n_links].program = row->program;
+	h->links[h->n_links].id = link_id(l);
+	h->links[h->n_links].hook = row->hook;
+	h->n_links++;
+	h->attached |= 1ull << row->hook;
+}
+
 static void attach(struct hooks *h)
 {
 	struct bpf_program *p;
@@ -171,50 +182,91 @@ static void attach(struct hooks *h)
 		const struct hook_row *row = row_of(bpf_program__name(p));
 		struct bpf_link *l;
 
-		if (!row || !bpf_program__autoload(p) || h->n_links == HOOK_PROGRAMS)
+		if (!row || !bpf_program__autoload(p))
 			continue;
 		l = bpf_program__attach(p);
-		if (!l) {
+		if (l)
+			add_link(h, row, l);
+		else
 			fprintf(stderr, "monitor: %s can't be attached: %s\n", row->program,
 				strerror(errno));
-			continue;
-		}
-		h->links[h->n_links].link = l;
-		h->links[h->n_links].id = link_id(l);
-		h->links[h->n_links].hook = row->hook;
-		h->n_links++;
-		h->attached |= 1ull << row->hook;
 	}
 }
 
-static int map_fd(const struct hooks *h, const char *name)
+static void drop_links(struct hooks *h)
 {
-	return bpf_object__find_map_fd_by_name(h->object, name);
+	for (uint32_t i = 0; i < h->n_links; i++)
+		(void)bpf_link__destroy(h->links[i].link);
+	h->n_links = 0;
+	h->attached = 0;
+}
+
+/* What the last life left, if it is whole. */
+static bool take_over(struct hooks *h)
+{
+	for (size_t i = 0; h->pins[0] && i < ARRAY_LEN(rows); i++) {
+		struct bpf_link *l = pins_link(h, rows[i].program);
+
+		if (l)
+			add_link(h, &rows[i], l);
+	}
+	if (pins_whole(h, h->n_links))
+		return true;
+	drop_links(h);
+	return false;
+}
+
+int hooks_map(const struct hooks *h, const char *name)
+{
+	return h->object ? bpf_object__find_map_fd_by_name(h->object, name) : pins_map(h, name);
+}
+
+static int load_and_attach(struct hooks *h)
+{
+	size_t size;
+	const void *bytes = monitor_programs(&size);
+	struct btf *btf;
+	int r;
+
+	pins_open(h, bytes, size);
+	if (take_over(h))
+		return 0;
+	btf = btf__load_vmlinux_btf();
+	if (!btf)
+		return -ENOTSUP;
+	r = load(h, btf, bytes, size);
+	if (r && h->pins[0]) { /* are the names somebody else's? */
+		pins_remove(NULL);
+		h->pins[0] = 0;
+		r = load(h, btf, bytes, size);
+	}
+	btf__free(btf);
+	if (r == 0) {
+		attach(h);
+		pins_links(h);
+	}
+	return r;
 }
 
 int hooks_open(struct hooks *h, hooks_take take, void *context)
 {
-	struct btf *btf;
 	int r;
 
 	if (!h->debug)
 		libbpf_set_print(say_nothing);
-	btf = btf__load_vmlinux_btf();
-	if (!btf)
-		return -ENOTSUP;
-	r = load(h, btf);
-	btf__free(btf);
+	r = load_and_attach(h);
 	if (r)
 		return r;
 	h->shared = mmap(NULL, sizeof(*h->shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-			 map_fd(h, "shared"), 0);
-	if (h->shared == MAP_FAILED)
+			 hooks_map(h, "shared"), 0);
+	if (h->shared == MAP_FAILED) {
+		h->shared = NULL;
 		return -errno;
+	}
 	h->shared->self = (uint32_t)getpid();
-	h->ring = ring_buffer__new(map_fd(h, "ring"), take, context, NULL);
+	h->ring = ring_buffer__new(hooks_map(h, "ring"), take, context, NULL);
 	if (!h->ring)
 		return -errno;
-	attach(h);
 	return h->n_links ? 0 : -ENOTSUP;
 }
 

@@ -62,8 +62,9 @@ struct task_struct___files {
 /* A server's end of what a shell was given, by inode number, which sockets and pipes share. */
 struct end {
 	uint64_t visit;
-	uint32_t pid;		   /* the shell */
-	uint8_t reads, writes, pad[2]; /* enum sensor_stream of what the server reads, writes; 0: nothing */
+	uint32_t pid; /* the shell */
+	uint8_t reads, writes,
+		pad[2]; /* enum sensor_stream of what the server reads, writes; 0: nothing */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -71,6 +72,15 @@ struct {
 	__type(key, uint64_t);
 	__type(value, struct end);
 } ends SEC(".maps");
+
+/* By server: the shell that it has forked, and that has not begun its program yet. What is already written
+ * to that one's pipe can't be known by the pipe. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} unborn SEC(".maps");
 
 struct bucket {
 	uint64_t at_ns, left;
@@ -207,16 +217,23 @@ static __always_inline bool tell_long(const struct hearing *h, const void *user,
 	return true;
 }
 
-/* n bytes of user space's memory. */
+/* At most PIECE bytes of user space's memory. */
+static __noinline int hear_piece(const struct hearing *h, const char *user, uint64_t n)
+{
+	if (!room_for(h, n) || !(n < SHORT ? tell_short(h, user, n) : tell_long(h, user, n)))
+		count_skipped(h, n);
+	return 0;
+}
+
 static __always_inline void hear_run(const struct hearing *h, const char *user, uint64_t len)
 {
 	for (uint32_t i = 0; i < PIECES && len > 0; i++) {
 		uint64_t n = len < PIECE ? len : PIECE;
 
-		if (!room_for(h, n) || !(n < SHORT ? tell_short(h, user, n) : tell_long(h, user, n)))
-			count_skipped(h, n);
-		user += n;
+		hear_piece(h, user, n);
 		len -= n;
+		/* Kernels before 6.2 want no loop that begins again right behind a call. */
+		asm volatile("%0 += %1" : "+r"(user) : "r"(n));
 	}
 	if (len > 0)
 		count_skipped(h, len);
@@ -232,8 +249,8 @@ static __noinline int hear(struct hearing *h, struct iov_iter *it, uint32_t n)
 			count_skipped(h, n);
 		return 0;
 	}
-	for (int i = 0; i < 2; i++)
-		hear_run(h, p[i].user, p[i].len);
+	hear_run(h, p[0].user, p[0].len);
+	hear_run(h, p[1].user, p[1].len);
 	return 0;
 }
 
@@ -266,7 +283,8 @@ static __always_inline bool in_packets(struct tty_struct *tty)
 	return bpf_core_field_exists(t->ctrl.packet) && BPF_CORE_READ(t, ctrl.packet);
 }
 
-static __always_inline int hear_tty(struct kiocb *iocb, struct iov_iter *it, uint8_t stream, int64_t n)
+static __always_inline int hear_tty(struct kiocb *iocb, struct iov_iter *it, uint8_t stream,
+				    int64_t n)
 {
 	struct monitor_shared *s = hook_begin(HOOK_TTY);
 
@@ -305,11 +323,18 @@ struct size_record {
 	struct sensor_head h;
 	struct sensor_size z;
 };
-SEC("fentry/pty_resize")
+SEC("fentry/tty_do_resize")
 int BPF_PROG(io_resize, struct tty_struct *tty, struct winsize *size)
 {
 	struct monitor_shared *s = hook_begin(HOOK_TTY);
-	struct size_record *r = s ? ring_take(s, SENSOR_SIZE, sizeof(*r)) : NULL;
+
+	if (!s || BPF_CORE_READ(tty, driver, type) != TTY_DRIVER_TYPE_PTY)
+		return 0;
+	/* bash sets it before each prompt, to what it is. */
+	if (BPF_CORE_READ(tty, winsize.ws_col) == BPF_CORE_READ(size, ws_col) &&
+	    BPF_CORE_READ(tty, winsize.ws_row) == BPF_CORE_READ(size, ws_row))
+		return 0;
+	struct size_record *r = ring_take(s, SENSOR_SIZE, sizeof(*r));
 
 	if (!r)
 		return 0;
@@ -363,7 +388,8 @@ static __always_inline uint64_t far_inode(struct file *file)
 	return BPF_CORE_READ(peer, sk_socket, file, f_inode, i_ino);
 }
 
-static __always_inline void listen_to(struct file *file, uint8_t stream, const struct end *of, bool forget)
+static __always_inline void listen_to(struct file *file, uint8_t stream, const struct end *of,
+				      bool forget)
 {
 	uint64_t inode = far_inode(file);
 
@@ -384,6 +410,18 @@ static __always_inline void listen_to(struct file *file, uint8_t stream, const s
 	bpf_map_update_elem(&ends, &inode, &e, BPF_ANY);
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(io_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct monitor_shared *s = hook_begin(HOOK_PIPE);
+	uint32_t server = parent->tgid, pid = child->tgid;
+
+	if (!s || child->pid != child->tgid || !visit_of(server) || !is_server(parent->comm))
+		return 0;
+	bpf_map_update_elem(&unborn, &server, &pid, BPF_ANY);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(io_exec, struct task_struct *t)
 {
@@ -400,6 +438,11 @@ int BPF_PROG(io_exec, struct task_struct *t)
 	BPF_CORE_READ_STR_INTO(&comm, t, comm);
 	if (is_server(comm)) /* it begins itself anew */
 		return 0;
+	uint32_t server = BPF_CORE_READ(t, real_parent, tgid),
+		 *child = bpf_map_lookup_elem(&unborn, &server);
+
+	if (child && *child == e.pid)
+		bpf_map_delete_elem(&unborn, &server);
 	struct task_struct___files *f = (void *)t;
 	struct file **fds = BPF_CORE_READ(f, files, fdt, fd), *file = NULL;
 	bool forget = moves_files(comm);
@@ -416,18 +459,29 @@ int BPF_PROG(io_exec, struct task_struct *t)
 static __always_inline int hear_end(struct monitor_shared *s, uint64_t inode, struct iov_iter *it,
 				    bool writes, int64_t n)
 {
+	struct hearing h = {.s = s, .tty = -1, .echo = 1};
 	struct end *e = bpf_map_lookup_elem(&ends, &inode);
-	uint8_t stream = e ? (writes ? e->writes : e->reads) : 0;
 
-	if (!stream)
+	if (e) {
+		h.visit = e->visit;
+		h.pid = e->pid;
+		h.stream = writes ? e->writes : e->reads;
+	} else if (writes) {
+		uint32_t server = bpf_get_current_pid_tgid() >> 32;
+		uint32_t *child = bpf_map_lookup_elem(&unborn, &server);
+
+		h.visit = child ? visit_of(*child) : 0;
+		h.pid = child ? *child : 0;
+		h.stream = h.visit ? SENSOR_IN : 0;
+	}
+	if (!h.stream)
 		return 0;
-	struct hearing h = {.s = s, .visit = e->visit, .pid = e->pid, .tty = -1, .stream = stream, .echo = 1};
-
-	h.key = 1ull << 63 | inode << 2 | stream;
+	h.key = 1ull << 63 | inode << 2 | h.stream;
 	return hear(&h, it, n);
 }
 
-static __always_inline int hear_pipe(struct kiocb *iocb, struct iov_iter *it, bool writes, int64_t n)
+static __always_inline int hear_pipe(struct kiocb *iocb, struct iov_iter *it, bool writes,
+				     int64_t n)
 {
 	struct monitor_shared *s = hook_begin(HOOK_PIPE);
 

@@ -81,12 +81,12 @@ static __always_inline bool iter_gone_over(struct iov_iter *it, uint32_t n, stru
 		ret[1].user = base + at - n;
 		return true;
 	}
-	ret[1] = (struct piece){ base, at };
+	ret[1] = (struct piece){base, at};
 	v--;
 	uint64_t before = BPF_CORE_READ(v, iov_len), rest = n - at;
 	if (before < rest)
 		return false;
-	ret[0] = (struct piece){ (const char *)BPF_CORE_READ(v, iov_base) + before - rest, rest };
+	ret[0] = (struct piece){(const char *)BPF_CORE_READ(v, iov_base) + before - rest, rest};
 	return true;
 }
 

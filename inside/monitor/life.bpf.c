@@ -118,6 +118,7 @@ static __always_inline uint64_t visit_begin(struct monitor_shared *s, const stru
 	SET(r->v.local_port, a->local_port);
 	__builtin_memcpy(r->v.peer, a->peer, sizeof(a->peer));
 	__builtin_memcpy(r->v.local, a->local, sizeof(a->local));
+	__builtin_memset(r->v.comm, 0, sizeof(r->v.comm));
 	bpf_get_current_comm(r->v.comm, sizeof(r->v.comm));
 	ring_give(s, r, sizeof(r->v));
 	return visit;

@@ -68,6 +68,7 @@ void life_exec(struct monitor *m, const struct sensor_head *h, uint8_t *payload,
 		}
 	}
 	(void)ship_put(&m->ship, h->type, h->boot_ns, payload, len);
+	content_exec(m, &e);
 }
 
 void life_exit(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len)

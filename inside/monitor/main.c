@@ -25,9 +25,12 @@
 static const struct monitor_handler handlers[] = {
 	{SENSOR_EXEC, life_exec},
 	{SENSOR_EXIT, life_exit},
+	{SENSOR_DATA, data_take},
+	{SENSOR_LOGIN, login_take},
+	{SENSOR_FILE, file_take},
 };
-/* Called in each round that had something to do, and at each beat. */
-static void (*const ticks[])(struct monitor *m, uint64_t now_ns) = {NULL};
+/* Called in each round that had something to do, and at each beat. true: there is more to do, soon. */
+static bool (*const ticks[])(struct monitor *m, uint64_t now_ns) = {content_tick};
 
 static int take_record(void *context, void *record, size_t size)
 {
@@ -38,6 +41,8 @@ static int take_record(void *context, void *record, size_t size)
 	if (size < sizeof(*h) || h->len > size - sizeof(*h) || h->type >= SENSOR_TYPES)
 		return 0;
 	m->taken++;
+	if (h->type != SENSOR_DATA)
+		data_flush(m);
 	for (size_t i = 0; i < ARRAY_LEN(handlers); i++) {
 		if (handlers[i].type != h->type)
 			continue;
@@ -110,18 +115,18 @@ static void hello(struct monitor *m)
 /* What the ring had no room for. */
 static void gather_lost(struct monitor *m)
 {
-	const struct monitor_shared *s = m->hooks.shared;
+	struct monitor_shared *s = m->hooks.shared;
 
 	for (uint16_t i = 0; s && i < SENSOR_TYPES; i++) {
-		uint64_t n = s->lost[i] - m->ring_lost[i];
+		uint64_t n = s->lost[i] - s->told[i];
 
-		m->ring_lost[i] += n;
+		s->told[i] += n;
 		ship_lost(&m->ship, i, n, 0);
 	}
 	if (s) {
-		uint64_t n = s->lost_bytes - m->ring_lost_bytes;
+		uint64_t n = s->lost_bytes - s->told_bytes;
 
-		m->ring_lost_bytes += n;
+		s->told_bytes += n;
 		ship_lost(&m->ship, SENSOR_DATA, 0, n);
 	}
 	ship_tell_lost(&m->ship);
@@ -189,9 +194,10 @@ static void drain(struct monitor *m)
 	m->taken = 0;
 	if (m->hooks.ring)
 		(void)ring_buffer__consume(m->hooks.ring);
+	data_flush(m);
+	m->more = false;
 	for (size_t i = 0; i < ARRAY_LEN(ticks); i++)
-		if (ticks[i])
-			ticks[i](m, boot_now());
+		m->more |= ticks[i](m, boot_now());
 	ship_flush(&m->ship);
 }
 
@@ -217,10 +223,10 @@ static int run(struct monitor *m, int beats, int signals)
 		uint64_t ignored;
 
 		drain(m);
-		if (m->taken == 0 && ship_waiting(&m->ship) == 0)
+		if (m->taken == 0 && !m->more && ship_waiting(&m->ship) == 0)
 			set_asleep(m, 1);
 		/* While there is something to do, the ring is looked at without being asked to. */
-		bool busy = m->taken > 0;
+		bool busy = m->taken > 0 || m->more;
 		bool late = ship_waiting(&m->ship) > 0;
 
 		if (poll(fds, busy || late ? ARRAY_LEN(fds) - 1 : ARRAY_LEN(fds),
@@ -309,10 +315,13 @@ static int start(bool print, bool debug)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"version", no_argument, NULL, 'v'}, {"print", no_argument, NULL, 'p'},
-		{"debug", no_argument, NULL, 'd'},   {"nothing", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"version", no_argument, NULL, 'v'},
+						{"print", no_argument, NULL, 'p'},
+						{"debug", no_argument, NULL, 'd'},
+						{"nothing", no_argument, NULL, 'n'},
+						{"unload", no_argument, NULL, 'u'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	bool print = false, debug = false;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -321,6 +330,9 @@ int main(int argc, char **argv)
 			return 0;
 		case 'v':
 			printf("monitor %s, stream %d\n", MONITOR_VERSION, SENSOR_VERSION);
+			return 0;
+		case 'u':
+			pins_remove(NULL);
 			return 0;
 		case 'p':
 			print = true;
@@ -333,6 +345,8 @@ int main(int argc, char **argv)
 				"monitor [--print] [--debug]: tells the host what happens here\n"
 				"  --print    to the terminal instead of the port " SENSOR_PORT "\n"
 				"  --debug    what the kernel's verifier says, to stderr\n"
+				"  --unload   takes away what is left in the kernel when none "
+				"runs\n"
 				"  --version\n");
 			return c == 'h' ? 0 : 2;
 		}

@@ -49,6 +49,7 @@ int64_t wall_now(void);
 /* ---- hooks.c: the programs --------------------------------------------------------------------------- */
 
 #define HOOK_PROGRAMS 64
+#define HOOKS_PATH 64
 struct bpf_object;
 struct bpf_link;
 struct ring_buffer;
@@ -58,21 +59,40 @@ struct hooks {
 	struct monitor_shared *shared;
 	struct {
 		struct bpf_link *link;
+		const char *program;
 		uint32_t id; /* of the link, as it was */
 		enum sensor_hook hook;
 	} links[HOOK_PROGRAMS];
 	uint32_t n_links;
 	uint64_t attached;             /* bit per hook */
+	char pins[HOOKS_PATH];         /* folder with the names that outlive us; empty: none */
 	bool debug;                    /* libbpf and the verifier write to stderr */
 	char logs[HOOK_PROGRAMS][512]; /* of the verifier: not empty where it refused */
 };
 typedef int (*hooks_take)(void *context, void *record, size_t size);
 /* Loads and attaches what this kernel can; take is called by ring_buffer__consume. -ENOTSUP: no BTF. */
 MUST_USE int hooks_open(struct hooks *h, hooks_take take, void *context);
+/* A map of the programs by name; -1: there is none. */
+int hooks_map(const struct hooks *h, const char *name);
 /* Hooks that are still there. */
 uint64_t hooks_check(struct hooks *h);
 /* Does things that hooks must notice (begins a program, ends it ...): hooks that did. Takes 1 ms or so. */
 uint64_t hooks_prove(struct hooks *h);
+
+/* ---- pins.c: what outlives the process ---------------------------------------------------------------- */
+
+/* Sets h->pins, made by the programs' own hash, and takes away those of other versions. */
+void pins_open(struct hooks *h, const void *programs, size_t size);
+/* Takes away all but the version named but (NULL: all). */
+void pins_remove(const char *but);
+/* The object's maps will be those with names, or get names. */
+void pins_maps(struct hooks *h);
+/* Gives all links names. */
+void pins_links(struct hooks *h);
+/* Were these all that there are? */
+bool pins_whole(const struct hooks *h, uint32_t n);
+struct bpf_link *pins_link(const struct hooks *h, const char *program);
+int pins_map(const struct hooks *h, const char *name);
 
 /* ---- watch.c: states ------------------------------------------------------------------------------- */
 
@@ -109,11 +129,14 @@ struct monitor {
 	struct hooks hooks;
 	struct watch watch;
 	enum sensor_mode mode;
-	uint64_t alive;                                    /* hooks that have been seen alive */
-	uint64_t ring_lost[SENSOR_TYPES], ring_lost_bytes; /* told already */
+	uint64_t alive; /* hooks that have been seen alive */
 	uint64_t cpu_us;
 	uint32_t beats, taken; /* taken: records in this round */
+	bool more;	       /* something that goes on by itself is not through */
 	struct monitor_quiet *quiet;
+	struct monitor_data *data;
+	struct monitor_logins *logins;
+	struct monitor_content *content;
 };
 
 /* What is done with records of a type on their way from the ring to the host. payload may be changed. */
@@ -127,5 +150,17 @@ struct monitor_handler {
 /* Daemons that begin the same program over and over are told once in a while. */
 void life_exec(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
 void life_exit(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+
+/* ---- data.c, login.c, content.c: handlers for io.bpf.c and file.bpf.c --------------------------------- */
+
+void data_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+/* Tells what still waits for more of its kind: before any other record, and at the end of a round. */
+void data_flush(struct monitor *m);
+void login_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+/* Takes the file of a program that has no name. */
+void content_exec(struct monitor *m, const struct sensor_exec *e);
+/* Sends on; true: there is more. */
+bool content_tick(struct monitor *m, uint64_t now_ns);
 
 #endif

@@ -68,7 +68,11 @@ static __always_inline struct monitor_shared *hook_begin(enum sensor_hook hook)
 	if (!s)
 		return NULL;
 	s->ran[hook]++;
-	return (uint32_t)(bpf_get_current_pid_tgid() >> 32) == s->self ? NULL : s;
+	if ((uint32_t)(bpf_get_current_pid_tgid() >> 32) == s->self)
+		s = NULL;
+	/* clang would test the pid again instead of this pointer, and the verifier not follow. */
+	asm volatile("" : "+r"(s));
+	return s;
 }
 
 /* Room for a record of at most size bytes, head and all; size must be a constant. NULL: no room, counted. */
@@ -133,6 +137,7 @@ static __always_inline void fill_proc(struct sensor_proc *p)
 	SET(p->uid, BPF_CORE_READ(t, cred, uid.val));
 	SET(p->euid, BPF_CORE_READ(t, cred, euid.val));
 	SET(p->tty, number);
+	__builtin_memset(p->comm, 0, sizeof(p->comm)); /* older kernels don't, and the ring is never empty */
 	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 

@@ -12,6 +12,8 @@ struct monitor_shared {
 	uint32_t asleep;             /* it waits: the next record shall wake it */
 	uint64_t lost[SENSOR_TYPES]; /* records for which the ring had no room */
 	uint64_t lost_bytes;
+	uint64_t told[SENSOR_TYPES],
+		told_bytes;  /* of these; the process writes it down for its next life */
 	uint64_t ran[HOOKS]; /* calls of each hook, to see that it is alive */
 };
 

@@ -115,7 +115,8 @@ static void get_bytes(const struct copy_ring *ring, uint64_t at, uint8_t *p, siz
 }
 
 /* Where copy n lies; false: it is overwritten, or not there yet. */
-static bool entry_of(const struct copy_ring *ring, uint64_t n, uint64_t *ret_pos, uint64_t *ret_bytes)
+static bool entry_of(const struct copy_ring *ring, uint64_t n, uint64_t *ret_pos,
+		     uint64_t *ret_bytes)
 {
 	const struct copy_entry *e = &ring->entries[n % ENTRIES];
 	if (atomic_load_explicit(&e->seq, memory_order_acquire) != 2 * n + 2)
@@ -141,15 +142,14 @@ static bool head_fits(const struct copy_head *h, uint64_t bytes)
 	       (h->direction == DIR_NONE || h->direction <= DIR_LATERAL) && h->from_guest <= 1 &&
 	       h->begun_by_guest <= 1 && h->ended <= 1 &&
 	       (h->peer.ver == 0 || h->peer.ver == 4 || h->peer.ver == 6) &&
-	       (h->inside.ver == 0 || h->inside.ver == 4 || h->inside.ver == 6) &&
-	       h->stamp_ns >= 0;
+	       (h->inside.ver == 0 || h->inside.ver == 4 || h->inside.ver == 6) && h->stamp_ns >= 0;
 }
 
 static bool read_copy(const struct copy_ring *ring, uint64_t n, struct copy_head *h, void *frame)
 {
 	uint64_t pos, bytes;
-	if (!entry_of(ring, n, &pos, &bytes) || pos % sizeof(uint64_t) != 0 ||
-	    bytes < sizeof(*h) || bytes > sizeof(*h) + COPY_FRAME + sizeof(uint64_t))
+	if (!entry_of(ring, n, &pos, &bytes) || pos % sizeof(uint64_t) != 0 || bytes < sizeof(*h) ||
+	    bytes > sizeof(*h) + COPY_FRAME + sizeof(uint64_t))
 		return false;
 	get_bytes(ring, pos / sizeof(uint64_t), (uint8_t *)h, sizeof(*h));
 	if (!head_fits(h, bytes))

@@ -13,6 +13,8 @@
 #ifndef SKEP_CAPTURE_COPIES_H
 #define SKEP_CAPTURE_COPIES_H
 
+#include "base/base.h"
+
 #define COPY_FRAME 65664u /* longest frame that is copied, bytes from the Ethernet header on */
 #define COPY_RING_BYTES (8u << 20)
 
@@ -23,8 +25,8 @@ enum copy_kind {
 struct copy_head {
 	int64_t stamp_ns; /* wall clock */
 	uint64_t flow_id;
-	uint16_t guest;     /* port of the guest concerned */
-	uint16_t peer_guest; /* lateral: of the other one; 0xffff: none */
+	uint16_t guest;          /* port of the guest concerned */
+	uint16_t peer_guest;     /* lateral: of the other one; 0xffff: none */
 	uint8_t kind, direction; /* enums copy_kind, event_direction */
 	uint8_t from_guest;      /* 1: sent by `guest` */
 	uint8_t begun_by_guest;

@@ -41,7 +41,7 @@ static void remove_tree(const char *path)
 /* Runs script with the environment lib.sh names; returns its exit code or an error. */
 static int run_script(const struct build *b, const char *script)
 {
-	char env[8][GUEST_PATH + 64];
+	char env[10][GUEST_PATH + 64];
 	/* A build may need the way to the mirror that the operator uses. */
 	static const char *const kept[] = {"http_proxy", "https_proxy", "no_proxy",
 					   "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"};
@@ -53,6 +53,8 @@ static int run_script(const struct build *b, const char *script)
 	snprintf(env[k++], sizeof(env[0]), "WORK=%s", b->work);
 	snprintf(env[k++], sizeof(env[0]), "KERNEL=%s/%s", b->top, KERNEL);
 	snprintf(env[k++], sizeof(env[0]), "RECIPES=%s", b->recipes);
+	snprintf(env[k++], sizeof(env[0]), "PACKAGES=%s/../packages", b->top);
+	snprintf(env[k++], sizeof(env[0]), "INSIDE=%s", inside_dir());
 	snprintf(env[k++], sizeof(env[0]), "NAME=%s", b->name);
 	snprintf(env[k++], sizeof(env[0]), "VERSION=%s", b->version);
 	snprintf(env[k++], sizeof(env[0]), "HOME=/root");

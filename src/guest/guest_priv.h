@@ -21,6 +21,9 @@ MUST_USE int file_copy(const char *from, const char *to, mode_t mode, gid_t gid)
 /* mkdir -p; the last part gets mode, the others 0711. */
 MUST_USE int folder_make(const char *path, mode_t mode);
 
+/* Folder with what goes into guests as it was built: monitor/monitor, version. */
+const char *inside_dir(void);
+
 /* ---- a small tree in memory ------------------------------------------------------------------ */
 
 #define TREE_FILES 128

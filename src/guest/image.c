@@ -17,16 +17,26 @@
 #define RECIPE_FILE_MAX (1u << 20)
 #define MANIFEST_MAX (1u << 20)
 
-const char *guest_recipe_dir(void)
+/* Does what runs stand where it is installed to? */
+static bool installed(void)
 {
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	if (n <= 0)
-		return SKEP_IMAGES_SOURCE;
+		return false;
 	exe[n] = '\0';
 	size_t len = strlen(SKEP_PREFIX);
-	bool installed = strncmp(exe, SKEP_PREFIX, len) == 0 && exe[len] == '/';
-	return installed ? SKEP_IMAGES_INSTALLED : SKEP_IMAGES_SOURCE;
+	return strncmp(exe, SKEP_PREFIX, len) == 0 && exe[len] == '/';
+}
+
+const char *guest_recipe_dir(void)
+{
+	return installed() ? SKEP_IMAGES_INSTALLED : SKEP_IMAGES_SOURCE;
+}
+
+const char *inside_dir(void)
+{
+	return installed() ? SKEP_INSIDE_INSTALLED : SKEP_INSIDE_BUILT;
 }
 
 /* ---- hash of a recipe --------------------------------------------------------------------------- */
@@ -69,23 +79,39 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int hash_recipe(const struct recipe *r, size_t skip, char *ret, size_t size)
+static int hash_file(EVP_MD_CTX *md, const char *path, const char *name)
+{
+	char *text = NULL;
+	size_t n = 0;
+	int err = file_read(path, RECIPE_FILE_MAX, &text, &n);
+	if (err == 0) {
+		EVP_DigestUpdate(md, name, strlen(name) + 1);
+		EVP_DigestUpdate(md, &n, sizeof(n));
+		EVP_DigestUpdate(md, text, n);
+	}
+	free(text);
+	return err;
+}
+
+/* What goes into guests counts by a hash of its sources: it is the same in each build of them. */
+static int hash_inside(EVP_MD_CTX *md)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/version", inside_dir());
+	int err = hash_file(md, path, "inside");
+	return err == -ENOENT ? 0 : err; /* nothing was built for them */
+}
+
+static int hash_recipe(const struct recipe *r, size_t skip, bool inside, char *ret, size_t size)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	int err = md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1 ? -ENOMEM : 0;
-	for (size_t i = 0; i < r->n && err == 0; i++) {
-		char *text = NULL;
-		size_t n = 0;
-		err = file_read(r->paths[i], RECIPE_FILE_MAX, &text, &n);
-		if (err == 0) {
-			EVP_DigestUpdate(md, r->paths[i] + skip, strlen(r->paths[i] + skip) + 1);
-			EVP_DigestUpdate(md, &n, sizeof(n));
-			EVP_DigestUpdate(md, text, n);
-		}
-		free(text);
-	}
+	for (size_t i = 0; i < r->n && err == 0; i++)
+		err = hash_file(md, r->paths[i], r->paths[i] + skip);
+	if (err == 0 && inside)
+		err = hash_inside(md);
 	if (err == 0 && EVP_DigestFinal_ex(md, sum, &len) != 1)
 		err = -EIO;
 	EVP_MD_CTX_free(md);
@@ -110,7 +136,7 @@ int guest_recipe_version(const char *name, char *ret, size_t size)
 		err = collect(&r, dir, 0);
 	if (err == 0) {
 		qsort(r.paths, r.n, sizeof(r.paths[0]), by_name);
-		err = hash_recipe(&r, strlen(top), ret, size);
+		err = hash_recipe(&r, strlen(top), strcmp(name, "common") != 0, ret, size);
 	}
 	for (size_t i = 0; i < r.n; i++)
 		free(r.paths[i]);
@@ -131,6 +157,8 @@ static int read_manifest(const json_t *m, struct guest_image *ret)
 	ret->memory_min_bytes = (uint64_t)memory;
 	ret->sshd = json_is_true(json_object_get(m, "sshd"));
 	ret->syslogd = json_is_true(json_object_get(m, "syslogd"));
+	ret->monitor = json_is_true(json_object_get(m, "monitor"));
+	ret->shell = json_is_true(json_object_get(m, "shell"));
 	return 0;
 }
 

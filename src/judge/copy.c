@@ -10,18 +10,18 @@
 #include <string.h>
 
 #define SYSLOG_PORT 514
-#define UNIT 32u                           /* bytes of payload; a frame without counts as one */
-#define BUDGET ((1u << 20) / UNIT)         /* per direction of a conversation */
-#define TCP_HEAD 32u                       /* with the usual timestamps */
+#define UNIT 32u                   /* bytes of payload; a frame without counts as one */
+#define BUDGET ((1u << 20) / UNIT) /* per direction of a conversation */
+#define TCP_HEAD 32u               /* with the usual timestamps */
 
 enum { TO_SYSLOG = 1, TO_TALK = 2, TALLY = 4, TALLY_ENDED = 8 };
 
 /* By convention nothing in clear text is said there. */
 static bool is_encrypted(uint16_t port)
 {
-	static const uint16_t ports[] = {22,   443,  465,  563,  636,  853,  989,  990,  992,
-					 993,  994,  995,  2222, 3269, 5061, 5223, 5671, 5986,
-					 6514, 6697, 8443, 8883, 9443, 22222};
+	static const uint16_t ports[] = {22,   443,  465,  563,  636,  853,  989,  990,
+					 992,  993,  994,  995,  2222, 3269, 5061, 5223,
+					 5671, 5986, 6514, 6697, 8443, 8883, 9443, 22222};
 	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
 		if (ports[i] == port)
 			return true;
@@ -36,8 +36,8 @@ static unsigned view_side(const struct flow *f)
 
 static bool is_guest_port(const struct judge *j, uint16_t port)
 {
-	return port < j->conf.n_ports && (j->ports[port].p.kind == JUDGE_HONEYPOT ||
-					  j->ports[port].p.kind == JUDGE_LOGHOST);
+	return port < j->conf.n_ports &&
+	       (j->ports[port].p.kind == JUDGE_HONEYPOT || j->ports[port].p.kind == JUDGE_LOGHOST);
 }
 
 void copy_opened(const struct judge *j, struct flow *f)

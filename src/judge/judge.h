@@ -39,10 +39,10 @@ struct judge_port {
 	uint8_t roach_motel;   /* in, but never out */
 };
 
-struct judge_copies {      /* what collector is there for; all zero: nothing */
-	uint8_t syslog;    /* what is sent to the loghost */
-	uint8_t inside;    /* totals of what guests are told from outside */
-	uint8_t talk;      /* ... and what is said in clear text */
+struct judge_copies {   /* what collector is there for; all zero: nothing */
+	uint8_t syslog; /* what is sent to the loghost */
+	uint8_t inside; /* totals of what guests are told from outside */
+	uint8_t talk;   /* ... and what is said in clear text */
 };
 
 struct judge_conf {
@@ -105,10 +105,10 @@ enum judge_copy_to { JUDGE_COPY_SYSLOG, JUDGE_COPY_TALK };
 /* A frame that collector is to have, as struct copy_head (capture/copies.h) says. */
 struct judge_copy {
 	uint64_t flow_id;
-	uint8_t to, direction;       /* enums judge_copy_to, event_direction */
+	uint8_t to, direction; /* enums judge_copy_to, event_direction */
 	bool from_guest, begun_by_guest;
-	uint16_t guest, peer_guest;  /* ports; 0xffff: none */
-	bool translated;             /* the guest wrote other addresses than left: these */
+	uint16_t guest, peer_guest; /* ports; 0xffff: none */
+	bool translated;            /* the guest wrote other addresses than left: these */
 	struct addr src, dst;
 	uint16_t sport, dport;
 };

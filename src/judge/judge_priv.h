@@ -5,7 +5,6 @@
 
 #include "flow/flow.h"
 #include "judge/judge.h"
-#include "policy/policy.h"
 
 #include <string.h>
 
@@ -82,12 +81,11 @@ struct judge {
 	struct ftp_expect expect[FTP_EXPECTS];
 	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
 	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
-	struct flow *wire;                  /* bridge: what fragments hang on */
+	struct flow *wire; /* bridge: what fragments hang on */
 	struct judge_listener listener;
-	struct judge_copy copy; /* of the frame in hand */
-	int64_t events_ns, guest_events_ns; /* buckets */
-	uint64_t suppressed, full;          /* since they were last told */
-	int64_t summed_ns;
+	struct judge_copy copy;                        /* of the frame in hand */
+	int64_t summed_ns, events_ns, guest_events_ns; /* the latter are buckets */
+	uint64_t suppressed, full;                     /* since they were last told */
 	struct frame replies[JUDGE_REPLIES];
 #ifdef SKEP_WEAKEN
 	uint32_t weakened; /* bits of enum weak */

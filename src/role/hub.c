@@ -23,8 +23,8 @@
 #define BURST 64             /* events taken from one source before the next has its turn */
 #define OPEN_INCIDENTS 4096
 #define OPEN_PER_S 50
-#define HELD 128u               /* events that wait for a word of a guest's monitor ... */
-#define HELD_NS (NS_PER_SEC)    /* ... so long */
+#define HELD 128u            /* events that wait for a word of a guest's monitor ... */
+#define HELD_NS (NS_PER_SEC) /* ... so long */
 #define HELD_MS 50
 #define COMPLAIN_NS (10 * NS_PER_SEC)
 #define DRAIN_NS (2 * NS_PER_SEC)
@@ -332,7 +332,8 @@ static void run(struct hub *h)
 		if (h->n_sources > 0 && has_queued(h))
 			fds[h->n_sources - 1].events |= POLLOUT;
 		fds[h->n_sources] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
-		if (poll(fds, h->n_sources + 1, h->n_held > 0 ? HELD_MS : 1000) < 0 && errno != EINTR)
+		if (poll(fds, h->n_sources + 1, h->n_held > 0 ? HELD_MS : 1000) < 0 &&
+		    errno != EINTR)
 			return;
 		if (h->n_held > 0)
 			release_held(h, false);
@@ -394,8 +395,7 @@ static int prepare(struct hub *h, struct arena *arena, const struct start_hub *s
 	h->n_sources = start->n_sources + 1;
 	h->sources[start->n_sources] = (struct source){h->ledger, ROLE_LEDGER, "ledger", 0, 0};
 	int err = arena_create((ROUTINE_EVENTS + NOTABLE_EVENTS) * sizeof(struct event) +
-				       HELD * sizeof(struct held) +
-				       incident_bytes(&conf) + 4096,
+				       HELD * sizeof(struct held) + incident_bytes(&conf) + 4096,
 			       arena);
 	if (err == 0)
 		err = make_queue(arena, &h->routine, ROUTINE_EVENTS);

@@ -4,8 +4,8 @@
 
 #define FROM_ANY                                                                \
 	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
-	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) | ROLE_BIT(ROLE_SINK) | \
-	 ROLE_BIT(ROLE_COLLECTOR))
+	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) |   \
+	 ROLE_BIT(ROLE_SINK) | ROLE_BIT(ROLE_COLLECTOR))
 #define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
 
 static const struct ipc_row rows[] = {

@@ -101,8 +101,8 @@ uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
 {
 	if (v->peer.ver == 0 || v->peer_port == 0)
 		return 0;
-	const struct conversation c = conversation_of(&v->peer, v->peer_port, &v->server,
-						      v->server_port, v->proto);
+	const struct conversation c =
+		conversation_of(&v->peer, v->peer_port, &v->server, v->server_port, v->proto);
 	const struct conversation_slot *s = slot_of(t, &c);
 	return s->flow_id != 0 && memcmp(&s->c, &c, sizeof(c)) == 0 ? s->flow_id : 0;
 }
@@ -110,8 +110,7 @@ uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
 void ties_session(struct ties *t, uint64_t session, uint64_t flow_id, const struct tie *to)
 {
 	if (session != 0)
-		t->sessions[session % SESSIONS] =
-			(struct session_slot){session, flow_id, *to};
+		t->sessions[session % SESSIONS] = (struct session_slot){session, flow_id, *to};
 }
 
 bool ties_of_session(const struct ties *t, uint64_t session, uint64_t *ret_flow, struct tie *ret)

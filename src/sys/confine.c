@@ -139,8 +139,8 @@ static int confine_below(int dir, uint64_t rights)
 		return SKEP_EUNSUPPORTED;
 	uint64_t newer = (abi >= 3 ? TRUNCATE_ABI3 : 0) | (abi >= 2 ? rights & REFER_ABI2 : 0);
 	struct landlock_ruleset_attr attr = {.handled_access_fs = EVERY_ABI1 | newer};
-	struct landlock_path_beneath_attr rule = {
-		.allowed_access = (rights & ~REFER_ABI2) | newer, .parent_fd = dir};
+	struct landlock_path_beneath_attr rule = {.allowed_access = (rights & ~REFER_ABI2) | newer,
+						  .parent_fd = dir};
 	CLEANUP(fd_close)
 	int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (set < 0)

@@ -16,6 +16,7 @@
 #define SYSLOG_PORT 514
 #define PROTO_TCP 6
 #define PROTO_UDP 17
+#define TLS_HANDSHAKE 0x16
 #define NO_GUEST 0xffff
 #define LONGEST_NS (INT64_MAX / 2)
 
@@ -34,12 +35,6 @@ static void stop_listening(struct stream_flow *f)
 	}
 }
 
-/* TLS begins in what was a clear conversation until now. */
-static bool is_tls(const uint8_t *data, uint32_t len)
-{
-	return len >= 2 && data[0] == 0x16 && data[1] == 3;
-}
-
 static void give(struct talk_conv *c, unsigned dir)
 {
 	struct stream_side *s = &c->flow->side[dir];
@@ -56,7 +51,7 @@ static void give(struct talk_conv *c, unsigned dir)
 	const uint8_t *at = s->data + (s->app_done - s->base);
 	uint32_t len = (uint32_t)(end - s->app_done);
 	s->app_done = end;
-	if (c->crypt[by] && is_tls(at, len))
+	if (c->crypt[by] && at[0] == TLS_HANDSHAKE) /* no line begins so */
 		conv_let_go(c, "encrypted from here");
 	if (!c->done)
 		c->proto->data(c, by, at, len);
@@ -187,6 +182,12 @@ static void on_ended(void *ctx, struct stream_flow *f, const char *reason)
 	conv_free(c);
 }
 
+/* Both have said all, or it was broken off: that is the end of the visit, though stream keeps the flow a while. */
+static bool is_over(const struct stream_flow *f)
+{
+	return f->state == STREAM_CLOSED || (f->side[0].fin && f->side[1].fin);
+}
+
 static void take_tcp(struct talk *t, const struct pkt *p)
 {
 	struct stream_result r;
@@ -202,6 +203,12 @@ static void take_tcp(struct talk *t, const struct pkt *p)
 		for (unsigned n = 0; more && n < DRAIN_ROUNDS; n++) {
 			feed(c, r.dir, false);
 			more = stream_more(t->stream, f, &r);
+		}
+		if (is_over(f)) {
+			feed(c, TO_SERVER, true);
+			f->user = NULL;
+			stop_listening(f);
+			conv_free(c);
 		}
 	}
 	stream_settle(t->stream, f);

@@ -24,8 +24,8 @@ struct talk_proto {
 	void (*gap)(struct talk_conv *c, enum talk_side by); /* NULL: lines begin anew */
 	void (*end)(struct talk_conv *c);                    /* both sides are over; may be NULL */
 };
-extern const struct talk_proto talk_telnet, talk_rlogin, talk_text, talk_ftp, talk_ftp_data,
-	talk_smtp, talk_pop3, talk_imap, talk_http, talk_syslog, talk_remote;
+extern const struct talk_proto talk_telnet, talk_rlogin, talk_rsh, talk_rexec, talk_shell, talk_irc,
+	talk_text, talk_ftp, talk_ftp_data, talk_smtp, talk_pop3, talk_imap, talk_http, talk_syslog;
 
 struct talk_line { /* a line being put together */
 	char text[TALK_LINE];
@@ -48,6 +48,8 @@ struct talk_conv {
 	bool done;         /* nothing of it is wanted any more */
 	bool spoke, first; /* somebody has spoken; who was the first */
 	bool cr;           /* output: the last byte was a carriage return */
+	uint64_t parent;   /* FTP data: its control connection */
+	uint8_t typist;    /* of a shell: the side that types (detect) */
 	bool crypt[2];     /* TLS was agreed on: what follows is not for us */
 };
 
@@ -74,7 +76,7 @@ struct talk_view { /* what a side has said so far, unread */
 	bool over; /* and will say no more */
 };
 enum talk_guess { TALK_WAIT, TALK_KNOWN, TALK_FOREIGN };
-enum talk_guess talk_detect(const struct talk_conv *c, const struct talk_view v[2],
+enum talk_guess talk_detect(struct talk_conv *c, const struct talk_view v[2],
 			    const struct talk_proto **ret);
 
 /* ---- conv.c: what protocols tell ----------------------------------------------------------------- */
@@ -108,6 +110,23 @@ bool line_begins(const struct talk_line *l, const char *word); /* whatever its c
 void line_unbase64(const char *text, char *ret, size_t size, size_t *ret_len);
 /* "user\0name\0secret" as SASL's PLAIN has it. */
 void line_plain(const char *base64, char user[TALK_WORD], char secret[TALK_WORD]);
+
+/* ---- login.c: prompts, and what is typed after them ------------------------------------------------ */
+
+struct talk_login {
+	char tail[128]; /* of the output's last line */
+	char user[TALK_WORD], secret[TALK_WORD];
+	uint8_t len;
+	bool waits; /* a secret was typed: what comes of it? */
+};
+void login_output(struct talk_conv *c, struct talk_login *l, const uint8_t *data, uint32_t len);
+/* A line was typed. True: it answered a prompt; else it is a command. */
+bool login_line(struct talk_conv *c, struct talk_login *l, const struct talk_line *line);
+/* Nothing comes any more. */
+void login_end(struct talk_conv *c, struct talk_login *l);
+/* Bytes that somebody types, with what else is to be done with them: input, logins, commands. */
+void login_keys(struct talk_conv *c, struct talk_login *l, struct talk_line *line,
+		const uint8_t *data, uint32_t len, bool commands);
 
 /* ---- ftp.c, for talk.c ------------------------------------------------------------------------------ */
 

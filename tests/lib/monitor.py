@@ -86,9 +86,10 @@ def hooks(bits):
     return {name for i, name in enumerate(HOOKS) if bits >> i & 1}
 
 
+PASSWORD = "secret"
 INITTAB = """::sysinit:/etc/init.d/rcS
 ttyS0::respawn:/bin/sh
-::respawn:/sbin/monitor 2>/dev/null
+::respawn:/usr/sbin/monitor
 ::respawn:/usr/sbin/dropbear -F -R
 """
 RCS = """#!/bin/sh
@@ -96,16 +97,15 @@ hostname tiny
 mkdir -p /etc/dropbear
 ifconfig lo up
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
-ip -6 addr add fec0::15/64 dev eth0 nodad
-echo root:secret | chpasswd 2>/dev/null
+ip -6 addr add fec0::15/64 dev eth0
 """
 
 
 class Guest:
     """The tiny image with a monitor in it: a console to type at, a serial port to hear, ssh at .port."""
 
-    def __init__(self, image, monitor, module, memory=256):
-        self.image, self.monitor, self.module, self.memory = image, monitor, module, memory
+    def __init__(self, image, monitor, memory=256, qemu=("-accel", "tcg")):
+        self.image, self.monitor, self.memory, self.qemu = image, monitor, memory, qemu
         self.records, self.rest, self.raw_bytes, self.typed = [], b"", 0, 0
         self.console_text = b""
         self.dir = tempfile.mkdtemp(prefix="skt-monitor-")
@@ -113,11 +113,15 @@ class Guest:
 
     def initrd(self):
         tree = os.path.join(self.dir, "tree")
-        for d in ("sbin", "etc/init.d", "lib/modules"):
+        for d in ("usr/sbin", "etc/init.d"):
             os.makedirs(os.path.join(tree, d))
-        subprocess.run(["strip", "-o", os.path.join(tree, "sbin/monitor"), self.monitor], check=True)
-        shutil.copy(self.module, os.path.join(tree, "lib/modules/90-virtio_console.ko"))
-        for path, text in (("etc/inittab", INITTAB), ("etc/init.d/rcS", RCS)):
+        shutil.copy(self.monitor, os.path.join(tree, "usr/sbin/monitor"))
+        word = subprocess.run(["openssl", "passwd", "-6", "-salt", "abcdefgh", PASSWORD], check=True,
+                              capture_output=True, text=True).stdout.strip()
+        for path, text in (("etc/inittab", INITTAB), ("etc/init.d/rcS", RCS),
+                           ("etc/passwd", "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n"),
+                           ("etc/shadow", "".join(f"{x}:{word}:19000::::::\n" for x in ("root", "user"))),
+                           ("etc/shells", "/bin/sh\n")):
             with open(os.path.join(tree, path), "w", encoding="utf-8") as f:
                 f.write(text)
             os.chmod(os.path.join(tree, path), 0o755)
@@ -138,7 +142,7 @@ class Guest:
             self.port = s.getsockname()[1]
         inner = [ends[x][1].fileno() for x in ("console", "serial")]
         self.proc = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config",
+            ["qemu-system-x86_64", *self.qemu, "-m", str(self.memory), "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-kernel", os.path.join(self.image, "vmlinuz"),
              "-initrd", self.initrd(), "-append", "console=ttyS0 quiet panic=10 net.ifnames=0",
              "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22",
@@ -197,3 +201,18 @@ class Guest:
                 raise TimeoutError(f"{command}: {self.console_text[at:]!r}")
             self.pump(1)
         return self.console_text[at:at + m.start()].decode("latin-1")
+
+    def ssh(self, *command, user="root", seconds=60, stdin=subprocess.DEVNULL):
+        """Runs it over ssh; hears the monitor meanwhile. What it wrote, and its exit status."""
+        argv = ["sshpass", "-p", PASSWORD, "ssh", "-o", "StrictHostKeyChecking=no", "-o",
+                "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-p", str(self.port),
+                f"{user}@127.0.0.1", *command]
+        with tempfile.TemporaryFile() as out:
+            p = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=subprocess.STDOUT)
+            end = time.monotonic() + seconds
+            while p.poll() is None:
+                if time.monotonic() > end:
+                    p.kill()
+                self.pump(0.1)
+            out.seek(0)
+            return out.read().decode("latin-1"), p.returncode

@@ -51,8 +51,11 @@ static void check_view(struct world *w, const char *src, uint16_t sport, const c
 	assert_int_equal(l.dport, dport);
 }
 
-static const struct spec telnet = {
-	.port = OUTSIDE, .src = "198.51.100.66", .dst = "203.0.113.11", .sport = 40000, .dport = 23};
+static const struct spec telnet = {.port = OUTSIDE,
+				   .src = "198.51.100.66",
+				   .dst = "203.0.113.11",
+				   .sport = 40000,
+				   .dport = 23};
 
 static void talk_from_outside_is_seen_from_inside(void **state)
 {
@@ -108,9 +111,9 @@ static void what_is_not_wanted_is_not_copied(void **state)
 		uint16_t port;
 		uint8_t proto;
 	} rows[] = {
-		{true, true, true, 22, 6},   {true, true, true, 443, 6}, {true, true, true, 6514, 6},
-		{true, true, false, 23, 6},  {false, false, false, 23, 6},
-		{true, true, true, 5353, 17},
+		{true, true, true, 22, 6},    {true, true, true, 443, 6},
+		{true, true, true, 6514, 6},  {true, true, false, 23, 6},
+		{false, false, false, 23, 6}, {true, true, true, 5353, 17},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -22,10 +22,10 @@ struct budget {
 struct feed { /* one guest */
 	char name[EVENT_NAME];
 	bool honeypot, runs;
-	int fd;             /* its monitor's serial port; -1: none */
-	struct budget read; /* bytes of it */
-	struct budget lines, facts; /* events: of syslog; of what visitors do */
-	uint64_t lines_held, facts_held; /* beyond them, not yet told */
+	int fd;                                  /* its monitor's serial port; -1: none */
+	struct budget read;                      /* bytes of it */
+	struct budget lines, facts;              /* events: of syslog; of what visitors do */
+	uint64_t lines_held, facts_held;         /* beyond them, not yet told */
 	int64_t monitor_ns, shell_ns, syslog_ns; /* boot clock: last heard */
 	uint64_t junk_told, gaps_told;
 	struct sensor_parser parser;

@@ -36,8 +36,8 @@ bool copies_read(struct collector *c)
 	bool more = false;
 	for (size_t i = 0; i < ARRAY_LEN(c->rings); i++) {
 		uint32_t n = 0;
-		while (n < TURN_COPIES && copy_get(c->rings[i], &c->cursors[i], &h, c->frame,
-						   &c->copies_lost)) {
+		while (n < TURN_COPIES &&
+		       copy_get(c->rings[i], &c->cursors[i], &h, c->frame, &c->copies_lost)) {
 			take(c, &h);
 			n++;
 		}

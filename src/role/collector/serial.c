@@ -17,7 +17,8 @@
 static void take(struct collector *c, uint32_t guest, const struct sensor_record *r, int64_t now_ns)
 {
 	int64_t wall = clock_wall_ns();
-	if (r->type == SENSOR_HELLO) /* another life of the monitor, or of the guest: visits count anew */
+	if (r->type ==
+	    SENSOR_HELLO) /* another life of the monitor, or of the guest: visits count anew */
 		session_guest_gone(c->book, guest, wall);
 	uint64_t session = session_record(c->book, guest, r, wall);
 	crosscheck_record(c->check, guest, r, session, wall);

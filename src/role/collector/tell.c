@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define LOSSES_NS (5 * NS_PER_SEC)
+#define LOSSES_NS (2 * NS_PER_SEC)
 
 void budget_set(struct budget *b, double most, double per_s, int64_t now_ns)
 {
@@ -85,8 +85,7 @@ static void count(struct collector *c, const char *what, uint64_t *n, const char
 
 static void guest_losses(struct collector *c, struct feed *f)
 {
-	uint64_t junk = f->parser.junk_bytes - f->junk_told,
-		 gaps = f->parser.gaps - f->gaps_told;
+	uint64_t junk = f->parser.junk_bytes - f->junk_told, gaps = f->parser.gaps - f->gaps_told;
 	f->junk_told = f->parser.junk_bytes;
 	f->gaps_told = f->parser.gaps;
 	count(c, "lost", &junk, "bytes were no records of a monitor: of ", f->name);

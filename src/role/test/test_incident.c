@@ -369,8 +369,10 @@ static uint64_t come(struct world *w, uint32_t who, uint64_t *ret_flow)
 
 static struct event_visit visit_of(uint32_t who, uint64_t session)
 {
-	struct event_visit v = {.session = session, .peer_port = (uint16_t)(1000 + who),
-				.server_port = 22, .proto = 6};
+	struct event_visit v = {.session = session,
+				.peer_port = (uint16_t)(1000 + who),
+				.server_port = 22,
+				.proto = 6};
 	text_copy(v.guest, sizeof(v.guest), "web1");
 	v.peer = peer(who);
 	v.server = addr_from_v4("\x0a\x63\x00\x0a");
