@@ -7,6 +7,7 @@ the forwarded ssh reach it; the host has a copy of its own, and `skep log diff` 
 import json
 import os
 import socket
+import ssl
 import subprocess
 import time
 
@@ -78,6 +79,73 @@ def test_kept_by_name(t, net):
             "one folder: what a line claims to be from is not believed")
 
 
+def log(net, *args, code=0):
+    p = net.skep("log", *args)
+    return p.stdout + (p.stderr if p.returncode != code else "")
+
+
+def test_the_hosts_copy(t, net):
+    got = wait_for(lambda: "the end" in log(net, "-n", "0") and log(net, "-n", "0"), 10)
+    for what in ("udp4", "udp6 of six", "tcp4 by newline", "zero ends", "tcp6 counted\\x0athird", "sshd[311]: Accepted",
+                 "auth.info", "\\x1b]0;title\\x07", "two\\x0alines"):
+        t.check(what in (got or ""), f"the host has a copy of its own: {what}", got)
+    t.check(all(" " <= c < "\x7f" for c in (got or "").replace("\n", "")), "... with nothing that moves a terminal")
+    rows = [json.loads(x) for x in log(net, "--json", "--grep", " sshd\\[311\\]: A.*66$").splitlines()]
+    t.check(len(rows) == 1 and rows[0]["guest"] == "bare" and rows[0]["host"] == "web1" and rows[0]["pid"] == "311" and
+            rows[0]["flow_id"] > 0, "--grep and --json: what it claims, and who it was", rows)
+    t.equal(log(net, "-g", "loghost", "-n", "5"), "", "another guest has none")
+    p = net.skep("log", "diff")
+    t.check(p.returncode == 0 and " 0 differences" in p.stdout, "log diff: both sides agree", p.stdout + p.stderr)
+    t.check(f"{len(got.splitlines())} the same" in p.stdout, "... about every line", p.stdout)
+
+
+def as_root_on_its_disk(net, script):
+    """What an intruder with root on the loghost would do to its files: on its disk, while it is down."""
+    disk = f"{net.dir}/state/guests/loghost/overlay.qcow2"
+    raw = f"{net.dir}/loghost.raw"
+    subprocess.run(["qemu-img", "convert", "-O", "raw", disk, raw], check=True)
+    path = f"/var/log/remote/bare/{DAY}.log"
+    file = f"{net.dir}/loghost.log"
+    subprocess.run(["e2fsck", "-fy", raw], capture_output=True)
+    subprocess.run(["debugfs", "-R", f"dump {path} {file}", raw], check=True, capture_output=True)
+    with open(file, "rb") as h:
+        lines = script(h.read().split(b"\n")[:-1])
+    with open(file, "wb") as h:
+        h.write(b"\n".join(lines) + b"\n")
+    subprocess.run(["debugfs", "-w", "-R", f"rm {path}", raw], check=True, capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", f"write {file} {path}", raw], check=True, capture_output=True)
+    subprocess.run(["debugfs", "-w", "-R", f"sif {path} mode 0100644", raw], check=True, capture_output=True)
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
+    os.unlink(raw)
+
+
+def tamper(lines):
+    out = []
+    for x in lines:
+        if b"Accepted password" in x:
+            x = x.replace(b"198.51.100.66", b"192.0.2.1")
+        if b"otherhost su" in x and b"udp4" not in x:
+            continue
+        out.append(x)
+        if b"tcp4 by newline" in x:
+            out.append(x[:x.index(b" ")] + b" 10.99.0.30 <14>nobody ever sent this line of lies")
+    return out
+
+
+def test_a_tampered_loghost(t, net):
+    p = net.skep("log", "diff", "--json")
+    said = [json.loads(x) for x in p.stdout.splitlines()]
+    kinds = {x["difference"]: x for x in said if "difference" in x}
+    t.equal(p.returncode, 1, "log diff tells by its exit code that somebody was at the loghost's files")
+    t.check("198.51.100.66" in kinds.get("altered", {}).get("host", "") and
+            "192.0.2.1" in kinds["altered"]["loghost"], "... names the altered line, both ways", p.stdout)
+    t.check("otherhost su" in kinds.get("only-host", {}).get("host", ""), "... the one that is gone", p.stdout)
+    t.check("line of lies" in kinds.get("only-loghost", {}).get("loghost", ""), "... the one that was put in", p.stdout)
+    text = net.skep("log", "diff", "-g", "bare").stdout
+    t.check("only on the host: " in text and "only on the loghost: " in text and "altered: " in text,
+            "... in words as well", text)
+
+
 def test_begins_nothing(t, net):
     """As its one user, and what root could do: the wall is what holds. A look-up would be seen as well."""
     seen = net.sniff(net.guest_ns("bare"), "eth0")
@@ -121,6 +189,7 @@ def test_takes_only_syslog(t, net):
 def test_current_names(t, net):
     """A guest that is added later has its name at the loghost's next start; its lines go on by name."""
     net.down()
+    as_root_on_its_disk(net, tamper)
     net.guests.append(guest("newcomer", "none", 31))
     net.write_conf()
     up(net)
@@ -133,8 +202,47 @@ def test_current_names(t, net):
     t.check("the end" in remote(net, f"bare/{DAY}.log"), "what was there is still there")
 
 
+def test_tls(t, net):
+    net.down()
+    net.settings["loghost"] = {"tls": True}
+    net.write_conf()
+    up(net)
+    ca = f"{net.dir}/state/guests/loghost/tls/ca.pem"
+
+    def say(name):
+        ctx = ssl.create_default_context(cafile=ca)
+        with socket.create_connection((LOG, 6514), timeout=8) as s:
+            with ctx.wrap_socket(s, server_hostname=name) as w:
+                w.sendall(b"<14>this came by TLS\n")
+                return w.version()
+    got = sender(net, lambda: say("loghost"))
+    t.check(got in ("TLSv1.2", "TLSv1.3"), "syslog over TLS, with a certificate of the drawn CA", got)
+    t.check(wait_for(lambda: "this came by TLS" in remote(net, f"bare/{DAY}.log"), 10), "... is kept like any other",
+            net.ssh_loghost("cat /var/log/messages").stdout)
+    p = net.skep("log", "diff")
+    t.check(p.returncode == 2 and "tls" in p.stderr, "log diff can't tell then, and says why", p.stderr)
+    t.check("encrypted" in net.skep("status").stdout, "... and so does status")
+
+
+def test_a_flood_fills_nothing(t, net):
+    """Its overlay may grow to 64 MB; 60 MB of lines come at once. It goes on, and the beginning is still there."""
+    sender(net, lambda: send_tcp(LOG, b"<14>the beginning\n" + b"".join(
+        b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(20000)) + b"<14>the flood's end\n"))
+    got = wait_for(lambda: "flood's end" in net.ssh_loghost(
+        f"grep -h end /var/log/remote/bare/{DAY}*.log").stdout, 60, 1)
+    t.check(got, "a flood of 60 MB comes to its end")
+    kept = wait_for(lambda: 0 < int(net.ssh_loghost("du -sk /var/log/remote").stdout.split()[0]) <= 34000, 30, 1)
+    state = [g["state"] for g in net.status()["guests"] if g["name"] == "loghost"]
+    t.check(kept and state == ["running"], "the loghost made room and runs", net.ssh_loghost(
+        "du -sk /var/log/remote; ls -l /var/log/remote/bare; cat /var/log/remote/bare/removed").stdout + str(state))
+    said = net.ssh_loghost(f"grep -h -e beginning -e 'Accepted password' /var/log/remote/bare/{DAY}*.log; "
+                           "cat /var/log/remote/bare/removed").stdout
+    t.check("the beginning" in said and "Accepted password" in said, "... what came first is still there", said[:2000])
+    t.check(" kB" in said, "... and it says what went", said[:2000])
+
+
 def main(t):
-    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost")]
+    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost", overlay_max="64MB")]
     forwards = [dict(f, public=f["public"].replace("113.10", "113.30").replace("113::10", "113::30"))
                 for f in LOGHOST_FORWARDS]
     with Honeynet(guests, forwards=forwards) as net:
@@ -142,9 +250,13 @@ def main(t):
         net.ssh_loghost = lambda *a, **kw: ssh(*a, address="203.0.113.30", **kw)
         t.check(up(net), "the loghost comes up")
         test_kept_by_name(t, net)
+        test_the_hosts_copy(t, net)
         test_begins_nothing(t, net)
         test_takes_only_syslog(t, net)
         test_current_names(t, net)
+        test_a_tampered_loghost(t, net)
+        test_tls(t, net)
+        test_a_flood_fills_nothing(t, net)
 
 
 tap.run(main)
