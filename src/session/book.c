@@ -174,11 +174,13 @@ void book_keep(struct session_book *b, struct session *s, int64_t ns)
 struct session *book_new(struct session_book *b, uint32_t guest, int64_t ns)
 {
 	struct guest_book *g = &b->guests[guest];
-	if (g->open >= b->share || b->free_slots == 0)
+	if (g->open >= b->share)
 		book_end(b, &b->slots[g->oldest - 1], "limit", ns);
-	uint32_t n = b->free_slots;
+	/* Shares add up to no more than there are: one is free. */
+	uint32_t n = b->free_slots != 0 ? b->free_slots : ++b->fresh_slots;
 	struct session *s = &b->slots[n - 1];
-	b->free_slots = s->next[BY_ID];
+	if (n == b->free_slots)
+		b->free_slots = s->next[BY_ID];
 	memset(s, 0, sizeof(*s));
 	s->id = b->last_id = id_next(b->last_id, ns);
 	s->guest = guest;
@@ -282,14 +284,6 @@ static int take_memory(struct session_book *b)
 	b->scratch = arena_alloc(&b->arena, 1, SCRATCH);
 	if (b->scratch == NULL || b->files == NULL)
 		return -ENOMEM;
-	for (uint32_t i = SLOTS; i > 0; i--) {
-		b->slots[i - 1].next[BY_ID] = b->free_slots;
-		b->free_slots = i;
-	}
-	for (uint32_t i = BLOCKS; i > 0; i--) {
-		b->blocks[i - 1].next = b->free_blocks;
-		b->free_blocks = i;
-	}
 	b->share = SLOTS / n;
 	b->blocks_share = BLOCKS / n;
 	return 0;
@@ -344,7 +338,7 @@ void session_book_close(struct session_book **book)
 	for (uint32_t i = 0; i < FILES_OPEN; i++)
 		if (b->files->open[i].id != 0)
 			session_file_end(b, b->files->open[i].id, false, b->now_ns);
-	for (uint32_t i = 0; i < SLOTS; i++)
+	for (uint32_t i = 0; i < b->fresh_slots; i++)
 		if (b->slots[i].id != 0)
 			book_end(b, &b->slots[i], "stopped", b->now_ns);
 	lines_flush(&b->folder, &b->folder.list);
@@ -361,7 +355,7 @@ void session_book_close(struct session_book **book)
 static void day_gone(void *ctx, uint32_t day)
 {
 	struct session_book *b = ctx;
-	for (uint32_t i = 0; i < SLOTS; i++)
+	for (uint32_t i = 0; i < b->fresh_slots; i++)
 		if (b->slots[i].id != 0 && b->slots[i].day == day)
 			b->slots[i].gone = true;
 }

@@ -12,11 +12,12 @@
 static uint32_t take_block(struct session_book *b, struct session *s)
 {
 	struct guest_book *g = &b->guests[s->guest];
-	uint32_t n = b->free_blocks;
-	if (n == 0 || s->n_blocks >= BLOCKS_EACH || g->blocks >= b->blocks_share)
+	if (s->n_blocks >= BLOCKS_EACH || g->blocks >= b->blocks_share)
 		return 0;
+	uint32_t n = b->free_blocks != 0 ? b->free_blocks : ++b->fresh_blocks;
 	struct block *k = &b->blocks[n - 1];
-	b->free_blocks = k->next;
+	if (n == b->free_blocks)
+		b->free_blocks = k->next;
 	k->next = k->used = 0;
 	g->blocks++;
 	s->n_blocks++;

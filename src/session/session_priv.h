@@ -154,9 +154,10 @@ struct session_book {
 	uint32_t share, blocks_share;
 	uint32_t heads[INDEXES][SLOTS];
 	struct session *slots; /* SLOTS */
-	uint32_t free_slots;   /* chain by next[BY_ID] */
-	struct block *blocks;  /* BLOCKS */
-	uint32_t free_blocks;
+	/* Given back, as a chain; and how many were ever used: memory is touched no sooner. */
+	uint32_t free_slots, fresh_slots;
+	struct block *blocks; /* BLOCKS */
+	uint32_t free_blocks, fresh_blocks;
 	struct cast_buf *bufs;     /* CAST_BUFS */
 	struct guest_book *guests; /* conf.n_guests */
 	struct parked *parked;     /* PARKED */

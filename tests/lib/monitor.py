@@ -104,8 +104,8 @@ ip -6 addr add fec0::15/64 dev eth0
 class Guest:
     """The tiny image with a monitor in it: a console to type at, a serial port to hear, ssh at .port."""
 
-    def __init__(self, image, monitor, memory=256):
-        self.image, self.monitor, self.memory = image, monitor, memory
+    def __init__(self, image, monitor, memory=256, qemu=("-accel", "tcg")):
+        self.image, self.monitor, self.memory, self.qemu = image, monitor, memory, qemu
         self.records, self.rest, self.raw_bytes, self.typed = [], b"", 0, 0
         self.console_text = b""
         self.dir = tempfile.mkdtemp(prefix="skt-monitor-")
@@ -142,7 +142,7 @@ class Guest:
             self.port = s.getsockname()[1]
         inner = [ends[x][1].fileno() for x in ("console", "serial")]
         self.proc = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-m", str(self.memory), "-nodefaults", "-no-user-config",
+            ["qemu-system-x86_64", *self.qemu, "-m", str(self.memory), "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot", "-kernel", os.path.join(self.image, "vmlinuz"),
              "-initrd", self.initrd(), "-append", "console=ttyS0 quiet panic=10 net.ifnames=0",
              "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22",
