@@ -436,11 +436,12 @@ static void replay(const struct demo *d)
 		       d->guest->name);
 		return;
 	}
-	line("all visits of this demo, and what was done in the one that showed most",
-	     "skep sessions; skep sessions show %s", session_id_text(b.row.id, id));
-	printf("\nThat visit again, four times as fast (q ends it; skep replay %s plays it any "
-	       "time)\n\n",
-	       id);
+	line("who was in, by layers that hear what is done inside", "skep sessions");
+	line("all of the visit that showed most", "skep sessions show %s",
+	     session_id_text(b.row.id, id));
+	line("... and as it looked: here it comes, four times as fast (q ends it)",
+	     "skep replay %s", id);
+	printf("\n");
 	fflush(stdout);
 	(void)visit_play(dir, &b.row, 4);
 	printf("\n");
