@@ -147,6 +147,30 @@ static void telnet(void **state)
 		   "cat /etc/pass\\x1b[Dwd\\x0d\\x0aexit\\x0d\\x0a\n");
 }
 
+static void keys_of_full_screen_programs_are_no_commands(void **state)
+{
+	static const struct script s = {
+		.port = 23,
+		.say =
+			{
+				{SERVER, "# "},
+				{CLIENT, "vi x\r\n"},
+				{SERVER, "\033[1;1H\033[?1049h\033[H~"},
+				{CLIENT, "ihello\r\n\033:wq\r\n"},
+				{SERVER, "\033[?1049l# "},
+				{CLIENT, "ls\r\n"},
+				{SERVER, "\033[?25h# "},
+			},
+	};
+	(void)state;
+	char *text = run(&s, false, 1400);
+	assert_non_null(strstr(text, "command vi x\ncommand ls\nend"));
+	free(text);
+	text = run(&s, false, 1);
+	assert_non_null(strstr(text, "command vi x\ncommand ls\nend"));
+	free(text);
+}
+
 static void smtp(void **state)
 {
 	static const struct script s = {
@@ -565,6 +589,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(telnet),
+		cmocka_unit_test(keys_of_full_screen_programs_are_no_commands),
 		cmocka_unit_test(smtp),
 		cmocka_unit_test(pop3_and_imap),
 		cmocka_unit_test(http),
