@@ -137,7 +137,8 @@ static __always_inline void fill_proc(struct sensor_proc *p)
 	SET(p->uid, BPF_CORE_READ(t, cred, uid.val));
 	SET(p->euid, BPF_CORE_READ(t, cred, euid.val));
 	SET(p->tty, number);
-	__builtin_memset(p->comm, 0, sizeof(p->comm)); /* older kernels don't, and the ring is never empty */
+	__builtin_memset(p->comm, 0,
+			 sizeof(p->comm)); /* older kernels don't, and the ring is never empty */
 	bpf_get_current_comm(p->comm, sizeof(p->comm));
 }
 
