@@ -37,6 +37,7 @@ struct session_book_conf {
 	void *ctx;
 };
 struct session_book;
+/* Takes all its memory, and makes what folders are missing. The caller closes it. */
 MUST_USE int session_book_open(const struct session_book_conf *conf, struct session_book **ret);
 /* Every open session ends, as "stopped". */
 void session_book_close(struct session_book **b);
@@ -130,6 +131,7 @@ struct session_file_row {
 	bool kept;      /* its content is still there */
 };
 typedef bool session_file_fn(void *ctx, const struct session_file_row *r);
+/* Every content that was ever seen, the first seen first; stops when fn says false. */
 MUST_USE int session_files(const char *dir, session_file_fn *fn, void *ctx);
 
 #endif
