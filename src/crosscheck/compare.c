@@ -68,7 +68,7 @@ static bool flooded(struct guest *g, int64_t now_ns)
 static void child_began(struct guest *g, const struct sensor_record *r, bool shell, int64_t now_ns)
 {
 	struct proc *parent = proc_find(g, r->u.exec.p.ppid);
-	const struct visit *v = parent ? visit_find(g, parent->visit) : NULL;
+	const struct visit *v = parent ? visit_known(g, parent->visit) : NULL;
 
 	if (!v || parent->told_of)
 		return;
@@ -104,7 +104,7 @@ static void exec_seen(struct guest *g, const struct sensor_record *r, int64_t no
 
 static void data_seen(struct guest *g, const struct sensor_record *r, int64_t now_ns)
 {
-	struct visit *v = visit_find(g, r->u.data.p.visit);
+	struct visit *v = visit_known(g, r->u.data.p.visit);
 	const struct sensor_text *t = &r->texts[0];
 
 	if (!v || r->u.data.stream != SENSOR_IN)
@@ -137,7 +137,7 @@ static void visit_seen(struct guest *g, const struct sensor_visit *s, uint64_t s
 static void visit_acts(struct guest *g, uint64_t visit, uint64_t session, bool acts)
 {
 	for (unsigned depth = 0; depth < 8; depth++) {
-		struct visit *v = visit_find(g, visit);
+		struct visit *v = visit_known(g, visit);
 
 		if (!v)
 			return;
@@ -150,7 +150,7 @@ static void visit_acts(struct guest *g, uint64_t visit, uint64_t session, bool a
 
 static void login_seen(struct guest *g, const struct sensor_login *l, int64_t now_ns)
 {
-	struct visit *v = visit_find(g, l->p.visit);
+	struct visit *v = visit_known(g, l->p.visit);
 
 	if (v && l->ok)
 		v->login = true;
@@ -268,7 +268,7 @@ static void judge_line(struct crosscheck *c, struct guest *g, const struct expec
 {
 	struct finding f = finding_of(RULE_MONITOR_ONLY, "shell", "missing");
 	struct proc *p = proc_find(g, x->pid);
-	struct visit *v = visit_find(g, x->visit);
+	struct visit *v = visit_known(g, x->visit);
 
 	if (!p || told_lines(p) || p->told_of)
 		return;

@@ -109,7 +109,7 @@ struct crosscheck {
 
 /* The entry, or NULL. */
 struct proc *proc_find(struct guest *g, uint32_t pid);
-struct visit *visit_find(struct guest *g, uint64_t visit);
+struct visit *visit_known(struct guest *g, uint64_t visit);
 struct visit *visit_by_peer(struct guest *g, const struct addr *peer, uint16_t port);
 /* The entry, a new one if need be; the one that was not used for longest gives way. */
 struct proc *proc_get(struct guest *g, uint32_t pid);

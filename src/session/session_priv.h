@@ -158,7 +158,8 @@ struct session_book {
 	uint32_t free_slots, fresh_slots;
 	struct block *blocks; /* BLOCKS */
 	uint32_t free_blocks, fresh_blocks;
-	struct cast_buf *bufs;     /* CAST_BUFS */
+	struct cast_buf *bufs; /* CAST_BUFS */
+	uint32_t fresh_bufs;
 	struct guest_book *guests; /* conf.n_guests */
 	struct parked *parked;     /* PARKED */
 	struct folder folder;

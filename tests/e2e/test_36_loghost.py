@@ -44,6 +44,7 @@ def send_udp(to, lines):
 
 def send_tcp(to, data, port=514):
     with socket.create_connection((to, port), timeout=8) as s:
+        s.settimeout(90)
         s.sendall(data)
 
 
@@ -90,7 +91,7 @@ def test_the_hosts_copy(t, net):
                  "auth.info", "\\x1b]0;title\\x07", "two\\x0alines"):
         t.check(what in (got or ""), f"the host has a copy of its own: {what}", got)
     t.check(all(" " <= c < "\x7f" for c in (got or "").replace("\n", "")), "... with nothing that moves a terminal")
-    rows = [json.loads(x) for x in log(net, "--json", "--grep", " sshd\\[311\\]: A.*66$").splitlines()]
+    rows = [json.loads(x) for x in log(net, "--json", "--grep", "auth.info sshd\\[311\\]: A").splitlines()]
     t.check(len(rows) == 1 and rows[0]["guest"] == "bare" and rows[0]["host"] == "web1" and rows[0]["pid"] == "311" and
             rows[0]["flow_id"] > 0, "--grep and --json: what it claims, and who it was", rows)
     t.equal(log(net, "-g", "loghost", "-n", "5"), "", "another guest has none")
@@ -225,13 +226,18 @@ def test_tls(t, net):
 
 
 def test_a_flood_fills_nothing(t, net):
-    """Its overlay may grow to 64 MB; 60 MB of lines come at once. It goes on, and the beginning is still there."""
-    sender(net, lambda: send_tcp(LOG, b"<14>the beginning\n" + b"".join(
-        b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(20000)) + b"<14>the flood's end\n"))
+    """Of its overlay lines may take 32 MB; 45 MB come at once. It goes on, and the beginning is still there. With
+    SKEP_TEST_LONG they come four times: more than the overlay may ever hold."""
+    def flood():
+        send_tcp(LOG, b"<14>the beginning\n")
+        for _ in range(4 if os.environ.get("SKEP_TEST_LONG") else 1):
+            send_tcp(LOG, b"".join(b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(15000)))
+        send_tcp(LOG, b"<14>the flood's end\n")
+    sender(net, flood)
     got = wait_for(lambda: "flood's end" in net.ssh_loghost(
         f"grep -h end /var/log/remote/bare/{DAY}*.log").stdout, 60, 1)
-    t.check(got, "a flood of 60 MB comes to its end")
-    kept = wait_for(lambda: 0 < int(net.ssh_loghost("du -sk /var/log/remote").stdout.split()[0]) <= 34000, 30, 1)
+    t.check(got, "a flood of 45 MB comes to its end")
+    kept = wait_for(lambda: 0 < int(("0" + net.ssh_loghost("du -sk /var/log/remote").stdout).split()[0]) <= 34000, 30, 1)
     state = [g["state"] for g in net.status()["guests"] if g["name"] == "loghost"]
     t.check(kept and state == ["running"], "the loghost made room and runs", net.ssh_loghost(
         "du -sk /var/log/remote; ls -l /var/log/remote/bare; cat /var/log/remote/bare/removed").stdout + str(state))
@@ -242,7 +248,7 @@ def test_a_flood_fills_nothing(t, net):
 
 
 def main(t):
-    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost", overlay_max="64MB")]
+    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost", overlay_max="96MB")]
     forwards = [dict(f, public=f["public"].replace("113.10", "113.30").replace("113::10", "113::30"))
                 for f in LOGHOST_FORWARDS]
     with Honeynet(guests, forwards=forwards) as net:
