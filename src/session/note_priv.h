@@ -41,6 +41,7 @@ struct note {
 	enum layer layer;
 	int64_t ns;
 	bool quiet; /* routine: priority 0, no marker */
+	bool own;   /* not the visitor's doing: counts for nothing */
 };
 void note_data(struct session_book *b, const struct note *n, bool input, bool hidden,
 	       const void *data, size_t len, uint64_t skipped);

@@ -26,6 +26,7 @@ struct session {
 	uint32_t hash[INDEXES];
 	uint32_t guest, day;
 	uint64_t visit, parent, flow_id; /* parent: a session's id */
+	uint32_t first_pid;              /* of the visit: the server itself; 0: not known */
 	uint8_t heard;                   /* bit per layer */
 	uint8_t direction, proto;
 	bool monitor_open, wire_open;
@@ -50,6 +51,7 @@ struct pid_row {
 	uint64_t session;             /* 0: of no visit */
 	uint64_t used;                /* by book.clock; 0: free */
 	char comm[16];
+	bool own; /* what the service runs by itself, at every login */
 };
 struct budget { /* tokens, refilled by time */
 	int64_t last_ns;
