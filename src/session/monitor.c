@@ -290,6 +290,8 @@ static void on_connect(struct session_book *b, uint32_t guest, const struct sens
 	bool nowhere = memcmp(to.b, none, sizeof(none)) == 0;
 	if (c->proto == 17 && (nowhere || c->port == 53 || c->port == 514))
 		return;
+	if (n.s != NULL)
+		alert_connected(b, n.s, &to, c->port, ns);
 	note_activity(b, &n, "connect", bytes_of(""), bytes_of(c->p.comm), &to, c->port, c->proto);
 }
 

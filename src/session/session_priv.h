@@ -69,7 +69,16 @@ enum budget_kind {
 	BUDGET_KEEP,
 	BUDGETS
 };
+#define CONNECTED 32u /* connections remembered of each guest, for rule hits in them */
+struct connected {
+	struct addr to;
+	uint16_t port;
+	uint64_t session; /* 0: free */
+	int64_t ns;
+};
 struct guest_book {
+	uint32_t n_connected;
+	struct connected connected[CONNECTED];
 	uint32_t open, newest, oldest; /* slot plus one */
 	uint32_t blocks;
 	bool has_offset;
@@ -132,5 +141,10 @@ struct pid_row *book_pid(struct session_book *b, uint32_t guest, uint32_t pid);
 struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pid);
 
 #include "session/note_priv.h"
+
+/* ---- alert.c ---- */
+/* A process of s has begun a connection. */
+void alert_connected(struct session_book *b, const struct session *s, const struct addr *to,
+		     uint16_t port, int64_t ns);
 
 #endif
