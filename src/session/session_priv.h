@@ -50,6 +50,7 @@ struct pid_row {
 	uint64_t session;             /* 0: of no visit */
 	uint64_t used;                /* by book.clock; 0: free */
 	char comm[16];
+	bool service; /* it and its children: what sshd runs by itself */
 };
 struct budget { /* tokens, refilled by time */
 	int64_t last_ns;
@@ -70,8 +71,8 @@ enum budget_kind {
 struct guest_book {
 	uint32_t open, newest, oldest; /* slot plus one */
 	uint32_t blocks;
-	bool has_offset;
-	int64_t offset_ns; /* host's wall clock less guest's time since boot */
+	bool has_offset, has_shell; /* has_shell: its modified shell was heard in this boot */
+	int64_t offset_ns;          /* host's wall clock less guest's time since boot */
 	int64_t offset_at_ns, monitor_ns;
 	struct budget budgets[BUDGETS];
 	uint32_t suppressed[BUDGETS];
@@ -128,6 +129,8 @@ bool book_may(struct session_book *b, uint32_t guest, enum budget_kind what, int
 /* NULL: pid is not known. */
 struct pid_row *book_pid(struct session_book *b, uint32_t guest, uint32_t pid);
 struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pid);
+/* Whose it is; what is remembered of it in another session is forgotten. s may be NULL: nobody's. */
+void book_pid_of(struct pid_row *row, const struct session *s);
 
 #include "session/note_priv.h"
 

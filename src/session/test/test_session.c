@@ -222,6 +222,63 @@ static void test_find(void **state)
 	assert_int_equal(session_list("/nowhere", 0, 1, take_row, &rows), 0);
 }
 
+/* What sshd does by itself is none of the visitor's: a scan stays a line, and the message of the day no command. */
+static void test_service(void **state)
+{
+	struct rig *r = *state;
+	static const char motd[] =
+		"/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
+		"run-parts --lsbsysinit /etc/update-motd.d > /run/motd.dynamic.new";
+	for (uint64_t v = 1; v <= 2; v++) {
+		uint32_t p = (uint32_t)(1000 + v);
+		rig_visit(r, v, "198.51.100.7", (uint16_t)(40000 + v), 22);
+		rig_run(r, v, p, 9, -1, "/usr/sbin/sshd", ARGS("/usr/sbin/sshd", "-D", "-R"));
+		rig_login(r, v, "root", v == 1 ? "guess" : "right", v == 2);
+	}
+	rig_visit_end(r, 1);
+	rig_run(r, 2, 60, 1002, -1, "/usr/bin/bash", ARGS("sh", "-c", motd));
+	rig_run(r, 2, 61, 60, -1, "/usr/bin/run-parts", ARGS("run-parts"));
+	assert_true(
+		rig_shell(r,
+			  "pid=61 ppid=60 uid=0 user=root tty=- seq=1 cwd=/ line=uname -snrvm") !=
+		0);
+	rig_run(r, 2, 70, 1002, -1, "/usr/bin/bash", ARGS("bash", "-c", "id; w"));
+	rig_shell(r, "pid=70 ppid=1002 uid=0 user=root tty=- seq=1 cwd=/root line=id; w");
+	rig_run(r, 2, 71, 70, -1, "/usr/bin/id", ARGS("id"));
+	rig_data(r, 2, -1, SENSOR_OUT, true, "uid=0", 5);
+	/* A program of that name later on is the visitor's own. */
+	rig_run(r, 2, 72, 70, -1, "/tmp/sshd", ARGS("/tmp/sshd"));
+	rig_visit_end(r, 2);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(lines_with(r, "list.jsonl", "guess"), 1);
+	json_t *rec = record_of(r, rows.all[1].id);
+	assert_int_equal(count_of(rec, "lines"), 1);
+	assert_int_equal(count_of(rec, "runs"), 3);
+	assert_int_equal(json_array_size(json_object_get(rec, "commands")), 8);
+	json_decref(rec);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), ",\"m\","), 1);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), "\"m\",\"id; w\""), 1);
+	assert_int_equal(lines_with(r, "cowrie.json", "cowrie.command.input"), 1);
+}
+
+/* A pid that lives again in another visit has no past. */
+static void test_pid_again(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_visit(r, 2, "198.51.100.7", 2, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("first"));
+	rig_data(r, 2, 1, SENSOR_OUT, true, "x", 1);
+	rig_exit(r, 2, 50, 9);
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	json_t *rec = record_of(r, rows.all[0].id);
+	assert_null(json_object_get(json_array_get(json_object_get(rec, "commands"), 0), "status"));
+	json_decref(rec);
+}
+
 /* ---- many that do nothing ---------------------------------------------------------------------------- */
 
 static void test_guesses(void **state)
@@ -642,6 +699,8 @@ int main(void)
 		cmocka_unit_test(test_shell_parse),
 		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
