@@ -23,11 +23,8 @@
 #define BEFORE "/run/monitor.boot"
 
 static const struct monitor_handler handlers[] = {
-	{SENSOR_EXEC, life_exec},
-	{SENSOR_EXIT, life_exit},
-	{SENSOR_DATA, data_take},
-	{SENSOR_LOGIN, login_take},
-	{SENSOR_FILE, file_take},
+	{SENSOR_EXEC, life_exec},   {SENSOR_EXIT, life_exit}, {SENSOR_DATA, data_take},
+	{SENSOR_LOGIN, login_take}, {SENSOR_FILE, file_take},
 };
 /* Called in each round that had something to do, and at each beat. true: there is more to do, soon. */
 static bool (*const ticks[])(struct monitor *m, uint64_t now_ns) = {content_tick};

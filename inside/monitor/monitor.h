@@ -132,7 +132,7 @@ struct monitor {
 	uint64_t alive; /* hooks that have been seen alive */
 	uint64_t cpu_us;
 	uint32_t beats, taken; /* taken: records in this round */
-	bool more;	       /* something that goes on by itself is not through */
+	bool more;             /* something that goes on by itself is not through */
 	struct monitor_quiet *quiet;
 	struct monitor_data *data;
 	struct monitor_logins *logins;

@@ -45,6 +45,7 @@ struct expect {
 	bool foreign;
 	uint32_t pid, ppid;
 	int64_t since_ns, due_ns;
+	int64_t acted_ns; /* a shell: has run something by then; 0: not that we know */
 	uint64_t visit;
 	char detail[EVENT_PLACE];
 };
@@ -109,7 +110,7 @@ struct crosscheck {
 
 /* The entry, or NULL. */
 struct proc *proc_find(struct guest *g, uint32_t pid);
-struct visit *visit_find(struct guest *g, uint64_t visit);
+struct visit *visit_known(struct guest *g, uint64_t visit);
 struct visit *visit_by_peer(struct guest *g, const struct addr *peer, uint16_t port);
 /* The entry, a new one if need be; the one that was not used for longest gives way. */
 struct proc *proc_get(struct guest *g, uint32_t pid);

@@ -18,6 +18,7 @@
 
 #define LATE "late/"           /* images/common/init-disk copies what is below it over the disk */
 #define LOGHOST_NAME "loghost" /* what its certificate is for */
+#define OWN_BYTES (32u << 20)
 #define CERT_FROM "20240101000000Z" /* a guest's clock may be off by much */
 #define CERT_TO "20540101000000Z"
 
@@ -193,9 +194,12 @@ int loghost_tree(const struct conf *c, const struct conf_guest *g, const struct 
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
 		tree_folder(t, folders[i], 0755, 0);
 	add_hosts(c, id, t);
-	/* The other half is for the system's own logs, the file system's, and blocks not yet given back. */
+	/* Beside the lines the overlay holds the file system's journal and the system's own logs; and what comes in
+	 * until keep-room looks again. */
+	uint64_t lines =
+		g->overlay_max_bytes > 2 * OWN_BYTES ? g->overlay_max_bytes - OWN_BYTES : OWN_BYTES;
 	tree_text(t, LATE "etc/keep", 0644, 0, "LIMIT_KB=%llu\n",
-		  (unsigned long long)(g->overlay_max_bytes / 2 >> 10));
+		  (unsigned long long)(lines / 2 >> 10));
 	if (!c->loghost.tls) {
 		tree_text(t, LATE "etc/rsyslog.d/tls.conf", 0644, 0, "# loghost.tls is off\n");
 		return t->err;

@@ -13,6 +13,8 @@
 
 #define SOURCES 64
 #define DAYS 8192
+#define SEEK_BYTES (256 << 10)
+#define SEEK_NS (60 * NS_PER_SEC)
 #define DAY_NS (86400 * NS_PER_SEC)
 
 struct source { /* one guest's file of the day */
@@ -113,8 +115,29 @@ static void source_free(struct source *o)
 	free(o);
 }
 
+/* Lines lie in order of time, but for a clock that was set back: near the first that is wanted. */
+static void seek_near(struct source *o, off_t size, int64_t from_ns)
+{
+	off_t low = 0, high = size;
+	while (high - low > SEEK_BYTES) {
+		off_t mid = low + (high - low) / 2;
+		struct syslog_kept k;
+		ssize_t n = -1;
+		if (fseeko(o->file, mid, SEEK_SET) == 0 && getline(&o->line, &o->cap, o->file) > 0)
+			n = getline(&o->line, &o->cap, o->file); /* the first was not whole */
+		if (n > 0 && n <= STORE_LINE &&
+		    store_line_read(o->line, (size_t)n - 1, o->raw, &k) == 0 && k.time_ns < from_ns)
+			low = mid;
+		else
+			high = mid;
+	}
+	if (fseeko(o->file, low, SEEK_SET) == 0 && low > 0)
+		(void)!getline(&o->line, &o->cap, o->file);
+}
+
 static int open_source(struct scan *s, const char *guest, const char *day)
 {
+	struct stat st;
 	CLEANUP(fd_close)
 	int dir = openat(s->dir, guest, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(fd_close)
@@ -126,6 +149,8 @@ static int open_source(struct scan *s, const char *guest, const char *day)
 		return -ENOMEM;
 	text_copy(o->guest, sizeof(o->guest), guest);
 	o->file = fdopen(fd, "r");
+	if (o->file != NULL && fstat(fd, &st) == 0 && s->from_ns > SEEK_NS)
+		seek_near(o, st.st_size, s->from_ns - SEEK_NS);
 	if (o->file != NULL)
 		fd = -1; /* is the stream's now */
 	if (o->file != NULL && advance(o))

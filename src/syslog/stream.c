@@ -16,7 +16,7 @@ static void emit(struct syslog_framer *f, syslog_message_fn *fn, void *ctx)
 	bool cut = f->cut;
 	f->len = 0;
 	f->left = 0;
-	f->counted = f->counting = f->cut = false;
+	f->counted = f->counting = f->line = f->cut = false;
 	if (len > 0)
 		fn(ctx, f->buf, len, cut);
 }
@@ -44,6 +44,7 @@ static void count(struct syslog_framer *f, char c)
 	}
 	f->counting = false;
 	f->counted = f->left > 0 && f->left <= COUNT_MAX;
+	f->line = !f->counted;
 	if (f->left <= COUNT_MAX)
 		f->len = 0;
 	if (!f->counted)
@@ -68,6 +69,7 @@ static size_t take_line(struct syslog_framer *f, const char *data, size_t len,
 	size_t n = 0;
 	while (n < len && data[n] != '\n' && data[n] != '\0')
 		n++;
+	f->line = true;
 	keep(f, data, n);
 	if (n == len)
 		return n;
@@ -81,7 +83,7 @@ void syslog_stream(struct syslog_framer *f, const void *data, size_t len, syslog
 	const char *p = data;
 	size_t at = 0;
 	while (at < len) {
-		bool first = f->len == 0 && !f->counted && !f->cut;
+		bool first = !f->counted && !f->line;
 		if (f->counting || (first && p[at] >= '0' && p[at] <= '9')) {
 			f->counting = true;
 			count(f, p[at++]);
@@ -95,6 +97,8 @@ void syslog_stream(struct syslog_framer *f, const void *data, size_t len, syslog
 
 void syslog_stream_end(struct syslog_framer *f, syslog_message_fn *fn, void *ctx)
 {
+	if (f->counting)
+		f->len = 0;
 	f->cut |= f->counted; /* less came than was announced */
 	emit(f, fn, ctx);
 }

@@ -29,7 +29,7 @@ struct syslog_framer { /* caller's, zeroed */
 	char buf[SYSLOG_LINE];
 	uint32_t len;
 	uint64_t left; /* octet counting: bytes of this message to come; 0: by newline */
-	bool counted, counting, cut;
+	bool counted, counting, line, cut;
 };
 /* Feeds bytes; calls fn for each whole message. A message longer than SYSLOG_LINE is cut. */
 typedef void syslog_message_fn(void *ctx, const char *data, size_t len, bool cut);

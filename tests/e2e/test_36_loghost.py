@@ -7,6 +7,7 @@ the forwarded ssh reach it; the host has a copy of its own, and `skep log diff` 
 import json
 import os
 import socket
+import ssl
 import subprocess
 import time
 
@@ -43,6 +44,7 @@ def send_udp(to, lines):
 
 def send_tcp(to, data, port=514):
     with socket.create_connection((to, port), timeout=8) as s:
+        s.settimeout(90)
         s.sendall(data)
 
 
@@ -89,7 +91,7 @@ def test_the_hosts_copy(t, net):
                  "auth.info", "\\x1b]0;title\\x07", "two\\x0alines"):
         t.check(what in (got or ""), f"the host has a copy of its own: {what}", got)
     t.check(all(" " <= c < "\x7f" for c in (got or "").replace("\n", "")), "... with nothing that moves a terminal")
-    rows = [json.loads(x) for x in log(net, "--json", "--grep", " sshd\\[311\\]: A.*66$").splitlines()]
+    rows = [json.loads(x) for x in log(net, "--json", "--grep", "auth.info sshd\\[311\\]: A").splitlines()]
     t.check(len(rows) == 1 and rows[0]["guest"] == "bare" and rows[0]["host"] == "web1" and rows[0]["pid"] == "311" and
             rows[0]["flow_id"] > 0, "--grep and --json: what it claims, and who it was", rows)
     t.equal(log(net, "-g", "loghost", "-n", "5"), "", "another guest has none")
@@ -201,8 +203,52 @@ def test_current_names(t, net):
     t.check("the end" in remote(net, f"bare/{DAY}.log"), "what was there is still there")
 
 
+def test_tls(t, net):
+    net.down()
+    net.settings["loghost"] = {"tls": True}
+    net.write_conf()
+    up(net)
+    ca = f"{net.dir}/state/guests/loghost/tls/ca.pem"
+
+    def say(name):
+        ctx = ssl.create_default_context(cafile=ca)
+        with socket.create_connection((LOG, 6514), timeout=8) as s:
+            with ctx.wrap_socket(s, server_hostname=name) as w:
+                w.sendall(b"<14>this came by TLS\n")
+                return w.version()
+    got = sender(net, lambda: say("loghost"))
+    t.check(got in ("TLSv1.2", "TLSv1.3"), "syslog over TLS, with a certificate of the drawn CA", got)
+    t.check(wait_for(lambda: "this came by TLS" in remote(net, f"bare/{DAY}.log"), 10), "... is kept like any other",
+            net.ssh_loghost("cat /var/log/messages").stdout)
+    p = net.skep("log", "diff")
+    t.check(p.returncode == 2 and "tls" in p.stderr, "log diff can't tell then, and says why", p.stderr)
+    t.check("encrypted" in net.skep("status").stdout, "... and so does status")
+
+
+def test_a_flood_fills_nothing(t, net):
+    """Of its overlay lines may take 32 MB; 45 MB come at once. It goes on, and the beginning is still there. With
+    SKEP_TEST_LONG they come four times: more than the overlay may ever hold."""
+    def flood():
+        send_tcp(LOG, b"<14>the beginning\n")
+        for _ in range(4 if os.environ.get("SKEP_TEST_LONG") else 1):
+            send_tcp(LOG, b"".join(b"<14>flood %06d %s\n" % (i, os.urandom(1500).hex().encode()) for i in range(15000)))
+        send_tcp(LOG, b"<14>the flood's end\n")
+    sender(net, flood)
+    got = wait_for(lambda: "flood's end" in net.ssh_loghost(
+        f"grep -h end /var/log/remote/bare/{DAY}*.log").stdout, 60, 1)
+    t.check(got, "a flood of 45 MB comes to its end")
+    kept = wait_for(lambda: 0 < int(("0" + net.ssh_loghost("du -sk /var/log/remote").stdout).split()[0]) <= 34000, 30, 1)
+    state = [g["state"] for g in net.status()["guests"] if g["name"] == "loghost"]
+    t.check(kept and state == ["running"], "the loghost made room and runs", net.ssh_loghost(
+        "du -sk /var/log/remote; ls -l /var/log/remote/bare; cat /var/log/remote/bare/removed").stdout + str(state))
+    said = net.ssh_loghost(f"grep -h -e beginning -e 'Accepted password' /var/log/remote/bare/{DAY}*.log; "
+                           "cat /var/log/remote/bare/removed").stdout
+    t.check("the beginning" in said and "Accepted password" in said, "... what came first is still there", said[:2000])
+    t.check(" kB" in said, "... and it says what went", said[:2000])
+
+
 def main(t):
-    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost")]
+    guests = [guest("bare", "none", 30), guest("loghost", "loghost", 20, kind="loghost", overlay_max="96MB")]
     forwards = [dict(f, public=f["public"].replace("113.10", "113.30").replace("113::10", "113::30"))
                 for f in LOGHOST_FORWARDS]
     with Honeynet(guests, forwards=forwards) as net:
@@ -215,6 +261,8 @@ def main(t):
         test_takes_only_syslog(t, net)
         test_current_names(t, net)
         test_a_tampered_loghost(t, net)
+        test_tls(t, net)
+        test_a_flood_fills_nothing(t, net)
 
 
 tap.run(main)

@@ -17,11 +17,12 @@ import forms
 import tap
 import tricks
 from honeynet import LOGHOST_FORWARDS, ROOT, SSH_OPTIONS, Honeynet, guest, need, wait_for
-from inside import Kept, Terminal, resident
+from inside import Kept, Terminal, let_root_in, resident
 
 TABLE = f"{ROOT}/docs/HEARD.md"
 LAYERS = ("shell", "program", "data", "file")
 LANES = 4
+PASSWORD = "toor"
 MEMORY = """import os, sys
 with open(sys.argv[1], "rb") as f:
     program = f.read()
@@ -36,8 +37,7 @@ class Visitor:
 
     def __init__(self, net):
         self.net = net
-        accounts = net.creds("web1")["accounts"]
-        self.account = next((a for a in accounts if a["user"] == "root"), accounts[0])
+        self.account = {"user": "root", "password": PASSWORD}
         self.masters = []
 
     def argv(self, lane, *command, v6=False):
@@ -47,13 +47,11 @@ class Visitor:
         return a[:at] + ["-o", f"ControlPath={self.net.dir}/ssh-{lane}"] + a[at:]
 
     def open(self, lane):
-        p = self.net.start_in(self.net.lab, *self.argv(lane, "-M", "-N", v6=lane % 2 == 1)[:-2],
-                              *self.rest(lane), stdin=subprocess.DEVNULL)
+        argv = self.argv(lane, v6=lane % 2 == 1)
+        p = self.net.start_in(self.net.lab, *argv[:-1], "-M", "-N", argv[-1], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL)
         self.masters.append(p)
         return wait_for(lambda: os.path.exists(f"{self.net.dir}/ssh-{lane}"), 60)
-
-    def rest(self, lane):
-        return ["-M", "-N", self.argv(lane, v6=lane % 2 == 1)[-1]]
 
     def run(self, *command, lane=0, stdin="", timeout=60):
         return self.net.run_lab(*self.argv(lane, *command, v6=lane % 2 == 1), input=stdin, timeout=timeout)
@@ -128,7 +126,7 @@ def heard_by(kept, wanted):
     """{token: layers}"""
     shell, records, casts = kept.shell(), kept.records(), kept.casts()
     ran = "\n".join(str(c) for r in records for c in r.get("commands", []) if c.get("layer") == "monitor")
-    files = "\n".join(str(f) for r in records for f in r.get("files", []) + r.get("activities", []))
+    files = "\n".join(str(f) for r in records for f in r.get("files", []) + r.get("activity", []))
     data = "\n".join(c["o"] + "\n" + c["i"] for c in casts.values())
     return {token: [layer for layer, text in zip(LAYERS, (shell, ran, data, files)) if token in text]
             for _, _, token in wanted}
@@ -252,10 +250,11 @@ def floods(t, net, who, kept, times=1):
 
 
 def main(t):
-    need("ssh", "sshpass", "scp", "sftp")
+    need("ssh", "sshpass", "scp", "sftp", "debugfs", "openssl")
     net = Honeynet([guest("web1", "debian", 10), guest("loghost", "loghost", 20, kind="loghost")],
                    forwards=LOGHOST_FORWARDS)
     with net:
+        let_root_in(net, "web1", PASSWORD)
         net.up(timeout=400)
         who, kept = Visitor(net), Kept(net)
         for lane in range(LANES):
@@ -270,4 +269,5 @@ def main(t):
         who.close()
 
 
-tap.run(main)
+if __name__ == "__main__":
+    tap.run(main)

@@ -32,7 +32,7 @@ struct diff {
 	char line[4 * TEXT];
 };
 
-static const char help[] =
+const char log_diff_help[] =
 	"usage: skep log diff [OPTION ...]\n"
 	"Holds the host's own copy of the syslog that guests sent against the loghost's files, "
 	"and\n"
@@ -252,7 +252,7 @@ static int parse(int argc, char **argv, struct diff *d)
 	int o;
 	while ((o = getopt_long(argc, argv, "g:c:h", options, NULL)) != -1) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(log_diff_help, stdout);
 			return 1;
 		}
 		if (o == '?') {

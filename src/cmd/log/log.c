@@ -43,11 +43,8 @@ struct view {
 
 static const char help[] =
 	"usage: skep log [OPTION ...]\n"
-	"       skep log diff [OPTION ...]\n"
 	"Shows syslog lines that guests sent, from the host's own copy: the last 50 of today,\n"
 	"oldest first, or those that match. The time is the host's.\n\n"
-	"  diff                   hold the host's copy against the loghost's files\n"
-	"                         (`skep log diff --help`)\n"
 	"  -g, --guest NAME       of this guest\n"
 	"      --since T          2026-11-23T20:01:02, 2026-11-23, or 10m, 2h, 3d ago\n"
 	"      --until T          likewise\n"
@@ -275,7 +272,7 @@ static int parse(int argc, char **argv, struct view *v)
 	while ((o = getopt_long(argc, argv, "fg:n:c:h", options, NULL)) != -1) {
 		counted |= o == 'n';
 		if (o == 'h') {
-			fputs(help, stdout);
+			printf("%s\n%s", help, log_diff_help);
 			return 1;
 		}
 		if (o == '?') {

@@ -10,6 +10,7 @@
 
 #define LOG_DAY 16 /* "2026-11-28" */
 
+extern const char log_diff_help[];
 /* argv[0] is "diff". 0: both sides agree, 1: they don't, 2: it can't be told. */
 int log_diff(int argc, char **argv);
 

@@ -102,11 +102,11 @@ static void mixed(void **state)
 	static const char broken[] = {'a', (char)0xff, 'b', (char)0xe2, (char)0x82, 'c', 0};
 	becomes(broken, 6, "a\357\277\275b\357\277\275c");
 	becomes("\xc2\x85x", 3, "\033Ex");
-		becomes("x\033]never ended", 14, "x");
-		memset(big + 2, '1', 600);
-		big[602] = 'm';
-		big[603] = 'x';
-		becomes(big, 604, "x");
+	becomes("x\033]never ended", 14, "x");
+	memset(big + 2, '1', 600);
+	big[602] = 'm';
+	big[603] = 'x';
+	becomes(big, 604, "x");
 }
 
 static void words_alone(void **state)

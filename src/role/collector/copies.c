@@ -35,12 +35,15 @@ bool copies_read(struct collector *c)
 	struct copy_head h;
 	bool more = false;
 	for (size_t i = 0; i < ARRAY_LEN(c->rings); i++) {
+		uint64_t lost = c->copies_lost;
 		uint32_t n = 0;
 		while (n < TURN_COPIES &&
 		       copy_get(c->rings[i], &c->cursors[i], &h, c->frame, &c->copies_lost)) {
 			take(c, &h);
 			n++;
 		}
+		if (i == 0) /* syslog's own; whose they were nobody knows any more */
+			syslog_store_lost(c->store, NULL, c->copies_lost - lost);
 		more = more || n == TURN_COPIES;
 	}
 	return more;

@@ -134,6 +134,8 @@ static const struct {
 	{"12345678 junk\n<13>next\n", "12345678junk|<13>next|"},
 	{"5x text\n<13>n2\n", " text|<13>n2|"},
 	{"0 zero\n<13>n3\n", "zero|<13>n3|"},
+	{"0<109>x 1\n2 <3", "109>x 1|<3|"},
+	{"<13>a\n12", "<13>a|"},
 	{"<13>crlf\r\n<13>unterminated", "<13>crlf\\x0d|<13>unterminated|"},
 	{"\n\n<13>afterempty\n", "<13>afterempty|"},
 	{"3 <13>xx\n", "<13|>xx|"},

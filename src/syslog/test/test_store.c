@@ -241,6 +241,24 @@ static void budget_of_all(void **state)
 	assert_int_equal(gone, 4);
 }
 
+/* A day is not read from its beginning for its last minute, and nothing of that is missed. */
+static void from_the_middle(void **state)
+{
+	struct box *b = *state;
+	char text[400];
+	open_it(b, 0, 0);
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "<13>%05u %0*d", i, 100 + (int)(i % 200), 0);
+		assert_int_equal(add(b, "web1", NOW + i * NS_PER_SEC, text), 0);
+	}
+	tick(b, NOW);
+	for (unsigned first = 0; first < 10000; first += 777) {
+		struct list *l = read_back(b, "web1", NOW + first * NS_PER_SEC, 0, 0);
+		assert_int_equal(l->n, 10000 - first);
+		free(l);
+	}
+}
+
 /* RLIMIT_FSIZE stands for a full disk. Nothing that was taken is lost when there is room again. */
 static void full_disk(void **state)
 {
@@ -284,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(days_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flood_has_its_share, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(budget_of_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(from_the_middle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(full_disk, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
