@@ -218,9 +218,11 @@ static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_
 				 .exe = text(r, 0),
 				 .cut = w.full || (x->flags & SENSOR_EXEC_CUT) != 0};
 	if (n.s != NULL) {
-		/* Which typed line it belongs to: its parent's, or the one its parent belongs to. */
-		uint32_t ref = 0;
-		if (parent != NULL && parent->session == n.s->id)
+		/* Which typed line it belongs to: its own (a shell that becomes another program), or its parent's, or
+		 * the one that its parent belongs to. */
+		const struct entry *own = entry_at(b, n.s, row->line);
+		uint32_t ref = own != NULL && own->pid == x->p.pid ? row->line : 0;
+		if (ref == 0 && parent != NULL && parent->session == n.s->id)
 			ref = parent->line;
 		const struct entry *typed = entry_at(b, n.s, ref);
 		c.of = typed != NULL ? typed->n : 0;

@@ -2,6 +2,7 @@
 #include "session/test/rig.h"
 
 #include "session/session_priv.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -261,6 +262,22 @@ static void test_service(void **state)
 	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), ",\"m\","), 1);
 	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), "\"m\",\"id; w\""), 1);
 	assert_int_equal(lines_with(r, "cowrie.json", "cowrie.command.input"), 1);
+}
+
+/* `exec`: the shell itself becomes another program. */
+static void test_exec(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("bash"));
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=pts/0 seq=1 cwd=/ line=exec top");
+	rig_exec(r, 1, 50, 1, 0, ARGS("top"));
+	rig_wait(r, NS_PER_SEC);
+	json_t *rec = record_of(r, rows_of(r).all[0].id);
+	const json_t *top = json_array_get(json_object_get(rec, "commands"), 2);
+	assert_string_equal(json_string_value(json_object_get(top, "line")), "top");
+	assert_int_equal(json_integer_value(json_object_get(top, "of")), 2);
+	json_decref(rec);
 }
 
 /* A pid that lives again in another visit has no past. */
@@ -598,6 +615,48 @@ static void test_died(void **state)
 	assert_int_equal(lines_with(r, "cowrie.json", "half"), 0);
 }
 
+/* With nothing but the folder (Landlock), all of it works: days are made and deleted, long files arrive. */
+static void test_confined(void **state)
+{
+	struct rig *r = *state;
+	uint32_t days;
+	if (landlock_abi() == 0)
+		skip();
+	rig_close(r);
+	r->conf.conf.keep_days = 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		size_t len = 200000;
+		uint8_t *data = calloc(1, len);
+		if (data == NULL || confine_early(0, false) != 0 || confine_tree(r->fd) != 0)
+			_exit(10);
+		rig_again(r);
+		one_visit(r);
+		rig_content(r, 7, 50, 1, "/tmp/long", data, len);
+		rig_content(r, 7, 50, 2, "/tmp/short", "abc", 3);
+		r->now += 3 * 86400 * NS_PER_SEC;
+		rig_visit(r, 8, "198.51.100.7", 8, 22);
+		rig_data(r, 8, 0, SENSOR_OUT, true, "x", 1);
+		int err = session_book_tick(r->book, r->now, &days);
+		rig_close(r);
+		free(data);
+		_exit(err != 0 ? 11 : days != 1 ? 12 : 0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rig_again(r);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1); /* the first one's day is gone */
+	char *index = rig_read(r, "files/index.jsonl");
+	assert_non_null(strstr(index, "/tmp/long"));
+	assert_non_null(strstr(index, "/tmp/short"));
+	free(index);
+	char *gone = rig_read(r, "files/.tmp-1");
+	assert_string_equal(gone, "");
+	free(gone);
+}
+
 static void test_days(void **state)
 {
 	struct rig *r = *state;
@@ -700,6 +759,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
