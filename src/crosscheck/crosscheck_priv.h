@@ -12,6 +12,7 @@
 #define VISIT_SETS 128u
 #define EXPECTS 64u
 #define WIRES 128u
+#define HABITS 64u
 
 struct proc {
 	uint32_t pid; /* 0: free */
@@ -47,6 +48,7 @@ struct expect {
 	int64_t since_ns, due_ns;
 	int64_t acted_ns; /* a shell: has run something by then; 0: not that we know */
 	uint64_t visit;
+	uint64_t line; /* hash of what the shell told */
 	char detail[EVENT_PLACE];
 };
 
@@ -96,6 +98,8 @@ struct guest {
 	struct visit visits[VISIT_SETS][WAYS];
 	struct expect expects[EXPECTS];
 	struct wire wires[WIRES];
+	uint64_t habits[HABITS]; /* lines that daemons' shells run over and over */
+	uint32_t habit;
 	struct held held[HELD];
 	struct allowance allowances[RULES];
 };

@@ -73,7 +73,7 @@ def bring(t, who):
     """What an intruder brings along: a static busybox, a copy of bash, a way to run programs from memory."""
     with open("/bin/busybox", "rb") as h:
         blob = h.read()
-    p = subprocess.run(["nsenter", f"--net={who.net.lab}", *who.argv(0, "cat > /tmp/bb; chmod +x /tmp/bb")],
+    p = subprocess.run(["nsenter", f"--net={who.net.lab}", *who.argv(0, "cat > /tmp/busybox; chmod +x /tmp/busybox")],
                        input=blob, capture_output=True, timeout=120)
     t.check(p.returncode == 0, "a static shell is copied in", p.stderr)
     p = who.run("cp /bin/bash /tmp/own; (echo '#!/usr/bin/python3'; cat) > /tmp/mem; chmod +x /tmp/mem",
@@ -117,8 +117,9 @@ def type_forms(t, who, wanted):
                 with_terminal.quiet(0.4, 10)
         if not with_terminal.settle(30):
             t.note(f"no prompt after {text!r}: {bytes(with_terminal.shown[-300:])!r}")
-            with_terminal.send("\x03\x04")
-            with_terminal.settle(10)
+            with_terminal.close()
+            with_terminal = who.terminal()
+            with_terminal.settle(90)
     with_terminal.close()
 
 
@@ -139,7 +140,7 @@ def table(wanted, heard):
            "told of a program with it among its arguments. `data`: it was in what was typed or shown, at a terminal or",
            "through a pipe of sshd. `file`: in the name of a file that was written. How: `cmd` is `ssh guest '...'`,",
            "`stdin` fed to a shell without a terminal, `type` typed at one, `later` left for cron or at.",
-           "`/tmp/bb` is a static busybox that the intruder brought, `/tmp/own` a copy of the guest's shell, `/tmp/mem`",
+           "`/tmp/busybox` is a static busybox that the intruder brought, `/tmp/own` a copy of the guest's shell, `/tmp/mem`",
            "runs a program from memory.", "", "| how | command | shell | program | data | file |",
            "|---|---|---|---|---|---|"]
     for how, text, token in wanted:
