@@ -84,7 +84,7 @@ struct guest {
 	int64_t runs_ns, shutdown_until_ns;
 	struct life life;
 	uint32_t sshd, rsyslogd; /* pids of the daemons; 0: not known */
-	int64_t rsyslogd_exec_ns;
+	int64_t rsyslogd_exec_ns, rsyslogd_signal_ns;
 	bool syslog_stopped, link_down, disk_full;
 	bool login_lines; /* logins have been seen to make lines */
 	int64_t login_line_ns, login_due_ns;

@@ -6,6 +6,7 @@ layer, and on the host while it still runs; a full-screen program looks in the r
 memory and disk; and what root in the guest does against it is told, and takes nothing back.
 
 --table writes docs/HEARD.md: which layer heard which."""
+import operator
 import os
 import re
 import subprocess
@@ -198,29 +199,38 @@ def at_once(t, who, kept):
 
 
 def same_screen(t, who, kept):
-    import pyte
+    try:
+        import pyte
+    except ImportError:
+        t.skip("replay looks as it did", "python3-pyte is not installed")
+        return
     for cols, rows, v6 in ((80, 24, False), (101, 37, True)):
         term = who.terminal(cols=cols, rows=rows, v6=v6)
         t.check(term.settle(60), f"a terminal of {cols} x {rows}")
         term.send(f"echo mark{cols}; vim.tiny /etc/services\r")
-        term.quiet(1, 20)
+        t.check(term.wait("tcpmux"), "an editor fills it")
         term.send("10jA changed\x1b:set nu\r\x06")
         term.quiet(1, 10)
-        term.send(":!top -bn1 | head -20\r")
-        term.quiet(2, 20)
-        live = screen(pyte, cols, rows, bytes(term.shown).decode("utf-8", "replace"))
 
-        def kept_screen():
+        def both():
             got = [c["o"] for c in kept.casts().values() if f"mark{cols}" in c["o"]]
-            return got and screen(pyte, cols, rows, got[-1])
-        wait_for(lambda: kept_screen() == live, 10, 0.5)
-        t.equal(kept_screen(), live, f"{cols} x {rows}: the recording shows what the visitor saw, cell by cell")
+            return [screen(pyte, cols, rows, x) for x in (bytes(term.shown).decode("utf-8", "replace"),
+                                                          got[-1] if got else "")]
+        wait_for(lambda: operator.eq(*both()), 20, 0.5)
+        live, again = both()
+        t.equal(again, live, f"{cols} x {rows}: the recording shows what the visitor sees, cell by cell")
+        term.send(":!top -bn1 | head -20\r")
+        t.check(term.wait("Press ENTER"), "a program within it")
+        wait_for(lambda: operator.eq(*both()), 20, 0.5)
+        live, again = both()
+        t.equal(again, live, f"{cols} x {rows}: and when it has changed")
         term.close()
 
 
 def screen(pyte, cols, rows, text):
     s = pyte.Screen(cols, rows)
-    pyte.Stream(s).feed(text)
+    # What asks a terminal about its keys is no colour, and more than pyte can read.
+    pyte.Stream(s).feed(re.sub(r"\x1b\[[?>][0-9;]*[mc]", "", text))
     return [[(c.data, c.fg, c.bg, c.bold, c.reverse) for c in (s.buffer[y][x] for x in range(cols))]
             for y in range(rows)]
 
