@@ -143,14 +143,9 @@ static void print_heard(const struct screen *s, const json_t *all)
 		print_layer(s, "syslog", json_object_get(h, "syslog"), false, &first);
 		printf("%s\n", first ? "the wire alone" : "");
 	}
-<<<<<<< HEAD
 	if (json_is_true(json_object_get(how, "tls")))
-		printf("  syslog is encrypted on its way to the loghost: no copy of it is kept here\n");
-=======
-	if (any && json_is_true(json_object_get(how, "tls")))
 		printf("  syslog is encrypted on its way to the loghost: no copy of it is kept "
 		       "here\n");
->>>>>>> e6
 	if (!json_is_true(json_object_get(how, "on")))
 		printf("  what happens inside guests is not kept (sessions.enabled)\n");
 }
