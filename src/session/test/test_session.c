@@ -518,6 +518,12 @@ static void test_shell_parse(void **state)
 	assert_true(session_shell_parse(&l, &sh));
 	memcpy(l.app, "su", 3);
 	assert_false(session_shell_parse(&l, &sh));
+	static const char rest[] = "pid=4 seq=1 more=1000 text=line=ls%20status=0";
+	l = (struct syslog_line){
+		.facility = 22, .app = "sh", .text = rest, .len = sizeof(rest) - 1};
+	assert_true(session_shell_rest(&l) && !session_shell_parse(&l, &sh));
+	l.len = 12;
+	assert_false(session_shell_rest(&l));
 }
 
 #define TYPED(pid, ppid, seq, line) \
