@@ -111,8 +111,8 @@ class Guest:
         self.dir = tempfile.mkdtemp(prefix="skt-monitor-")
         self.proc = self.console = self.serial = None
 
-    def initrd(self):
-        tree = os.path.join(self.dir, "tree")
+    def lay(self, tree):
+        """What comes over the image's own files."""
         for d in ("usr/sbin", "etc/init.d"):
             os.makedirs(os.path.join(tree, d))
         shutil.copy(self.monitor, os.path.join(tree, "usr/sbin/monitor"))
@@ -125,6 +125,11 @@ class Guest:
             with open(os.path.join(tree, path), "w", encoding="utf-8") as f:
                 f.write(text)
             os.chmod(os.path.join(tree, path), 0o755)
+
+    def initrd(self):
+        tree = os.path.join(self.dir, "tree")
+        os.mkdir(tree)
+        self.lay(tree)
         names = subprocess.run(["find", "."], cwd=tree, capture_output=True, check=True).stdout
         more = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=tree, input=names,
                               capture_output=True, check=True).stdout
