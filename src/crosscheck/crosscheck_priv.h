@@ -45,6 +45,7 @@ struct expect {
 	bool foreign;
 	uint32_t pid, ppid;
 	int64_t since_ns, due_ns;
+	int64_t acted_ns; /* a shell: has run something by then; 0: not that we know */
 	uint64_t visit;
 	char detail[EVENT_PLACE];
 };

@@ -81,7 +81,9 @@ static struct note note_of(struct session_book *b, uint32_t guest, const struct 
 {
 	struct session *s = session_of(b, guest, p, ns);
 	struct pid_row *row = book_pid_add(b, guest, p->pid);
-	row->session = s != NULL ? s->id : 0;
+	uint64_t id = s != NULL ? s->id : 0;
+	row->own = row->own && row->session == id;
+	row->session = id;
 	text_of(row->comm, sizeof(row->comm), bytes_of(p->comm));
 	return (struct note){.s = s,
 			     .guest = guest,
@@ -111,6 +113,7 @@ static void on_visit(struct session_book *b, uint32_t guest, const struct sensor
 	if (fresh)
 		s = book_new(b, guest, ns);
 	book_set_visit(b, s, v->visit);
+	s->first_pid = v->pid;
 	if (s->peer.ver == 0) {
 		s->peer = peer;
 		s->server = local;
@@ -177,6 +180,29 @@ static void write_argv(struct writer *w, struct bytes argv)
 	}
 }
 
+static bool begins(struct bytes t, const char *with)
+{
+	return t.len >= strlen(with) && memcmp(t.data, with, strlen(with)) == 0;
+}
+
+/* sshd executes itself for each visitor, and PAM has the message of the day made (libpam's modules/pam_motd). A
+ * visitor may imitate the latter: so it is listed as all else, and only left out of counts. */
+static bool is_own(const struct session *s, const struct sensor_proc *p, const struct pid_row *row,
+		   const struct pid_row *parent, const struct sensor_record *r)
+{
+	static const char motd[] = "sh\0-c\0/usr/bin/env -i PATH=";
+	struct bytes exe = text(r, 0), argv = text(r, 2);
+	if (p->pid == s->first_pid && s->first_pid != 0)
+		return begins(exe, "/usr/sbin/sshd");
+	if (parent != NULL && parent->own && parent->session == s->id)
+		return true;
+	if (row->own && row->session == s->id)
+		return true;
+	return p->ppid == s->first_pid && p->uid == 0 && argv.len > sizeof(motd) - 1 &&
+	       memcmp(argv.data, motd, sizeof(motd) - 1) == 0 &&
+	       memmem(argv.data, argv.len, "/etc/update-motd.d", 18) != NULL;
+}
+
 static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_record *r,
 		    int64_t ns)
 {
@@ -202,7 +228,9 @@ static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_
 		/* Where a shell tells what is typed, its lines are the markers. And a service's own helpers, which
 		 * have no terminal, are none in a visit that has one. */
 		bool has_tty = n.s->n_casts > 0 && n.s->casts[0].tty >= 0;
-		n.quiet = typed != NULL || (has_tty && n.tty < 0);
+		n.own = is_own(n.s, &x->p, row, parent, r);
+		n.quiet = n.own || typed != NULL || (has_tty && n.tty < 0);
+		row->own = n.own && x->p.pid != n.s->first_pid;
 	}
 	row->run = note_command(b, &n, &c);
 	row->line_seq = 0;
@@ -257,6 +285,13 @@ static void on_connect(struct session_book *b, uint32_t guest, const struct sens
 	struct addr to = {0};
 	if (c->ver == 4 || c->ver == 6)
 		to = c->ver == 4 ? addr_from_v4(c->addr) : addr_from_v6(c->addr);
+	/* Names are asked and lines are told all the time; and a resolver tries addresses by connecting to them. */
+	static const uint8_t none[16];
+	bool nowhere = memcmp(to.b, none, sizeof(none)) == 0;
+	if (c->proto == 17 && (nowhere || c->port == 53 || c->port == 514))
+		return;
+	if (n.s != NULL)
+		alert_connected(b, n.s, &to, c->port, ns);
 	note_activity(b, &n, "connect", bytes_of(""), bytes_of(c->p.comm), &to, c->port, c->proto);
 }
 

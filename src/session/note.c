@@ -145,8 +145,11 @@ uint32_t note_command(struct session_book *b, const struct note *n, const struct
 		head.of = c->of;
 		head.cut = c->cut;
 		head.ok = c->typed ? 1 : 0;
-		*(c->typed ? &s->lines : &s->runs) += 1;
-		book_keep(b, s, n->ns);
+		head.flags = n->own ? ENTRY_OWN : 0;
+		if (!n->own) {
+			*(c->typed ? &s->lines : &s->runs) += 1;
+			book_keep(b, s, n->ns);
+		}
 		entry_add(b, s, &head, texts, 4, &ref);
 		if (!n->quiet)
 			mark(b, n, c->line, ref);

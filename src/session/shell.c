@@ -205,6 +205,12 @@ static void ended(struct session_book *b, uint32_t guest, const struct session_s
 	s->dirty = true;
 }
 
+/* "bash -c 'id'" */
+static bool has_command(struct bytes line)
+{
+	return memmem(line.data, line.len, " -c ", 4) != NULL;
+}
+
 static uint64_t began(struct session_book *b, uint32_t guest, const struct session_shell *sh,
 		      struct session *s, int64_t ns)
 {
@@ -224,13 +230,25 @@ static uint64_t began(struct session_book *b, uint32_t guest, const struct sessi
 				 .seq = sh->seq,
 				 .cut = sh->cut,
 				 .typed = true};
+	const struct pid_row *self = book_pid(b, guest, sh->pid);
+	const struct pid_row *above = book_pid(b, guest, sh->ppid);
+	n.own = s != NULL && ((self != NULL && self->own && self->session == s->id) ||
+			      (above != NULL && above->own && above->session == s->id));
+	n.quiet = n.quiet || n.own;
 	if (s != NULL)
 		book_touch(b, s, LAYER_SHELL, ns);
-	if (s != NULL && s->user[0] == '\0')
+	if (s != NULL && !n.own && s->user[0] == '\0')
 		text_copy(s->user, sizeof(s->user), sh->user);
 	uint32_t ref = note_command(b, &n, &c);
 	struct pid_row *row = book_pid_add(b, guest, sh->pid);
 	row->session = s != NULL ? s->id : 0;
+	row->own = n.own;
+	/* The monitor saw this shell begin: for its first line that is one more telling of the same. */
+	struct entry *run = s != NULL ? entry_at(b, s, row->run) : NULL;
+	struct entry *line = s != NULL ? entry_at(b, s, ref) : NULL;
+	if (run != NULL && line != NULL && row->line == 0 && run->pid == sh->pid && run->of == 0 &&
+	    has_command(entry_text(run, 0)))
+		run->of = line->n;
 	row->line = ref;
 	row->line_seq = sh->seq;
 	return s != NULL ? s->id : 0;

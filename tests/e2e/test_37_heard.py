@@ -126,7 +126,7 @@ def heard_by(kept, wanted):
     """{token: layers}"""
     shell, records, casts = kept.shell(), kept.records(), kept.casts()
     ran = "\n".join(str(c) for r in records for c in r.get("commands", []) if c.get("layer") == "monitor")
-    files = "\n".join(str(f) for r in records for f in r.get("files", []) + r.get("activities", []))
+    files = "\n".join(str(f) for r in records for f in r.get("files", []) + r.get("activity", []))
     data = "\n".join(c["o"] + "\n" + c["i"] for c in casts.values())
     return {token: [layer for layer, text in zip(LAYERS, (shell, ran, data, files)) if token in text]
             for _, _, token in wanted}

@@ -103,6 +103,26 @@ static void test_monitor_is_known_to_miss(void **state)
 	world_quiet(w);
 }
 
+/* A guest that is short of time: its shell has not come to its command yet. */
+static void test_slow_shell(void **state)
+{
+	struct world *w = *state;
+
+	come_in(w, 1);
+	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c id");
+	world_run(w, 20);
+	world_line(w, 950, SSHD, "id");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/id", "id");
+	world_run(w, 20);
+	world_exec(w, 1, 951, SSHD, "/usr/bin/bash", "bash -c id");
+	world_run(w, 20);
+	world_exit(w, 951, "bash", 0); /* it did, and told nothing */
+	world_run(w, 4);
+	world_quiet(w);
+	world_run(w, 2);
+	world_one(w, EVENT_MISMATCH, "shell", "missing");
+}
+
 static void test_shell_missed(void **state)
 {
 	struct world *w = *state;
@@ -110,6 +130,7 @@ static void test_shell_missed(void **state)
 
 	come_in(w, 1);
 	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c wget^-q^http://x/");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/wget", "wget -q http://x/");
 	world_run(w, 6);
 	e = world_one(w, EVENT_MISMATCH, "shell", "missing");
 	assert_string_equal(e.u.silence.other, "monitor");
@@ -142,6 +163,7 @@ static void test_foreign_shells(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(shells); i++) {
 		come_in(w, 1 + i);
 		world_exec(w, 1 + i, 970 + i, BASH, shells[i].path, shells[i].argv);
+		world_data(w, 1 + i, 970 + i, SENSOR_OUT, "uid=0\n");
 		world_run(w, 6);
 		world_one(w, EVENT_MISMATCH, "shell", "missing");
 		world_exec(w, 1 + i, 980 + i, BASH, "/tmp/busybox",
@@ -343,19 +365,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_all_is_well),
-		T(test_orders),
-		T(test_monitor_missed),
-		T(test_monitor_is_known_to_miss),
-		T(test_shell_missed),
-		T(test_foreign_shells),
-		T(test_brought_program),
-		T(test_flood),
-		T(test_wire),
-		T(test_wire_agrees),
-		T(test_wire_sees_more),
-		T(test_login_lines),
-		cmocka_unit_test(test_history_words),
+		T(test_all_is_well),    T(test_orders),
+		T(test_monitor_missed), T(test_monitor_is_known_to_miss),
+		T(test_slow_shell),     T(test_shell_missed),
+		T(test_foreign_shells), T(test_brought_program),
+		T(test_flood),          T(test_wire),
+		T(test_wire_agrees),    T(test_wire_sees_more),
+		T(test_login_lines),    cmocka_unit_test(test_history_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,12 @@ void rig_visit_end(struct rig *r, uint64_t visit)
 void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
 	      const char *const *argv)
 {
+	rig_exec_file(r, visit, pid, ppid, tty, "/bin/x", argv);
+}
+
+void rig_exec_file(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
+		   const char *exe, const char *const *argv)
+{
 	struct sensor_record rec = {.type = SENSOR_EXEC};
 	char args[4096];
 	size_t n = 0;
@@ -145,7 +151,7 @@ void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tt
 		n += len;
 		rec.u.exec.argc++;
 	}
-	put_text(&rec, "/bin/x", 6);
+	put_text(&rec, exe, strlen(exe));
 	put_text(&rec, "/root", 5);
 	put_text(&rec, args, n);
 	say(r, &rec);

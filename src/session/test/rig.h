@@ -35,6 +35,8 @@ void rig_visit_end(struct rig *r, uint64_t visit);
 /* argv: words, NULL at the end. */
 void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
 	      const char *const *argv);
+void rig_exec_file(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
+		   const char *exe, const char *const *argv);
 void rig_exit(struct rig *r, uint64_t visit, uint32_t pid, int status);
 void rig_data(struct rig *r, uint64_t visit, int tty, enum sensor_stream stream, bool echo,
 	      const void *data, size_t len);

@@ -229,6 +229,8 @@ static void test_guesses(void **state)
 	struct rig *r = *state;
 	for (uint64_t v = 1; v <= 6000; v++) {
 		rig_visit(r, v, "203.0.113.9", (uint16_t)(v + 1000), 22);
+		rig_exec_file(r, v, (uint32_t)(1000 + v), 1, -1, "/usr/sbin/sshd",
+			      ARGS("/usr/sbin/sshd", "-D", "-R"));
 		rig_login(r, v, "root", "123456", false);
 		rig_login(r, v, "admin", "admin", false);
 		rig_visit_end(r, v);
@@ -247,6 +249,43 @@ static void test_guesses(void **state)
 	assert_true(rig_bytes(r) < UINT64_C(6000) * 2500);
 	assert_int_equal(lines_with(r, "list.jsonl", "\"secret\":\"123456\""), 6000);
 	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
+}
+
+/* ---- what a service does by itself ---------------------------------------------------------------------- */
+
+static void test_own(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	rig_exec_file(r, 7, 1007, 1, -1, "/usr/sbin/sshd", ARGS("/usr/sbin/sshd", "-D", "-R"));
+	rig_login(r, 7, "root", "hunter2", true);
+	rig_exec(r, 7, 50, 1007, -1,
+		 ARGS("sh", "-c",
+		      "/usr/bin/env -i PATH=/usr/bin:/bin run-parts --lsbsysinit "
+		      "/etc/update-motd.d > /run/motd.dynamic.new"));
+	rig_shell(r, "pid=50 ppid=1007 uid=0 user=root tty=- seq=1 cwd=/ line=/usr/bin/env -i "
+		     "run-parts");
+	rig_exec(r, 7, 50, 1007, -1, ARGS("run-parts", "--lsbsysinit", "/etc/update-motd.d"));
+	rig_exec(r, 7, 51, 50, -1, ARGS("/bin/sh", "/etc/update-motd.d/10-uname"));
+	rig_exec(r, 7, 52, 51, -1, ARGS("uname", "-snrvm"));
+	/* What the visitor runs, and what only looks like it, counts. */
+	rig_exec(r, 7, 60, 1007, -1, ARGS("bash", "-c", "id; run-parts /etc/update-motd.d"));
+	rig_shell(r,
+		  "pid=60 ppid=1007 uid=0 user=root tty=- seq=1 cwd=/root line=id; run-parts /etc");
+	rig_exec(r, 7, 61, 60, -1, ARGS("run-parts", "/etc/update-motd.d"));
+	rig_visit_end(r, 7);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_int_equal(rows.all[0].commands, 1);
+	json_t *rec = record_of(r, rows.all[0].id);
+	const json_t *commands = json_object_get(rec, "commands");
+	unsigned own = 0;
+	for (size_t i = 0; i < json_array_size(commands); i++)
+		own += json_is_true(json_object_get(json_array_get(commands, i), "own"));
+	assert_int_equal(json_array_size(commands), 9);
+	assert_int_equal(own, 6);
+	json_decref(rec);
 }
 
 /* ---- floods ------------------------------------------------------------------------------------------- */
@@ -643,6 +682,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
