@@ -35,7 +35,7 @@ KINDS = [None,
          ("kernel", PROC + "Bwhat 3spad Ikind"),
          ("signal", PROC + "Ito Isig 16sto_comm"),
          ("state", "Iwhat Ipad qvalue"),
-         ("lost", "136sby_type Qbytes")]
+         ("lost", "144sby_type Qbytes")]
 HOOKS = ("exec exit fork accept tty pipe unix connect file unlink rename cred module bpf signal").split()
 STATES = [None, "link_up", "link_down", "disk_full", "disk_free", "clock", "watched", "unhooked"]
 
