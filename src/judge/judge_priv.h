@@ -129,12 +129,6 @@ static inline bool is_guest(const struct way *w)
 	return w->in->p.kind != JUDGE_OUTSIDE;
 }
 
-static inline bool mac_is_zero(const struct mac *m)
-{
-	static const struct mac zero;
-	return memcmp(m, &zero, sizeof(zero)) == 0;
-}
-
 /* Is it on the network outside itself? */
 static inline bool is_bridged(const struct way *w)
 {
