@@ -379,6 +379,28 @@ static void what_is_no_clear_text_is_let_go_of(void **state)
 		}
 }
 
+/* Who greets without end and is never answered is not waited for. */
+static void nobody_is_waited_for_without_end(void **state)
+{
+	struct session_book *b = book_new();
+	struct talk *t = talk_new(b, true);
+	struct wire w = {.t = t, .port = {40000, 21}, .host = {66, 10}, .direction = DIR_INBOUND};
+	char line[1000];
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "220-", 4);
+	line[sizeof(line) - 1] = '\n';
+	wire_open(&w);
+	for (unsigned i = 0; i < 20; i++)
+		wire_say(&w, SERVER, line, sizeof(line));
+	wire_say(&w, CLIENT, "USER x\r\n", 8);
+	wire_say(&w, SERVER, "331\r\n", 5);
+	wire_close(&w);
+	talk_free(&t);
+	assert_string_equal(book_text(b), "");
+	book_free(b);
+}
+
 /* ---- FTP, with a data connection beside it --------------------------------------------------------------- */
 
 static char *ftp_run(uint32_t piece, bool active)
@@ -596,6 +618,7 @@ int main(void)
 		cmocka_unit_test(shells),
 		cmocka_unit_test(remote),
 		cmocka_unit_test(what_is_no_clear_text_is_let_go_of),
+		cmocka_unit_test(nobody_is_waited_for_without_end),
 		cmocka_unit_test(ftp),
 		cmocka_unit_test(holes_are_marked),
 		cmocka_unit_test(picked_up_in_the_middle),
