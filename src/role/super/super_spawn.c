@@ -466,6 +466,8 @@ void child_died(struct super *s, struct child *ch)
 	fd_close(&ch->control);
 	if (ch->role == ROLE_WALL)
 		super_rules_wall_died(s);
+	if (ch->role == ROLE_COLLECTOR) /* who hears now? */
+		memset(s->heard.guests, 0, sizeof(s->heard.guests));
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
