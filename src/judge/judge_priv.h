@@ -77,8 +77,7 @@ struct judge {
 	const struct way *way;        /* the frame in hand, for alerts */
 	const struct flow *look_flow; /* whose packets are looked at; NULL: nobody's */
 	unsigned look_side;
-	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
-	int64_t alerts_ns;
+	int64_t alert_ns[ALERT_SLOTS], alerts_ns; /* buckets: a rule and a guest; all */
 	struct ftp_expect expect[FTP_EXPECTS];
 	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
 	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
