@@ -167,6 +167,32 @@ static void test_shell_missed(void **state)
 	world_quiet(w);
 }
 
+/* Without a network no line can come, which is told as such. */
+static void test_no_network(void **state)
+{
+	struct world *w = *state;
+
+	come_in(w, 1);
+	world_run(w, 30);
+	world_state(w, SENSOR_LINK_DOWN, 0, "eth0");
+	world_run(w, 4);
+	world_one(w, EVENT_SILENCE, "syslog", "network");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 950, "sh", 0);
+	world_run(w, 7);
+	world_quiet(w);
+	world_state(w, SENSOR_LINK_UP, 0, "eth0");
+	world_one(w, EVENT_SILENCE, "syslog", "back");
+	world_exec(w, 1, 951, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 951, "sh", 0);
+	world_run(w, 20);
+	world_quiet(w);
+	world_exec(w, 1, 952, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 952, "sh", 0);
+	world_run(w, 6);
+	world_one(w, EVENT_MISMATCH, "shell", "missing");
+}
+
 static void test_foreign_shells(void **state)
 {
 	static const struct {
@@ -385,21 +411,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_all_is_well),
-		T(test_orders),
-		T(test_monitor_missed),
-		T(test_monitor_is_known_to_miss),
-		T(test_slow_shell),
-		T(test_habits),
-		T(test_shell_missed),
-		T(test_foreign_shells),
-		T(test_brought_program),
-		T(test_flood),
-		T(test_wire),
-		T(test_wire_agrees),
-		T(test_wire_sees_more),
-		T(test_login_lines),
-		cmocka_unit_test(test_history_words),
+		T(test_all_is_well),    T(test_orders),
+		T(test_monitor_missed), T(test_monitor_is_known_to_miss),
+		T(test_slow_shell),     T(test_habits),
+		T(test_no_network),     T(test_shell_missed),
+		T(test_foreign_shells), T(test_brought_program),
+		T(test_flood),          T(test_wire),
+		T(test_wire_agrees),    T(test_wire_sees_more),
+		T(test_login_lines),    cmocka_unit_test(test_history_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
