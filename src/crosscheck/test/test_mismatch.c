@@ -257,6 +257,28 @@ static void test_flood(void **state)
 	assert_true(w->n >= 2 && w->n < 40);
 }
 
+/* A million processes in as many visits: tables of fixed size, and still few events. */
+static void test_million(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 1; i <= 500000; i++) {
+		world_visit(w, i);
+		world_exec(w, i, i % 4000000, i / 2, i % 3 ? "/tmp/x" : "/usr/bin/bash",
+			   "bash -c id");
+		if (i % 2000 == 0)
+			world_run(w, 0.25);
+	}
+	world_run(w, 60);
+	assert_true(w->n < 20);
+	w->n = 0;
+	come_in(w, 3); /* and what is found afterwards is found */
+	world_exec(w, 3, 950, SSHD, "/usr/bin/bash", "bash -c id");
+	world_exit(w, 950, "bash", 0);
+	world_run(w, 40);
+	assert_int_equal(world_found(w, "shell", "missing"), 1);
+}
+
 static void test_wire(void **state)
 {
 	struct world *w = *state;
@@ -411,14 +433,23 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_all_is_well),    T(test_orders),
-		T(test_monitor_missed), T(test_monitor_is_known_to_miss),
-		T(test_slow_shell),     T(test_habits),
-		T(test_no_network),     T(test_shell_missed),
-		T(test_foreign_shells), T(test_brought_program),
-		T(test_flood),          T(test_wire),
-		T(test_wire_agrees),    T(test_wire_sees_more),
-		T(test_login_lines),    cmocka_unit_test(test_history_words),
+		T(test_all_is_well),
+		T(test_orders),
+		T(test_monitor_missed),
+		T(test_monitor_is_known_to_miss),
+		T(test_slow_shell),
+		T(test_habits),
+		T(test_no_network),
+		T(test_shell_missed),
+		T(test_foreign_shells),
+		T(test_brought_program),
+		T(test_flood),
+		T(test_million),
+		T(test_wire),
+		T(test_wire_agrees),
+		T(test_wire_sees_more),
+		T(test_login_lines),
+		cmocka_unit_test(test_history_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
