@@ -207,7 +207,7 @@ def same_screen(t, who, kept):
     for cols, rows, v6 in ((80, 24, False), (101, 37, True)):
         term = who.terminal(cols=cols, rows=rows, v6=v6)
         t.check(term.settle(60), f"a terminal of {cols} x {rows}")
-        term.send(f"echo mark{cols}; vim.tiny /etc/services\r")
+        term.send(f"echo mark{cols}; vim.tiny -n /etc/services\r")
         t.check(term.wait("tcpmux"), "an editor fills it")
         term.send("10jA changed\x1b:set nu\r\x06")
         term.quiet(1, 10)
@@ -242,6 +242,21 @@ FLOODS = (
 )
 
 
+def counted(t, term, kept, n):
+    """All programs, and all bytes: kept, or counted as not kept."""
+    def said():
+        for r in kept.records():
+            if sum("/bin/true flood" in c["line"] for c in r.get("commands", [])) > n:
+                return r["counts"]
+        return {}
+    wait_for(lambda: said().get("output", 0) + said().get("skipped", 0) >= len(term.shown) * 0.99, 20, 0.5)
+    c = said()
+    t.check(c.get("runs", 0) >= 100 * n, f"of {100 * n} programs each is told", c)
+    got = c.get("output", 0) + c.get("skipped", 0)
+    t.check(0.99 <= got / len(term.shown) <= 1.01, f"{len(term.shown)} bytes were shown: {c.get('output')} are kept, "
+            f"{c.get('skipped')} counted as not", c)
+
+
 def floods(t, net, who, kept, n=3):
     """n: hundreds of programs, seconds of noise, thousands of files."""
     pid = net.role_pid("collector")
@@ -254,6 +269,7 @@ def floods(t, net, who, kept, n=3):
         t.check("still-" in alive.stdout, f"{name}: ssh stays usable", alive.stderr)
         # Noise may have told the terminal anything; a reset makes it one again.
         t.check(term.settle(60 + 20 * n), f"{name}: it ends")
+    counted(t, term, kept, n)
     term.close()
     t.check(net.role_pid("collector") == pid, "collector is the same process")
     grown = resident(pid) - before
