@@ -13,7 +13,7 @@ import time
 
 import common  # noqa
 import tap
-from honeynet import LOGHOST_FORWARDS, Honeynet, guest, in_netns, wait_for
+from honeynet import LOGHOST_FORWARDS, SKEP, Honeynet, guest, in_netns, wait_for
 
 LOG, LOG6 = "10.99.0.20", "2001:db8:113::20"
 DAY = time.strftime("%Y-%m-%d", time.gmtime())
@@ -197,9 +197,22 @@ def test_current_names(t, net):
     hosts = net.ssh_loghost("cat /etc/hosts").stdout.split("\n")
     t.check("10.99.0.31\tnewcomer" in hosts and "10.99.0.30\tbare" in hosts,
             "a guest that was added is in the loghost's hosts file at its next start", hosts)
+    seen = f"{net.dir}/follow"
+    with open(seen, "wb") as h:
+        follow = subprocess.Popen([SKEP, "log", "-f", "-n", "1", "-c", net.conf], stdout=h)
     in_netns(net.guest_ns("newcomer"), lambda: send_udp(LOG, [b"<14>hello from the new one"]))
     t.check(wait_for(lambda: "new one" in remote(net, f"newcomer/{DAY}.log"), 10), "... and has its own folder",
             net.ssh_loghost("ls -lR /var/log/remote").stdout)
+    sender(net, lambda: send_udp(LOG, [b"<14>and another"]))
+
+    def followed():
+        with open(seen, errors="replace") as h:
+            return [x for x in h.read().split("\n") if "new one" in x or "and another" in x]
+    got = wait_for(lambda: len(followed()) >= 2 and followed(), 8)
+    follow.kill()
+    follow.wait()
+    t.check(got and "new one" in got[0] and "and another" in got[1] and len(got) == 2,
+            "log -f shows each once, in order", got)
     t.check("the end" in remote(net, f"bare/{DAY}.log"), "what was there is still there")
 
 
