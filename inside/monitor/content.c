@@ -127,8 +127,8 @@ static bool everyday(const struct sensor_file *f, const uint8_t *at, const uint8
 {
 	char path[PATH];
 
-	return f->op == SENSOR_WRITTEN && memcmp(f->p.comm, "sshd", 4) == 0 && text_at(at, end, path, &at) &&
-	       strncmp(path, "/proc/", 6) == 0;
+	return f->op == SENSOR_WRITTEN && memcmp(f->p.comm, "sshd", 4) == 0 &&
+	       text_at(at, end, path, &at) && strncmp(path, "/proc/", 6) == 0;
 }
 
 void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len)

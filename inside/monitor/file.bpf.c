@@ -5,6 +5,7 @@
  * the like is heard where security modules are asked, so with the whole path, and when they had no objection;
  * that the file system then still refuses is rare. Processes outside of visits are not told.
  */
+#include "monitor/path.bpf.h"
 #include "monitor/shared.bpf.h"
 
 #define FMODE_WRITE 2u
@@ -28,7 +29,6 @@ struct file_record {
 	struct sensor_head h;
 	struct sensor_file f;
 	uint8_t texts[2 * PATH_TEXT];
-	uint8_t scratch[PATH_SCRATCH];
 };
 
 static __always_inline bool too_many(struct monitor_shared *s, uint64_t visit)
@@ -72,7 +72,7 @@ static __always_inline struct file_record *file_begin(struct monitor_shared *s, 
 	SET(r->f.mode, BPF_CORE_READ(inode, i_mode));
 	SET(r->f.size, BPF_CORE_READ(inode, i_size));
 	SET(r->f.inode, BPF_CORE_READ(inode, i_ino));
-	*at = path_text(r->texts, r->scratch, d, v);
+	*at = path_text(r->texts, d, v);
 	BOUND(*at, PATH_TEXT - 1);
 	return r;
 }
@@ -127,7 +127,7 @@ static __always_inline int note_rename(uint64_t *ctx, int err)
 
 	if (!r)
 		return 0;
-	at += path_text(r->texts + at, r->scratch, (struct dentry *)ctx[3], BPF_CORE_READ(to, mnt));
+	at += path_text(r->texts + at, (struct dentry *)ctx[3], BPF_CORE_READ(to, mnt));
 	ring_give(s, r, sizeof(r->f) + at);
 	return 0;
 }

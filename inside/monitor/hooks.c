@@ -173,6 +173,17 @@ static void add_link(struct hooks *h, const struct hook_row *row, struct bpf_lin
 	h->attached |= 1ull << row->hook;
 }
 
+/* What the verifier had to do: at the start of each guest, where an instruction costs 100 ns or so. */
+static void say_cost(const struct bpf_program *p)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size) == 0)
+		fprintf(stderr, "monitor: %s: %u instructions looked at\n", bpf_program__name(p),
+			info.verified_insns);
+}
+
 static void attach(struct hooks *h)
 {
 	struct bpf_program *p;
@@ -184,6 +195,8 @@ static void attach(struct hooks *h)
 
 		if (!row || !bpf_program__autoload(p))
 			continue;
+		if (h->debug)
+			say_cost(p);
 		l = bpf_program__attach(p);
 		if (l)
 			add_link(h, row, l);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Beginning and end of visits and processes, their rights, their connections; what gets into the kernel. */
+#include "monitor/net.h"
+#include "monitor/path.bpf.h"
 #include "monitor/shared.bpf.h"
 
 #define AF_INET 2
@@ -229,7 +231,6 @@ struct exec_record {
 	struct sensor_head h;
 	struct sensor_exec e;
 	uint8_t texts[2 * PATH_TEXT + 2 + EXEC_ARGS];
-	uint8_t scratch[PATH_SCRATCH];
 };
 
 static __always_inline uint32_t exec_args(struct exec_record *r, struct mm_struct *mm, uint64_t at)
@@ -271,11 +272,11 @@ int BPF_PROG(life_exec, struct task_struct *t, int old_pid, struct linux_binprm 
 	fill_proc(&r->e.p);
 	SET(r->e.argc, BPF_CORE_READ(bprm, argc));
 	SET(r->e.flags, BPF_CORE_READ(file, f_inode, i_nlink) ? 0 : SENSOR_EXEC_MEMFD);
-	uint64_t at = path_text(r->texts, r->scratch, BPF_CORE_READ(file, f_path.dentry),
+	uint64_t at = path_text(r->texts, BPF_CORE_READ(file, f_path.dentry),
 				BPF_CORE_READ(file, f_path.mnt));
 
 	BOUND(at, 1023);
-	at += path_text(r->texts + at, r->scratch, BPF_CORE_READ(t, fs, pwd.dentry),
+	at += path_text(r->texts + at, BPF_CORE_READ(t, fs, pwd.dentry),
 			BPF_CORE_READ(t, fs, pwd.mnt));
 	ring_give(s, r, sizeof(r->e) + exec_args(r, mm, at));
 	return 0;

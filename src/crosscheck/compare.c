@@ -10,6 +10,8 @@
 #define WAIT_NS (5 * NS_PER_SEC)
 #define EARLY_NS \
 	(10 * NS_PER_SEC) /* so much earlier a line may come than the record of its shell */
+#define IDLE_NS \
+	(30 * NS_PER_SEC) /* a shell that has done nothing yet may be slow in getting there */
 #define FLOOD 100u        /* programs a second: neither is complete then */
 #define CHILDREN 2u       /* programs that somebody else's program ran: it is a shell */
 
@@ -55,6 +57,17 @@ static void expect_line(struct guest *g, struct proc *p, const struct sensor_rec
 	}
 }
 
+/* That process has run something, or is over: what it had to tell it has told, but for the way here. */
+static void acted(struct guest *g, uint32_t pid, int64_t now_ns)
+{
+	for (unsigned i = 0; i < EXPECTS; i++) {
+		struct expect *x = &g->expects[i];
+
+		if (x->kind == EXPECT_LINE && x->pid == pid && !x->acted_ns)
+			x->acted_ns = now_ns;
+	}
+}
+
 static bool flooded(struct guest *g, int64_t now_ns)
 {
 	if (now_ns - g->second_ns >= NS_PER_SEC || now_ns < g->second_ns) {
@@ -68,7 +81,7 @@ static bool flooded(struct guest *g, int64_t now_ns)
 static void child_began(struct guest *g, const struct sensor_record *r, bool shell, int64_t now_ns)
 {
 	struct proc *parent = proc_find(g, r->u.exec.p.ppid);
-	const struct visit *v = parent ? visit_find(g, parent->visit) : NULL;
+	const struct visit *v = parent ? visit_known(g, parent->visit) : NULL;
 
 	if (!v || parent->told_of)
 		return;
@@ -94,6 +107,9 @@ static void exec_seen(struct guest *g, const struct sensor_record *r, int64_t no
 		return;
 	if (!flood)
 		child_began(g, r, s.shell, now_ns);
+	acted(g, e->p.ppid, now_ns);
+	if (!anew)
+		acted(g, e->p.pid, now_ns);
 	p->foreign = !s.system;
 	p->shell = s.shell && s.system && !s.script;
 	if (flood || !s.shell)
@@ -104,7 +120,7 @@ static void exec_seen(struct guest *g, const struct sensor_record *r, int64_t no
 
 static void data_seen(struct guest *g, const struct sensor_record *r, int64_t now_ns)
 {
-	struct visit *v = visit_find(g, r->u.data.p.visit);
+	struct visit *v = visit_known(g, r->u.data.p.visit);
 	const struct sensor_text *t = &r->texts[0];
 
 	if (!v || r->u.data.stream != SENSOR_IN)
@@ -137,7 +153,7 @@ static void visit_seen(struct guest *g, const struct sensor_visit *s, uint64_t s
 static void visit_acts(struct guest *g, uint64_t visit, uint64_t session, bool acts)
 {
 	for (unsigned depth = 0; depth < 8; depth++) {
-		struct visit *v = visit_find(g, visit);
+		struct visit *v = visit_known(g, visit);
 
 		if (!v)
 			return;
@@ -150,7 +166,7 @@ static void visit_acts(struct guest *g, uint64_t visit, uint64_t session, bool a
 
 static void login_seen(struct guest *g, const struct sensor_login *l, int64_t now_ns)
 {
-	struct visit *v = visit_find(g, l->p.visit);
+	struct visit *v = visit_known(g, l->p.visit);
 
 	if (v && l->ok)
 		v->login = true;
@@ -181,12 +197,14 @@ void compare_record(struct crosscheck *c, struct guest *g, const struct sensor_r
 		exec_seen(g, r, now_ns);
 		return;
 	case SENSOR_EXIT:
+		acted(g, p->pid, now_ns);
 		if (proc_find(g, p->pid) && !proc_find(g, p->pid)->line_ns)
 			seen(g, p, now_ns);
 		return;
 	case SENSOR_DATA:
 		visit_acts(g, p->visit, session, true);
 		data_seen(g, r, now_ns);
+		acted(g, p->pid, now_ns);
 		seen(g, p, now_ns);
 		return;
 	case SENSOR_LOGIN:
@@ -205,6 +223,31 @@ void compare_record(struct crosscheck *c, struct guest *g, const struct sensor_r
 	}
 }
 
+static uint64_t hash_line(const char *line, size_t len)
+{
+	static const uint64_t key[2] = {
+		1, 2}; /* who finds a second text only keeps his own line quiet */
+
+	return hash_keyed(key, line, len) | 1;
+}
+
+/* The monitor tells what daemons do over and over only the first times: a line that was seen outside of any visit
+ * may come again. */
+static bool habit(const struct guest *g, uint64_t line)
+{
+	for (unsigned i = 0; i < HABITS; i++) {
+		if (g->habits[i] == line)
+			return true;
+	}
+	return false;
+}
+
+static void habit_add(struct guest *g, const struct proc *p, uint64_t line)
+{
+	if (p && p->seen_ns && p->visit == 0 && !habit(g, line))
+		g->habits[g->habit++ % HABITS] = line;
+}
+
 void compare_line(struct guest *g, uint32_t pid, uint32_t ppid, const char *line, size_t len,
 		  int64_t now_ns)
 {
@@ -213,6 +256,7 @@ void compare_line(struct guest *g, uint32_t pid, uint32_t ppid, const char *line
 	struct writer w;
 
 	p->line_ns = now_ns;
+	habit_add(g, p, hash_line(line, len));
 	if (!g->sensor || p->seen_ns || expect_has(g, EXPECT_SIGHT, pid))
 		return;
 	x = expect_new(g);
@@ -223,6 +267,7 @@ void compare_line(struct guest *g, uint32_t pid, uint32_t ppid, const char *line
 			     .ppid = ppid,
 			     .since_ns = now_ns,
 			     .due_ns = now_ns + WAIT_NS};
+	x->line = hash_line(line, len);
 	w = writer_of(x->detail, sizeof(x->detail));
 	write_escaped(&w, line, len);
 }
@@ -232,7 +277,8 @@ static bool was_seen(struct guest *g, const struct expect *x)
 {
 	const struct proc *p = proc_find(g, x->pid);
 
-	if (p && p->seen_ns)
+	habit_add(g, p, x->line);
+	if ((p && p->seen_ns) || habit(g, x->line))
 		return true;
 	p = proc_find(g, x->ppid);
 	return p && (p->seen_ns || p->line_ns); /* its parent is judged by its own lines */
@@ -268,7 +314,7 @@ static void judge_line(struct crosscheck *c, struct guest *g, const struct expec
 {
 	struct finding f = finding_of(RULE_MONITOR_ONLY, "shell", "missing");
 	struct proc *p = proc_find(g, x->pid);
-	struct visit *v = visit_find(g, x->visit);
+	struct visit *v = visit_known(g, x->visit);
 
 	if (!p || told_lines(p) || p->told_of)
 		return;
@@ -295,6 +341,9 @@ void compare_tick(struct crosscheck *c, struct guest *g, int64_t now_ns)
 		struct expect *x = &g->expects[i];
 
 		if (x->kind == EXPECT_NONE || now_ns < x->due_ns)
+			continue;
+		if (x->kind == EXPECT_LINE && now_ns - x->since_ns < IDLE_NS &&
+		    (!x->acted_ns || now_ns - x->acted_ns < WAIT_NS))
 			continue;
 		if (x->kind == EXPECT_SIGHT)
 			judge_sight(c, g, x, now_ns);

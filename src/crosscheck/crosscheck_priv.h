@@ -12,6 +12,7 @@
 #define VISIT_SETS 128u
 #define EXPECTS 64u
 #define WIRES 128u
+#define HABITS 64u
 
 struct proc {
 	uint32_t pid; /* 0: free */
@@ -45,7 +46,9 @@ struct expect {
 	bool foreign;
 	uint32_t pid, ppid;
 	int64_t since_ns, due_ns;
+	int64_t acted_ns; /* a shell: has run something by then; 0: not that we know */
 	uint64_t visit;
+	uint64_t line; /* hash of what the shell told */
 	char detail[EVENT_PLACE];
 };
 
@@ -81,7 +84,7 @@ struct guest {
 	int64_t runs_ns, shutdown_until_ns;
 	struct life life;
 	uint32_t sshd, rsyslogd; /* pids of the daemons; 0: not known */
-	int64_t rsyslogd_exec_ns;
+	int64_t rsyslogd_exec_ns, rsyslogd_signal_ns;
 	bool syslog_stopped, link_down, disk_full;
 	bool login_lines; /* logins have been seen to make lines */
 	int64_t login_line_ns, login_due_ns;
@@ -95,6 +98,8 @@ struct guest {
 	struct visit visits[VISIT_SETS][WAYS];
 	struct expect expects[EXPECTS];
 	struct wire wires[WIRES];
+	uint64_t habits[HABITS]; /* lines that daemons' shells run over and over */
+	uint32_t habit;
 	struct held held[HELD];
 	struct allowance allowances[RULES];
 };
@@ -109,7 +114,7 @@ struct crosscheck {
 
 /* The entry, or NULL. */
 struct proc *proc_find(struct guest *g, uint32_t pid);
-struct visit *visit_find(struct guest *g, uint64_t visit);
+struct visit *visit_known(struct guest *g, uint64_t visit);
 struct visit *visit_by_peer(struct guest *g, const struct addr *peer, uint16_t port);
 /* The entry, a new one if need be; the one that was not used for longest gives way. */
 struct proc *proc_get(struct guest *g, uint32_t pid);

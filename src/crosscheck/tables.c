@@ -39,7 +39,7 @@ void proc_forget(struct proc *p)
 	*p = (struct proc){0};
 }
 
-struct visit *visit_find(struct guest *g, uint64_t visit)
+struct visit *visit_known(struct guest *g, uint64_t visit)
 {
 	struct visit *set = g->visits[visit % VISIT_SETS];
 
@@ -54,7 +54,7 @@ struct visit *visit_find(struct guest *g, uint64_t visit)
 
 struct visit *visit_get(struct guest *g, uint64_t visit)
 {
-	struct visit *v = visit_find(g, visit), *set = g->visits[visit % VISIT_SETS];
+	struct visit *v = visit_known(g, visit), *set = g->visits[visit % VISIT_SETS];
 
 	if (v)
 		return v;

@@ -55,7 +55,7 @@ static struct addr addr_of(uint8_t ver, const uint8_t b[16])
  * number of its session, if nobody gave one that of the visit it belongs to. */
 void finding_visit(struct guest *g, struct finding *f, uint64_t visit, uint64_t session)
 {
-	const struct visit *v = visit_find(g, visit);
+	const struct visit *v = visit_known(g, visit);
 
 	f->session = session;
 	if (!v)

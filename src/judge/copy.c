@@ -14,7 +14,8 @@
 #define BUDGET ((1u << 20) / UNIT) /* per direction of a conversation */
 #define TCP_HEAD 32u               /* with the usual timestamps */
 
-enum { TO_SYSLOG = 1, TO_TALK = 2, TALLY = 4, TALLY_ENDED = 8 };
+enum { TO_SYSLOG = 1, TO_TALK = 2, TALLY = 4, TALLY_ENDED = 8, UNTOLD = 16 };
+#define TOLD_NS (60 * NS_PER_SEC)
 
 /* By convention nothing in clear text is said there. */
 static bool is_encrypted(uint16_t port)
@@ -58,6 +59,26 @@ void copy_opened(const struct judge *j, struct flow *f)
 		f->copy = TO_TALK;
 	if (!out && !to_loghost)
 		f->copy |= TALLY;
+}
+
+/* A shell that tells each line from a socket of its own makes a conversation of each: the lines are kept, so the
+ * datagrams of a guest to its loghost are told as such once a minute. */
+bool copy_is_told(struct judge *j, struct flow *f, int64_t now_ns)
+{
+	struct port_state *from = &j->ports[f->key[0].port];
+	if ((f->copy & TO_SYSLOG) == 0 || f->key[0].proto != PROTO_UDP)
+		return true;
+	if (from->syslog_told_ns == 0 || now_ns - from->syslog_told_ns >= TOLD_NS) {
+		from->syslog_told_ns = now_ns;
+		return true;
+	}
+	f->copy |= UNTOLD;
+	return false;
+}
+
+bool copy_was_told(const struct flow *f)
+{
+	return (f->copy & UNTOLD) == 0;
 }
 
 /* ---- totals ------------------------------------------------------------------------------------------ */

@@ -7,6 +7,9 @@
 
 /* A conversation that may go on has opened: is it one? */
 void copy_opened(const struct judge *j, struct flow *f);
+/* Is it said that it opened? It was said: then its end is told as well. */
+bool copy_is_told(struct judge *j, struct flow *f, int64_t now_ns);
+bool copy_was_told(const struct flow *f);
 /* Its frame leaves (only if f->copy is not 0). */
 void copy_frame(struct way *w, struct flow *f, unsigned side);
 /* A frame that had waited leaves by port. */

@@ -56,6 +56,7 @@ struct port_state {
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	int64_t asked_ns[2];         /* bridged: when it last asked for its router, by version */
 	int64_t ftp_ns;              /* bucket: transfers that a client announces */
+	int64_t syslog_told_ns;      /* when a datagram to the loghost was last told */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];

@@ -316,15 +316,16 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	w->ret->flow_id = f->id;
 	w->ret->verdict = f->verdict;
 	count_new(w, &p);
-	report_connection(w, &p, f->id, f->verdict);
+	if (p.reason == REASON_NONE)
+		copy_opened(w->j, f);
+	if (copy_is_told(w->j, f, w->now_ns))
+		report_connection(w, &p, f->id, f->verdict);
 	if (p.reason != REASON_NONE) {
 		f->pkts[0] = 1;
 		f->bytes[0] = w->f->len;
 		if (f->verdict == VERDICT_REJECT)
 			answer_reject(w);
 	}
-	if (p.reason == REASON_NONE)
-		copy_opened(w->j, f);
 	*ret_flow = f;
 	return p.reason;
 }

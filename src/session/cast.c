@@ -78,18 +78,18 @@ static void give_back(struct session_book *b, struct cast_buf *f)
 
 static struct cast_buf *buffer_of(struct session_book *b, struct session *s, struct cast *c)
 {
-	struct cast_buf *oldest = &b->bufs[0];
+	struct cast_buf *oldest = NULL;
 	if (c->buf != 0)
 		return &b->bufs[c->buf - 1];
-	for (uint32_t i = 0; i < CAST_BUFS; i++) {
+	for (uint32_t i = 0; i < b->fresh_bufs; i++) {
 		struct cast_buf *f = &b->bufs[i];
-		if (f->owner == 0) {
+		if (oldest == NULL || f->owner == 0 || f->used < oldest->used)
 			oldest = f;
+		if (f->owner == 0)
 			break;
-		}
-		if (f->used < oldest->used)
-			oldest = f;
 	}
+	if ((oldest == NULL || oldest->owner != 0) && b->fresh_bufs < CAST_BUFS)
+		oldest = &b->bufs[b->fresh_bufs++];
 	if (oldest->owner != 0) {
 		flush(b, oldest);
 		give_back(b, oldest);
@@ -305,7 +305,7 @@ void cast_end(struct session_book *b, struct session *s, struct cast *c)
 
 void cast_flush_all(struct session_book *b)
 {
-	for (uint32_t i = 0; i < CAST_BUFS; i++) {
+	for (uint32_t i = 0; i < b->fresh_bufs; i++) {
 		struct cast_buf *f = &b->bufs[i];
 		if (f->owner == 0 || !b->slots[f->owner - 1].kept)
 			continue; /* may still turn out to be a mere guess */

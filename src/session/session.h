@@ -37,6 +37,7 @@ struct session_book_conf {
 	void *ctx;
 };
 struct session_book;
+/* Takes all its memory, and makes what folders are missing. The caller closes it. */
 MUST_USE int session_book_open(const struct session_book_conf *conf, struct session_book **ret);
 /* Every open session ends, as "stopped". */
 void session_book_close(struct session_book **b);
@@ -59,8 +60,13 @@ struct session_shell {
 	bool cut;
 };
 bool session_shell_parse(const struct syslog_line *l, struct session_shell *ret);
+/* Is it the rest of a line that was cut? It is kept with the syslog lines, and is no command of its own. */
+bool session_shell_rest(const struct syslog_line *l);
 uint64_t session_syslog(struct session_book *b, uint32_t guest, const struct syslog_line *l,
 			const struct session_shell *shell, int64_t now_wall_ns);
+
+/* A rule hit at the wall, an event of kind EVENT_ALERT: a marker in the session that it is of. 0: none known. */
+uint64_t session_alert(struct session_book *b, uint32_t guest, const struct event *e);
 
 /* ---- the same for what is heard on the wire (module talk) -------------------------------------- */
 
@@ -130,6 +136,7 @@ struct session_file_row {
 	bool kept;      /* its content is still there */
 };
 typedef bool session_file_fn(void *ctx, const struct session_file_row *r);
+/* Every content that was ever seen, the first seen first; stops when fn says false. */
 MUST_USE int session_files(const char *dir, session_file_fn *fn, void *ctx);
 
 #endif

@@ -3,79 +3,18 @@
 #ifndef SKEP_SESSION_PRIV_H
 #define SKEP_SESSION_PRIV_H
 
+#include "session/cast_priv.h"
+#include "session/entry_priv.h"
 #include "session/files_priv.h"
 #include "session/lines_priv.h"
 #include "session/session.h"
 
 #define SLOTS 4096u /* open sessions of all guests; each guest has its share */
-#define BLOCK_BYTES 4096u
-#define BLOCKS 8192u    /* for what records list; each guest has its share */
-#define BLOCKS_EACH 64u /* of one session */
-#define CASTS_EACH 4u   /* terminals of one session that are recorded */
-#define CAST_BUFS 256u
-#define CAST_BUF 16384u
-#define PIDS 4096u /* processes remembered of each guest */
+#define PIDS 4096u  /* processes remembered of each guest */
 #define PID_WAYS 4u
 #define PARKED 64u /* shell lines that wait for their process to become known */
 
 enum layer { LAYER_MONITOR, LAYER_SHELL, LAYER_WIRE, LAYERS };
-
-/* ---- entry.c: what a record lists, in blocks of bounded number ---------------------------------- */
-
-enum entry_kind {
-	ENTRY_NONE,
-	ENTRY_COMMAND,
-	ENTRY_LOGIN,
-	ENTRY_FILE,
-	ENTRY_SECRET,
-	ENTRY_ACTIVITY
-};
-#define ENTRY_TEXTS 4
-struct entry {
-	uint16_t size; /* all of it, a multiple of 8 */
-	uint8_t kind, layer;
-	uint8_t cut, flags, n_texts;
-	int8_t ok;
-	uint32_t n,
-		of; /* its number in the session from 1; of: the typed line it belongs to, or 0 */
-	int64_t time_ns;
-	uint32_t pid, ppid, uid, seq;
-	int32_t tty, status; /* tty -1: none; status: only with ENTRY_ENDED */
-	uint64_t bytes;
-	struct addr addr;
-	uint16_t port, text_len[ENTRY_TEXTS];
-	char text[]; /* the texts, one behind the other */
-};
-#define ENTRY_ENDED 1u
-#define ENTRY_KNOWN 2u /* a file seen before */
-#define ENTRY_MOST (BLOCK_BYTES - 16u)
-struct bytes {
-	const char *data;
-	size_t len;
-};
-struct block {
-	uint32_t next, used;
-	uint8_t data[BLOCK_BYTES - 8];
-};
-
-/* ---- cast.c: asciicast v2 ------------------------------------------------------------------------ */
-
-struct cast {
-	int32_t tty; /* number of the pts; -1: pipes; -2: the wire */
-	bool began, full;
-	uint16_t cols, rows;
-	uint16_t buf;                      /* number of its buffer plus one; 0: none */
-	uint8_t carry_len[2], carry[2][4]; /* output, input: beginning of a character */
-	uint8_t hidden_len, hidden[64];    /* what is typed without being shown, this line so far */
-	int64_t base_ns, last_us;          /* time of its beginning, of its last line (from that) */
-	uint64_t bytes, written, lost;     /* made; of them in the file; not written */
-};
-struct cast_buf {
-	uint32_t owner, cast; /* slot plus one, 0: free */
-	uint32_t len;
-	uint64_t used; /* when, by book.clock */
-	char data[CAST_BUF];
-};
 
 /* ---- one session --------------------------------------------------------------------------------- */
 
@@ -111,6 +50,7 @@ struct pid_row {
 	uint64_t session;             /* 0: of no visit */
 	uint64_t used;                /* by book.clock; 0: free */
 	char comm[16];
+	bool service; /* it and its children: what sshd runs by itself */
 };
 struct budget { /* tokens, refilled by time */
 	int64_t last_ns;
@@ -128,11 +68,20 @@ enum budget_kind {
 	BUDGET_KEEP,
 	BUDGETS
 };
+#define CONNECTED 32u /* connections remembered of each guest, for rule hits in them */
+struct connected {
+	struct addr to;
+	uint16_t port;
+	uint64_t session; /* 0: free */
+	int64_t ns;
+};
 struct guest_book {
+	uint32_t n_connected;
+	struct connected connected[CONNECTED];
 	uint32_t open, newest, oldest; /* slot plus one */
 	uint32_t blocks;
-	bool has_offset;
-	int64_t offset_ns; /* host's wall clock less guest's time since boot */
+	bool has_offset, has_shell; /* has_shell: its modified shell was heard in this boot */
+	int64_t offset_ns;          /* host's wall clock less guest's time since boot */
 	int64_t offset_at_ns, monitor_ns;
 	struct budget budgets[BUDGETS];
 	uint32_t suppressed[BUDGETS];
@@ -158,7 +107,8 @@ struct session_book {
 	uint32_t free_slots, fresh_slots;
 	struct block *blocks; /* BLOCKS */
 	uint32_t free_blocks, fresh_blocks;
-	struct cast_buf *bufs;     /* CAST_BUFS */
+	struct cast_buf *bufs; /* CAST_BUFS */
+	uint32_t fresh_bufs;
 	struct guest_book *guests; /* conf.n_guests */
 	struct parked *parked;     /* PARKED */
 	struct folder folder;
@@ -167,31 +117,6 @@ struct session_book {
 	int64_t now_ns; /* of the last call */
 };
 #define SCRATCH 65536u
-
-/* ---- id.c ---- */
-/* A number above last, by the time. */
-uint64_t id_next(uint64_t last, int64_t now_wall_ns);
-
-/* ---- json.c: text -> JSON string, quoted. Control characters (C1 too) never stay as they are. ---- */
-enum json_how {
-	JSON_BYTES, /* reversible, as in events: other bytes become \xNN, a backslash is doubled */
-	JSON_REPLACE, /* what is no UTF-8 becomes U+FFFD */
-	JSON_FEED,    /* ... and a zero byte, which some readers of JSON refuse */
-	JSON_LABEL,   /* ... and any control character */
-};
-void json_text(struct writer *w, const void *data, size_t len, enum json_how how);
-/* ,"key":"text" */
-void json_member(struct writer *w, const char *key, const void *data, size_t len,
-		 enum json_how how);
-/* ,"key":"TIME" */
-void json_time(struct writer *w, const char *key, int64_t ns);
-/* JSON_BYTES back into bytes, terminated and cut; returns the length. */
-size_t json_unescape(const char *s, char *ret, size_t size);
-
-/* ---- read.c ---- */
-struct json_t;
-/* A member that json_time wrote; 0: none. */
-int64_t json_time_value(const struct json_t *o, const char *key);
 
 /* ---- book.c ---- */
 struct session *book_find(struct session_book *b, uint64_t id);
@@ -213,100 +138,14 @@ bool book_may(struct session_book *b, uint32_t guest, enum budget_kind what, int
 /* NULL: pid is not known. */
 struct pid_row *book_pid(struct session_book *b, uint32_t guest, uint32_t pid);
 struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pid);
+/* Whose it is; what is remembered of it in another session is forgotten. s may be NULL: nobody's. */
+void book_pid_of(struct pid_row *row, const struct session *s);
 
-/* ---- entry.c ---- */
-/* Adds one (head's sizes are set here; texts are cut to fit); NULL: no room, counted. */
-struct entry *entry_add(struct session_book *b, struct session *s, const struct entry *head,
-			const struct bytes *texts, uint32_t n_texts, uint32_t *ret_ref);
-struct entry *entry_at(struct session_book *b, const struct session *s, uint32_t ref);
-/* All of them, in order: start with *at 0; NULL: no more. */
-struct entry *entry_next(struct session_book *b, const struct session *s, uint64_t *at);
-struct bytes entry_text(const struct entry *e, uint32_t i);
-void entry_free_all(struct session_book *b, struct session *s);
+#include "session/note_priv.h"
 
-/* ---- cast.c ---- */
-/* The recording of that terminal, begun if need be; NULL: no more room. */
-struct cast *cast_of(struct session *s, int32_t tty);
-void cast_data(struct session_book *b, struct session *s, struct cast *c, bool input,
-	       const void *data, size_t len, int64_t ns);
-void cast_size(struct session_book *b, struct session *s, struct cast *c, uint16_t cols,
-	       uint16_t rows, int64_t ns);
-void cast_mark(struct session_book *b, struct session *s, struct cast *c, const void *label,
-	       size_t len, int64_t ns);
-/* Characters that never became whole; then writes. */
-void cast_end(struct session_book *b, struct session *s, struct cast *c);
-void cast_flush_all(struct session_book *b);
-/* Its name in its day's folder. */
-#define CAST_NAME 32
-const char *cast_name(const struct session *s, uint32_t i, char buf[CAST_NAME]);
-
-/* ---- note.c: what happened in a session, whoever heard it ---- */
-struct note {
-	struct session *s; /* NULL: of no visit */
-	uint32_t guest, pid, ppid, uid;
-	int32_t tty;
-	enum layer layer;
-	int64_t ns;
-	bool quiet; /* routine: priority 0, no marker */
-};
-void note_data(struct session_book *b, const struct note *n, bool input, bool hidden,
-	       const void *data, size_t len, uint64_t skipped);
-struct note_command {
-	struct bytes line, cwd, exe, user;
-	uint32_t seq, of;
-	bool cut, typed;
-};
-/* Returns the entry's reference, 0: none. */
-uint32_t note_command(struct session_book *b, const struct note *n, const struct note_command *c);
-void note_login(struct session_book *b, const struct note *n, struct bytes user,
-		struct bytes secret, struct bytes method, int ok);
-void note_activity(struct session_book *b, const struct note *n, const char *what,
-		   struct bytes detail, struct bytes comm, const struct addr *addr, uint16_t port,
-		   uint8_t proto);
-struct note_file {
-	const char *what; /* "written" ... */
-	struct bytes path, to;
-	uint64_t size;
-	const char *type, *sha256, *url; /* "" or NULL: none */
-	bool known, content;
-};
-void note_file(struct session_book *b, const struct note *n, const struct note_file *f);
-
-/* ---- tell.c: events ---- */
-void tell_visit(const struct session_book *b, const struct session *s, uint32_t guest,
-		struct event_visit *ret);
-void tell_session(struct session_book *b, struct session *s, const char *state, const char *why,
-		  int64_t ns);
-/* Emits e if the guest's budget has room, else counts. Priority 2 has a budget of its own. */
-void tell(struct session_book *b, uint32_t guest, enum budget_kind kind, struct event *e);
-void tell_suppressed(struct session_book *b, uint32_t guest, int64_t ns);
-void text_of(char *dst, size_t size, struct bytes t);
-struct bytes bytes_of(const char *s);
-const char *heard_text(uint8_t heard, char buf[48]);
-
-/* ---- record.c ---- */
-/* ID.json, whole or not at all. */
-MUST_USE int record_write(struct session_book *b, struct session *s, int64_t end_ns,
-			  const char *why);
-/* The line in list.jsonl. */
-void record_list(struct session_book *b, struct session *s, int64_t end_ns, const char *why);
-/* Records that no end was written to (we died): says so in them. */
-void record_mend(struct session_book *b, int64_t now_ns);
-
-/* ---- cowrie.c ---- */
-void cowrie_connect(struct session_book *b, const struct session *s);
-void cowrie_client(struct session_book *b, const struct session *s);
-void cowrie_login(struct session_book *b, const struct session *s, struct bytes user,
-		  struct bytes secret, bool ok, int64_t ns);
-void cowrie_command(struct session_book *b, const struct session *s, struct bytes line, int64_t ns);
-void cowrie_file(struct session_book *b, const struct session *s, const struct note_file *f,
-		 int64_t ns);
-void cowrie_size(struct session_book *b, const struct session *s, uint16_t cols, uint16_t rows,
-		 int64_t ns);
-void cowrie_closed(struct session_book *b, const struct session *s, int64_t ns);
-
-/* ---- shell.c ---- */
-/* Lines that waited long enough, or whose process is known now. */
-void shell_parked(struct session_book *b, int64_t now_ns);
+/* ---- alert.c ---- */
+/* A process of s has begun a connection. */
+void alert_connected(struct session_book *b, const struct session *s, const struct addr *to,
+		     uint16_t port, int64_t ns);
 
 #endif

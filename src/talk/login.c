@@ -63,10 +63,34 @@ static void result(struct talk_conv *c, struct talk_login *l, int ok)
 	l->waits = false;
 }
 
+/* "ESC [ ? 1049 h" and l, and their elder forms: to the other screen, and back. */
+static void watch_screen(struct talk_login *l, uint8_t b)
+{
+	static const char *const modes[] = {"[?1049", "[?1047", "[?47"};
+	if (b == 0x1b) {
+		l->escape_len = 1;
+		return;
+	}
+	if (l->escape_len == 0)
+		return;
+	if (b >= 0x40 && b != '[') {
+		l->escape[l->escape_len - 1] = '\0';
+		l->escape_len = 0;
+		for (size_t i = 0; i < ARRAY_LEN(modes) && (b == 'h' || b == 'l'); i++)
+			if (strcmp(l->escape, modes[i]) == 0)
+				l->full = b == 'h';
+		return;
+	}
+	l->escape[l->escape_len - 1] = (char)b;
+	if (++l->escape_len > sizeof(l->escape))
+		l->escape_len = 0; /* too long to be one of them */
+}
+
 void login_output(struct talk_conv *c, struct talk_login *l, const uint8_t *data, uint32_t len)
 {
 	for (uint32_t i = 0; i < len; i++) {
 		uint8_t b = data[i];
+		watch_screen(l, b);
 		if (b == '\n' || b == '\r') {
 			if (l->waits && is_refusal(l))
 				result(c, l, 0);
@@ -111,6 +135,10 @@ void login_keys(struct talk_conv *c, struct talk_login *l, struct talk_line *lin
 {
 	conv_input(c, data, len);
 	for (uint32_t i = 0; i < len; i++) {
+		if (l->full) {
+			line_clear(line);
+			continue;
+		}
 		if (!line_key(line, data[i]))
 			continue;
 		if (!login_line(c, l, line) && commands)

@@ -16,6 +16,7 @@
 #define SYSLOG_PORT 514
 #define PROTO_TCP 6
 #define PROTO_UDP 17
+#define WAIT_MOST 16384u /* bytes of a side, until its protocol is known */
 #define TLS_HANDSHAKE 0x16
 #define NO_GUEST 0xffff
 #define LONGEST_NS (INT64_MAX / 2)
@@ -89,7 +90,8 @@ static void find(struct talk_conv *c, bool over)
 		p = &talk_ftp_data;
 	else
 		switch (talk_detect(c, v, &p)) {
-		case TALK_WAIT:
+		case TALK_WAIT: /* not for long, it takes memory */
+			c->done = v[0].len > WAIT_MOST || v[1].len > WAIT_MOST;
 			return;
 		case TALK_KNOWN:
 			break;

@@ -114,10 +114,13 @@ void line_plain(const char *base64, char user[TALK_WORD], char secret[TALK_WORD]
 /* ---- login.c: prompts, and what is typed after them ------------------------------------------------ */
 
 struct talk_login {
+	uint8_t len;
 	char tail[128]; /* of the output's last line */
 	char user[TALK_WORD], secret[TALK_WORD];
-	uint8_t len;
 	bool waits; /* a secret was typed: what comes of it? */
+	bool full;  /* a full-screen program runs: what is typed is no line */
+	char escape[8];
+	uint8_t escape_len;
 };
 void login_output(struct talk_conv *c, struct talk_login *l, const uint8_t *data, uint32_t len);
 /* A line was typed. True: it answered a prompt; else it is a command. */

@@ -65,7 +65,7 @@ def told(t, net):
     asked = "grep -rhs -A 1 'line=echo tok' /var/log"
     got = wait_for(lambda: " status=768" in net.ssh_loghost(asked, timeout=40).stdout, 30, 2)
     said = net.ssh_loghost(asked).stdout
-    t.check(got and re.search(r" sh\[\d+\]: pid=\d+ ppid=\d+ uid=\d+ user=\w+ tty=- seq=1 cwd=/home/\w+ "
+    t.check(got and re.search(r" sh\[\d+\]: pid=\d+ ppid=\d+ uid=\d+ user=\w+ tty=- seq=1 cwd=/\w+/\w+ "
                               r"line=echo tok\$\(\(6 \* 7\)\)en; exit 3$", said, re.M),
             "the loghost has the command line and its status", said)
     p = net.ssh("web1", "grep -rs 'tok$((6' /var/log /run/log | head; ls -d /var/log/auth.log", timeout=90)

@@ -21,9 +21,11 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 import tap  # noqa: E402
 
 BUILD = os.path.join(ROOT, "inside/shell/build")
+SKEP = os.path.abspath(os.environ.get("SKEP", os.path.join(ROOT, "build/src/cmd/skep")))
 CACHE = os.path.join(os.environ.get("SKEP_TEST_CACHE", "/var/cache/skep"), "packages")
 HEAD = r"<182>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (\S+) sh\[(\d+)\]: pid=(\d+)"
 BEGIN = re.compile(HEAD + r" ppid=(\d+) uid=(\d+) user=(\S+) tty=(\S+) seq=(\d+) cwd=(\S+)( cut=1)? line=([ -~]+)\Z")
+MORE = re.compile(HEAD + r" seq=(\d+) more=(\d+) text=([!-~]+)\Z")
 END = re.compile(HEAD + r" seq=(\d+) status=(\d+)\Z")
 E = 256  # of an exit status in a wait status
 SO_RCVBUFFORCE = 33
@@ -143,13 +145,18 @@ def read(lines):
     """[(line, status)], in the order of beginnings, and what is wrong with them."""
     order, last, wrong = [], {}, []
     for text in lines:
-        begin, end = BEGIN.match(text), END.match(text)
+        begin, more, end = BEGIN.match(text), MORE.match(text), END.match(text)
         if begin:
             # A shell that became another one begins to count again.
             last[begin[3], begin[8]] = len(order)
             order.append([begin[11], NONE])
             if begin[2] != begin[3] or begin[1] != socket.gethostname():
                 wrong.append(f"head of {text}")
+        elif more:
+            line = order[last[more[3], more[4]]]
+            if len(re.sub("%..", "x", line[0])) != int(more[5]):
+                wrong.append(f"a piece that does not follow: {text}")
+            line[0] += more[6].replace("%20", " ")
         elif end:
             n = last.pop((end[3], end[4]), None)
             if n is None:
@@ -320,13 +327,17 @@ def check_limits(t, tmp, new, host):
     use(new)
     host.take()
     done = run([SHELL], tmp, "echo " + "x" * 5000 + " | wc -c\necho " + "\x01" * 3000 + " | wc -c\n" + "echo a\n")
-    got = host.take()
-    begins = [BEGIN.match(x) for x in got if " line=" in x]
-    t.check(done[1] == b"5001\n3001\na\n" and len(begins) == 3 and all(begins) and begins[0][10] and begins[1][10] and not begins[2][10] and
-            len(begins[0][11]) == 4096 and max(map(len, got)) <= 8000, "long lines are cut and say so", [len(x) for x in got])
+    text = host.take()
+    got, wrong = read(text)
+    want = [("echo " + "x" * 4091, 0), ("echo " + "%01" * 3000 + " | wc -c", 0), ("echo a", 0)]
+    t.check(done[1] == b"5001\n3001\na\n" and got == want and not wrong, "long lines come in pieces, at most 4096 bytes of them",
+            [wrong, [len(x[0]) for x in got]])
+    t.check(max(map(len, text)) <= 1200 and [" cut=1 " in x for x in text if " line=" in x] == [True, True, False],
+            "each small enough for any link, and the first says that more follows", [len(x) for x in text])
     run([SHELL], tmp, "cat >/dev/null <<X\n" + "line\n" * 5000 + "X\necho b\n")
     got = read(host.take())
-    t.check([x[1] for x in got[0]] == [0, 0] and got[0][1][0] == "echo b" and not got[1], "a long here-document, too")
+    t.check([x[1] for x in got[0]] == [0, 0] and got[0][1][0] == "echo b" and not got[1] and
+            len(got[0][0][0]) == 4096 + 2 * got[0][0][0].count("%0A"), "a long here-document, too", [len(x[0]) for x in got[0]])
     run([SHELL], tmp, "eval 'eval \"eval ec\"ho\\ x'\n" + "f() { [ $1 = 0 ] || eval \"f $(($1 - 1))\"; }\nf 60\n")
     got = read(host.take())
     t.check(got[0][-1][0] == "f 0" and ("f 60", 0) in got[0] and not got[1], "evaluated 60 deep", got)
@@ -353,6 +364,23 @@ def check_package(t, tmp, deb):
     return os.path.join(tree, "bin/bash")
 
 
+def check_monitor(t, tmp):
+    """Its package, where this build has a monitor: whole, and nothing in it says whose it is."""
+    program = os.path.normpath(os.path.join(os.path.dirname(SKEP), "../../inside/monitor/monitor"))
+    if not os.path.exists(program):
+        t.skip("the monitor's package", "this build has no monitor")
+        return
+    made = subprocess.run([os.path.join(ROOT, "inside/package"), program, tmp], capture_output=True, text=True)
+    tree = os.path.join(tmp, "monitor")
+    subprocess.run(["dpkg-deb", "-R", made.stdout.strip(), tree], check=True)
+    sums = subprocess.run(["md5sum", "--quiet", "-c", "DEBIAN/md5sums"], cwd=tree, capture_output=True, text=True)
+    place = re.search(r"^ExecStart=(\S+)$", open(tree + "/lib/systemd/system/monitor.service", encoding="utf-8").read(), re.M)
+    t.check(made.returncode == 0 and sums.returncode == 0 and os.access(tree + place[1], os.X_OK), "the monitor's package is whole",
+            made.stderr + sums.stdout)
+    words = subprocess.run(["grep", "-r", "-i", "-l", "-e", "skep", "-e", "honey", tree], capture_output=True, text=True)
+    t.equal(words.stdout, "", "nothing in it says whose it is, or what for")
+
+
 def inner(t, deb, tmp):
     for name, text in (("s.sh", "#!/bin/bash\necho one $1\n# remark\n( echo two )\n"), ("n.sh", "echo three $1\n"),
                        ("env.sh", "echo from env\n")):
@@ -361,6 +389,7 @@ def inner(t, deb, tmp):
         os.chmod(os.path.join(tmp, name), 0o755)
     os.chmod(tmp, 0o755)
     new = check_package(t, tmp, deb)
+    check_monitor(t, tmp)
     hosts(tmp, "127.0.0.1 loghost\n")
     subprocess.run(["mount", "--bind", os.path.join(tmp, "hosts"), "/etc/hosts"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

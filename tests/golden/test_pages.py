@@ -21,6 +21,7 @@ results = []
 WORDS = {"config": "example schema reference show", "guest": "list creds console reset",
          "image": "build list", "rules": "check list stats update reload rehearse",
          "policy": "show set reset ignore", "fence": "add del list", "lockdown": "on off status",
+         "sessions": "show export", "files": "list show get",
          "log": "diff"}
 
 

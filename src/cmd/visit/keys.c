@@ -68,6 +68,7 @@ static void tty_give_back(struct player *p, struct tty *t)
 	/* What was typed ahead, or sent by the terminal, must not reach the shell. */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &t->old);
 	fd_close(&t->signals);
+	/* A signal that ended the replay is still waiting: now it does what it does. */
 	(void)sigprocmask(SIG_SETMASK, &t->old_mask, NULL);
 }
 

@@ -54,6 +54,16 @@ static void show_input(struct player *p, const struct cast_event *e)
 		player_write(p, "\033[22m", 5);
 }
 
+/* "$ uname -a" of `ssh host uname -a`, which nobody's terminal has ever shown. */
+static void show_mark(struct player *p, const struct cast_event *e)
+{
+	struct safe s = {.text_only = true};
+	const char *at = p->c->data + e->off;
+	player_write(p, p->o->keys ? "\033[1m$ " : "$ ", p->o->keys ? 6 : 2);
+	safe_feed(&s, at, strcspn(at, "\n"), on_safe, p);
+	player_write(p, p->o->keys ? "\033[22m\r\n" : "\r\n", p->o->keys ? 7 : 2);
+}
+
 static void show(struct player *p, const struct cast_event *e)
 {
 	if (e->code == 'o' && p->o->raw)
@@ -62,6 +72,8 @@ static void show(struct player *p, const struct cast_event *e)
 		safe_feed(&p->safe, p->c->data + e->off, e->len, on_safe, p);
 	else if (e->code == 'i' && p->o->input)
 		show_input(p, e);
+	else if (e->code == 'm' && p->marks)
+		show_mark(p, e);
 }
 
 static void play_until(struct player *p, int64_t us)
@@ -181,6 +193,7 @@ void player_mark(struct player *p, bool back)
 static int plan(struct player *p)
 {
 	int64_t saved = 0, last = 0;
+	p->marks = p->o->input;
 	p->at = calloc(p->c->n + 1, sizeof(*p->at));
 	if (p->at == NULL)
 		return -ENOMEM;
@@ -189,6 +202,7 @@ static int plan(struct player *p)
 		if (p->o->max_idle_us > 0 && us - last > p->o->max_idle_us)
 			saved += us - last - p->o->max_idle_us;
 		last = us;
+		p->marks = p->marks && p->c->events[i].code != 'i';
 		p->at[i] = us - saved;
 	}
 	p->end_us = p->c->n > 0 ? p->at[p->c->n - 1] : 0;

@@ -15,6 +15,7 @@ struct player {
 	size_t next;        /* event */
 	double speed;
 	bool paused, quit, failed;
+	bool marks; /* nothing that was typed is known, so markers are shown: what was run */
 	bool drawn; /* the bottom line is on the screen: it must be drawn anew before going on */
 	struct safe safe;
 	char query[PLAYER_QUERY];

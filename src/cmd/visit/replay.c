@@ -223,32 +223,57 @@ static void warn_of_size(const struct cast *c)
 	sleep(2);
 }
 
+static int play(const char *path, const struct player_options *o)
+{
+	struct cast cast;
+	int err = cast_load(path, &cast);
+	if (err == SKEP_EFORMAT)
+		return cmd_fail(1, "%s is no recording (asciicast v2)", path);
+	if (err != 0)
+		return visit_unreadable(path, err);
+	if (o->keys)
+		warn_of_size(&cast);
+	int rc = player_run(&cast, o);
+	cast_free(&cast);
+	if (rc == 1)
+		return cmd_fail(1, "'%s' was not shown in that session", o->search);
+	return rc == 0 ? 0 : cmd_fail(1, "the replay was broken off: %s", err_text(rc));
+}
+
+int visit_play(const char *dir, const struct session_row *row, double speed)
+{
+	bool keys = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	char id[SESSION_ID_TEXT];
+	struct session_row same;
+	struct visit_files files;
+	session_id_text(row->id, id);
+	int rc = visit_look_up(dir, id, &same, &files);
+	if (rc != 0 || files.cast[0] == '\0')
+		return rc;
+	const struct player_options o = {
+		.speed = keys ? speed : 0,
+		.max_idle_us = NS_PER_SEC / 1000,
+		.input = lacks_echo(row, files.json),
+		.keys = keys,
+		.name = id,
+	};
+	return play(files.cast, &o);
+}
+
 int cmd_replay(int argc, char **argv)
 {
 	bool keys = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	struct args a = {.terminal = 1,
 			 .play = {.speed = 1, .keys = keys, .max_idle_us = keys ? IDLE_US : 0}};
 	char path[VISIT_PATH];
-	struct cast cast;
 	int rc = parse(argc, argv, &a);
 	if (rc != 0)
 		return rc == 1 ? 0 : rc;
 	rc = find(&a, path);
 	if (rc != 0)
 		return rc;
-	int err = cast_load(path, &cast);
-	if (err == SKEP_EFORMAT)
-		return cmd_fail(1, "%s is no recording (asciicast v2)", path);
-	if (err != 0)
-		return visit_unreadable(path, err);
-	a.play.name = a.what;
-	if (keys)
-		warn_of_size(&cast);
-	else
+	if (!keys)
 		signal(SIGPIPE, SIG_DFL); /* `| head` ends us, quietly */
-	rc = player_run(&cast, &a.play);
-	cast_free(&cast);
-	if (rc == 1)
-		return cmd_fail(1, "'%s' was not shown in that session", a.play.search);
-	return rc == 0 ? 0 : cmd_fail(1, "the replay was broken off: %s", err_text(rc));
+	a.play.name = a.what;
+	return play(path, &a.play);
 }

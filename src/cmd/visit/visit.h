@@ -26,6 +26,9 @@ void visit_print(const char *text, int columns);
 /* A file, whole, terminated; at most 64 MiB. The caller frees it. */
 MUST_USE int visit_read(const char *path, char **ret, size_t *ret_len);
 
+/* Plays a session here: with keys on a terminal, else all at once. 0, or an exit code. */
+int visit_play(const char *dir, const struct session_row *row, double speed);
+
 /* The words after `skep sessions`. */
 int visit_list(int argc, char **argv);
 int visit_show(int argc, char **argv);

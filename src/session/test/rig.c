@@ -24,7 +24,10 @@ void rig_open(struct rig *r, uint32_t guests)
 {
 	static const char *const names[] = {"web", "db", "mail"};
 	memset(r, 0, sizeof(*r));
-	text_copy(r->dir, sizeof(r->dir), "/tmp/skep-session-XXXXXX");
+	/* In memory, if the machine has that: fuzzing and floods write many small files. */
+	text_copy(r->dir, sizeof(r->dir),
+		  access("/dev/shm", W_OK) == 0 ? "/dev/shm/skep-session-XXXXXX"
+						: "/tmp/skep-session-XXXXXX");
 	if (mkdtemp(r->dir) == NULL)
 		abort();
 	r->fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -131,6 +134,12 @@ void rig_visit_end(struct rig *r, uint64_t visit)
 void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
 	      const char *const *argv)
 {
+	rig_run(r, visit, pid, ppid, tty, "/bin/x", argv);
+}
+
+void rig_run(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty, const char *exe,
+	     const char *const *argv)
+{
 	struct sensor_record rec = {.type = SENSOR_EXEC};
 	char args[4096];
 	size_t n = 0;
@@ -142,9 +151,23 @@ void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tt
 		n += len;
 		rec.u.exec.argc++;
 	}
-	put_text(&rec, "/bin/x", 6);
+	put_text(&rec, exe, strlen(exe));
 	put_text(&rec, "/root", 5);
 	put_text(&rec, args, n);
+	say(r, &rec);
+}
+
+void rig_connect(struct rig *r, uint64_t visit, uint32_t pid, const char *to, uint16_t port)
+{
+	struct sensor_record rec = {.type = SENSOR_CONNECT};
+	struct addr a;
+	if (addr_parse(to, &a) != 0)
+		abort();
+	rec.u.connect.p = proc(visit, pid, 1, -1);
+	rec.u.connect.ver = a.ver;
+	rec.u.connect.proto = 6;
+	rec.u.connect.port = port;
+	memcpy(rec.u.connect.addr, a.b, sizeof(a.b));
 	say(r, &rec);
 }
 

@@ -147,6 +147,30 @@ static void telnet(void **state)
 		   "cat /etc/pass\\x1b[Dwd\\x0d\\x0aexit\\x0d\\x0a\n");
 }
 
+static void keys_of_full_screen_programs_are_no_commands(void **state)
+{
+	static const struct script s = {
+		.port = 23,
+		.say =
+			{
+				{SERVER, "# "},
+				{CLIENT, "vi x\r\n"},
+				{SERVER, "\033[1;1H\033[?1049h\033[H~"},
+				{CLIENT, "ihello\r\n\033:wq\r\n"},
+				{SERVER, "\033[?1049l# "},
+				{CLIENT, "ls\r\n"},
+				{SERVER, "\033[?25h# "},
+			},
+	};
+	(void)state;
+	char *text = run(&s, false, 1400);
+	assert_non_null(strstr(text, "command vi x\ncommand ls\nend"));
+	free(text);
+	text = run(&s, false, 1);
+	assert_non_null(strstr(text, "command vi x\ncommand ls\nend"));
+	free(text);
+}
+
 static void smtp(void **state)
 {
 	static const struct script s = {
@@ -353,6 +377,28 @@ static void what_is_no_clear_text_is_let_go_of(void **state)
 			assert_string_equal(text, "");
 			free(text);
 		}
+}
+
+/* Who greets without end and is never answered is not waited for. */
+static void nobody_is_waited_for_without_end(void **state)
+{
+	struct session_book *b = book_new();
+	struct talk *t = talk_new(b, true);
+	struct wire w = {.t = t, .port = {40000, 21}, .host = {66, 10}, .direction = DIR_INBOUND};
+	char line[1000];
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "220-", 4);
+	line[sizeof(line) - 1] = '\n';
+	wire_open(&w);
+	for (unsigned i = 0; i < 20; i++)
+		wire_say(&w, SERVER, line, sizeof(line));
+	wire_say(&w, CLIENT, "USER x\r\n", 8);
+	wire_say(&w, SERVER, "331\r\n", 5);
+	wire_close(&w);
+	talk_free(&t);
+	assert_string_equal(book_text(b), "");
+	book_free(b);
 }
 
 /* ---- FTP, with a data connection beside it --------------------------------------------------------------- */
@@ -565,12 +611,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(telnet),
+		cmocka_unit_test(keys_of_full_screen_programs_are_no_commands),
 		cmocka_unit_test(smtp),
 		cmocka_unit_test(pop3_and_imap),
 		cmocka_unit_test(http),
 		cmocka_unit_test(shells),
 		cmocka_unit_test(remote),
 		cmocka_unit_test(what_is_no_clear_text_is_let_go_of),
+		cmocka_unit_test(nobody_is_waited_for_without_end),
 		cmocka_unit_test(ftp),
 		cmocka_unit_test(holes_are_marked),
 		cmocka_unit_test(picked_up_in_the_middle),
