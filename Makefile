@@ -32,7 +32,7 @@ define compile
 	@ninja -C $(1) $(2) >$(1)/ninja.log 2>&1 || { tail -40 $(1)/ninja.log; exit 1; }
 endef
 
-.PHONY: help up down check build build-all test soak tidy cppcheck bench fuzz install deb clean format
+.PHONY: help up down check build build-all test soak tidy cppcheck bench fuzz install deb clean format guest-packages
 
 help:
 	@echo "sudo make up       install what is needed, build, start the lab honeynet"
@@ -42,6 +42,7 @@ help:
 	@echo "make bench         measure; make fuzz: each fuzz target for FUZZ_SECONDS"
 	@echo "make install       to PREFIX (/usr/local), DESTDIR honoured"
 	@echo "make deb           Debian's package, in $(DEB)/"
+	@echo "make guest-packages  monitor and shell for images of your own, in guest-packages/"
 	@echo "make format        clang-format the tree; make clean: remove the build folders"
 
 up:
@@ -113,6 +114,11 @@ bench:
 	$(call setup,$(BENCH),--buildtype=release)
 	$(call compile,$(BENCH))
 	@$(PYTHON) tools/bench $(BENCH)
+
+guest-packages:
+	@tools/install-packages --try run build
+	@$(MAKE) --no-print-directory build
+	@tools/make-guest-packages guest-packages $(BUILD)
 
 soak: check tidy cppcheck fuzz
 	@for round in $$(seq $(SOAK_ROUNDS)); do \

@@ -7,6 +7,11 @@ _skep_guests()
 	"$1" config show 2>/dev/null | sed -n '/^guests:/,/^[a-z]*:/s/^ *- *name: *\([a-z0-9-]*\).*/\1/p'
 }
 
+_skep_sessions()
+{
+	"$1" sessions 2>/dev/null | awk '$1 ~ /^[0-9a-z]{11}$/ { print $1 }'
+}
+
 # _skep_values PROGRAM OPTION: what may stand after it; files: yes if it is a path.
 _skep_values()
 {
@@ -43,12 +48,16 @@ _skep_words()
 	_skep_options "$program" "$verb"
 	case $verb:$2:$# in
 	config::1) echo example schema reference show ;;
+	sessions::1) echo show export ;;
+	files::1) echo list show get ;;
+	replay::1 | sessions:show:2 | sessions:export:2) _skep_sessions "$program" ;;
 	guest::1) echo list creds console reset ;;
 	image::1) echo build list ;;
 	rules::1) echo check list stats update reload rehearse ;;
 	policy::1) echo show set reset ignore ;;
 	fence::1) echo add del list ;;
 	lockdown::1) echo on off status ;;
+	log::1) echo diff ;;
 	guest:creds:2 | guest:console:2 | guest:reset:2 | policy:set:2 | policy:reset:2)
 		_skep_guests "$program" ;;
 	policy:set:3) echo forward limit drop reject redirect rewrite ;;

@@ -102,19 +102,31 @@ make_disk()
 		"$OUT/disk.raw"
 }
 
-# install_shell TREE: the bash that tells of each command line (inside/shell) takes the place of Debian's, and
-# the other shell leads to it. False, and a tree as it was, where that bash can't be made.
+# install_deb TREE FILE
+install_deb()
+{
+	cp "$2" "$1/tmp/install.deb"
+	chroot "$1" dpkg -i /tmp/install.deb >"$WORK/dpkg.log" 2>&1 || {
+		cat "$WORK/dpkg.log" >&2
+		exit 1
+	}
+	rm "$1/tmp/install.deb"
+}
+
+# The bash that tells of each command line (inside/shell), as a package; made if need be. Prints its path.
+# Fails where it can't be made; an image then has an ordinary one.
+shell_package()
+{
+	"$RECIPES/../inside/shell/build" "$PACKAGES" && return 0
+	step "this image gets an ordinary shell, which tells nothing (why: above)" >&2
+	return 1
+}
+
+# install_shell TREE FILE: that bash takes the place of Debian's, and the other shell leads to it, as an
+# administrator does it who wants bash for sh: dash's own scripts leave that alone.
 install_shell()
 {
-	if ! deb=$("$RECIPES/../inside/shell/build" "$PACKAGES"); then
-		step "this image gets an ordinary shell, which tells nothing (why: above)"
-		return 1
-	fi
-	step "installing $(basename "$deb")"
-	cp "$deb" "$1/tmp/bash.deb"
-	chroot "$1" dpkg -i /tmp/bash.deb >/dev/null
-	rm "$1/tmp/bash.deb"
-	# As an administrator does it who wants bash for sh; dash's own scripts leave that alone.
+	install_deb "$1" "$2"
 	chroot "$1" dpkg-divert --quiet --package dash --no-rename --remove /bin/sh
 	chroot "$1" dpkg-divert --quiet --local --no-rename --divert /bin/sh.distrib --add /bin/sh
 	chroot "$1" dpkg-divert --quiet --local --no-rename --divert /bin/dash.distrib --add /bin/dash

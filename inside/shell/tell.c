@@ -36,7 +36,7 @@
 #include "tell.h"
 
 #define TEXT_MAX 4096     /* of a command line */
-#define DATAGRAM_MAX 8000 /* what receivers take */
+#define DATAGRAM_MAX 1200 /* goes through any link in one piece */
 #define SAID_MAX 16384
 #define OPEN_MAX 32
 #define FILE_MAX 65536
@@ -287,7 +287,7 @@ static void begin(const char *text, size_t len, int cut)
 	char cwd[256] = "-", *full;
 	pid_t pid = getpid();
 	uid_t uid = geteuid();
-	size_t at, took;
+	size_t at, took, done;
 
 	put_head(pid);
 	put(" ppid=%ld uid=%lu", (long)getppid(), (unsigned long)uid);
@@ -300,13 +300,19 @@ static void begin(const char *text, size_t len, int cut)
 	put_escaped(cwd, strlen(cwd), 3 * sizeof(cwd), 0);
 	at = out.n;
 	put("%s line=", cut ? " cut=1" : "");
-	took = put_escaped(text, len, DATAGRAM_MAX, 1);
-	if (took < len && !cut) { /* so much of it had to be escaped */
+	done = put_escaped(text, len, DATAGRAM_MAX, 1);
+	if (done < len && !cut) { /* the rest follows */
 		out.n = at;
 		put(" cut=1 line=");
-		put_escaped(text, len, DATAGRAM_MAX, 1);
+		done = put_escaped(text, len, DATAGRAM_MAX, 1);
 	}
 	out_send();
+	for (; done < len; done += took) {
+		put_head(pid);
+		put(" seq=%u more=%lu text=", last_seq, (unsigned long)done);
+		took = put_escaped(text + done, len - done, DATAGRAM_MAX, 0);
+		out_send();
+	}
 }
 
 /* ---- what has begun ------------------------------------------------------------------------------ */

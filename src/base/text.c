@@ -78,6 +78,39 @@ bool text_copy(char *dst, size_t size, const char *s)
 	return fits;
 }
 
+size_t text_utf8(const void *bytes, size_t left, bool *ret_more)
+{
+	static const struct {
+		uint8_t first, last, low, high; /* first byte's range; second byte's range */
+		size_t len;
+	} rows[] = {
+		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	const uint8_t *s = bytes;
+	if (ret_more != NULL)
+		*ret_more = left == 0;
+	if (left == 0)
+		return 0;
+	if (s[0] < 0x80)
+		return 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (s[0] < rows[i].first || s[0] > rows[i].last)
+			continue;
+		size_t n = left < rows[i].len ? left : rows[i].len;
+		for (size_t k = 1; k < n; k++)
+			if (s[k] < (k == 1 ? rows[i].low : 0x80) ||
+			    s[k] > (k == 1 ? rows[i].high : 0xbf))
+				return 0;
+		if (ret_more != NULL)
+			*ret_more = n < rows[i].len;
+		return n == rows[i].len ? n : 0;
+	}
+	return 0;
+}
+
 static int digit64(char c)
 {
 	static const char digits[] =

@@ -7,6 +7,7 @@
  * lab's namespace, where nothing but the lab can be reached.
  */
 #include "cmd/cmd.h"
+#include "cmd/visit/visit.h"
 #include "guest/guest.h"
 #include "store/store.h"
 #include "sys/sys.h"
@@ -25,6 +26,7 @@
 #define ATTACKS 26
 #define ATTACK_PORT 7001 /* first of the ports attacked, one per connection */
 #define SEEN_WAIT_MS 8000
+#define MONITOR_WAIT_MS 60000
 
 struct demo {
 	const struct conf *conf;
@@ -32,7 +34,7 @@ struct demo {
 	struct guest_identity id;
 	int netns;
 	int64_t start_ns, attack_ns;
-	bool nmap, curl;
+	bool nmap, curl, replay;
 	char out[OUT_SIZE];
 	char to[ADDR_TEXT], web[ADDR_TEXT];
 };
@@ -52,10 +54,11 @@ static const char *const tools[][2] = {
 static void usage(FILE *out)
 {
 	fprintf(out,
-		"usage: skep demo [-c FILE]\n\n"
+		"usage: skep demo [--no-replay] [-c FILE]\n\n"
 		"Plays a break-in against the running lab honeynet, from the intruder's side and "
 		"with real\ntools: scan, guess a password, log in, run commands, fetch a file, "
 		"attack outwards until\nthe limit stops it. Ends with what was seen of it.\n\n"
+		"      --no-replay    leave out the replay of its own visit at the end\n"
 		"  -c, --config FILE  configuration (else $SKEP_CONF, /etc/skep/skep.yaml, the "
 		"lab)\n  -h, --help         this text\n");
 }
@@ -396,6 +399,55 @@ static void tell(const struct demo *d, const struct seen *s)
 	line("the state of everything", "skep status");
 }
 
+/* ---- what he did, played ------------------------------------------------------------------------ */
+
+struct best {
+	const struct demo *d;
+	struct session_row row;
+	bool found;
+};
+
+/* Of our visits the one that showed most. */
+static bool best_visit(void *ctx, const struct session_row *r)
+{
+	struct best *b = ctx;
+	bool ours = strcmp(r->guest, b->d->guest->name) == 0 && r->start_ns >= b->d->start_ns;
+	if (ours && r->has_cast && (!b->found || r->output > b->row.output)) {
+		b->row = *r;
+		b->found = true;
+	}
+	return true;
+}
+
+static void replay(const struct demo *d)
+{
+	char dir[VISIT_DIR], id[SESSION_ID_TEXT];
+	struct best b = {.d = d};
+	snprintf(dir, sizeof(dir), "%s/inside", d->conf->state_dir);
+	for (int waited = 0; waited <= SEEN_WAIT_MS && !b.found; waited += 200) {
+		const struct timespec ts = {0, 200 * NS_PER_MS};
+		if (session_list(dir, d->start_ns, INT64_MAX, best_visit, &b) != 0)
+			break;
+		if (!b.found)
+			nanosleep(&ts, NULL);
+	}
+	if (!b.found) {
+		printf("\nNothing of what was done inside was recorded: `skep status` says which "
+		       "layers of %s can hear\n",
+		       d->guest->name);
+		return;
+	}
+	line("who was in, by layers that hear what is done inside", "skep sessions");
+	line("all of the visit that showed most", "skep sessions show %s",
+	     session_id_text(b.row.id, id));
+	line("... and as it looked: here it comes, four times as fast (q ends it)",
+	     "skep replay %s", id);
+	printf("\n");
+	fflush(stdout);
+	(void)visit_play(dir, &b.row, 4);
+	printf("\n");
+}
+
 /* ---- the verb ------------------------------------------------------------------------------- */
 
 static int choose_guest(struct demo *d)
@@ -441,9 +493,43 @@ static int prepare(struct demo *d)
 	return 0;
 }
 
+/* Has the guest's monitor said anything yet? True also where it has none. */
+static bool is_heard(const struct demo *d)
+{
+	char *answer = NULL;
+	bool heard = true;
+	size_t i;
+	json_t *g;
+	if (cmd_ask(d->conf, "{\"do\":\"status\"}", &answer) < 0)
+		return true;
+	json_t *all = json_loads(answer, 0, NULL);
+	free(answer);
+	json_array_foreach(json_object_get(all, "guests"), i, g)
+	{
+		const json_t *ago = json_object_get(json_object_get(g, "heard"), "monitor");
+		if (strcmp(text_of(g, "name"), d->guest->name) == 0 && json_is_number(ago))
+			heard = json_number_value(ago) >= 0;
+	}
+	json_decref(all);
+	return heard;
+}
+
+/* A guest that has only just booted answers ssh before its monitor hears all: then there would be no replay. */
+static void wait_for_monitor(const struct demo *d)
+{
+	const struct timespec ts = {0, 500 * NS_PER_MS};
+	for (int waited = 0; waited < MONITOR_WAIT_MS && !is_heard(d); waited += 500) {
+		if (waited == 0)
+			printf("Waiting for the monitor in %s\n", d->guest->name);
+		fflush(stdout);
+		nanosleep(&ts, NULL);
+	}
+}
+
 static int run_demo(struct demo *d)
 {
 	struct seen seen;
+	wait_for_monitor(d);
 	d->start_ns = clock_wall_ns();
 	scan(d);
 	look_at_web(d);
@@ -461,26 +547,31 @@ static int run_demo(struct demo *d)
 	printf("      %u tried, %u left, the limit stopped %u\n", seen.attacks, seen.forwarded,
 	       seen.limited);
 	tell(d, &seen);
+	if (d->replay)
+		replay(d);
 	return 0;
 }
 
 int cmd_demo(int argc, char **argv)
 {
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"no-replay", no_argument, NULL, 'n'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	const char *path = NULL;
+	bool quick = false;
 	struct conf conf;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
 			usage(stdout);
 			return 0;
 		}
-		if (o != 'c') {
+		if (o != 'c' && o != 'n') {
 			usage(stderr);
 			return 2;
 		}
-		path = optarg;
+		quick |= o == 'n';
+		path = o == 'c' ? optarg : path;
 	}
 	if (optind < argc)
 		return cmd_fail(2, "demo takes no argument '%s'; see `skep demo --help`",
@@ -493,6 +584,7 @@ int cmd_demo(int argc, char **argv)
 		return cmd_fail(1, "out of memory");
 	d->conf = &conf;
 	d->netns = -1;
+	d->replay = !quick;
 	rc = prepare(d);
 	if (rc == 0)
 		rc = run_demo(d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep events: search and follow what the store holds. */
+#include "cmd/events.h"
 #include "cmd/cmd.h"
 #include "store/store.h"
 
@@ -43,8 +44,10 @@ static const char help[] =
 	"Shows the last 50 events of today, oldest first, or those that match.\n\n"
 	"  -f, --follow           go on showing what happens\n"
 	"  -k, --kind K           connection, limit, guest, health, incident, sink, containment, "
-	"flow, "
-	"anomaly, stats, alert, drop\n"
+	"flow, anomaly,\n"
+	"                         stats, alert, drop, session, command, login, syslog, file, "
+	"process,\n"
+	"                         silence, mismatch\n"
 	"  -D, --direction D      inbound, outbound or lateral\n"
 	"  -V, --verdict V        forward, limit, drop, reject ...\n"
 	"  -g, --guest NAME       the guest concerned\n"
@@ -69,8 +72,7 @@ static const char *text_of(const json_t *o, const char *key)
 	return s != NULL ? s : "";
 }
 
-/* " 198.51.100.66:40000 > 203.0.113.10:22" */
-static void write_end(struct writer *w, const json_t *o, const char *ip, const char *port)
+void events_end(struct writer *w, const json_t *o, const char *ip, const char *port)
 {
 	const char *addr = text_of(o, ip);
 	const json_t *p = json_object_get(o, port);
@@ -84,6 +86,7 @@ static void write_end(struct writer *w, const json_t *o, const char *ip, const c
 		write_fmt(w, ":%lld", (long long)json_integer_value(p));
 }
 
+/* " TCP 198.51.100.66:40000 > 203.0.113.10:22" */
 static void write_tuple(struct writer *w, const json_t *o)
 {
 	const char *proto = text_of(o, "proto");
@@ -92,9 +95,9 @@ static void write_tuple(struct writer *w, const json_t *o)
 	write_fmt(w, " ");
 	write_escaped(w, proto, strlen(proto));
 	write_str(w, " ");
-	write_end(w, o, "src_ip", "src_port");
+	events_end(w, o, "src_ip", "src_port");
 	write_str(w, " > ");
-	write_end(w, o, "dest_ip", "dest_port");
+	events_end(w, o, "dest_ip", "dest_port");
 }
 
 static long long count_of(const json_t *o, const char *group, const char *key)
@@ -165,7 +168,8 @@ static void print_line(const struct view *v, uint64_t id, int64_t time_ns, const
 		write_escaped(&w, what, strlen(what));
 		write_str(&w, ": ");
 	}
-	write_escaped(&w, text, strlen(text));
+	if (!events_inside(&w, body, kind, text))
+		write_escaped(&w, text, strlen(text));
 	if (json_object_get(o, "text") == NULL)
 		write_eve(&w, o, kind);
 	if (strcmp(kind, "alert") == 0) /* for `skep pcap --alert` */

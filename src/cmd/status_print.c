@@ -11,6 +11,7 @@
 #define LABEL 10
 #define BAR 8
 #define TOP_REASONS 5
+#define SILENT_S 10 /* a monitor has a beat every two seconds */
 
 enum paint { PLAIN, BOLD, DIM, GOOD, BAD, WARN };
 
@@ -93,6 +94,60 @@ static void print_guests(const struct screen *s, const json_t *all)
 	}
 	if (!json_is_true(json_object_get(all, "kvm")) && *str(all, "accel_why") != '\0')
 		printf("  %-.*s: %.*s\n", 10, "no KVM", WIDTH - 12, str(all, "accel_why"));
+}
+
+/* One layer of a guest: when it last told something. */
+static void print_layer(const struct screen *s, const char *name, const json_t *seconds, bool beats,
+			bool *first)
+{
+	char buf[64];
+	if (!json_is_number(seconds))
+		return;
+	double ago = json_number_value(seconds);
+	struct writer w = writer_of(buf, sizeof(buf));
+	write_fmt(&w, "%s ", name);
+	if (ago < 0)
+		write_str(&w, "not yet");
+	else if (ago < 10)
+		write_fmt(&w, "%.0f s ago", ago);
+	else
+		text_duration(&w, (int64_t)ago * NS_PER_SEC);
+	if (ago >= 10)
+		write_str(&w, " ago");
+	printf("%s", *first ? "" : ", ");
+	put(s, beats && ago >= SILENT_S ? BAD : PLAIN, buf);
+	*first = false;
+}
+
+static void print_heard(const struct screen *s, const json_t *all)
+{
+	const json_t *how = json_object_get(all, "sessions");
+	size_t i;
+	json_t *g;
+	bool any = false;
+	json_array_foreach(json_object_get(all, "guests"), i, g)
+	{
+		const json_t *h = json_object_get(g, "heard");
+		bool first = true;
+		if (!json_is_object(h))
+			continue;
+		if (!any) {
+			printf("\n");
+			label(s, "heard by");
+			printf("\n");
+		}
+		any = true;
+		printf("  %-18.18s ", str(g, "name"));
+		print_layer(s, "shell", json_object_get(h, "shell"), false, &first);
+		print_layer(s, "monitor", json_object_get(h, "monitor"), true, &first);
+		print_layer(s, "syslog", json_object_get(h, "syslog"), false, &first);
+		printf("%s\n", first ? "the wire alone" : "");
+	}
+	if (json_is_true(json_object_get(how, "tls")))
+		printf("  syslog is encrypted on its way to the loghost: no copy of it is kept "
+		       "here\n");
+	if (!json_is_true(json_object_get(how, "on")))
+		printf("  what happens inside guests is not kept (sessions.enabled)\n");
 }
 
 static void print_roles(const struct screen *s, const json_t *all)
@@ -392,6 +447,7 @@ void status_print(const struct conf *c, const json_t *all, bool colour)
 	print_head(&s, all);
 	print_uplink(&s, all);
 	print_guests(&s, all);
+	print_heard(&s, all);
 	print_roles(&s, all);
 	print_traffic(&s, wall);
 	print_rules(&s, wall);

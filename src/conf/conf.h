@@ -9,6 +9,7 @@
 #ifndef SKEP_CONF_H
 #define SKEP_CONF_H
 
+#include "conf/kept.h"
 #include "conf/policy.h"
 
 #define CONF_PATH 128
@@ -55,7 +56,7 @@ struct conf_guest {
 	uint64_t memory_bytes;
 	uint64_t overlay_max_bytes; /* the guest pauses when its disk overlay reaches it */
 	uint32_t tb_size_mb;        /* TCG translation cache */
-	uint8_t monitor; /* give it the serial port that its monitor reports by */
+	uint8_t monitor;            /* give it the serial port that its monitor reports by */
 	struct mac mac;             /* all zero: drawn at first start, with the identity */
 	struct addr inside, public, inside6, public6; /* ver 0: none */
 	char hostname[CONF_NAME];                     /* empty: drawn at first start */
@@ -109,33 +110,6 @@ struct conf_rules {
 	char vars[CONF_RULE_VARS][CONF_RULE_VAR]; /* NAME=value */
 	uint64_t memory_bytes;                    /* for all conversations together */
 	int64_t hold_ns;
-};
-
-struct conf_recorder {
-	uint8_t on;
-	uint64_t disk_bytes; /* budget of all captures together */
-	uint64_t file_bytes;
-	int64_t file_age_ns;
-	uint64_t ring_bytes; /* kernel ring of each port */
-};
-
-struct conf_store {
-	uint32_t keep_days;
-	uint64_t disk_bytes;       /* budget of event files and databases */
-	int64_t incident_quiet_ns; /* an incident ends after this silence */
-};
-
-struct conf_sessions { /* what happens inside guests, as it is kept */
-	uint8_t on, wire;       /* wire: also what is said in clear text between guests and others */
-	uint32_t keep_days;
-	uint64_t disk_bytes;    /* budget of recordings and syslog lines together */
-	uint64_t session_bytes; /* one recording is cut at this size */
-	uint64_t files_bytes;   /* budget of files that were fetched or uploaded */
-	uint64_t file_bytes;    /* a longer one is cut */
-};
-
-struct conf_loghost {
-	uint8_t tls; /* honeypots send syslog over TLS: the host then has no copy of its own */
 };
 
 struct conf_lab {

@@ -2,8 +2,8 @@
 /*
  * crosscheck: what one layer saw and another didn't. Four layers tell of a guest: its modified shell (by
  * syslog), its monitor (by serial port), the syslog lines themselves, and the wire; each distrusts the one below.
- * Facts go in with their time, findings come out. Pure: no I/O, no clock of its own, bounded memory. Used
- * by collector.
+ * Facts go in with their time (always the host's wall clock), findings come out. Pure: no I/O, no clock of its
+ * own, bounded memory. Used by collector.
  */
 #ifndef SKEP_CROSSCHECK_H
 #define SKEP_CROSSCHECK_H
@@ -35,9 +35,9 @@ void crosscheck_record(struct crosscheck *c, uint32_t guest, const struct sensor
 /* Its stream was damaged, or has a gap (totals of the parser). */
 void crosscheck_stream(struct crosscheck *c, uint32_t guest, const struct sensor_parser *p,
 		       int64_t now_ns);
-/* A command line that the modified shell told by syslog. */
-void crosscheck_shell(struct crosscheck *c, uint32_t guest, uint32_t pid, const char *line,
-		      size_t len, int64_t now_ns);
+/* A command line that the modified shell told by syslog: its beginning, not how it ended. */
+void crosscheck_shell(struct crosscheck *c, uint32_t guest, uint32_t pid, uint32_t ppid,
+		      const char *line, size_t len, int64_t now_ns);
 /* Any other syslog line of the guest. */
 void crosscheck_syslog(struct crosscheck *c, uint32_t guest, const char *app, int64_t now_ns);
 /* Traffic of a conversation from outside (or lateral) to a shell service of the guest, once a second at most:

@@ -207,6 +207,16 @@ const char *event_guest_of(const struct event *e)
 	return "";
 }
 
+const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT])
+{
+	static const char digits[] =
+		"0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's: no i, l, o, u */
+	buf[11] = '\0';
+	for (int i = 10; i >= 0; i--, id >>= 5)
+		buf[i] = digits[id & 31];
+	return buf;
+}
+
 const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO])
 {
 	static const struct {

@@ -21,10 +21,10 @@ enum event_kind {
 	EVENT_SINK,           /* skep: what contained traffic said to the sink */
 	EVENT_CONTAINMENT, /* skep: an operator changed what may pass, or the time of it was over */
 	EVENT_FLOW,        /* eve: a conversation ended */
-	EVENT_ANOMALY, /* eve: malformed traffic, counted per flow or source, never per packet */
-	EVENT_STATS,   /* eve: counters */
-	EVENT_ALERT,   /* eve: a rule matched */
-	EVENT_DROP,    /* eve: a rule stopped a conversation or a packet */
+	EVENT_ANOMALY,  /* eve: malformed traffic, counted per flow or source, never per packet */
+	EVENT_STATS,    /* eve: counters */
+	EVENT_ALERT,    /* eve: a rule matched */
+	EVENT_DROP,     /* eve: a rule stopped a conversation or a packet */
 	EVENT_SESSION,  /* skep: a visit began, grew, ended */
 	EVENT_COMMAND,  /* skep: something was run, or typed */
 	EVENT_LOGIN,    /* skep: credentials were tried */
@@ -127,6 +127,9 @@ struct event_tuple *event_tuple_of(struct event *e);
 const struct event_visit *event_visit_of(const struct event *e);
 /* The guest concerned, "" if none. Points into e. */
 const char *event_guest_of(const struct event *e);
+/* A visit's id as people and file names have it: 11 digits of base 32, in their order. */
+#define EVENT_SESSION_TEXT 16
+const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT]);
 /* "TCP", "IPv6-ICMP" (Suricata's names), or the number as three digits; returns buf. */
 #define EVENT_PROTO 16
 const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO]);

@@ -29,6 +29,13 @@ int put_bytes(json_t *o, const char *key, const char *bytes, size_t size);
 int put_some_text(json_t *o, const char *key, const char *bytes, size_t size);
 /* Values over EVENT_INT_MAX are written as EVENT_INT_MAX. */
 int put_int(json_t *o, const char *key, uint64_t v);
+int put_null(json_t *o, const char *key);
+/* A word of ours: a constant. */
+int put_word(json_t *o, const char *key, const char *word);
+/* 0 means none: null. */
+int put_ref(json_t *o, const char *key, uint64_t v);
+/* Below 0 means "does not apply": null. */
+int put_code(json_t *o, const char *key, int32_t v);
 int put_time(json_t *o, const char *key, int64_t ns);
 /* Leaves the key out for "none". */
 int put_addr(json_t *o, const char *key, const struct addr *a);
@@ -36,5 +43,7 @@ int put_addr(json_t *o, const char *key, const struct addr *a);
 /* Each makes one whole object, or NULL when out of memory. Owned by the caller. */
 json_t *json_eve(const struct event *e, const char *sensor);
 json_t *json_skep(const struct event *e, const char *sensor);
+/* Fills in the body of a kind of event/inside.h. */
+int json_inside(json_t *o, const struct event *e);
 
 #endif

@@ -12,8 +12,9 @@
 /* Whose visit. hub finds flow and incident by the conversation. */
 struct event_visit {
 	char guest[EVENT_NAME];
-	uint64_t session;  /* 0: none (a daemon, cron) */
-	struct addr peer, server; /* the visitor, and where he came in, as the guest sees them; ver 0: none */
+	uint64_t session; /* 0: none (a daemon, cron) */
+	struct addr peer,
+		server; /* the visitor, and where he came in, as the guest sees them; ver 0: none */
 	uint16_t peer_port, server_port;
 	uint8_t proto, pad[3];
 };
@@ -69,7 +70,7 @@ struct event_file {
 
 struct event_activity {
 	struct event_visit visit;
-	char what[EVENT_NAME]; /* "connect", "privilege", "module", "bpf", "signal" */
+	char what[EVENT_NAME];    /* "connect", "privilege", "module", "bpf", "signal" */
 	char detail[EVENT_PLACE]; /* foreign bytes */
 	char comm[16];
 	uint32_t pid, uid;
@@ -82,7 +83,8 @@ struct event_activity {
 struct event_silence {
 	struct event_visit visit;
 	char layer[EVENT_NAME]; /* "monitor", "shell", "syslog", "wire", "loghost" */
-	char what[EVENT_NAME];  /* "stopped", "killed", "unhooked", "gap", "network", "disk", "clock",
+	char what
+		[EVENT_NAME]; /* "stopped", "killed", "unhooked", "gap", "network", "disk", "clock",
 				   "replaced", "history", "missing", "altered", "back" */
 	char other[EVENT_NAME]; /* mismatch: the layer that did see it */
 	uint64_t count;

@@ -19,28 +19,6 @@ static bool has_ports(uint8_t proto)
 	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP;
 }
 
-static int put_null(json_t *o, const char *key)
-{
-	return json_object_set_new(o, key, json_null());
-}
-
-static int put_word(json_t *o, const char *key, const char *word)
-{
-	return json_object_set_new(o, key, json_string(word));
-}
-
-/* 0 means none: null. */
-static int put_ref(json_t *o, const char *key, uint64_t v)
-{
-	return v == 0 ? put_null(o, key) : put_int(o, key, v);
-}
-
-/* -1 means "does not apply": null. */
-static int put_code(json_t *o, const char *key, int32_t v)
-{
-	return v < 0 ? put_null(o, key) : put_int(o, key, (uint64_t)v);
-}
-
 static int put_inside(json_t *o, const struct event_tuple *t)
 {
 	json_t *in = json_object();
@@ -181,9 +159,9 @@ static int put_body(json_t *o, const struct event *e)
 		[EVENT_CONTAINMENT] = put_containment,
 		[EVENT_SINK] = put_sink,
 	};
-	if (e->kind >= EVENT_KINDS || put[e->kind] == NULL)
-		return -1;
-	return put[e->kind](o, e);
+	if (e->kind < EVENT_KINDS && put[e->kind] != NULL)
+		return put[e->kind](o, e);
+	return json_inside(o, e);
 }
 
 json_t *json_skep(const struct event *e, const char *sensor)

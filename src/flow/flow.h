@@ -76,6 +76,9 @@ struct flow {
 	uint16_t peer_guest;     /* lateral: port of the other one */
 	struct mac hop;          /* begun outside: the link address that it last came from */
 	struct flow_shift shift; /* of what the guest sends */
+	uint8_t copy;            /* what collector gets of it (judge/copy.c); 0: nothing */
+	uint16_t copied[2];      /* ... and got from each side */
+	uint32_t tally_s;        /* when it last heard the totals */
 };
 _Static_assert(sizeof(struct flow) <= 320, "a million flows must fit a modest machine");
 

@@ -170,6 +170,14 @@ int guest_command_line(const struct conf_guest *g, const struct guest_image *img
 		arg(&l, "-serial");
 		arg(&l, "chardev:console");
 	}
+	if (fds->monitor >= 0) {
+		arg(&l, "-chardev");
+		arg(&l, "socket,id=monitor,fd=%d", fds->monitor);
+		arg(&l, "-device");
+		arg(&l, "virtio-serial-pci");
+		arg(&l, "-device");
+		arg(&l, "virtserialport,chardev=monitor,name=monitor.0");
+	}
 	arg(&l, "-kernel");
 	arg(&l, "/vmlinuz");
 	arg(&l, "-initrd");

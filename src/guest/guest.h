@@ -62,7 +62,7 @@ MUST_USE int guest_reset(const struct conf *c, const char *name);
  * opens both by path only. */
 struct guest_fds {
 	int tap, qmp, console, kernel, initrd, disk, overlay;
-	int monitor; /* socket that the monitor's serial port leads to */
+	int monitor;  /* socket that the monitor's serial port leads to */
 	uint32_t mtu; /* of what the tap leads to; 0: the usual 1500 */
 };
 /* Opens what a start of g's QEMU needs: disk (read-only) and overlay (-1 where the image has none);

@@ -78,6 +78,15 @@ MUST_USE int identity_keys(struct identity *id, const struct conf_guest *g, bool
  * own passwd, shadow, group and skel. */
 MUST_USE int identity_tree(const struct conf *c, const struct conf_guest *g,
 			   const struct identity *id, const char *base, struct tree *t);
+/* The loghost that guests send to, or NULL. */
+const struct conf_guest *guest_loghost(const struct conf *c);
+/* What a honeypot's syslogd is told of it. */
+void syslog_client(const struct conf *c, const struct conf_guest *g, struct tree *t);
+/* What a loghost is told at each start, below late/: the guests' names, its keys, limits. */
+MUST_USE int loghost_tree(const struct conf *c, const struct conf_guest *g,
+			  const struct identity *id, struct tree *t);
+/* A CA and the loghost's certificate for TLS, made once: ca.pem, ca.key, loghost.pem, loghost.key below *ret_dir. */
+MUST_USE int syslog_keys(const struct conf *c, char ret_dir[GUEST_PATH]);
 /* What of the configuration is written into a disk, as one line. */
 void identity_network(const struct conf *c, const struct conf_guest *g, char *ret, size_t size);
 

@@ -107,19 +107,11 @@ int guest_identity_read(const struct conf *c, const char *name, struct guest_ide
 
 /* ---- what the guest gets ------------------------------------------------------------------------ */
 
-static const struct conf_guest *find_loghost(const struct conf *c)
-{
-	for (uint32_t i = 0; i < c->n_guests; i++)
-		if (c->guests[i].kind == GUEST_LOGHOST && c->guests[i].inside.ver != 0)
-			return &c->guests[i];
-	return NULL;
-}
-
 void identity_network(const struct conf *c, const struct conf_guest *g, char *ret, size_t size)
 {
 	char a[ADDR_TEXT], b[ADDR_TEXT];
 	const struct conf_network *n = &c->network;
-	const struct conf_guest *log = find_loghost(c);
+	const struct conf_guest *log = guest_loghost(c);
 	struct writer w = writer_of(ret, size);
 	write_fmt(&w, "%s/%u gw %s", addr_text(&g->inside, a), n->inside.len,
 		  addr_text(&n->gateway, b));
@@ -131,7 +123,8 @@ void identity_network(const struct conf *c, const struct conf_guest *g, char *re
 	if (n->resolver6.ver != 0)
 		write_fmt(&w, ", dns %s", addr_text(&n->resolver6, a));
 	if (log != NULL && log != g)
-		write_fmt(&w, ", syslog %s", addr_text(&log->inside, a));
+		write_fmt(&w, ", syslog %s%s", addr_text(&log->inside, a),
+			  c->loghost.tls ? " by TLS" : "");
 }
 
 static void netmask_text(uint8_t len, char ret[ADDR_TEXT])
@@ -161,7 +154,7 @@ static void add_network(const struct conf *c, const struct conf_guest *g, const 
 	const struct conf_network *n = &c->network;
 	char a[ADDR_TEXT], b[ADDR_TEXT], m[ADDR_TEXT], text[2048];
 	struct writer w = writer_of(text, sizeof(text));
-	const struct conf_guest *log = find_loghost(c);
+	const struct conf_guest *log = guest_loghost(c);
 	const char *name = id->pub.hostname;
 	char loghost[2 * (ADDR_TEXT + 16)];
 	loghost_lines(log == g ? NULL : log, loghost, sizeof(loghost));
@@ -189,11 +182,7 @@ static void add_network(const struct conf *c, const struct conf_guest *g, const 
 		write_fmt(&w, "nameserver %s\n", addr_text(&n->resolver6, a));
 	tree_add(t, "etc/resolv.conf", S_IFREG | 0644, 0, text, w.len);
 	tree_text(t, "etc/machine-id", 0444, 0, "%s\n", id->machine_id);
-	if (log != NULL && log != g)
-		tree_text(t, "etc/rsyslog.d/90-remote.conf", 0644, 0,
-			  "# central log host\n*.info;mail.none;authpriv.none;cron.none\t@%s\n"
-			  "authpriv.*\t@%s\n",
-			  addr_text(&log->inside, a), a);
+	syslog_client(c, g, t);
 }
 
 /* The image's own passwd, shadow or group, with lines added. */

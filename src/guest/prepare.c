@@ -66,13 +66,15 @@ static int find_or_draw(struct job *j)
 static int copy_boot_files(struct job *j)
 {
 	char to[GUEST_PATH];
+	/* Without a disk the identity is in the initramfs, with a loghost what it must know today, so it is made
+	 * for this very start; and kernel and initramfs belong together. */
+	bool anew = j->img->disk[0] == '\0' || j->g->kind == GUEST_LOGHOST;
 	int err = path_join(to, sizeof(to), j->id.pub.dir, "vmlinuz");
-	if (err == 0 && access(to, F_OK) < 0)
+	if (err == 0 && (anew || access(to, F_OK) < 0))
 		err = file_copy(j->img->kernel, to, 0444, 0);
 	if (err == 0)
 		err = path_join(to, sizeof(to), j->id.pub.dir, "initrd");
-	/* Without a disk the identity is in here, so it is made for this very start. */
-	if (err == 0 && (j->img->disk[0] == '\0' || access(to, F_OK) < 0))
+	if (err == 0 && (anew || access(to, F_OK) < 0))
 		err = file_copy(j->img->initrd, to, 0440, j->gid);
 	if (err == 0 && chown(to, 0, j->gid) < 0)
 		err = -errno;
@@ -86,13 +88,16 @@ static int fill_tree(struct job *j, struct tree *t)
 	return failed(j, identity_tree(j->c, j->g, &j->id, base, t), "its files");
 }
 
+/* A second archive behind the initramfs. */
 static int write_initrd(struct job *j)
 {
 	CLEANUP(tree_free) struct tree *t = NULL;
 	char path[GUEST_PATH];
 	int err = tree_create(TREE_BYTES, &t);
-	if (err == 0)
+	if (err == 0 && j->img->disk[0] == '\0')
 		err = fill_tree(j, t);
+	else if (err == 0)
+		err = failed(j, loghost_tree(j->c, j->g, &j->id, t), "what its guests are called");
 	if (err == 0)
 		err = path_join(path, sizeof(path), j->id.pub.dir, "initrd");
 	if (err != 0)
@@ -182,6 +187,8 @@ int guest_prepare(const struct conf *c, const struct conf_guest *g, const struct
 		err = copy_boot_files(&j);
 	if (err == 0)
 		err = img->disk[0] == '\0' ? write_initrd(&j) : prepare_disk(&j);
+	if (err == 0 && img->disk[0] != '\0' && g->kind == GUEST_LOGHOST)
+		err = write_initrd(&j);
 	if (err == 0)
 		*ret = j.id.pub;
 	return err;

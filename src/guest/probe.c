@@ -128,7 +128,7 @@ static int run_probe(const struct conf *c, const char *dir, bool *ret_ok, char *
 	struct guest_identity id = {.machine = "5f0c3b5e-3f1c-4b39-9a51-2b6a3f3f1b11"};
 	struct conf_guest g = {.name = "probe", .memory_bytes = UINT64_C(128) << 20};
 	struct guest_image img = {.append = "console=ttyS0 quiet panic=-1"};
-	struct guest_fds fds = {-1, -1, 3, -1, -1, -1, -1};
+	struct guest_fds fds = {-1, -1, 3, -1, -1, -1, -1, -1, 0};
 	struct guest_command cmd;
 	struct writer w = writer_of(why, why_size);
 	char seen[2048];

@@ -323,6 +323,8 @@ static enum reason way_later_fragment(struct way *w)
 	}
 	cross(w, f, side);
 	inline_emit(w, &seen);
+	if (f->copy != 0)
+		copy_frame(w, f, side);
 	return REASON_NONE;
 }
 
@@ -383,6 +385,8 @@ static enum reason way_known(struct way *w, struct flow *f, unsigned side)
 	cross(w, f, side);
 	flow_touch(w->j->table, f, track_class(f), w->now_ns);
 	inline_emit(w, &seen);
+	if (f->copy != 0)
+		copy_frame(w, f, side);
 	return REASON_NONE;
 }
 
@@ -497,6 +501,7 @@ static void release_one(void *ctx, uint16_t port, struct frame *f)
 		return;
 	if (port == 0 && !r->j->conf.bridge)
 		ftp_released(r->j, f);
+	copy_released(r->j, port, f);
 	r->send(r->ctx, port, f);
 }
 

@@ -7,7 +7,7 @@
  * Files: judge.c the way of a frame; binding.c which address lives at which port; spoof.c who may
  * speak; neigh.c ARP and ND; open.c new conversations; track.c TCP's state; caps.c rates; nat.c
  * translation; answer.c what the wall says itself; report.c events; inline.c rules in the way; alert.c
- * what they tell; bridge.c two ends of a wire; ftp.c FTP behind translated addresses;
+ * what they tell; copy.c what collector hears; bridge.c two ends of a wire; ftp.c FTP behind translated addresses;
  * lan.c bridged guests.
  */
 #ifndef SKEP_JUDGE_H
@@ -39,6 +39,12 @@ struct judge_port {
 	uint8_t roach_motel;   /* in, but never out */
 };
 
+struct judge_copies {   /* what collector is there for; all zero: nothing */
+	uint8_t syslog; /* what is sent to the loghost */
+	uint8_t inside; /* totals of what guests are told from outside */
+	uint8_t talk;   /* ... and what is said in clear text */
+};
+
 struct judge_conf {
 	uint32_t n_ports; /* port 0 is outside */
 	struct judge_port ports[JUDGE_PORTS];
@@ -49,9 +55,11 @@ struct judge_conf {
 	/* Addresses and networks of the host: off limits. As it has them: its own address, and the length. */
 	uint32_t n_host;
 	struct prefix host[CONF_PREFIXES];
+	struct judge_copies copies;
 	struct policy_now now; /* what operators have ordered so far */
 	struct scrub *
 		scrub; /* rules inline; NULL: none. Used by judge alone from then on; the caller's */
+	bool syslog_tls; /* guests may reach TCP port 6514 of a loghost, too */
 	bool bridge; /* `skep scrub`: ports 0 and 1 are two ends of a wire; no address, no policy */
 	/* Mode bridge: guests have their real addresses (inside equals public) on the network that the outside port
 	 * is on; nothing is translated, MACs and TTLs stay. network.gateway is a real router, whose link address
@@ -93,6 +101,35 @@ struct wall_stats {
 	} ports[JUDGE_PORTS];
 };
 
+enum judge_copy_to { JUDGE_COPY_SYSLOG, JUDGE_COPY_TALK };
+/* A frame that collector is to have, as struct copy_head (capture/copies.h) says. */
+struct judge_copy {
+	uint64_t flow_id;
+	uint8_t to, direction; /* enums judge_copy_to, event_direction */
+	bool from_guest, begun_by_guest;
+	uint16_t guest, peer_guest; /* ports; 0xffff: none */
+	bool translated;            /* the guest wrote other addresses than left: these */
+	struct addr src, dst;
+	uint16_t sport, dport;
+};
+
+struct judge_tally { /* payload of a conversation that a guest was asked for, so far; about */
+	uint64_t flow_id, to_guest, from_guest;
+	uint16_t guest, peer_guest;
+	uint8_t direction;
+	bool ended;
+	struct addr peer, inside; /* as the guest sees them */
+	uint16_t peer_port, port;
+};
+/* Who wants to hear what does not come with a frame that is judged. */
+struct judge_listener {
+	/* Once a second at most for each conversation, and at its end. */
+	void (*tally)(void *ctx, const struct judge_tally *t);
+	/* judge_release is about to send f, which is to be copied. */
+	void (*released)(void *ctx, const struct judge_copy *c, const struct frame *f);
+	void *ctx;
+};
+
 struct judge_result {
 	uint8_t verdict, reason, direction; /* enums of event.h */
 	bool first;                         /* opened a conversation */
@@ -108,6 +145,8 @@ struct judge_result {
 	struct frame
 		*replies[JUDGE_REPLIES]; /* judge's own buffers, valid until the next judge_frame */
 	uint16_t reply_port[JUDGE_REPLIES];
+	/* What leaves is to be copied; NULL: it is not. Valid until the next judge_frame. */
+	const struct judge_copy *copy;
 };
 
 struct judge;
@@ -123,6 +162,10 @@ MUST_USE int judge_create(struct arena *arena, const struct judge_conf *conf, vo
 			  int64_t now_boot_ns, struct judge **ret);
 /* Decides about f and edits it in place. now_boot_ns never goes back. */
 void judge_frame(struct judge *j, int64_t now_boot_ns, struct frame *f, struct judge_result *ret);
+/* Without one nobody hears totals, nor what is released. */
+void judge_listen(struct judge *j, const struct judge_listener *l);
+/* Puts the addresses and ports that the guest sees into a copy of what left. */
+void judge_copy_view(const struct judge_copy *c, struct frame *f);
 /* Bytes that waited long enough leave: calls send for each frame. About every 10 ms while there are any. */
 typedef void judge_send_fn(void *ctx, uint16_t port, struct frame *f);
 void judge_release(struct judge *j, int64_t now_boot_ns, judge_send_fn *send, void *ctx);

@@ -5,7 +5,6 @@
 
 #include "flow/flow.h"
 #include "judge/judge.h"
-#include "policy/policy.h"
 
 #include <string.h>
 
@@ -57,6 +56,7 @@ struct port_state {
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	int64_t asked_ns[2];         /* bridged: when it last asked for its router, by version */
 	int64_t ftp_ns;              /* bucket: transfers that a client announces */
+	int64_t syslog_told_ns;      /* when a datagram to the loghost was last told */
 	bool limit_told[POLICY_CLASSES];
 	uint32_t rules_told; /* the same for rules with windows of their own, as bits */
 	struct anomaly_count anomalies[ANOMALIES];
@@ -82,10 +82,11 @@ struct judge {
 	struct ftp_expect expect[FTP_EXPECTS];
 	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
 	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
-	struct flow *wire;                  /* bridge: what fragments hang on */
-	int64_t events_ns, guest_events_ns; /* buckets */
-	uint64_t suppressed, full;          /* since they were last told */
-	int64_t summed_ns;
+	struct flow *wire; /* bridge: what fragments hang on */
+	struct judge_listener listener;
+	struct judge_copy copy;                        /* of the frame in hand */
+	int64_t summed_ns, events_ns, guest_events_ns; /* the latter are buckets */
+	uint64_t suppressed, full;                     /* since they were last told */
 	struct frame replies[JUDGE_REPLIES];
 #ifdef SKEP_WEAKEN
 	uint32_t weakened; /* bits of enum weak */
@@ -203,6 +204,7 @@ enum reason bridge_way(struct way *w);
 #include "judge/answer_priv.h"
 #include "judge/binding_priv.h"
 #include "judge/contain_priv.h"
+#include "judge/copy_priv.h"
 #include "judge/ftp_priv.h"
 #include "judge/inline_priv.h"
 #include "judge/lan_priv.h"

@@ -11,6 +11,7 @@
 
 #define DNS_PORT 53
 #define SYSLOG_PORT 514
+#define SYSLOG_TLS_PORT 6514
 #define SPORT_FIRST 1024
 #define SPORT_STEP 7919 /* a prime: other ports than those next to it */
 #define SPORT_TRIES 8
@@ -111,6 +112,7 @@ static void plan_lateral(const struct way *w, struct plan *p, uint16_t to)
 	const struct flow_key *k = &p->key[0];
 	bool syslog =
 		((k->proto == PROTO_TCP || k->proto == PROTO_UDP) && k->dport == SYSLOG_PORT) ||
+		(w->j->conf.syslog_tls && k->proto == PROTO_TCP && k->dport == SYSLOG_TLS_PORT) ||
 		weak(w->j, WEAK_LOGHOST);
 	p->direction = DIR_LATERAL;
 	p->peer_guest = to;
@@ -314,7 +316,10 @@ enum reason open_flow(struct way *w, const struct flow_key *key, struct flow **r
 	w->ret->flow_id = f->id;
 	w->ret->verdict = f->verdict;
 	count_new(w, &p);
-	report_connection(w, &p, f->id, f->verdict);
+	if (p.reason == REASON_NONE)
+		copy_opened(w->j, f);
+	if (copy_is_told(w->j, f, w->now_ns))
+		report_connection(w, &p, f->id, f->verdict);
 	if (p.reason != REASON_NONE) {
 		f->pkts[0] = 1;
 		f->bytes[0] = w->f->len;

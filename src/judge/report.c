@@ -244,6 +244,9 @@ void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t n
 		report_flow_cap(j, &last, now_ns);
 	}
 	inline_flow_ended(j, f, now_ns);
+	copy_ended(j, f);
+	if (!copy_was_told(f))
+		return;
 	bool minor =
 		f->class == FLOW_REFUSED || f->class == FLOW_HALF_OPEN || f->class == FLOW_LOOSE;
 	if (!room(j, minor, now_ns))

@@ -126,7 +126,8 @@ void case_loghost(struct prove *p)
 	for (int v6 = 0; v6 < (g->inside6.ver != 0 && p->own->inside6.ver != 0 ? 2 : 1); v6++) {
 		struct head h = beside(p, g, v6 ? &g->inside6 : &g->inside);
 		for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
-			case_syn(p, h, ports[i]);
+			if (ports[i] != 6514 || !p->conf->c->loghost.tls) /* syslog over TLS */
+				case_syn(p, h, ports[i]);
 			case_udp_to(p, h, ports[i]);
 		}
 		case_ping(p, h);

@@ -23,6 +23,9 @@
 #define BURST 64             /* events taken from one source before the next has its turn */
 #define OPEN_INCIDENTS 4096
 #define OPEN_PER_S 50
+#define HELD 128u            /* events that wait for a word of a guest's monitor ... */
+#define HELD_NS (NS_PER_SEC) /* ... so long */
+#define HELD_MS 50
 #define COMPLAIN_NS (10 * NS_PER_SEC)
 #define DRAIN_NS (2 * NS_PER_SEC)
 #define PAST_NS (86400 * NS_PER_SEC)
@@ -31,6 +34,11 @@
 struct queue {
 	struct event *slots;
 	uint32_t size, head, n;
+};
+
+struct held {
+	struct event e;
+	int64_t until_ns;
 };
 
 struct source {
@@ -46,6 +54,8 @@ struct hub {
 	uint32_t n_sources; /* the last one is ledger's way back */
 	struct source sources[HUB_SOURCES + 1];
 	struct queue routine, notable;
+	struct held *held; /* in the order of their coming */
+	uint32_t n_held;
 	struct incidents *incidents;
 	uint64_t last_id, lost;
 	int64_t told_lost_ns, ticked_ns;
@@ -61,6 +71,9 @@ static const uint32_t may_say[ROLES] = {
 	[ROLE_HUB] = 0,
 	[ROLE_LEDGER] = 1u << EVENT_HEALTH,
 	[ROLE_SINK] = 1u << EVENT_SINK | 1u << EVENT_HEALTH,
+	[ROLE_COLLECTOR] = 1u << EVENT_SESSION | 1u << EVENT_COMMAND | 1u << EVENT_LOGIN |
+			   1u << EVENT_SYSLOG | 1u << EVENT_FILE | 1u << EVENT_ACTIVITY |
+			   1u << EVENT_SILENCE | 1u << EVENT_MISMATCH | 1u << EVENT_HEALTH,
 };
 
 /* ---- the queue ---------------------------------------------------------------------------------- */
@@ -142,16 +155,56 @@ void role_community_ids(struct event *e)
 				    icmp ? t->dport : t->in_dport, t->inside_community_id);
 }
 
-/* Id, incident and the rest; then it is on its way. */
-static void accept_event(struct hub *h, struct event *e)
+/* Incident and id; then it is on its way. */
+static void pass_event(struct hub *h, struct event *e)
 {
-	int64_t now = clock_wall_ns();
-	if (e->time_ns < now - PAST_NS || e->time_ns > now + FUTURE_NS)
-		e->time_ns = now;
-	role_community_ids(e);
 	incident_event(h->incidents, clock_boot_ns(), e);
 	e->id = next_id(h);
 	push(h, e);
+}
+
+static bool is_held(const struct hub *h, uint64_t flow_id, uint32_t before)
+{
+	for (uint32_t i = 0; i < before && flow_id != 0; i++)
+		if (h->held[i].e.flow_id == flow_id)
+			return true;
+	return false;
+}
+
+/* Those that have their word, or waited long enough, go on, and what stands behind them. */
+static void release_held(struct hub *h, bool all)
+{
+	int64_t now = clock_boot_ns();
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < h->n_held; i++) {
+		struct held *at = &h->held[i];
+		bool waits = is_held(h, at->e.flow_id, kept) ||
+			     (now < at->until_ns && incident_waits(h->incidents, now, &at->e));
+		if (all || !waits)
+			pass_event(h, &at->e);
+		else if (kept++ != i)
+			h->held[kept - 1] = *at;
+	}
+	h->n_held = kept;
+}
+
+/* Stamps; the process that began a conversation may be known in a moment. */
+static void accept_event(struct hub *h, struct event *e)
+{
+	int64_t now = clock_wall_ns(), boot = clock_boot_ns();
+	if (e->time_ns < now - PAST_NS || e->time_ns > now + FUTURE_NS)
+		e->time_ns = now;
+	role_community_ids(e);
+	incident_arrived(h->incidents, e);
+	if (is_held(h, e->flow_id, h->n_held) || incident_waits(h->incidents, boot, e)) {
+		if (h->n_held == HELD)
+			release_held(h, true);
+		h->held[h->n_held++] = (struct held){*e, boot + HELD_NS};
+		return;
+	}
+	pass_event(h, e);
+	if (e->kind == EVENT_ACTIVITY && h->n_held > 0)
+		release_held(h, false);
 }
 
 static void health(struct hub *h, const char *what, uint64_t count, const char *text)
@@ -279,8 +332,11 @@ static void run(struct hub *h)
 		if (h->n_sources > 0 && has_queued(h))
 			fds[h->n_sources - 1].events |= POLLOUT;
 		fds[h->n_sources] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
-		if (poll(fds, h->n_sources + 1, 1000) < 0 && errno != EINTR)
+		if (poll(fds, h->n_sources + 1, h->n_held > 0 ? HELD_MS : 1000) < 0 &&
+		    errno != EINTR)
 			return;
+		if (h->n_held > 0)
+			release_held(h, false);
 		for (uint32_t i = 0; i < h->n_sources; i++)
 			if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 				read_source(h, &h->sources[i]);
@@ -302,6 +358,7 @@ static void drain(struct hub *h)
 				more = true;
 		send_queued(h);
 	}
+	release_held(h, true);
 	incident_finish(h->incidents, clock_boot_ns());
 	while (has_queued(h) && clock_boot_ns() < end) {
 		struct pollfd pfd = {.fd = h->ledger, .events = POLLOUT};
@@ -338,12 +395,14 @@ static int prepare(struct hub *h, struct arena *arena, const struct start_hub *s
 	h->n_sources = start->n_sources + 1;
 	h->sources[start->n_sources] = (struct source){h->ledger, ROLE_LEDGER, "ledger", 0, 0};
 	int err = arena_create((ROUTINE_EVENTS + NOTABLE_EVENTS) * sizeof(struct event) +
-				       incident_bytes(&conf) + 4096,
+				       HELD * sizeof(struct held) + incident_bytes(&conf) + 4096,
 			       arena);
 	if (err == 0)
 		err = make_queue(arena, &h->routine, ROUTINE_EVENTS);
 	if (err == 0)
 		err = make_queue(arena, &h->notable, NOTABLE_EVENTS);
+	if (err == 0 && (h->held = arena_alloc(arena, HELD, sizeof(*h->held))) == NULL)
+		err = SKEP_EFULL;
 	if (err == 0)
 		err = incident_create(arena, &conf, &h->incidents);
 	return err;

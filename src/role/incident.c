@@ -5,6 +5,7 @@
  * are always in it; what is older is found by its addresses.
  */
 #include "role/incident.h"
+#include "role/ties.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,13 +65,15 @@ struct incidents {
 	struct incident *all;
 	struct flow_slot *flows;
 	struct redirect *redirects;
+	struct ties *ties;
 };
 
 size_t incident_bytes(const struct incident_conf *conf)
 {
 	size_t n = (size_t)conf->max_open + SPECIAL;
 	return sizeof(struct incidents) + BUCKETS * sizeof(uint32_t) + n * sizeof(struct incident) +
-	       FLOWS * sizeof(struct flow_slot) + REDIRECTS * sizeof(struct redirect) + 5 * 64;
+	       FLOWS * sizeof(struct flow_slot) + REDIRECTS * sizeof(struct redirect) + 5 * 64 +
+	       ties_bytes();
 }
 
 int incident_create(struct arena *arena, const struct incident_conf *conf, struct incidents **ret)
@@ -86,6 +89,9 @@ int incident_create(struct arena *arena, const struct incident_conf *conf, struc
 	t->redirects = arena_alloc(arena, REDIRECTS, sizeof(*t->redirects));
 	if (t->buckets == NULL || t->all == NULL || t->flows == NULL || t->redirects == NULL)
 		return SKEP_EFULL;
+	int err = ties_create(arena, &t->ties);
+	if (err != 0)
+		return err;
 	random_fill(t->hash_key, sizeof(t->hash_key));
 	memset(t->buckets, 0xff, BUCKETS * sizeof(*t->buckets));
 	*ret = t;
@@ -260,9 +266,8 @@ static bool better(const struct incident *a, const struct incident *b)
 	return as != bs ? as : a->seen_ns > b->seen_ns;
 }
 
-/* The guest's visitors first; what it does unvisited has an incident of its own. */
-static struct incident *join(struct incidents *t, int64_t now_ns, const struct event *e,
-			     const char *guest)
+/* The likeliest of the guest's visitors; *ret_n: how many there may be. */
+static struct incident *likeliest(struct incidents *t, const char *guest, uint32_t *ret_n)
 {
 	struct incident *best = NULL;
 	uint32_t n = 0;
@@ -278,6 +283,16 @@ static struct incident *join(struct incidents *t, int64_t now_ns, const struct e
 		if (best == NULL || better(in, best))
 			best = in;
 	}
+	*ret_n = n;
+	return best;
+}
+
+/* The guest's visitors first; what it does unvisited has an incident of its own. */
+static struct incident *join(struct incidents *t, int64_t now_ns, const struct event *e,
+			     const char *guest)
+{
+	uint32_t n;
+	struct incident *best = likeliest(t, guest, &n);
 	if (best != NULL) {
 		best->ambiguous |= n > 1;
 		return best;
@@ -343,8 +358,74 @@ static void all_flows_ended(struct incidents *t)
 		t->all[i].active = 0;
 }
 
+static struct tie tie_of(const struct incidents *t, const struct incident *in)
+{
+	return (struct tie){in->id, (uint32_t)(in - t->all)};
+}
+
+static struct incident *tied(struct incidents *t, const struct tie *to)
+{
+	struct incident *in = &t->all[to->index % t->max];
+	return to->incident != 0 && in->id == to->incident ? in : NULL;
+}
+
+/* Of a visit, as collector tells of it. Without one: whoever may be in the guest. */
+static struct incident *visited(struct incidents *t, int64_t now_ns, struct event *e,
+				const struct event_visit *v)
+{
+	uint64_t flow;
+	struct tie to;
+	struct incident *in = NULL;
+	if (ties_of_session(t->ties, v->session, &flow, &to)) {
+		if (e->flow_id == 0)
+			e->flow_id = flow;
+		in = tied(t, &to);
+	}
+	if (in != NULL)
+		return in;
+	in = find_flow(t, e->flow_id);
+	if (in == NULL && v->peer.ver != 0) {
+		struct key k = key_of(v->guest, &v->peer, VISIT);
+		in = find(t, &k);
+		k = key_of(v->guest, NULL, OVERFLOW);
+		if (in == NULL)
+			in = find(t, &k);
+	} else if (in == NULL) {
+		in = join(t, now_ns, e, v->guest);
+	}
+	if (in != NULL) {
+		to = tie_of(t, in);
+		ties_session(t->ties, v->session, e->flow_id, &to);
+	}
+	return in;
+}
+
+/* A guest's syslog is nobody's, or that of its only visitor. */
+static struct incident *logged(struct incidents *t, const struct event *e)
+{
+	uint32_t n;
+	struct incident *in = likeliest(t, e->u.syslog.guest, &n);
+	return n == 1 ? in : NULL;
+}
+
+/* What a guest began: by the process, if its monitor has told. */
+static struct incident *begun(struct incidents *t, int64_t now_ns, const struct event *e,
+			      const char *guest)
+{
+	struct tie by;
+	struct incident *in = NULL;
+	if (e->kind == EVENT_CONNECTION && ties_beginner(t->ties, e, &by, now_ns))
+		in = tied(t, &by);
+	return in != NULL ? in : join(t, now_ns, e, guest);
+}
+
 static struct incident *belongs_to(struct incidents *t, int64_t now_ns, struct event *e)
 {
+	const struct event_visit *v = event_visit_of(e);
+	if (v != NULL)
+		return visited(t, now_ns, e, v);
+	if (e->kind == EVENT_SYSLOG)
+		return logged(t, e);
 	const char *guest = event_guest_of(e);
 	const struct event_tuple *tuple = event_tuple_of(e);
 	uint64_t flow_id = e->flow_id;
@@ -359,7 +440,7 @@ static struct incident *belongs_to(struct incidents *t, int64_t now_ns, struct e
 		return tuple != NULL ? visit(t, now_ns, e, guest, &tuple->src) : NULL;
 	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT ||
 	    e->kind == EVENT_SINK)
-		return join(t, now_ns, e, guest);
+		return begun(t, now_ns, e, guest);
 	return NULL;
 }
 
@@ -401,6 +482,40 @@ static void find_redirect(struct incidents *t, struct event *e)
 		o->sport = r->sport;
 }
 
+void incident_arrived(struct incidents *t, struct event *e)
+{
+	const struct event_visit *v = event_visit_of(e);
+	if (e->kind == EVENT_CONNECTION && e->verdict == VERDICT_REDIRECT)
+		note_redirect(t, e);
+	if (e->kind == EVENT_CONNECTION && e->verdict == VERDICT_FORWARD &&
+	    e->direction != DIR_OUTBOUND)
+		ties_conversation(t->ties, e);
+	if (e->kind == EVENT_SINK)
+		find_redirect(t, e);
+	if (v != NULL && e->flow_id == 0)
+		e->flow_id = ties_flow(t->ties, v);
+}
+
+bool incident_waits(struct incidents *t, int64_t now_ns, const struct event *e)
+{
+	uint32_t n;
+	if (e->kind != EVENT_CONNECTION || e->flow_id == 0 ||
+	    (e->direction != DIR_OUTBOUND && e->direction != DIR_LATERAL) ||
+	    find_flow(t, e->flow_id) != NULL ||
+	    !ties_tells(t->ties, e->u.connection.tuple.guest, now_ns) ||
+	    ties_has_begun(t->ties, e, now_ns))
+		return false;
+	(void)likeliest(t, e->u.connection.tuple.guest, &n);
+	return n > 1;
+}
+
+/* Does it show that a visitor is still there? What a guest does by itself keeps no incident open. */
+static bool is_news(const struct event *e)
+{
+	const struct event_visit *v = event_visit_of(e);
+	return e->kind != EVENT_SYSLOG && (v == NULL || v->session != 0 || v->peer.ver != 0);
+}
+
 void incident_event(struct incidents *t, int64_t now_ns, struct event *e)
 {
 	e->incident = 0;
@@ -409,14 +524,18 @@ void incident_event(struct incidents *t, int64_t now_ns, struct event *e)
 		all_flows_ended(t);
 	if (e->kind == EVENT_HEALTH || e->kind == EVENT_STATS || e->kind == EVENT_INCIDENT)
 		return;
-	if (e->kind == EVENT_CONNECTION && e->verdict == VERDICT_REDIRECT)
-		note_redirect(t, e);
-	if (e->kind == EVENT_SINK)
-		find_redirect(t, e);
+	incident_arrived(t, e);
 	struct incident *in = belongs_to(t, now_ns, e);
+	if (e->kind == EVENT_ACTIVITY && strcmp(e->u.activity.what, "connect") == 0) {
+		struct tie to = in != NULL ? tie_of(t, in) : (struct tie){0};
+		/* Of a daemon it says no more than that it was not one of the visitors' own. */
+		ties_begun(t->ties, e, e->u.activity.visit.session != 0 ? &to : NULL, now_ns);
+	}
 	if (in == NULL)
 		return;
 	e->incident = in->id;
+	if (!is_news(e))
+		return;
 	in->seen_ns = now_ns;
 	if (e->time_ns > in->last_ns)
 		in->last_ns = e->time_ns;

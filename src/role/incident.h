@@ -5,8 +5,10 @@
  *
  * An inbound conversation that is let through opens the incident of (guest, peer). What the guest
  * then starts itself joins it; with several intruders on one guest it joins the one most recently
- * active that had a real session, and the join is marked ambiguous. What the sink tells gets the flow
- * id of the redirected conversation it speaks of, and the port that was asked. When the table is full, or a
+ * active that had a real session, and the join is marked ambiguous; unless the guest's monitor has told which process
+ * began it: then it joins that process's visit. What the sink tells gets the flow
+ * id of the redirected conversation it speaks of, and the port that was asked; what collector tells of a visit, that of
+ * the conversation it came in by. When the table is full, or a
  * scan opens more than a bounded number a second, visits share one overflow incident per guest.
  */
 #ifndef SKEP_INCIDENT_H
@@ -31,6 +33,11 @@ struct incidents;
 MUST_USE int incident_create(struct arena *arena, const struct incident_conf *conf,
 			     struct incidents **ret);
 size_t incident_bytes(const struct incident_conf *conf);
+/* An event has come: what conversation it speaks of (sets e->flow_id where the role could not know). */
+void incident_arrived(struct incidents *t, struct event *e);
+/* Is e a conversation that a guest began, of which its monitor is likely to say soon whose it is? Then it, and what
+ * speaks of the same flow, should wait a second before incident_event sees it. */
+bool incident_waits(struct incidents *t, int64_t now_ns, const struct event *e);
 /* Looks at a valid event, opens or joins an incident, and sets e->incident. An event that opens one
  * is preceded by the emitted "open". now_ns: any clock that never goes back. */
 void incident_event(struct incidents *t, int64_t now_ns, struct event *e);

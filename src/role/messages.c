@@ -4,13 +4,13 @@
 
 #define FROM_ANY                                                                \
 	(ROLE_BIT(ROLE_SUPER) | ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER) | \
-	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) | ROLE_BIT(ROLE_SINK) | \
-	 ROLE_BIT(ROLE_COLLECTOR))
+	 ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_HUB) | ROLE_BIT(ROLE_LEDGER) |   \
+	 ROLE_BIT(ROLE_SINK) | ROLE_BIT(ROLE_COLLECTOR))
 #define CHILDREN (FROM_ANY & ~ROLE_BIT(ROLE_SUPER))
 
 static const struct ipc_row rows[] = {
 	{MSG_START_WALL, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL), sizeof(struct start_wall), 5,
-	 6 + JUDGE_PORTS, "start-wall"},
+	 8 + JUDGE_PORTS, "start-wall"},
 	{MSG_START_RECORDER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_RECORDER),
 	 sizeof(struct start_recorder), 4, 3 + CAPTURE_PORTS, "start-recorder"},
 	{MSG_START_KEEPER, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_KEEPER), sizeof(struct start_keeper),
@@ -25,6 +25,8 @@ static const struct ipc_row rows[] = {
 	 sizeof(struct start_collector), 4, 4, "start-collector"},
 	{MSG_MONITOR, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_COLLECTOR), sizeof(struct msg_monitor), 0,
 	 1, "monitor"},
+	{MSG_HEARD, ROLE_BIT(ROLE_COLLECTOR), ROLE_BIT(ROLE_SUPER), sizeof(struct msg_heard), 0, 0,
+	 "heard"},
 	{MSG_READY, CHILDREN, ROLE_BIT(ROLE_SUPER), sizeof(struct msg_ready), 0, 0, "ready"},
 	{MSG_STOP, ROLE_BIT(ROLE_SUPER), CHILDREN, 0, 0, 0, "stop"},
 	{MSG_PORT, ROLE_BIT(ROLE_SUPER), ROLE_BIT(ROLE_WALL) | ROLE_BIT(ROLE_RECORDER),

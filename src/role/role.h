@@ -11,12 +11,8 @@
 #ifndef SKEP_ROLE_H
 #define SKEP_ROLE_H
 
-#include "capture/capture.h"
-#include "conf/conf.h"
-#include "event/event.h"
 #include "ipc/ipc.h"
-#include "judge/judge.h"
-#include "sink/sink.h"
+#include "role/messages.h"
 #include "site/site.h"
 
 #include <sys/types.h>
@@ -39,8 +35,8 @@ const char *role_text(enum role r);
 
 enum message {
 	MSG_START_WALL = 1, /* super -> wall: struct start_wall; fds: events, limits, stats, marks,
-			       texts and snapshot of the rules (unless rules_mode is off), then
-			       one per port */
+			       copies of syslog and of talk (with copies), texts and snapshot of
+			       the rules (unless rules_mode is off), then one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
 	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
@@ -59,91 +55,11 @@ enum message {
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
 	MSG_HOST,   /* super -> wall: struct msg_host, what is off limits as the host's own */
 	MSG_START_COLLECTOR, /* fds: events, copies of syslog, copies of talk (both read-only), the folder */
-	MSG_MONITOR,    /* super -> collector: struct msg_monitor; fd: the guest's serial port (started) */
+	MSG_HEARD,           /* collector -> super: struct msg_heard, about once a second */
+	MSG_MONITOR, /* super -> collector: struct msg_monitor; fd: the guest's serial port (started) */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
-
-struct start_wall {
-	struct judge_conf
-		judge; /* one port descriptor per judge.ports[i]; judge.scrub is not looked at */
-	uint8_t rules_mode; /* enum conf_rules_mode */
-	uint64_t rules_memory;
-	int64_t rules_hold_ns;
-};
-struct start_recorder {
-	struct conf_recorder conf;
-	uint32_t n_ports;
-	struct capture_interface ports[CAPTURE_PORTS]; /* by wall port index */
-};
-struct start_keeper {
-	char guest[CONF_NAME];
-	uint8_t sshd;
-	uint32_t stop_grace_ms;
-	uint64_t
-		overlay_max_bytes; /* size of node "overlay-file" at which the guest pauses; 0: no disk */
-};
-#define HUB_SOURCES 32
-struct start_hub {
-	struct conf_store conf;
-	uint32_t n_sources;
-	struct {
-		uint8_t role;          /* enum role: decides which kinds it may say */
-		char name[EVENT_NAME]; /* role or guest name */
-	} sources[HUB_SOURCES];
-	uint64_t boot_id;
-};
-struct start_ledger {
-	struct conf_store conf;
-	char sensor[CONF_NAME];
-};
-struct start_sink {
-	struct sink_conf conf;
-};
-struct start_collector {
-	struct conf_sessions conf;
-	char sensor[CONF_NAME];
-	uint8_t tls; /* syslog is encrypted: the wire has no copy */
-	uint32_t n_guests;
-	struct {
-		char name[EVENT_NAME];
-		uint8_t kind;                   /* enum conf_guest_kind */
-		uint8_t monitor, shell, syslog; /* what its image has */
-		struct addr inside, inside6;
-	} guests[CONF_GUESTS]; /* guest i is port i + 1 of the wall */
-};
-struct msg_monitor { /* a guest's machine started (with its port), or ended */
-	uint16_t guest;
-	uint8_t runs, pad;
-};
-struct msg_ready {
-	uint32_t pid;
-};
-struct msg_port {
-	struct judge_port port;
-	uint16_t index;
-	uint16_t has_fd;
-};
-struct msg_host {
-	uint32_t n;
-	struct prefix host[CONF_PREFIXES];
-};
-struct msg_rules_done {
-	int32_t result; /* 0, or why the rules stay as they were */
-	uint32_t swaps; /* that were made so far */
-	uint64_t rules, failed, warnings;
-	int64_t load_ns, swap_ns; /* read beside the frames; frames waited */
-};
-enum qemu_state { QEMU_STARTED, QEMU_DIED, QEMU_STOP };
-struct msg_qemu {
-	uint8_t state; /* QEMU_STOP: ask the guest to shut down, then quit */
-	uint8_t kvm;
-	int32_t exit_code, signal;
-	uint32_t restarts, backoff_s;
-};
-struct msg_guest {
-	char state[EVENT_NAME]; /* last QMP run state: "running", "paused", "shutdown" ... */
-};
 
 /* Starts a role's process (this very binary), confined as far as it can be from outside, in a network
  * namespace without links; uid 0 stays root. files: that it may have open (0: the usual number). All results are the caller's. */

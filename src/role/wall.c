@@ -15,6 +15,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,14 +29,17 @@
 #define SPIN_NS (20 * 1000)   /* the longest wait for what may follow a frame */
 #define SPINS_NS (200 * 1000) /* ... and all of it, before others are asked */
 #define RELEASE_NS (10 * NS_PER_MS)
-#define START_FDS (6 + JUDGE_PORTS)
+#define START_FDS (8 + JUDGE_PORTS)
 
-enum start_fd { FD_EVENTS, FD_LIMITS, FD_STATS, FD_MARKS, FD_TEXTS, FD_SNAPSHOT };
+/* The copies are there with a collector, texts and snapshot with rules: then the ports. */
+enum start_fd { FD_EVENTS, FD_LIMITS, FD_STATS, FD_MARKS, FD_MORE };
 
 struct wall {
 	struct judge *judge;
 	struct wall_stats *stats;
 	struct mark_ring *marks;
+	struct copy_ring *copies[2]; /* by enum judge_copy_to; NULL: nobody listens */
+	uint8_t *copy_room;          /* FRAME_MAX bytes */
 	int events;
 	uint64_t lost;
 	uint32_t n_ports;
@@ -65,6 +69,12 @@ static const struct syscall_row syscalls_wall[] = {
 static void emit(void *ctx, const struct event *e)
 {
 	struct wall *w = ctx;
+	/* Whoever collects sessions marks in them what a rule found. */
+	if (e->kind == EVENT_ALERT && w->copies[JUDGE_COPY_TALK] != NULL) {
+		const struct copy_head h = {
+			.stamp_ns = e->time_ns, .kind = COPY_ALERT, .len = sizeof(*e)};
+		copy_put(w->copies[JUDGE_COPY_TALK], &h, e);
+	}
 	uint64_t before = w->lost;
 	role_emit(w->events, e, &w->lost);
 	if (w->lost != 0 && w->lost != before)
@@ -251,6 +261,70 @@ static void put_mark(struct wall *w, const struct judge_result *r, const struct 
 	mark_put(w->marks, &m);
 }
 
+/* ---- copies ------------------------------------------------------------------------------------------- */
+
+/* Where addresses were translated they are put back, in a copy of the copy. */
+static void copy_one(struct wall *w, const struct judge_copy *c, const struct frame *f,
+		     int64_t stamp_ns)
+{
+	struct frame own = *f;
+	const struct copy_head h = {.stamp_ns = stamp_ns,
+				    .flow_id = c->flow_id,
+				    .guest = c->guest,
+				    .peer_guest = c->peer_guest,
+				    .kind = COPY_FRAME_WHOLE,
+				    .direction = c->direction,
+				    .from_guest = c->from_guest,
+				    .begun_by_guest = c->begun_by_guest,
+				    .len = f->len};
+	if (c->translated) {
+		own.data = w->copy_room;
+		own.cap = FRAME_MAX;
+		own.len = f->len < FRAME_MAX ? f->len : FRAME_MAX;
+		memcpy(own.data, f->data, own.len);
+		judge_copy_view(c, &own);
+	}
+	copy_put(w->copies[c->to], &h, own.data);
+}
+
+static void copy_what_left(struct wall *w, const struct judge_result *r, const struct frame *f)
+{
+	if (w->copies[r->copy->to] == NULL)
+		return;
+	if (!r->changed)
+		copy_one(w, r->copy, f, f->stamp_ns);
+	for (uint32_t i = 0; r->changed && i < r->n_frames; i++)
+		copy_one(w, r->copy, r->frames[i], f->stamp_ns);
+}
+
+static void copy_released(void *ctx, const struct judge_copy *c, const struct frame *f)
+{
+	struct wall *w = ctx;
+	if (w->copies[c->to] != NULL)
+		copy_one(w, c, f, clock_wall_ns());
+}
+
+static void copy_tally(void *ctx, const struct judge_tally *t)
+{
+	struct wall *w = ctx;
+	const struct copy_head h = {.stamp_ns = clock_wall_ns(),
+				    .flow_id = t->flow_id,
+				    .guest = t->guest,
+				    .peer_guest = t->peer_guest,
+				    .kind = COPY_TALLY,
+				    .direction = t->direction,
+				    .bytes_to = t->to_guest,
+				    .bytes_from = t->from_guest,
+				    .peer = t->peer,
+				    .inside = t->inside,
+				    .peer_port = t->peer_port,
+				    .port = t->port,
+				    .proto = IPPROTO_TCP,
+				    .ended = t->ended};
+	if (w->copies[JUDGE_COPY_TALK] != NULL)
+		copy_put(w->copies[JUDGE_COPY_TALK], &h, NULL);
+}
+
 static void one_frame(struct wall *w, struct frame *f, int64_t now)
 {
 	struct judge_result r;
@@ -258,6 +332,8 @@ static void one_frame(struct wall *w, struct frame *f, int64_t now)
 	uint32_t len = f->len;
 	memcpy(head, f->data, len < HASHED ? len : HASHED);
 	judge_frame(w->judge, now, f, &r);
+	if (r.copy != NULL) /* before they are sent: ports may take their buffers */
+		copy_what_left(w, &r, f);
 	if (r.verdict == VERDICT_FORWARD && r.changed)
 		send_changed(w, &r);
 	else if (r.verdict == VERDICT_FORWARD)
@@ -464,7 +540,7 @@ static int attach(struct wall *w, struct arena *arena, const struct judge_conf *
 	return err;
 }
 
-static int map_shared(struct wall *w, const int *fds, void **ret_limits)
+static int map_shared(struct wall *w, const int *fds, bool copies, void **ret_limits)
 {
 	void *stats, *marks;
 	int err = shm_map(fds[FD_LIMITS], judge_limits_bytes(), true, ret_limits);
@@ -472,6 +548,11 @@ static int map_shared(struct wall *w, const int *fds, void **ret_limits)
 		err = shm_map(fds[FD_STATS], sizeof(struct wall_stats), true, &stats);
 	if (err == 0)
 		err = shm_map(fds[FD_MARKS], mark_ring_bytes(), true, &marks);
+	for (unsigned i = 0; copies && i < ARRAY_LEN(w->copies) && err == 0; i++) {
+		void *ring;
+		err = shm_map(fds[FD_MORE + i], copy_ring_bytes(), true, &ring);
+		w->copies[i] = err == 0 ? copy_ring_at(ring) : NULL;
+	}
 	if (err != 0)
 		return err;
 	w->stats = stats;
@@ -527,25 +608,32 @@ static int prepare(struct wall *w, struct arena *arena, struct start_wall *start
 	void *limits;
 	struct judge_conf *conf = &start->judge;
 	bool rules = start->rules_mode != RULES_OFF;
-	size_t first = rules ? FD_SNAPSHOT + 1 : FD_MARKS + 1;
+	size_t book = start->copies ? FD_MORE + 2 : FD_MORE, first = rules ? book + 2 : book;
 	if (conf->n_ports == 0 || conf->n_ports > JUDGE_PORTS || n_fds != first + conf->n_ports ||
 	    start->rules_mode > RULES_OFF)
 		return SKEP_EPEER;
-	int err = map_shared(w, fds, &limits);
+	int err = map_shared(w, fds, start->copies, &limits);
 	if (err == 0)
-		err = arena_create(judge_arena_bytes(conf) + PORTS_ARENA, arena);
+		err = arena_create(judge_arena_bytes(conf) + PORTS_ARENA + FRAME_MAX + 64, arena);
+	if (err == 0 && (w->copy_room = arena_alloc(arena, 1, FRAME_MAX)) == NULL)
+		err = -ENOMEM;
 	if (err == 0)
 		err = attach(w, arena, conf, fds + first);
 	if (err == 0 && rules) {
-		err = prepare_rules(w, start, fds[FD_TEXTS], fds[FD_SNAPSHOT]);
-		fd_close(&fds[FD_TEXTS]);
-		fd_close(&fds[FD_SNAPSHOT]);
+		err = prepare_rules(w, start, fds[book], fds[book + 1]);
+		fd_close(&fds[book]);
+		fd_close(&fds[book + 1]);
 	}
 	if (err != 0)
 		return err;
 	conf->scrub = w->scrub;
 	conf->boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
-	return judge_create(arena, conf, limits, w->stats, emit, w, clock_boot_ns(), &w->judge);
+	if (!start->copies)
+		conf->copies = (struct judge_copies){0};
+	err = judge_create(arena, conf, limits, w->stats, emit, w, clock_boot_ns(), &w->judge);
+	if (err == 0 && start->copies)
+		judge_listen(w->judge, &(struct judge_listener){copy_tally, copy_released, w});
+	return err;
 }
 
 static int confine(void)

@@ -249,7 +249,7 @@ static void on_seen(void *ctx, const struct inspect_seen *x)
 static void on_gone(void *ctx, struct stream_flow *f)
 {
 	struct scrub *s = ctx;
-	talk_free(s, f);
+	talk_forget(s, f);
 	if (s->seen != NULL && s->seen->flow == f)
 		s->seen->flow = NULL;
 }

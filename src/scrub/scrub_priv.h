@@ -100,7 +100,7 @@ void talk_leave(struct scrub *s, const struct scrub_seen *seen, struct frame *f,
 /* An ICMP error about a segment of such a conversation: what it quotes is numbered as its sender counts. */
 void talk_quoted(struct scrub *s, const struct inspect_seen *x);
 void talk_quote(const struct scrub_seen *seen, struct frame *f, const struct layers *l);
-void talk_free(struct scrub *s, struct stream_flow *f);
+void talk_forget(struct scrub *s, struct stream_flow *f);
 /* The state of a conversation, made if need be. NULL: no memory. */
 struct talk *talk_of(struct scrub *s, struct stream_flow *f);
 /* The sequence number that the receiver of a direction waits for. */

@@ -101,7 +101,7 @@ static void owe(struct scrub *s, struct talk *t, unsigned dir)
 		wait_end(&s->owed, &t->owed[dir]);
 }
 
-void talk_free(struct scrub *s, struct stream_flow *f)
+void talk_forget(struct scrub *s, struct stream_flow *f)
 {
 	struct talk *t = f->user;
 	if (t == NULL)

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #endif
 
-#define SENSOR_PORT "monitor.0" /* name of the virtio-serial port */
+#define SENSOR_PORT "monitor.0"  /* name of the virtio-serial port */
 #define SENSOR_MAGIC 0x314e4f4du /* "MON1" */
 #define SENSOR_VERSION 1
 #define SENSOR_PAYLOAD 8192 /* most bytes behind a head */
@@ -69,22 +69,36 @@ struct sensor_hello { /* texts: kernel release */
 	uint16_t version;
 	uint8_t mode, first; /* first: 1 if no monitor ran in this boot before */
 	uint32_t pid;
-	uint64_t hooks;   /* bit per hook that is attached, by enum sensor_hook */
-	int64_t wall_ns;  /* guest's clock */
+	uint64_t hooks;  /* bit per hook that is attached, by enum sensor_hook */
+	int64_t wall_ns; /* guest's clock */
 	uint8_t boot_id[16];
 } __attribute__((packed));
 
 enum sensor_hook {
-	HOOK_EXEC, HOOK_EXIT, HOOK_FORK, HOOK_ACCEPT, HOOK_TTY, HOOK_PIPE, HOOK_UNIX, HOOK_CONNECT,
-	HOOK_FILE, HOOK_UNLINK, HOOK_RENAME, HOOK_CRED, HOOK_MODULE, HOOK_BPF, HOOK_SIGNAL, HOOKS
+	HOOK_EXEC,
+	HOOK_EXIT,
+	HOOK_FORK,
+	HOOK_ACCEPT,
+	HOOK_TTY,
+	HOOK_PIPE,
+	HOOK_UNIX,
+	HOOK_CONNECT,
+	HOOK_FILE,
+	HOOK_UNLINK,
+	HOOK_RENAME,
+	HOOK_CRED,
+	HOOK_MODULE,
+	HOOK_BPF,
+	HOOK_SIGNAL,
+	HOOKS
 };
 
 struct sensor_beat {
-	uint64_t hooks;  /* still attached, and seen alive */
+	uint64_t hooks; /* still attached, and seen alive */
 	int64_t wall_ns;
-	uint64_t told, lost; /* records since the hello */
+	uint64_t told, lost;    /* records since the hello */
 	uint32_t disk_permille; /* of / in use */
-	uint32_t load; /* of the monitor: microseconds of CPU since the last beat */
+	uint32_t load;          /* of the monitor: microseconds of CPU since the last beat */
 } __attribute__((packed));
 
 struct sensor_visit {
@@ -101,7 +115,7 @@ struct sensor_visit_end {
 	int32_t status; /* wait status of its first process */
 } __attribute__((packed));
 
-#define SENSOR_EXEC_CUT 1u /* arguments are not complete */
+#define SENSOR_EXEC_CUT 1u   /* arguments are not complete */
 #define SENSOR_EXEC_MEMFD 2u /* its file has no name any more, or never had one */
 struct sensor_exec { /* texts: path of the file, working directory, argv (zero bytes between) */
 	struct sensor_proc p;
@@ -114,7 +128,7 @@ struct sensor_exit {
 } __attribute__((packed));
 
 enum sensor_stream { SENSOR_OUT = 1, SENSOR_IN = 2, SENSOR_ERR = 3 };
-struct sensor_data { /* texts: the bytes (up to 4096) */
+struct sensor_data {          /* texts: the bytes (up to 4096) */
 	struct sensor_proc p; /* tty: that of the data, -1: a shell's pipes; pid: who wrote */
 	uint8_t stream;       /* enum sensor_stream: what the visitor sees, or typed */
 	uint8_t echo;         /* SENSOR_IN on a terminal: 0 if it does not show what is typed */
@@ -148,15 +162,15 @@ struct sensor_file { /* texts: path, second path (renamed) */
 } __attribute__((packed));
 
 #define SENSOR_CONTENT_LAST 1u
-#define SENSOR_CONTENT_CUT 2u /* it is longer than is sent */
-struct sensor_content { /* texts: path (in the first piece; else empty), the bytes */
-	uint64_t visit, file; /* file: unique in this life of the monitor */
+#define SENSOR_CONTENT_CUT 2u  /* it is longer than is sent */
+struct sensor_content {        /* texts: path (in the first piece; else empty), the bytes */
+	uint64_t visit, file;  /* file: unique in this life of the monitor */
 	uint64_t offset, size; /* size: of the whole as known at the start */
 	uint32_t pid, flags;
 } __attribute__((packed));
 
 struct sensor_cred {
-	struct sensor_proc p; /* as it was */
+	struct sensor_proc p;         /* as it was */
 	uint32_t uid, euid, gid, pad; /* as it is */
 	uint64_t caps;
 } __attribute__((packed));
@@ -175,8 +189,10 @@ struct sensor_signal {
 } __attribute__((packed));
 
 enum sensor_state_what {
-	SENSOR_LINK_UP = 1, SENSOR_LINK_DOWN, /* text: name */
-	SENSOR_DISK_FULL, SENSOR_DISK_FREE,
+	SENSOR_LINK_UP = 1,
+	SENSOR_LINK_DOWN, /* text: name */
+	SENSOR_DISK_FULL,
+	SENSOR_DISK_FREE,
 	SENSOR_CLOCK,   /* value: nanoseconds it was set by */
 	SENSOR_WATCHED, /* text: path of a watched file that was changed, replaced or removed */
 	SENSOR_UNHOOKED /* value: hooks that are gone */

@@ -19,7 +19,7 @@
 #include "sensor/sensor.h"
 #include "syslog/syslog.h"
 
-#define SESSION_ID_TEXT 16 /* "01k9f3…": 13 digits of base 32, so that names sort by time */
+#define SESSION_ID_TEXT 16 /* "1kd3f8…": 11 digits of base 32, so that names sort by time */
 
 /* ---- writing: collector ------------------------------------------------------------------------ */
 
@@ -28,15 +28,16 @@ struct session_guest {
 	struct addr inside, inside6;
 };
 struct session_book_conf {
-	struct conf_sessions conf;
-	char sensor[CONF_NAME]; /* name of this installation's sensor */
-	int dir;                /* the folder, borrowed */
+	struct conf_sessions conf; /* disk_bytes: for sessions alone, without syslog's lines */
+	char sensor[CONF_NAME];    /* name of this installation's sensor */
+	int dir;                   /* the folder, borrowed */
 	uint32_t n_guests;
 	struct session_guest guests[CONF_GUESTS];
 	void (*emit)(void *ctx, const struct event *e);
 	void *ctx;
 };
 struct session_book;
+/* Takes all its memory, and makes what folders are missing. The caller closes it. */
 MUST_USE int session_book_open(const struct session_book_conf *conf, struct session_book **ret);
 /* Every open session ends, as "stopped". */
 void session_book_close(struct session_book **b);
@@ -51,7 +52,7 @@ void session_guest_gone(struct session_book *b, uint32_t guest, int64_t now_wall
 /* A syslog line. Is it the modified shell's (docs/INSIDE.md)? Then *ret says what was typed. */
 struct session_shell {
 	uint32_t pid, ppid, uid, seq;
-	bool end;       /* tells how that command ended: status; else its beginning: line */
+	bool end; /* tells how that command ended: status; else its beginning: line */
 	int32_t status;
 	char user[32], tty[16], cwd[256];
 	char line[SYSLOG_LINE];
@@ -59,16 +60,21 @@ struct session_shell {
 	bool cut;
 };
 bool session_shell_parse(const struct syslog_line *l, struct session_shell *ret);
+/* Is it the rest of a line that was cut? It is kept with the syslog lines, and is no command of its own. */
+bool session_shell_rest(const struct syslog_line *l);
 uint64_t session_syslog(struct session_book *b, uint32_t guest, const struct syslog_line *l,
 			const struct session_shell *shell, int64_t now_wall_ns);
+
+/* A rule hit at the wall, an event of kind EVENT_ALERT: a marker in the session that it is of. 0: none known. */
+uint64_t session_alert(struct session_book *b, uint32_t guest, const struct event *e);
 
 /* ---- the same for what is heard on the wire (module talk) -------------------------------------- */
 
 struct session_open {
 	uint32_t guest;
 	uint64_t flow_id;
-	char service[16]; /* "telnet", "ftp", "smtp", "shell" ... */
-	uint8_t direction; /* enum event_direction */
+	char service[16];           /* "telnet", "ftp", "smtp", "shell" ... */
+	uint8_t direction;          /* enum event_direction */
 	struct addr client, server; /* as the guest's side sees them */
 	uint16_t client_port, server_port;
 	int64_t start_ns;
@@ -81,6 +87,9 @@ void session_size(struct session_book *b, uint64_t id, uint16_t cols, uint16_t r
 void session_command(struct session_book *b, uint64_t id, const char *line, size_t len, int64_t ns);
 void session_login(struct session_book *b, uint64_t id, const char *user, size_t user_len,
 		   const char *secret, size_t secret_len, int ok /* -1: not known */, int64_t ns);
+/* What the client says it is ("SSH-2.0-Go"), as the protocol has it. */
+void session_client(struct session_book *b, uint64_t id, const char *version, size_t len,
+		    int64_t ns);
 void session_mark(struct session_book *b, uint64_t id, const char *label, int64_t ns);
 void session_end(struct session_book *b, uint64_t id, const char *why, int64_t ns);
 /* A file: begun, pieces in order, ended (complete or cut). 0: not kept. how: "fetched", "uploaded", "written". */
@@ -99,7 +108,8 @@ void session_file_end(struct session_book *b, uint64_t file, bool complete, int6
 struct session_row { /* what a list shows; texts are foreign bytes */
 	uint64_t id;
 	int64_t start_ns, end_ns; /* end 0: still open */
-	char guest[EVENT_NAME], service[16], heard[48]; /* heard: by which layers: "monitor shell" */
+	char guest[EVENT_NAME], service[16],
+		heard[48]; /* heard: by which layers: "monitor shell" */
 	struct addr peer;
 	uint16_t peer_port, server_port;
 	char user[64], secret[64];
@@ -126,6 +136,7 @@ struct session_file_row {
 	bool kept;      /* its content is still there */
 };
 typedef bool session_file_fn(void *ctx, const struct session_file_row *r);
+/* Every content that was ever seen, the first seen first; stops when fn says false. */
 MUST_USE int session_files(const char *dir, session_file_fn *fn, void *ctx);
 
 #endif

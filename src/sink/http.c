@@ -94,7 +94,7 @@ static void refuse(struct sink *s, struct sink_session *t)
 	out_text(t, "HTTP/1.1 400 Bad Request\r\nServer: Apache\r\nContent-Length: 0\r\n"
 		    "Connection: close\r\n\r\n");
 	t->over = true;
-	line_clear(&h->line);
+	sink_line_clear(&h->line);
 }
 
 static void request_line(struct sink *s, struct sink_session *t)
@@ -106,7 +106,7 @@ static void request_line(struct sink *s, struct sink_session *t)
 		return; /* an empty line in front of a request is allowed */
 	version = strrchr(text, ' ');
 	if (method == 0 || method > 20 || version == NULL || version == text + method ||
-	    !line_begins(version, " HTTP/1.")) {
+	    !sink_line_begins(version, " HTTP/1.")) {
 		refuse(s, t);
 		return;
 	}
@@ -114,8 +114,8 @@ static void request_line(struct sink *s, struct sink_session *t)
 	h->host[0] = h->agent[0] = '\0';
 	h->n_body = 0;
 	h->body_bytes = h->left = 0;
-	h->keep = version[8] != '0' && !line_begins(text, "CONNECT ");
-	h->head = line_begins(text, "HEAD ");
+	h->keep = version[8] != '0' && !sink_line_begins(text, "CONNECT ");
+	h->head = sink_line_begins(text, "HEAD ");
 	h->chunked = h->wait = false;
 	h->state = HTTP_HEADERS;
 }
@@ -127,17 +127,17 @@ static void header(struct http *h)
 		return;
 	value++;
 	value += strspn(value, " \t");
-	if (line_begins(text, "host:"))
+	if (sink_line_begins(text, "host:"))
 		text_copy(h->host, sizeof(h->host), value);
-	else if (line_begins(text, "user-agent:"))
+	else if (sink_line_begins(text, "user-agent:"))
 		text_copy(h->agent, sizeof(h->agent), value);
-	else if (line_begins(text, "content-length:"))
+	else if (sink_line_begins(text, "content-length:"))
 		h->left = strtoull(value, NULL, 10);
-	else if (line_begins(text, "transfer-encoding:"))
+	else if (sink_line_begins(text, "transfer-encoding:"))
 		h->chunked |= strcasestr(value, "chunked") != NULL;
-	else if (line_begins(text, "connection:") && strcasestr(value, "close") != NULL)
+	else if (sink_line_begins(text, "connection:") && strcasestr(value, "close") != NULL)
 		h->keep = false;
-	else if (line_begins(text, "expect:"))
+	else if (sink_line_begins(text, "expect:"))
 		h->wait = strcasestr(value, "100-continue") != NULL;
 }
 
@@ -190,7 +190,7 @@ static void one_line(struct sink *s, struct sink_session *t)
 	case HTTP_CHUNK_DATA:
 		break;
 	}
-	line_clear(&h->line);
+	sink_line_clear(&h->line);
 }
 
 static size_t take_body(struct sink *s, struct sink_session *t, const uint8_t *data, size_t len)

@@ -99,7 +99,7 @@ void sink_sent(struct sink_session *t, size_t n)
 	memmove(t->out, t->out + n, t->n_out);
 }
 
-void line_clear(struct line *l)
+void sink_line_clear(struct line *l)
 {
 	l->len = 0;
 	l->cut = false;
@@ -122,7 +122,7 @@ bool line_take(struct line *l, const uint8_t *data, size_t len, size_t *ret_n)
 	return nl != NULL;
 }
 
-bool line_begins(const char *text, const char *word)
+bool sink_line_begins(const char *text, const char *word)
 {
 	return strncasecmp(text, word, strlen(word)) == 0;
 }
@@ -237,5 +237,5 @@ void sink_tick(struct sink *s, int64_t now_ns)
 		s->io.ready(s->io.ctx, t);
 	}
 	upstream_tick(s, now_ns);
-	tell_tick(s, now_ns);
+	sink_tell_tick(s, now_ns);
 }

@@ -21,7 +21,7 @@ struct telling {
 /* Emits, unless the guest has said too much lately; then it is counted. */
 void sink_tell(struct sink *s, enum sink_service v, const struct sink_ends *e,
 	       const struct telling *t, const char *fmt, ...) PRINTF_LIKE(5, 6);
-void tell_tick(struct sink *s, int64_t now_ns);
+void sink_tell_tick(struct sink *s, int64_t now_ns);
 /* A hex dump of the first bytes, for an excerpt; returns its length. */
 size_t tell_dump(const uint8_t *data, size_t len, char ret[EVENT_EXCERPT]);
 /* What the bytes look like: "TLS", "SSH" ...; "" if like nothing known. */
@@ -141,11 +141,11 @@ static inline size_t out_room(const struct sink_session *t)
 void out_bytes(struct sink_session *t, const void *data, size_t len);
 void out_text(struct sink_session *t, const char *text);
 /* Takes bytes up to and with the end of a line; true: l is whole. *ret_n: how many. A line is to be
- * cleared by line_clear after use. */
+ * cleared by sink_line_clear after use. */
 bool line_take(struct line *l, const uint8_t *data, size_t len, size_t *ret_n);
-void line_clear(struct line *l);
+void sink_line_clear(struct line *l);
 /* Does it begin with the word, whatever the case? */
-bool line_begins(const char *text, const char *word);
+bool sink_line_begins(const char *text, const char *word);
 
 /* The servers: begin, feed, end (tells what is left). */
 void smtp_begin(struct sink *s, struct sink_session *t);

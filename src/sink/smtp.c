@@ -118,7 +118,7 @@ static void do_mail(struct sink *s, struct sink_session *t, const char *arg)
 {
 	struct smtp *c = &t->u.smtp;
 	(void)s;
-	if (!line_begins(arg, "from:")) {
+	if (!sink_line_begins(arg, "from:")) {
 		bad(t, "501 5.5.4 Syntax: MAIL FROM:<address>\r\n");
 		return;
 	}
@@ -134,7 +134,7 @@ static void do_rcpt(struct sink *s, struct sink_session *t, const char *arg)
 	(void)s;
 	if (!c->has_from) {
 		bad(t, "503 5.5.1 Error: need MAIL command\r\n");
-	} else if (!line_begins(arg, "to:")) {
+	} else if (!sink_line_begins(arg, "to:")) {
 		bad(t, "501 5.5.4 Syntax: RCPT TO:<address>\r\n");
 	} else if (c->n_rcpt >= RCPTS_MAX) {
 		bad(t, "452 4.5.3 Error: too many recipients\r\n");
@@ -219,14 +219,14 @@ static void do_auth(struct sink *s, struct sink_session *t, const char *arg)
 	struct smtp *c = &t->u.smtp;
 	const char *more = arg + strcspn(arg, " ");
 	more += strspn(more, " ");
-	if (line_begins(arg, "plain") && *more != '\0') {
+	if (sink_line_begins(arg, "plain") && *more != '\0') {
 		take_plain(s, t, more);
-	} else if (line_begins(arg, "plain")) {
+	} else if (sink_line_begins(arg, "plain")) {
 		c->state = SMTP_PLAIN;
 		out_text(t, "334 \r\n");
-	} else if (line_begins(arg, "login") && *more != '\0') {
+	} else if (sink_line_begins(arg, "login") && *more != '\0') {
 		take_user(t, more);
-	} else if (line_begins(arg, "login")) {
+	} else if (sink_line_begins(arg, "login")) {
 		c->state = SMTP_USER;
 		out_text(t, "334 VXNlcm5hbWU6\r\n");
 	} else {
@@ -251,7 +251,8 @@ static void command(struct sink *s, struct sink_session *t, const char *text)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		size_t len = strlen(rows[i].word);
-		if (!line_begins(text, rows[i].word) || (text[len] != ' ' && text[len] != '\0'))
+		if (!sink_line_begins(text, rows[i].word) ||
+		    (text[len] != ' ' && text[len] != '\0'))
 			continue;
 		const char *arg = text + len;
 		rows[i].run(s, t, arg + strspn(arg, " "));
@@ -311,7 +312,7 @@ static void one_line(struct sink *s, struct sink_session *t)
 		command(s, t, c->line.text);
 	else
 		answer_to_auth(s, t, c->line.text);
-	line_clear(&c->line);
+	sink_line_clear(&c->line);
 }
 
 size_t smtp_feed(struct sink *s, struct sink_session *t, const uint8_t *data, size_t len)

@@ -87,7 +87,7 @@ void sink_tell(struct sink *s, enum sink_service v, const struct sink_ends *e,
 	}
 }
 
-void tell_tick(struct sink *s, int64_t now_ns)
+void sink_tell_tick(struct sink *s, int64_t now_ns)
 {
 	for (uint32_t i = 0; i <= s->conf.n_guests; i++) {
 		struct teller *b = &s->tellers[i];

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-uint32_t day_of(int64_t time_ns)
+uint32_t store_day_of(int64_t time_ns)
 {
 	char buf[EVENT_TIME];
 	unsigned y = 0, m = 0, d = 0;
@@ -28,7 +28,7 @@ uint32_t day_add(uint32_t day, int n)
 			.tm_mon = (int)(day / 100 % 100) - 1,
 			.tm_mday = (int)(day % 100) + n,
 			.tm_hour = 12};
-	return day_of((int64_t)timegm(&tm) * NS_PER_SEC);
+	return store_day_of((int64_t)timegm(&tm) * NS_PER_SEC);
 }
 
 uint32_t day_of_name(const char *name)

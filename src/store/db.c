@@ -230,6 +230,20 @@ static void bind_sink(sqlite3_stmt *s, const struct event_sink *e)
 	sqlite3_bind_int(s, 19, e->proto);
 }
 
+/* Likewise by the ends of the visit. */
+static void bind_visit(sqlite3_stmt *s, const struct event_visit *v)
+{
+	char proto[EVENT_PROTO];
+	if (v->peer.ver == 0)
+		return;
+	bind_addr(s, 9, &v->peer);
+	bind_addr(s, 10, &v->server);
+	sqlite3_bind_int(s, 13, v->peer_port);
+	sqlite3_bind_int(s, 14, v->server_port);
+	sqlite3_bind_text(s, 18, event_proto_text(v->proto, proto), -1, SQLITE_TRANSIENT);
+	sqlite3_bind_int(s, 19, v->proto);
+}
+
 static int step(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
@@ -274,6 +288,8 @@ int db_add(struct db *d, const struct event *e, const char *json)
 		bind_tuple(d->add, t);
 	if (e->kind == EVENT_SINK)
 		bind_sink(d->add, &e->u.sink);
+	if (event_visit_of(e) != NULL)
+		bind_visit(d->add, event_visit_of(e));
 	bind_int(d->add, 20, e->flow_id);
 	if (e->kind == EVENT_FLOW)
 		bind_int(d->add, 21, (uint64_t)e->u.flow.start_ns);

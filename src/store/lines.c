@@ -93,7 +93,7 @@ int lines_open(struct lines *l, int dirfd, const char *stem, uint32_t today)
 		err = -errno;
 	if (err != 0)
 		return err;
-	uint32_t written = day_of((int64_t)st.st_mtim.tv_sec * NS_PER_SEC);
+	uint32_t written = store_day_of((int64_t)st.st_mtim.tv_sec * NS_PER_SEC);
 	if (st.st_size == 0 || written >= today)
 		return 0;
 	err = lines_rotate(l, dirfd, written);
@@ -103,7 +103,7 @@ int lines_open(struct lines *l, int dirfd, const char *stem, uint32_t today)
 	return open_file(dirfd, name, &l->fd);
 }
 
-int lines_put(struct lines *l, const char *line)
+int store_lines_put(struct lines *l, const char *line)
 {
 	size_t n = strlen(line);
 	if (l->len + n + 1 > l->cap) {
@@ -120,7 +120,7 @@ int lines_put(struct lines *l, const char *line)
 	return 0;
 }
 
-int lines_flush(struct lines *l)
+int store_lines_flush(struct lines *l)
 {
 	struct stat st;
 	size_t len = l->len;

@@ -142,8 +142,8 @@ static int walk_days(const struct walk *w)
 	bool more = true;
 	int err = day_list(w->dir, days, STORE_DAYS, &n);
 	/* What is late lies in the day after, never further. */
-	uint32_t first = w->q->from_ns > 0 ? day_of(w->q->from_ns) : 0;
-	uint32_t last = w->q->to_ns > 0 ? day_add(day_of(w->q->to_ns), 1) : UINT32_MAX;
+	uint32_t first = w->q->from_ns > 0 ? store_day_of(w->q->from_ns) : 0;
+	uint32_t last = w->q->to_ns > 0 ? day_add(store_day_of(w->q->to_ns), 1) : UINT32_MAX;
 	for (size_t i = 0; i < n && more && err == 0; i++) {
 		uint32_t day = days[w->q->newest_first ? n - 1 - i : i];
 		if (day >= first && day <= last)

@@ -46,7 +46,7 @@ int store_open(const char *dir, const char *sensor, uint32_t keep_days, uint64_t
 	s->eve.fd = s->skep.fd = -1;
 	s->keep_days = keep_days;
 	s->disk_bytes = disk_bytes;
-	s->day = day_of(clock_wall_ns());
+	s->day = store_day_of(clock_wall_ns());
 	text_copy(s->sensor, sizeof(s->sensor), sensor);
 	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int err = s->dirfd < 0 ? -errno : 0;
@@ -129,11 +129,11 @@ static int add_lines(struct store *s, const struct event *events, char **ret_jso
 		}
 		/* In the file, in the database and, about, in its indexes. */
 		s->used_bytes += 2 * strlen(ret_json[i]) + 400;
-		err = keep_first(err,
-				 lines_put(event_is_eve(kind) ? &s->eve : &s->skep, ret_json[i]));
+		err = keep_first(
+			err, store_lines_put(event_is_eve(kind) ? &s->eve : &s->skep, ret_json[i]));
 	}
-	err = keep_first(err, lines_flush(&s->eve));
-	return keep_first(err, lines_flush(&s->skep));
+	err = keep_first(err, store_lines_flush(&s->eve));
+	return keep_first(err, store_lines_flush(&s->skep));
 }
 
 int store_add(struct store *s, const struct event *events, size_t n)
@@ -141,7 +141,7 @@ int store_add(struct store *s, const struct event *events, size_t n)
 	int err = 0;
 	uint32_t day = s->day;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t own = day_of(events[i].time_ns);
+		uint32_t own = store_day_of(events[i].time_ns);
 		if (own > day)
 			day = own;
 	}
@@ -166,7 +166,7 @@ int store_add(struct store *s, const struct event *events, size_t n)
 
 int store_housekeep(struct store *s, int64_t now_ns, uint32_t *ret_dropped_days)
 {
-	uint32_t today = day_of(now_ns), oldest = 0, dropped = 0;
+	uint32_t today = store_day_of(now_ns), oldest = 0, dropped = 0;
 	bool damaged = false;
 	int err = today > s->day ? rotate(s, today) : 0;
 	if (s->db.handle == NULL)

@@ -13,7 +13,7 @@
 /* ---- day.c: names of days and files ------------------------------------------------------ */
 
 /* 20261123 for a wall-clock time (UTC). */
-uint32_t day_of(int64_t time_ns);
+uint32_t store_day_of(int64_t time_ns);
 /* The day n days (may be negative) from it. */
 uint32_t day_add(uint32_t day, int n);
 /* The day in "eve-YYYYMMDD.json", "skep-YYYYMMDD.json", "events-YYYYMMDD.db" (or with something
@@ -40,9 +40,9 @@ struct lines {
 MUST_USE int lines_open(struct lines *l, int dirfd, const char *stem, uint32_t today);
 /* Gives STEM.json the name of that day. The file must be reopened. */
 MUST_USE int lines_rotate(struct lines *l, int dirfd, uint32_t day);
-MUST_USE int lines_put(struct lines *l, const char *line);
+MUST_USE int store_lines_put(struct lines *l, const char *line);
 /* Writes what was put: whole lines only, whatever happens. */
-MUST_USE int lines_flush(struct lines *l);
+MUST_USE int store_lines_flush(struct lines *l);
 void lines_close(struct lines *l);
 
 /* ---- db.c: one day's database, as its only writer ----------------------------------------- */

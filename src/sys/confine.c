@@ -105,6 +105,7 @@ int confine_early(uint64_t keep_caps, bool die_with_parent)
 	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |               \
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |              \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+#define REFER_ABI2 (UINT64_C(1) << 13)    /* from one folder to another */
 #define TRUNCATE_ABI3 (UINT64_C(1) << 14) /* newer than Debian 12's headers */
 
 int landlock_abi(void)
@@ -131,14 +132,14 @@ static int allow_leak_check(int set)
 	return 0;
 }
 
-int confine_folder(int dir)
+static int confine_below(int dir, uint64_t rights)
 {
 	int abi = landlock_abi();
 	if (abi < 1)
 		return SKEP_EUNSUPPORTED;
-	uint64_t newer = abi >= 3 ? TRUNCATE_ABI3 : 0;
+	uint64_t newer = (abi >= 3 ? TRUNCATE_ABI3 : 0) | (abi >= 2 ? rights & REFER_ABI2 : 0);
 	struct landlock_ruleset_attr attr = {.handled_access_fs = EVERY_ABI1 | newer};
-	struct landlock_path_beneath_attr rule = {.allowed_access = FOLDER_ABI1 | newer,
+	struct landlock_path_beneath_attr rule = {.allowed_access = (rights & ~REFER_ABI2) | newer,
 						  .parent_fd = dir};
 	CLEANUP(fd_close)
 	int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -154,6 +155,17 @@ int confine_folder(int dir)
 	    syscall(SYS_landlock_restrict_self, set, 0) < 0)
 		return -errno;
 	return 0;
+}
+
+int confine_folder(int dir)
+{
+	return confine_below(dir, FOLDER_ABI1);
+}
+
+int confine_tree(int dir)
+{
+	return confine_below(dir, FOLDER_ABI1 | LANDLOCK_ACCESS_FS_MAKE_DIR |
+					  LANDLOCK_ACCESS_FS_REMOVE_DIR | REFER_ABI2);
 }
 
 /* ---- system calls --------------------------------------------------------------------------- */

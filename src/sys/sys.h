@@ -102,6 +102,9 @@ extern const struct syscall_row syscalls_heap[];
 /* From now on no path can be opened but regular files below dir (-1: none at all). In addition to
  * the filter; SKEP_EUNSUPPORTED where the kernel has no Landlock. */
 MUST_USE int confine_folder(int dir);
+/* As confine_folder, and folders below dir can be made and removed, and files moved between them (before Linux
+ * 5.19 only within one). */
+MUST_USE int confine_tree(int dir);
 /* Version of Landlock the kernel offers; 0: none. */
 int landlock_abi(void);
 

@@ -29,28 +29,38 @@ struct syslog_framer { /* caller's, zeroed */
 	char buf[SYSLOG_LINE];
 	uint32_t len;
 	uint64_t left; /* octet counting: bytes of this message to come; 0: by newline */
-	bool counted, cut;
+	bool counted, counting, line, cut;
 };
 /* Feeds bytes; calls fn for each whole message. A message longer than SYSLOG_LINE is cut. */
 typedef void syslog_message_fn(void *ctx, const char *data, size_t len, bool cut);
 void syslog_stream(struct syslog_framer *f, const void *data, size_t len, syslog_message_fn *fn,
 		   void *ctx);
-/* What is left at the stream's end. */
+/* What is left at the stream's end; of a counted message that is not whole too, as cut. */
 void syslog_stream_end(struct syslog_framer *f, syslog_message_fn *fn, void *ctx);
 
 /* ---- kept by guest and day: DIR/GUEST/YYYY-MM-DD.log --------------------------------------- */
 
 /* One line per message: "TIME FLOW FACILITY.SEVERITY ESCAPED" (docs/LOG.md): host's time of arrival, flow id,
- * and the message with every byte that is no printable UTF-8 as \xNN. */
+ * and the message with every byte that is no printable ASCII as \xNN, backslash doubled. "# TIME lost N" stands
+ * where some are missing. */
 struct syslog_store;
 MUST_USE int syslog_store_open(int dir_fd, uint64_t disk_bytes, uint32_t keep_days,
 			       struct syslog_store **ret);
-/* guest: a name of the configuration. */
+/* guest: a name of the configuration. -EDQUOT: the guest's share of the day (a quarter of the budget) is used up; any
+ * other error: the disk does not take it. Either way this one line is lost, and the caller says so. */
 MUST_USE int syslog_store_add(struct syslog_store *s, const char *guest, int64_t now_wall_ns,
 			      uint64_t flow_id, const char *data, size_t len, bool cut);
-/* Writes out; removes the oldest days beyond the budget (*ret_days of them). About every second. */
+/* Writes out; removes the oldest days beyond the budget (*ret_days of them). About every second. An error (a
+ * full disk) means that lines wait in memory; the next call tries again. */
 MUST_USE int syslog_store_tick(struct syslog_store *s, int64_t now_wall_ns, uint32_t *ret_days);
 void syslog_store_close(struct syslog_store **s);
+/* So many messages (or frames, if one can't tell) of the guest, NULL: of any, were lost before they came here: the
+ * store says so, every few seconds. What it refused itself (-EDQUOT, SKEP_EFULL, a full disk) it counts already. */
+void syslog_store_lost(struct syslog_store *s, const char *guest, uint64_t n);
+
+/* What the writing side needs of a role's filter, beside syscalls_heap. */
+struct syscall_row;
+const struct syscall_row *syslog_syscalls(void);
 
 /* Reading back (cmd): every kept line of a guest (NULL: all) between the times; stops when fn says false. */
 struct syslog_kept {
@@ -61,6 +71,7 @@ struct syslog_kept {
 	const char *raw; /* the message as it came, unescaped; len bytes */
 	uint32_t len;
 	bool cut;
+	uint64_t lost; /* not 0: no message, but so many that are missing here */
 };
 typedef bool syslog_read_fn(void *ctx, const struct syslog_kept *k);
 MUST_USE int syslog_store_read(const char *dir, const char *guest, int64_t from_ns, int64_t to_ns,

@@ -31,6 +31,7 @@ void talk_tick(struct talk *t, int64_t now_wall_ns);
 struct talk_stats {
 	uint64_t frames, flows, sessions, syslog, files, refused;
 };
+/* Counters so far; refused: for want of memory or room. */
 void talk_read_stats(const struct talk *t, struct talk_stats *ret);
 
 #endif

@@ -218,20 +218,26 @@ static void start_wall(struct pair *p, const char *skep)
 {
 	static struct start_wall m;
 	static struct conf c;
-	int control[2], events[2], fds[6] = {-1}, pidfd;
+	int control[2], events[2], fds[8] = {-1}, pidfd;
 	void *stats;
 	char *argv[] = {(char *)(uintptr_t) "skep", (char *)(uintptr_t) "--role",
 			(char *)(uintptr_t) "wall", NULL};
 	conf_defaults(&c);
 	describe(&m, &c);
+	m.rules_mode = RULES_OFF;
 	need(ipc_pair(EVENTS_BYTES, control) == 0 && ipc_pair(EVENTS_BYTES, events) == 0,
 	     "channel");
 	need(shm_create("limits", judge_limits_bytes(), &fds[1]) == 0, "limits");
 	need(shm_create("stats", sizeof(struct wall_stats), &fds[2]) == 0, "stats");
 	need(shm_create("marks", mark_ring_bytes(), &fds[3]) == 0, "marks");
 	need(shm_map(fds[2], sizeof(struct wall_stats), false, &stats) == 0, "stats");
+	/* As with a collector: what is copied is copied, though nobody reads it. */
+	m.copies = 1;
+	m.judge.copies = (struct judge_copies){.syslog = 1, .inside = 1, .talk = 1};
+	for (unsigned i = 4; i < 6; i++)
+		need(shm_create("copies", copy_ring_bytes(), &fds[i]) == 0, "copies");
 	fds[0] = events[1];
-	open_ports("pout", "pin", fds + 4);
+	open_ports("pout", "pin", fds + 6);
 	struct spawn s = {.path = skep,
 			  .argv = argv,
 			  .uid = c.uid_base + ROLE_WALL,
@@ -250,7 +256,7 @@ static void start_wall(struct pair *p, const char *skep)
 	p->control = control[0];
 	p->events = events[0];
 	p->stats = stats;
-	need(ipc_send(p->control, MSG_START_WALL, &m, sizeof(m), fds, 6) == 0, "start message");
+	need(ipc_send(p->control, MSG_START_WALL, &m, sizeof(m), fds, 8) == 0, "start message");
 	wait_ready(p);
 }
 

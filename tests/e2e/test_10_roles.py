@@ -86,7 +86,7 @@ def main(t):
         uids, rows = set(), []
         roles = net.status().get("roles", [])
         names = [r["name"] for r in roles]
-        for want in ("wall", "recorder", "hub", "ledger", "keeper", "sink"):
+        for want in ("wall", "recorder", "hub", "ledger", "keeper", "sink", "collector"):
             t.check(any(n.startswith(want) for n in names), f"{want} runs", names)
         for r in roles:
             if r["name"] == "super":
@@ -122,7 +122,7 @@ def main(t):
         p = subprocess.run(["setpriv", f"--reuid={proc(wall)['Uid'][0]}", "--clear-groups",
                             "cat", f"/proc/{wall}/environ"], capture_output=True)
         t.check(p.returncode != 0, "wall: not dumpable, even by its own user")
-        for role in ("wall", "recorder", "hub", "ledger", "keeper", "sink"):
+        for role in ("wall", "recorder", "hub", "ledger", "keeper", "sink", "collector"):
             p = subprocess.run([SKEP, "--role", role], capture_output=True, text=True, timeout=20,
                                stdin=subprocess.DEVNULL)
             t.check(0 < p.returncode < 100, f"skep --role {role} by hand ends with an error",

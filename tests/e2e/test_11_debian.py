@@ -54,6 +54,24 @@ def look(t, net, creds):
     t.check(got, "its log lines reach the loghost", net.ssh_loghost("ls -laR /var/log").stdout)
 
 
+def told(t, net):
+    """The shell that tells: installed so that the package manager has nothing to say, heard by the loghost."""
+    p = net.ssh("web1", "readlink -f /bin/sh /bin/dash /bin/rbash /usr/bin/bash; dpkg -V | grep -v -e '^missing' -e ' c /'; dpkg --audit; "
+                "systemctl --failed --no-legend --plain; dpkg -s bash | grep ^Version", timeout=120)
+    lines = p.stdout.splitlines()
+    t.check(lines[:4] == ["/usr/bin/bash"] * 4, "every shell leads to bash", p.stdout + p.stderr)
+    t.check(len(lines) == 5 and "deb12u" in lines[4], "no package has a changed file, no service failed", p.stdout)
+    net.ssh("web1", "echo tok$((6 * 7))en; exit 3", timeout=90)
+    asked = "grep -rhs -A 1 'line=echo tok' /var/log"
+    got = wait_for(lambda: " status=768" in net.ssh_loghost(asked, timeout=40).stdout, 30, 2)
+    said = net.ssh_loghost(asked).stdout
+    t.check(got and re.search(r" sh\[\d+\]: pid=\d+ ppid=\d+ uid=\d+ user=\w+ tty=- seq=1 cwd=/\w+/\w+ "
+                              r"line=echo tok\$\(\(6 \* 7\)\)en; exit 3$", said, re.M),
+            "the loghost has the command line and its status", said)
+    p = net.ssh("web1", "grep -rs 'tok$((6' /var/log /run/log | head; ls -d /var/log/auth.log", timeout=90)
+    t.equal(p.stdout.strip(), "/var/log/auth.log", "the guest's own files don't")
+
+
 def main(t):
     need("ssh", "sshpass", "curl")
     if not os.path.isdir("/var/cache/skep/images/debian"):
@@ -66,6 +84,7 @@ def main(t):
         t.note(f"up until it answers ssh: {time.monotonic() - begin:.1f} s")
         creds = identity(t, net)
         look(t, net, creds)
+        told(t, net)
         time.sleep(3)
         total, rows = pss(net)
         t.note("\n".join(rows))

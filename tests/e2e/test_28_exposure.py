@@ -59,9 +59,9 @@ def main(t):
             t.equal([x for x in NEVER + ["socket"] if c.may(x)], [], f"{name}: none of what only super may")
             t.check(not c.may("mmap", {2: 6}) and not c.may("mprotect", {2: 4}),
                     f"{name}: makes nothing executable")
-            if role not in ("recorder", "ledger"):  # those write files, in one folder
+            if role not in ("recorder", "ledger", "collector"):  # those write files, in one folder
                 t.equal([x for x in BLIND if c.may(x)], [], f"{name}: opens nothing, starts nothing")
-        t.check({"wall", "recorder", "hub", "ledger", "sink", "keeper", "qemu", "super"} <= seen,
+        t.check({"wall", "recorder", "hub", "ledger", "sink", "collector", "keeper", "qemu", "super"} <= seen,
                 "all of them were looked at", seen)
 
 

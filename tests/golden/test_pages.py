@@ -20,7 +20,9 @@ results = []
 # Verbs that have words after them: every one of these must be in the verb's help, and be completed.
 WORDS = {"config": "example schema reference show", "guest": "list creds console reset",
          "image": "build list", "rules": "check list stats update reload rehearse",
-         "policy": "show set reset ignore", "fence": "add del list", "lockdown": "on off status"}
+         "policy": "show set reset ignore", "fence": "add del list", "lockdown": "on off status",
+         "sessions": "show export", "files": "list show get",
+         "log": "diff"}
 
 
 def report(good, what, detail=""):

@@ -37,7 +37,7 @@ ALLOWED = dict(BELOW, **{
     "sensor": {"base"},
     "syslog": {"base", "sys"},
     "crosscheck": {"base", "event", "sensor"},
-    "session": {"base", "event", "conf", "sensor", "syslog"},
+    "session": {"base", "event", "conf", "proto", "sensor", "syslog"},
     "talk": {"base", "event", "conf", "capture", "dissect", "stream", "proto", "rule", "inspect", "syslog", "session"},
     "steer": {"base", "sys"},
     "site": {"base", "sys"},
@@ -52,7 +52,9 @@ README_LEAST = 5
 
 # At most WAIVERS_MAX of these: (rule, path or path:function, reason).
 WAIVERS_MAX = 8
-WAIVERS = []
+WAIVERS = [
+    ("file_sizes", "src/sensor/format.h", "one wire format, shared with programs that may include nothing else"),
+]
 
 # Objects that may change after start, by name: (file, symbol, reason).
 MUTABLE = [

@@ -167,11 +167,104 @@ static void others(unsigned i, const char *text)
 	print(&e);
 }
 
+static void fill_visit(struct event_visit *v, unsigned i, const char *text)
+{
+	text_copy(v->guest, sizeof(v->guest), text);
+	if (i % 2 == 0)
+		return;
+	v->session = (UINT64_C(1) << 53) - 1 - i;
+	v->peer = v->server = addr_from_v4("\xc6\x33\x64\x42");
+	v->peer_port = v->server_port = UINT16_MAX;
+	v->proto = i % 4 == 1 ? 6 : 255;
+}
+
+static void inside(unsigned i, const char *text)
+{
+	struct event e = base(EVENT_SESSION, i, text);
+	fill_visit(&e.u.session.visit, i, text);
+	text_copy(e.u.session.state, EVENT_NAME, i % 2 != 0 ? "begin" : "end");
+	text_copy(e.u.session.service, EVENT_NAME, text);
+	text_copy(e.u.session.heard, sizeof(e.u.session.heard),
+		  i % 2 != 0 ? "monitor shell " : text);
+	text_copy(e.u.session.user, EVENT_USER, text);
+	text_copy(e.u.session.why, EVENT_NAME, text);
+	e.u.session.start_ns = INT64_MAX;
+	e.u.session.input = UINT64_MAX;
+	e.u.session.commands = UINT32_MAX;
+	print(&e);
+	e = base(EVENT_COMMAND, i, text);
+	fill_visit(&e.u.command.visit, i, text);
+	text_copy(e.u.command.layer, EVENT_NAME, text);
+	text_copy(e.u.command.user, EVENT_USER, text);
+	text_copy(e.u.command.tty, sizeof(e.u.command.tty), text);
+	text_copy(e.u.command.cwd, EVENT_PLACE, text);
+	memset(e.u.command.exe, 0xff, EVENT_PLACE - 1);
+	e.u.command.status = i % 4 == 0 ? -1 : i % 4 == 1 ? INT32_MAX : i % 4 == 2 ? 9 : 256;
+	e.u.command.pid = e.u.command.uid = UINT32_MAX;
+	e.u.command.line_len = i % 2 != 0 ? EVENT_EXCERPT : 0;
+	memset(e.u.command.line, i % 3 == 0 ? 0xff : i % 3 == 1 ? 0 : '\\', EVENT_EXCERPT);
+	print(&e);
+	e = base(EVENT_LOGIN, i, text);
+	fill_visit(&e.u.login.visit, i, text);
+	text_copy(e.u.login.service, EVENT_NAME, text);
+	text_copy(e.u.login.method, EVENT_NAME, text);
+	text_copy(e.u.login.user, EVENT_USER, text);
+	memset(e.u.login.secret, 0x80, EVENT_USER - 1);
+	e.u.login.ok = (int8_t)((int)(i % 3) - 1);
+	print(&e);
+	e = base(EVENT_SYSLOG, i, text);
+	text_copy(e.u.syslog.guest, EVENT_NAME, text);
+	text_copy(e.u.syslog.app, EVENT_USER, text);
+	text_copy(e.u.syslog.host, EVENT_USER, text);
+	e.u.syslog.facility = 23;
+	e.u.syslog.severity = 7;
+	e.u.syslog.cut = i % 2;
+	e.u.syslog.line_len = EVENT_EXCERPT;
+	memset(e.u.syslog.line, 0xff, EVENT_EXCERPT);
+	print(&e);
+}
+
+static void deeds(unsigned i, const char *text)
+{
+	struct event e = base(EVENT_FILE, i, text);
+	fill_visit(&e.u.file.visit, i, text);
+	text_copy(e.u.file.what, EVENT_NAME, text);
+	memset(e.u.file.path, 0xff, EVENT_PLACE - 1);
+	text_copy(e.u.file.to, EVENT_PLACE, text);
+	text_copy(e.u.file.type, sizeof(e.u.file.type), text);
+	if (i % 2 != 0)
+		memset(e.u.file.sha256, 'a', EVENT_SHA256 - 1);
+	e.u.file.size = UINT64_MAX;
+	print(&e);
+	e = base(EVENT_ACTIVITY, i, text);
+	fill_visit(&e.u.activity.visit, i, text);
+	text_copy(e.u.activity.what, EVENT_NAME, text);
+	memset(e.u.activity.detail, 0xff, EVENT_PLACE - 1);
+	text_copy(e.u.activity.comm, sizeof(e.u.activity.comm), text);
+	if (i % 2 != 0)
+		e.u.activity.addr = addr_from_v4("\xc6\x33\x64\x42");
+	e.u.activity.port = UINT16_MAX;
+	e.u.activity.proto = 6;
+	print(&e);
+	for (int k = EVENT_SILENCE; k <= EVENT_MISMATCH; k++) {
+		e = base((enum event_kind)k, i, text);
+		fill_visit(&e.u.silence.visit, i, text);
+		text_copy(e.u.silence.layer, EVENT_NAME, text);
+		text_copy(e.u.silence.what, EVENT_NAME, text);
+		text_copy(e.u.silence.other, EVENT_NAME, k == EVENT_MISMATCH ? text : "");
+		text_copy(e.u.silence.detail, EVENT_PLACE, text);
+		e.u.silence.count = UINT64_MAX;
+		print(&e);
+	}
+}
+
 int main(void)
 {
 	for (unsigned i = 0; i < 2 * REASONS; i++) {
 		const char *text = hostile[i % ARRAY_LEN(hostile)];
 		others(i, text);
+		inside(i, text);
+		deeds(i, text);
 		if (i < 2 * ARRAY_LEN(hostile))
 			tuples(i, text);
 	}

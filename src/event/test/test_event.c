@@ -199,6 +199,27 @@ static void numbers_stay_exact(void **state)
 	free(json);
 }
 
+static void what_was_typed_is_harmless(void **state)
+{
+	struct event e = event_new(EVENT_COMMAND);
+	(void)state;
+	e.u.command.visit.session = 1;
+	e.u.command.status = 256; /* exit 1 */
+	e.u.command.line_len = 7;
+	memcpy(e.u.command.line, "a\033[2J\xff\0", 7);
+	char *json = event_json(&e, "");
+	assert_non_null(strstr(json, "\"line\":\"a\\u001B[2J\\\\xff\\\\x00\""));
+	assert_non_null(strstr(json, "\"session\":\"00000000001\""));
+	assert_non_null(strstr(json, "\"exit_code\":1,\"signal\":null"));
+	free(json);
+	e.u.command.status = 9;
+	json = event_json(&e, "");
+	assert_non_null(strstr(json, "\"exit_code\":null,\"signal\":9"));
+	free(json);
+	e.u.command.line_len = EVENT_EXCERPT + 1;
+	assert_false(event_valid(&e));
+}
+
 static void the_schema_is_the_checked_in_one(void **state)
 {
 	json_t *o = json_loads(event_schema(), JSON_REJECT_DUPLICATES, NULL);
@@ -220,6 +241,7 @@ int main(void)
 		cmocka_unit_test(hostile_incidents_are_refused),
 		cmocka_unit_test(the_flow_line_is_what_tools_expect),
 		cmocka_unit_test(numbers_stay_exact),
+		cmocka_unit_test(what_was_typed_is_harmless),
 		cmocka_unit_test(the_schema_is_the_checked_in_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ for stream, line in lines:
             failed.append(f"{stream}: {fault}\n  {line[:400]!r}")
     value = json.loads(line)
     seen.setdefault(value["event_type"], value)
-for kind in ("connection", "limit", "guest", "health", "incident", "sink", "flow", "anomaly", "stats"):
+for kind in ("connection", "limit", "guest", "health", "incident", "sink", "flow", "anomaly", "stats", "session",
+             "command", "login", "syslog", "file", "process", "silence", "mismatch"):
     if kind not in seen:
         failed.append(f"no sample of {kind}")
 
@@ -57,6 +58,18 @@ refuses("an unknown verdict", lambda v: v.update(verdict="allow"))
 refuses("a wrong address", lambda v: v["connection"].update(src_ip="1.2.3.400"))
 refuses("a wrong port", lambda v: v["connection"].update(src_port=65536))
 refuses("a local time", lambda v: v.update(timestamp="2026-11-23T20:01:02.123456+0100"))
+
+def refuses_inside(kind, what, change):
+    value = copy.deepcopy(seen[kind])
+    change(value[kind])
+    if skep.is_valid(value):
+        failed.append(f"the schema admits {what}")
+
+
+refuses_inside("command", "a command without its line", lambda b: b.pop("line"))
+refuses_inside("session", "a visit's id in decimal", lambda b: b.update(session=7))
+refuses_inside("login", "a login that went 1", lambda b: b.update(ok=1))
+refuses_inside("process", "an unknown key of a process", lambda b: b.update(argv=[]))
 
 source = open(f"{root}/src/event/event.c", encoding="utf-8").read()
 words = re.findall(r'\[REASON_\w+\] = "([^"]+)"', source)

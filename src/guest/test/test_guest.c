@@ -215,6 +215,50 @@ static void test_files_of_a_guest(void **state)
 	assert_null(memmem(t->data, t->used, "honey", 5));
 }
 
+/* Written anew at each start: every guest by its name, by both of its addresses. */
+static void test_what_a_loghost_is_told(void **state)
+{
+	struct conf c = conf_in(*state);
+	struct identity id = {0};
+	const struct conf_guest *g = conf_guest(&c, "loghost");
+	CLEANUP(tree_free) struct tree *t = NULL;
+	assert_int_equal(tree_create(1 << 20, &t), 0);
+	assert_int_equal(loghost_tree(&c, g, &id, t), 0);
+	assert_true(holds(t, "late/etc/hosts", "\n10.99.0.10\tweb1\n2001:db8:113::10\tweb1\n"));
+	assert_true(holds(t, "late/etc/keep", "LIMIT_KB="));
+	for (size_t i = 0; i < t->n; i++)
+		assert_null(strstr(t->files[i].path, ".key"));
+	assert_false(holds(t, "late/etc/rsyslog.d/tls.conf", "6514"));
+	assert_null(memmem(t->data, t->used, "skep", 4));
+	assert_null(memmem(t->data, t->used, "honey", 5));
+}
+
+/* The CA that a honeypot gets is the one that signed the loghost's certificate, whoever was prepared first. */
+static void test_keys_for_tls_are_made_once(void **state)
+{
+	struct conf c = conf_in(*state);
+	struct identity id = {0};
+	char network[256];
+	CLEANUP(tree_free) struct tree *t = NULL;
+	c.loghost.tls = 1;
+	assert_int_equal(tree_create(1 << 20, &t), 0);
+	syslog_client(&c, conf_guest(&c, "web1"), t);
+	assert_int_equal(t->err, 0);
+	assert_true(holds(t, "etc/rsyslog.d/90-remote.conf", "port=\"6514\""));
+	assert_int_equal(loghost_tree(&c, conf_guest(&c, "loghost"), &id, t), 0);
+	assert_true(holds(t, "late/etc/rsyslog.d/tls.conf", "port=\"6514\""));
+	assert_int_equal(find(t, "late/etc/tls/loghost.key")->mode & 07777, 0600);
+	const struct tree_file *a = find(t, "etc/ssl/loghost-ca.pem"),
+			       *b = find(t, "late/etc/tls/ca.pem");
+	assert_int_equal(a->len, b->len);
+	assert_memory_equal(t->data + a->offset, t->data + b->offset, a->len);
+	for (size_t i = 0; i < t->n; i++)
+		assert_null(strstr(t->files[i].path, "ca.key"));
+	assert_null(memmem(t->data, t->used, "honey", 5));
+	identity_network(&c, conf_guest(&c, "web1"), network, sizeof(network));
+	assert_non_null(strstr(network, "by TLS"));
+}
+
 static void test_network_of_a_disk_is_noticed(void **state)
 {
 	struct conf c = conf_in(*state);
@@ -335,7 +379,8 @@ static void test_command_line(void **state)
 				.kernel = -1,
 				.initrd = -1,
 				.disk = 6,
-				.overlay = 7};
+				.overlay = 7,
+				.monitor = 8};
 	struct guest_command cmd;
 	text_copy(id.dir, sizeof(id.dir), *state);
 	assert_int_equal(mac_parse("fa:16:3e:01:02:03", &id.mac), 0);
@@ -345,6 +390,8 @@ static void test_command_line(void **state)
 	assert_true(has(&cmd, "-accel", "tcg,tb-size=64"));
 	assert_true(has(&cmd, "-add-fd", "fd=6,set=1") && has(&cmd, "-add-fd", "fd=7,set=2"));
 	assert_true(has(&cmd, "-netdev", "tap,id=net0,fd=3"));
+	assert_true(has(&cmd, "-chardev", "socket,id=monitor,fd=8"));
+	assert_true(has(&cmd, "-device", "virtserialport,chardev=monitor,name=monitor.0"));
 	assert_true(
 		has(&cmd, "-device", "virtio-net-pci,netdev=net0,mac=fa:16:3e:01:02:03,romfile="));
 	fds.mtu = 1400;
@@ -378,7 +425,8 @@ static void test_command_line_without_disk(void **state)
 				.kernel = -1,
 				.initrd = -1,
 				.disk = -1,
-				.overlay = -1};
+				.overlay = -1,
+				.monitor = -1};
 	struct guest_command cmd;
 	(void)state;
 	assert_int_equal(guest_command_line(&c.guests[0], &img, &id, &fds, true, &cmd), 0);
@@ -422,6 +470,8 @@ int main(void)
 		TEST(test_recipe_names_stay_inside_the_folder),
 		TEST(test_a_name_without_recipe_says_so),
 		TEST(test_what_is_drawn_is_kept),
+		TEST(test_what_a_loghost_is_told),
+		TEST(test_keys_for_tls_are_made_once),
 		TEST(test_a_loghost_has_a_key_and_no_password),
 		TEST(test_files_of_a_guest),
 		TEST(test_network_of_a_disk_is_noticed),

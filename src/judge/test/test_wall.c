@@ -622,6 +622,27 @@ static void answers_without_a_handshake(void **state)
 	world_free(w);
 }
 
+/* Syslog over TLS is one more port of the loghost, and only where the configuration has it. */
+static void syslog_over_tls(void **state)
+{
+	struct world *w = world_new();
+	struct spec s = {.port = WEB1,
+			 .src = "10.99.0.10",
+			 .dst = "10.99.0.20",
+			 .sport = 40000,
+			 .dport = 6514,
+			 .flags = TCP_SYN,
+			 .dmac = &mac_loghost};
+	assert_int_equal(world_send(w, &s), REASON_LOGHOST);
+	w->conf.syslog_tls = true;
+	world_restart(w);
+	s.sport++;
+	assert_int_equal(world_send(w, &s), REASON_NONE);
+	s.proto = 17;
+	assert_int_equal(world_send(w, &s), REASON_LOGHOST);
+	world_free(w);
+}
+
 static void full_of_the_established(void **state)
 {
 	struct world *w = world_new();
@@ -715,6 +736,7 @@ int main(void)
 		cmocka_unit_test(forged_resets_and_blind_acks),
 		cmocka_unit_test(a_million_strangers),
 		cmocka_unit_test(answers_without_a_handshake),
+		cmocka_unit_test(syslog_over_tls),
 		cmocka_unit_test(full_of_the_established),
 		cmocka_unit_test(ports_go_and_come),
 		cmocka_unit_test(a_foreign_limit_file_is_told),

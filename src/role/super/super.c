@@ -437,6 +437,7 @@ static void stop_house(struct super *s)
 	stop_role(s, ROLE_WALL, 5 * NS_PER_SEC);
 	stop_role(s, ROLE_SINK, 3 * NS_PER_SEC);
 	stop_role(s, ROLE_RECORDER, 10 * NS_PER_SEC);
+	stop_role(s, ROLE_COLLECTOR, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_HUB, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_LEDGER, 30 * NS_PER_SEC);
 }
@@ -452,6 +453,7 @@ static struct super *super_new(const struct conf *c, const struct super_start *h
 	s->guardian_fd = -1;
 	s->lock = s->home = s->net = s->lab = s->made = s->signals = s->listener = -1;
 	s->limits = s->stats_fd = s->marks = s->marks_ro = s->store_dir = s->capture_dir = -1;
+	s->copies[0] = s->copies[1] = s->copies_ro[0] = s->copies_ro[1] = s->inside_dir = -1;
 	s->book.texts = s->book.snapshot = -1;
 	s->reload.client = s->reload.texts = s->reload.snapshot = -1;
 	s->prove.hold = -1;

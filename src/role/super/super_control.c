@@ -85,6 +85,29 @@ static json_t *roles_json(const struct super *s)
 	return roles;
 }
 
+/* Seconds since a layer of the guest told something; -1: never. NULL: there is none. */
+static json_t *heard(bool there, int64_t last_ns)
+{
+	if (!there)
+		return json_null();
+	return json_real(last_ns == 0 ? -1 : (double)(clock_boot_ns() - last_ns) / 1e9);
+}
+
+static json_t *heard_json(const struct super *s, uint32_t guest)
+{
+	const struct guest_run *g = &s->guests[guest];
+	int64_t syslog_ns = s->heard.guests[guest].syslog_ns;
+	bool tls = s->c->loghost.tls || !super_has_loghost(s);
+	bool on = s->c->sessions.on && g->state != RUN_NONE;
+	if (!on || g->conf->kind != GUEST_HONEYPOT)
+		return json_null();
+	return json_pack(
+		"{s:o, s:o, s:o}", "shell",
+		heard(g->image.shell && !tls, s->heard.guests[guest].shell_ns), "monitor",
+		heard(g->conf->monitor && g->image.monitor, s->heard.guests[guest].monitor_ns),
+		"syslog", heard((g->image.shell || syslog_ns != 0) && !tls, syslog_ns));
+}
+
 static json_t *guests_json(const struct super *s)
 {
 	json_t *guests = json_array();
@@ -115,6 +138,7 @@ static json_t *guests_json(const struct super *s)
 		json_object_set_new(o, "inside6", addr_json(&p.inside6));
 		json_object_set_new(o, "public6", addr_json(&p.public6));
 		json_object_set_new(o, "hostname", json_string(g->identity.hostname));
+		json_object_set_new(o, "heard", heard_json(s, i));
 		json_array_append_new(guests, o);
 	}
 	return guests;
@@ -252,6 +276,9 @@ static json_t *status_json(struct super *s)
 	json_object_set_new(o, "guests", guests_json(s));
 	json_object_set_new(o, "wall", wall_json(s));
 	json_object_set_new(o, "forwards", forwards_json(s));
+	json_object_set_new(o, "sessions",
+			    json_pack("{s:b, s:b, s:b}", "on", s->c->sessions.on, "wire",
+				      s->c->sessions.wire, "tls", s->c->loghost.tls));
 	json_object_set_new(o, "orders", orders_json(s));
 	json_object_set_new(o, "uplink", uplink_json(s));
 	json_object_set_new(o, "confirm", confirm_json(s));

@@ -87,6 +87,7 @@ int guests_prepare(struct super *s, char *why, size_t why_size)
 					.cgroup = -1,
 					.qmp = -1,
 					.console = -1,
+					.monitor = -1,
 					.pidfd = -1};
 		snprintf(g->ifname, sizeof(g->ifname), "tap%u", i);
 		snprintf(g->cgroup_path, sizeof(g->cgroup_path), "%s/%s", s->c->name,
@@ -133,7 +134,7 @@ static void close_files(struct guest_fds *f)
 	fd_close(&f->overlay);
 }
 
-static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console)
+static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console, int monitor)
 {
 	struct guest_command cmd;
 	CLEANUP(close_files)
@@ -156,9 +157,10 @@ static int spawn_qemu(struct super *s, struct guest_run *g, int qmp, int console
 			   .max_files = QEMU_FILES,
 			   .fds = {-1, log, log},
 			   .n_fds = FIRST_FD};
-	struct guest_fds child = {.tap = give(&sp, g->tap), .mtu = net_mtu(s), .monitor = -1};
+	struct guest_fds child = {.tap = give(&sp, g->tap), .mtu = net_mtu(s)};
 	child.qmp = give(&sp, qmp);
 	child.console = give(&sp, console);
+	child.monitor = give(&sp, monitor);
 	child.kernel = give(&sp, files.kernel);
 	child.initrd = give(&sp, files.initrd);
 	child.disk = give(&sp, files.disk);
@@ -220,6 +222,33 @@ void guest_tell_keeper(struct guest_run *g, enum qemu_state state, int exit_code
 		log_line(LOG_WARN, "telling keeper of %s: %s", g->conf->name, err_text(err));
 }
 
+void guest_tell_collector(struct super *s, const struct guest_run *g)
+{
+	const struct child *to = child_of(s, ROLE_COLLECTOR);
+	const struct msg_monitor m = {.guest = (uint16_t)(g - s->guests),
+				      .runs = g->state == RUN_UP};
+	if (to == NULL || to->control < 0)
+		return;
+	int err = ipc_send(to->control, MSG_MONITOR, &m, sizeof(m), &g->monitor,
+			   m.runs && g->monitor >= 0 ? 1 : 0);
+	if (err != 0)
+		log_line(LOG_WARN, "telling collector of %s: %s", g->conf->name, err_text(err));
+}
+
+/* A socket for the serial port of its monitor, if it has one and somebody listens. Reads on it never wait, whoever
+ * has this end. */
+static int monitor_pair(const struct super *s, struct guest_run *g, int *ret_theirs)
+{
+	int pair[2];
+	if (!s->c->sessions.on || !g->conf->monitor || !g->image.monitor)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	g->monitor = pair[0];
+	*ret_theirs = pair[1];
+	return fcntl(g->monitor, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 static void later(struct guest_run *g)
 {
 	int64_t now = clock_boot_ns();
@@ -242,15 +271,19 @@ int guest_start(struct super *s, struct guest_run *g)
 		return -errno;
 	CLEANUP(fd_close) int console_theirs = console[1];
 	g->console = console[0];
+	CLEANUP(fd_close) int monitor_theirs = -1;
+	int err = monitor_pair(s, g, &monitor_theirs);
 	g->kvm = s->kvm;
 	g->said[0] = '\0';
 	g->ran = false;
-	int err = spawn_qemu(s, g, qmp_theirs, console_theirs);
+	if (err == 0)
+		err = spawn_qemu(s, g, qmp_theirs, console_theirs, monitor_theirs);
 	if (err != 0) {
 		log_line(LOG_ERROR, "guest %s does not start: %s", g->conf->name, err_text(err));
 		guest_event(s, g, "failed", 2, "does not start");
 		fd_close(&g->qmp);
 		fd_close(&g->console);
+		fd_close(&g->monitor);
 		if (g->pidfd >= 0)
 			kill(g->pid, SIGKILL);
 		later(g);
@@ -261,6 +294,7 @@ int guest_start(struct super *s, struct guest_run *g)
 	g->started_ns = clock_boot_ns();
 	tell_wall(s, g);
 	guest_tell_keeper(g, QEMU_STARTED, -1, -1);
+	guest_tell_collector(s, g);
 	return 0;
 }
 
@@ -272,6 +306,8 @@ void guest_died(struct super *s, struct guest_run *g)
 	g->state = RUN_DOWN;
 	fd_close(&g->qmp);
 	fd_close(&g->console);
+	fd_close(&g->monitor);
+	guest_tell_collector(s, g);
 	if (!s->stopping) {
 		g->restarts++;
 		later(g);

@@ -52,6 +52,7 @@ struct guest_run {
 	char ifname[16], cgroup_path[CONF_NAME * 2 + 2];
 	int tap, cgroup;
 	int qmp, console; /* keeper's ends; kept so that a new keeper can have them */
+	int monitor;      /* collector's, likewise; -1: it has no such port */
 	pid_t pid;
 	int pidfd;
 	uint32_t restarts;
@@ -77,9 +78,11 @@ struct super {
 	int made;                 /* run file of what has been made */
 	int signals, listener;
 	int limits, stats_fd, marks, marks_ro, store_dir, capture_dir, hub_ledger[2];
+	int copies[2], copies_ro[2], inside_dir; /* collector's: by enum judge_copy_to */
 	int own_events[2];
 	uint64_t own_lost;
 	const struct wall_stats *stats;
+	struct msg_heard heard; /* as collector last said */
 	int port_fds[JUDGE_PORTS];
 	int sink;                       /* namespace of the sink */
 	int sink_fds[SINK_SOCKETS + 1]; /* the last one: to the upstream resolver, or -1 */
@@ -152,6 +155,7 @@ void child_read(struct super *s, struct child *ch);
 #define CHILD_TEXT (EVENT_NAME + 16)
 const char *child_text(const struct child *ch, char buf[CHILD_TEXT]);
 struct child *child_of(struct super *s, enum role role);
+bool super_has_loghost(const struct super *s);
 /* All of them; and those that are recorded: all but the proof's, which is the last. */
 uint32_t port_count(const struct super *s);
 uint32_t port_recorded(const struct super *s);
@@ -170,6 +174,8 @@ void guest_said(struct super *s, struct guest_run *g, const char *state);
 void guest_died(struct super *s, struct guest_run *g);
 /* Asks all to power down (or kills them); true once none is left. */
 bool guests_stop(struct super *s, bool now);
+/* Tells collector, if there is one, that a guest's machine runs or not. */
+void guest_tell_collector(struct super *s, const struct guest_run *g);
 /* Tells a (new) keeper about its QEMU. */
 void guest_tell_keeper(struct guest_run *g, enum qemu_state state, int exit_code, int sig);
 

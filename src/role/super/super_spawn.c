@@ -54,6 +54,8 @@ int spawn_table(struct super *s)
 		err = add_child(s, ROLE_WALL, "wall", WALL_EVENTS_BYTES);
 	if (err == 0 && s->c->sink.on)
 		err = add_child(s, ROLE_SINK, "sink", EVENTS_BYTES);
+	if (err == 0 && s->c->sessions.on)
+		err = add_child(s, ROLE_COLLECTOR, "collector", WALL_EVENTS_BYTES);
 	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++) {
 		if (s->guests[i].state == RUN_NONE)
 			continue;
@@ -159,6 +161,13 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->rules_mode = s->c->rules.mode;
 	m->rules_memory = s->c->rules.memory_bytes;
 	m->rules_hold_ns = s->c->rules.hold_ns;
+	if (s->c->sessions.on) {
+		m->copies = 1;
+		m->judge.copies = (struct judge_copies){
+			.syslog = !s->c->loghost.tls, .inside = 1, .talk = s->c->sessions.wire};
+		fds[n++] = s->copies[JUDGE_COPY_SYSLOG];
+		fds[n++] = s->copies[JUDGE_COPY_TALK];
+	}
 	if (m->rules_mode != RULES_OFF) {
 		fds[n++] = s->book.texts;
 		fds[n++] = s->book.snapshot;
@@ -173,6 +182,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	m->judge.wall = s->c->wall;
 	m->judge.now = s->orders;
 	m->judge.bridged = s->c->mode == MODE_BRIDGE;
+	m->judge.syslog_tls = s->c->loghost.tls;
 	m->judge.n_host = s->n_host;
 	memcpy(m->judge.host, s->host, sizeof(m->judge.host));
 	m->judge.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
@@ -278,6 +288,45 @@ static int start_sink(struct super *s, const struct child *ch)
 			1 + SINK_SOCKETS + (m.conf.dns_upstream ? 1 : 0));
 }
 
+bool super_has_loghost(const struct super *s)
+{
+	for (uint32_t i = 0; i < s->c->n_guests; i++)
+		if (s->c->guests[i].kind == GUEST_LOGHOST)
+			return true;
+	return false;
+}
+
+static int start_collector(struct super *s, const struct child *ch)
+{
+	struct start_collector *m = calloc(1, sizeof(*m));
+	const int fds[] = {ch->events[1], s->copies_ro[JUDGE_COPY_SYSLOG],
+			   s->copies_ro[JUDGE_COPY_TALK], s->inside_dir};
+	if (m == NULL)
+		return -ENOMEM;
+	m->conf = s->c->sessions;
+	memcpy(m->sensor, s->c->sensor, sizeof(m->sensor));
+	m->tls = s->c->loghost.tls;
+	memcpy(m->cursors, s->heard.cursors, sizeof(m->cursors));
+	m->n_guests = s->c->n_guests;
+	for (uint32_t i = 0; i < m->n_guests; i++) {
+		const struct guest_run *g = &s->guests[i];
+		text_copy(m->guests[i].name, sizeof(m->guests[i].name), g->conf->name);
+		m->guests[i].kind = g->conf->kind;
+		m->guests[i].monitor = g->conf->monitor && g->image.monitor;
+		m->guests[i].shell = g->image.shell;
+		/* An image with our shell sends its syslog too; of others nobody knows. */
+		m->guests[i].syslog = g->image.shell && super_has_loghost(s);
+		m->guests[i].inside = g->conf->inside;
+		m->guests[i].inside6 = g->conf->inside6;
+	}
+	int err = ipc_send(ch->control, MSG_START_COLLECTOR, m, sizeof(*m), fds, ARRAY_LEN(fds));
+	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++)
+		if (s->guests[i].state == RUN_UP)
+			guest_tell_collector(s, &s->guests[i]);
+	free(m);
+	return err;
+}
+
 static int send_start(struct super *s, const struct child *ch)
 {
 	switch (ch->role) {
@@ -294,6 +343,7 @@ static int send_start(struct super *s, const struct child *ch)
 	case ROLE_SINK:
 		return start_sink(s, ch);
 	case ROLE_COLLECTOR:
+		return start_collector(s, ch);
 	case ROLE_SUPER:
 	case ROLES:
 		break;
@@ -475,7 +525,7 @@ static void child_ready(struct super *s, struct child *ch)
 
 void child_read(struct super *s, struct child *ch)
 {
-	char buf[512] __attribute__((aligned(8))), who[CHILD_TEXT];
+	char buf[sizeof(struct msg_heard) + 256] __attribute__((aligned(8))), who[CHILD_TEXT];
 	struct ipc_msg m;
 	for (int i = 0; i < 64; i++) {
 		int err = ipc_recv(ch->control, &role_messages, ROLE_BIT(ch->role),
@@ -498,6 +548,8 @@ void child_read(struct super *s, struct child *ch)
 			memcpy(&d, m.payload, sizeof(d));
 			super_rules_done(s, &d);
 		}
+		if (m.type == MSG_HEARD)
+			memcpy(&s->heard, m.payload, sizeof(s->heard));
 		if (m.type == MSG_GUEST && ch->role == ROLE_KEEPER) {
 			struct msg_guest said;
 			memcpy(&said, m.payload, sizeof(said));

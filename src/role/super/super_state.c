@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -459,6 +460,21 @@ void state_keep_log(const struct conf *c, char *ret, size_t size)
 
 /* ---- folders --------------------------------------------------------------------------------- */
 
+/* A folder and all in it. Links are not followed. */
+static int give_tree(const char *path, uid_t uid)
+{
+	char *const paths[] = {(char *)(uintptr_t)path, NULL};
+	int err = 0;
+	FTS *t = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (t == NULL)
+		return -errno;
+	for (FTSENT *e; (e = fts_read(t)) != NULL;)
+		if (e->fts_info != FTS_DP && lchown(e->fts_path, uid, uid) < 0)
+			err = -errno;
+	fts_close(t);
+	return err;
+}
+
 /* A folder of one role: its files change hands with it when uid_base was changed. */
 static int role_folder(const struct conf *c, const char *name, enum role role, int *ret_fd)
 {
@@ -472,18 +488,8 @@ static int role_folder(const struct conf *c, const char *name, enum role role, i
 	CLEANUP(fd_close) int fd = open(p.text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_uid != uid) {
-		DIR *d = opendir(p.text);
-		struct dirent *e;
-		while (d != NULL && (e = readdir(d)) != NULL)
-			if (e->d_name[0] != '.' &&
-			    fchownat(fd, e->d_name, uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
-				err = -errno;
-		if (d != NULL)
-			closedir(d);
-		if (fchown(fd, uid, uid) < 0)
-			err = -errno;
-	}
+	if (st.st_uid != uid)
+		err = give_tree(p.text, uid);
 	if (err == 0)
 		*ret_fd = fd_take(&fd);
 	return err;
@@ -505,16 +511,29 @@ int state_folders(struct super *s, char *why, size_t why_size)
 		err = role_folder(c, at = "events", ROLE_LEDGER, &s->store_dir);
 	if (err == 0)
 		err = role_folder(c, at = "captures", ROLE_RECORDER, &s->capture_dir);
+	if (err == 0 && c->sessions.on)
+		err = role_folder(c, at = "inside", ROLE_COLLECTOR, &s->inside_dir);
 	if (err != 0)
 		write_fmt(&w, "folder %s: %s", at, err_text(err));
 	return err;
+}
+
+/* Shared memory that another role may only look at. */
+static int shared_ro(const char *name, size_t size, int *ret_fd, int *ret_ro)
+{
+	char self[64];
+	int err = shm_create(name, size, ret_fd);
+	if (err != 0)
+		return err;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", *ret_fd);
+	*ret_ro = open(self, O_RDONLY | O_CLOEXEC);
+	return *ret_ro < 0 ? -errno : 0;
 }
 
 int state_memory(struct super *s)
 {
 	struct stat st;
 	void *mem;
-	char self[64];
 	CLEANUP(fd_close)
 	int fd = open(run_path(s->c, "limits").text, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 		      0600);
@@ -531,13 +550,10 @@ int state_memory(struct super *s)
 	if (err != 0)
 		return err;
 	s->stats = mem;
-	err = shm_create("skep-marks", mark_ring_bytes(), &s->marks);
-	if (err != 0)
-		return err;
-	/* the recorder may only look */
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->marks);
-	s->marks_ro = open(self, O_RDONLY | O_CLOEXEC);
-	return s->marks_ro < 0 ? -errno : 0;
+	err = shared_ro("skep-marks", mark_ring_bytes(), &s->marks, &s->marks_ro);
+	for (unsigned i = 0; i < ARRAY_LEN(s->copies) && err == 0 && s->c->sessions.on; i++)
+		err = shared_ro("skep-copies", copy_ring_bytes(), &s->copies[i], &s->copies_ro[i]);
+	return err;
 }
 
 void state_trim_logs(const struct super *s)

@@ -349,6 +349,163 @@ static void what_the_sink_tells_finds_its_conversation(void **state)
 	assert_int_equal(said(w, 40002, 900).flow_id, 0);
 }
 
+/* ---- what collector tells ----------------------------------------------------------------------- */
+
+/* A visitor comes in to port 22 from port 1000 + who. */
+static uint64_t come(struct world *w, uint32_t who, uint64_t *ret_flow)
+{
+	struct event e = event(w, EVENT_CONNECTION, DIR_INBOUND, who, w->flow_id++);
+	struct event_tuple *t = &e.u.connection.tuple;
+	e.verdict = VERDICT_FORWARD;
+	t->in_src = t->src;
+	t->in_dst = addr_from_v4("\x0a\x63\x00\x0a");
+	t->in_sport = t->sport = (uint16_t)(1000 + who);
+	t->in_dport = t->dport = 22;
+	incident_event(w->t, w->now, &e);
+	if (ret_flow != NULL)
+		*ret_flow = e.flow_id;
+	return e.incident;
+}
+
+static struct event_visit visit_of(uint32_t who, uint64_t session)
+{
+	struct event_visit v = {.session = session,
+				.peer_port = (uint16_t)(1000 + who),
+				.server_port = 22,
+				.proto = 6};
+	text_copy(v.guest, sizeof(v.guest), "web1");
+	v.peer = peer(who);
+	v.server = addr_from_v4("\x0a\x63\x00\x0a");
+	return v;
+}
+
+static struct event ran(struct world *w, const struct event_visit *v)
+{
+	struct event e = event_new(EVENT_COMMAND);
+	e.time_ns = w->now;
+	e.u.command.visit = *v;
+	incident_event(w->t, w->now, &e);
+	return e;
+}
+
+static void a_visit_is_found_by_its_conversation(void **state)
+{
+	struct world *w = *state;
+	uint64_t flow1, flow2, first = come(w, 1, &flow1), second = come(w, 2, &flow2);
+	struct event_visit v = visit_of(1, 11);
+	struct event e = ran(w, &v);
+	assert_int_not_equal(first, second);
+	assert_int_equal(e.incident, first);
+	assert_int_equal(e.flow_id, flow1);
+	v = visit_of(2, 12);
+	e = ran(w, &v);
+	assert_int_equal(e.incident, second);
+	assert_int_equal(e.flow_id, flow2);
+	/* The session is enough from then on. */
+	v = (struct event_visit){.session = 11};
+	text_copy(v.guest, sizeof(v.guest), "web1");
+	e = ran(w, &v);
+	assert_int_equal(e.incident, first);
+	assert_int_equal(e.flow_id, flow1);
+	/* Another port of the first visitor: his incident, no flow. */
+	v = visit_of(1, 13);
+	v.peer_port = 7;
+	e = ran(w, &v);
+	assert_int_equal(e.incident, first);
+	assert_int_equal(e.flow_id, 0);
+	/* Somebody whom the wall has never seen is nobody's. */
+	v = visit_of(9, 14);
+	e = ran(w, &v);
+	assert_int_equal(e.incident, 0);
+}
+
+static struct event begins(struct world *w, const struct event_visit *v, uint32_t to)
+{
+	struct event e = event_new(EVENT_ACTIVITY);
+	e.time_ns = w->now;
+	e.u.activity.visit = *v;
+	text_copy(e.u.activity.what, EVENT_NAME, "connect");
+	e.u.activity.addr = peer(to);
+	e.u.activity.port = 80;
+	e.u.activity.proto = 6;
+	incident_event(w->t, w->now, &e);
+	return e;
+}
+
+static struct event goes_out(struct world *w, uint32_t to)
+{
+	struct event e = event(w, EVENT_CONNECTION, DIR_OUTBOUND, to, w->flow_id++);
+	struct event_tuple *t = &e.u.connection.tuple;
+	t->in_src = t->src;
+	t->in_dst = t->dst;
+	t->dport = t->in_dport = 80;
+	return e;
+}
+
+static void a_process_says_whose_a_conversation_is(void **state)
+{
+	struct world *w = *state;
+	uint64_t first = come(w, 1, NULL), second = come(w, 2, NULL);
+	struct event_visit one = visit_of(1, 11), two = visit_of(2, 12);
+	struct event e = goes_out(w, 900);
+	/* Nobody ever told of connections: no use in waiting. */
+	assert_false(incident_waits(w->t, w->now, &e));
+	(void)begins(w, &one, 900);
+	assert_false(incident_waits(w->t, w->now, &e)); /* it is known */
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, first); /* although the second was active last */
+	/* Found once; the next to the same place waits for its own word. */
+	e = goes_out(w, 900);
+	assert_true(incident_waits(w->t, w->now, &e));
+	(void)begins(w, &two, 901);
+	assert_true(incident_waits(w->t, w->now, &e));
+	(void)begins(w, &two, 900);
+	assert_false(incident_waits(w->t, w->now, &e));
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, second);
+	/* What is long past says nothing. */
+	(void)begins(w, &one, 902);
+	w->now += 6 * NS_PER_SEC;
+	e = goes_out(w, 902);
+	assert_true(incident_waits(w->t, w->now, &e));
+	incident_event(w->t, w->now, &e);
+	assert_int_not_equal(e.incident, 0);
+}
+
+static void alone_nobody_waits(void **state)
+{
+	struct world *w = *state;
+	uint64_t first = come(w, 1, NULL);
+	struct event_visit one = visit_of(1, 11);
+	(void)begins(w, &one, 900);
+	struct event e = goes_out(w, 901);
+	assert_false(incident_waits(w->t, w->now, &e));
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, first);
+}
+
+/* Daemons and logs go on for ever. */
+static void what_a_guest_does_by_itself_keeps_nothing_open(void **state)
+{
+	struct world *w = *state;
+	uint64_t flow, first = come(w, 1, &flow);
+	struct event_visit nobody = {0};
+	text_copy(nobody.guest, sizeof(nobody.guest), "web1");
+	end(w, DIR_INBOUND, 1, flow, "closed");
+	for (unsigned i = 0; i < 12; i++) {
+		pass(w, MINUTE);
+		struct event line = event_new(EVENT_SYSLOG), e = ran(w, &nobody);
+		line.time_ns = w->now;
+		text_copy(line.u.syslog.guest, EVENT_NAME, "web1");
+		incident_event(w->t, w->now, &line);
+		if (i < 9) {
+			assert_int_equal(e.incident, first);
+			assert_int_equal(line.incident, first);
+		}
+	}
+	assert_int_equal(w->quieted, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -365,6 +522,10 @@ int main(void)
 		TEST(a_spoofed_scan_opens_a_bounded_number),
 		TEST(the_rate_of_opening_is_bounded),
 		TEST(what_the_sink_tells_finds_its_conversation),
+		TEST(a_visit_is_found_by_its_conversation),
+		TEST(a_process_says_whose_a_conversation_is),
+		TEST(alone_nobody_waits),
+		TEST(what_a_guest_does_by_itself_keeps_nothing_open),
 		TEST(guests_of_any_name_can_not_overrun_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ static void flows_and_counts_are_read_back(void **state)
 static void a_new_day_has_files_of_its_own(void **state)
 {
 	struct box *b = *state;
-	uint32_t today = day_of(b->now), dropped = 0;
+	uint32_t today = store_day_of(b->now), dropped = 0;
 	open_store(b, 2, 0);
 	struct event e = make(b, EVENT_CONNECTION, "web1", 1), f = make(b, EVENT_STATS, "", 0);
 	assert_int_equal(store_add(b->s, &e, 1), 0);
@@ -258,7 +258,7 @@ static void half_a_line_is_taken_back(void **state)
 static void a_damaged_database_is_moved_aside(void **state)
 {
 	struct box *b = *state;
-	uint32_t today = day_of(b->now);
+	uint32_t today = store_day_of(b->now);
 	FILE *f = fopen(path_of(b, "events-%08u.db", today), "w");
 	assert_non_null(f);
 	for (int i = 0; i < 1000; i++)
@@ -280,7 +280,7 @@ static void damage_inside_is_found_at_start(void **state)
 		e[i] = make(b, EVENT_CONNECTION, "web1", (uint64_t)i + 1);
 	assert_int_equal(store_add(b->s, e, 100), 0);
 	store_close(&b->s);
-	int fd = open(path_of(b, "events-%08u.db", day_of(b->now)), O_WRONLY);
+	int fd = open(path_of(b, "events-%08u.db", store_day_of(b->now)), O_WRONLY);
 	char junk[4096];
 	memset(junk, 0xa5, sizeof(junk));
 	for (int page = 2; page < 30; page += 3)
@@ -292,7 +292,7 @@ static void damage_inside_is_found_at_start(void **state)
 static void the_oldest_day_pays_for_the_budget(void **state)
 {
 	struct box *b = *state;
-	uint32_t dropped = 0, today = day_of(b->now);
+	uint32_t dropped = 0, today = store_day_of(b->now);
 	const char *old = path_of(b, "events-%08u.db", day_add(today, -3));
 	int fd = open(old, O_CREAT | O_WRONLY, 0600);
 	assert_int_equal(posix_fallocate(fd, 0, 3 << 20), 0);

@@ -1,0 +1,834 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session/test/rig.h"
+
+#include "session/session_priv.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int set_up(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	assert_non_null(r);
+	rig_open(r, 2);
+	*state = r;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(r->invalid, 0);
+	rig_remove(r);
+	free(r);
+	return 0;
+}
+
+/* ---- helpers ------------------------------------------------------------------------------------ */
+
+struct rows {
+	struct session_row all[64];
+	uint32_t n;
+};
+
+static bool take_row(void *ctx, const struct session_row *row)
+{
+	struct rows *r = ctx;
+	if (r->n < 64)
+		r->all[r->n] = *row;
+	r->n++;
+	return true;
+}
+
+static struct rows rows_of(struct rig *r)
+{
+	struct rows rows = {.n = 0};
+	assert_int_equal(session_list(r->dir, 0, INT64_MAX / 2, take_row, &rows), 0);
+	return rows;
+}
+
+static json_t *record_of(struct rig *r, uint64_t id)
+{
+	char name[32], text[SESSION_ID_TEXT];
+	snprintf(name, sizeof(name), "%s.json", session_id_text(id, text));
+	char *s = rig_read(r, rig_day(r, name));
+	json_t *o = json_loads(s, 0, NULL);
+	free(s);
+	return o;
+}
+
+/* How many lines of the file have the word. */
+static uint32_t lines_with(struct rig *r, const char *name, const char *word)
+{
+	uint32_t n = 0;
+	char *text = rig_read(r, rig_day(r, name));
+	char *save = NULL;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
+		n += strstr(line, word) != NULL;
+	free(text);
+	return n;
+}
+
+static const char *cast_of_row(const struct session_row *row)
+{
+	static char name[32];
+	char id[SESSION_ID_TEXT];
+	snprintf(name, sizeof(name), "%s.cast", session_id_text(row->id, id));
+	return name;
+}
+
+static uint64_t count_of(const json_t *record, const char *key)
+{
+	return (uint64_t)json_integer_value(
+		json_object_get(json_object_get(record, "counts"), key));
+}
+
+/* ---- ids ------------------------------------------------------------------------------------------ */
+
+static void test_ids(void **state)
+{
+	char a[SESSION_ID_TEXT], b[SESSION_ID_TEXT];
+	uint64_t last = 0, v;
+	for (int i = 0; i < 10000; i++) {
+		uint64_t id = id_next(last, RIG_START + i / 5000 * NS_PER_MS);
+		assert_true(id > last && id < UINT64_C(1) << 53);
+		session_id_text(last, a);
+		session_id_text(id, b);
+		assert_true(strcmp(a, b) < 0);
+		assert_int_equal(session_id_parse(b, &v), 0);
+		assert_true(v == id);
+		last = id;
+	}
+	assert_true(session_id_parse("", &v) != 0 && session_id_parse("1kd3f8000000", &v) != 0);
+	assert_true(session_id_parse("../../../..", &v) != 0);
+	assert_true(id_next(5, -1) == 6);
+}
+
+/* ---- one visit, whole ----------------------------------------------------------------------------- */
+
+static void one_visit(struct rig *r)
+{
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	rig_login(r, 7, "root", "wrong", false);
+	rig_login(r, 7, "root", "hunter2", true);
+	rig_size(r, 7, 0, 100, 30);
+	rig_exec(r, 7, 50, 1007, 0, ARGS("-bash"));
+	rig_data(r, 7, 0, SENSOR_OUT, true, "root@web:~# ", 12);
+	rig_wait(r, NS_PER_SEC);
+	rig_data(r, 7, 0, SENSOR_IN, true, "ls\r", 3);
+	assert_true(rig_shell(r, "pid=50 ppid=1007 uid=0 user=root tty=pts/0 seq=1 cwd=/root "
+				 "line=ls -l 'a b'") != 0);
+	rig_exec(r, 7, 60, 50, 0, ARGS("ls", "-l", "a b"));
+	rig_data(r, 7, 0, SENSOR_OUT, true, "a b\r\n", 5);
+	rig_exit(r, 7, 60, 256);
+	rig_shell(r, "pid=50 seq=1 status=256");
+	rig_wait(r, NS_PER_SEC);
+}
+
+static void test_visit(void **state)
+{
+	struct rig *r = *state;
+	one_visit(r);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_true(rows.all[0].end_ns == 0); /* it goes on, and is there already */
+	assert_int_equal(r->by_kind[EVENT_SESSION], 1);
+	assert_string_equal(r->last[EVENT_SESSION].u.session.state, "begin");
+	rig_visit_end(r, 7);
+	rig_wait(r, 5 * NS_PER_SEC);
+	rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	const struct session_row *row = &rows.all[0];
+	char peer[ADDR_TEXT];
+	assert_string_equal(row->guest, "web");
+	assert_string_equal(row->service, "ssh");
+	assert_string_equal(row->heard, "monitor shell");
+	assert_string_equal(row->user, "root");
+	assert_string_equal(row->secret, "hunter2");
+	assert_string_equal(addr_text(&row->peer, peer), "198.51.100.7");
+	assert_int_equal(row->peer_port, 40001);
+	assert_int_equal(row->server_port, 22);
+	assert_int_equal(row->logins_ok, 1);
+	assert_int_equal(row->logins_failed, 1);
+	assert_int_equal(row->commands, 1);
+	assert_int_equal(row->input, 3);
+	assert_int_equal(row->output, 17);
+	assert_true(row->has_cast && row->end_ns > row->start_ns);
+	assert_true(row->start_ns == RIG_START);
+	assert_string_equal(r->last[EVENT_SESSION].u.session.state, "end");
+	assert_string_equal(r->last[EVENT_SESSION].u.session.why, "closed");
+	/* The typed line is a marker, the program that it ran is none; that of the login shell is the first. */
+	assert_int_equal(lines_with(r, cast_of_row(row), ",\"m\","), 2);
+	assert_int_equal(lines_with(r, cast_of_row(row), "\"m\",\"ls -l 'a b'\""), 1);
+	assert_int_equal(lines_with(r, cast_of_row(row), "\"width\":100,\"height\":30"), 1);
+	assert_int_equal(lines_with(r, cast_of_row(row), ",\"i\",\"ls\\r\""), 1);
+	json_t *rec = record_of(r, row->id);
+	const json_t *commands = json_object_get(rec, "commands");
+	assert_int_equal(json_array_size(commands), 3);
+	const json_t *typed = json_array_get(commands, 1), *ran = json_array_get(commands, 2);
+	assert_string_equal(json_string_value(json_object_get(typed, "layer")), "shell");
+	assert_string_equal(json_string_value(json_object_get(typed, "line")), "ls -l 'a b'");
+	assert_int_equal(json_integer_value(json_object_get(typed, "status")), 256);
+	assert_string_equal(json_string_value(json_object_get(ran, "layer")), "monitor");
+	assert_string_equal(json_string_value(json_object_get(ran, "line")), "ls -l 'a b'");
+	assert_int_equal(json_integer_value(json_object_get(ran, "status")), 256);
+	assert_int_equal(json_integer_value(json_object_get(ran, "of")),
+			 json_integer_value(json_object_get(typed, "n")));
+	assert_int_equal(json_array_size(json_object_get(rec, "logins")), 2);
+	json_decref(rec);
+}
+
+static void test_find(void **state)
+{
+	struct rig *r = *state;
+	struct session_row row;
+	char cast[256], json[256], id[SESSION_ID_TEXT], some[SESSION_ID_TEXT];
+	one_visit(r);
+	rig_visit(r, 8, "2001:db8::7", 5, 22);
+	rig_data(r, 8, 1, SENSOR_OUT, true, "x", 1);
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	session_id_text(rows.all[1].id, id);
+	assert_int_equal(session_find(r->dir, id, &row, cast, json, sizeof(cast)), 0);
+	assert_true(row.id == rows.all[1].id && row.peer.ver == 6);
+	assert_int_equal(access(cast, R_OK), 0);
+	assert_int_equal(access(json, R_OK), 0);
+	assert_int_equal(session_find(r->dir, id, &row, NULL, NULL, 0), 0);
+	memcpy(some, id, 3);
+	some[3] = '\0';
+	assert_int_equal(session_find(r->dir, some, &row, cast, json, sizeof(cast)), -EEXIST);
+	id[10] = id[10] == 'z' ? 'y' : 'z';
+	assert_int_equal(session_find(r->dir, id, &row, cast, json, sizeof(cast)), SKEP_ENOTFOUND);
+	static const char *const wrong[] = {"", "zzzzzzzzzzz", "../../etc/x", "!", "0000000000000"};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(session_find(r->dir, wrong[i], &row, cast, json, sizeof(cast)),
+				 SKEP_ENOTFOUND);
+	assert_int_equal(session_list("/nowhere", 0, 1, take_row, &rows), 0);
+}
+
+/* What sshd does by itself is none of the visitor's: a scan stays a line, and the message of the day no command. */
+static void test_service(void **state)
+{
+	struct rig *r = *state;
+	static const char motd[] =
+		"/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
+		"run-parts --lsbsysinit /etc/update-motd.d > /run/motd.dynamic.new";
+	for (uint64_t v = 1; v <= 2; v++) {
+		uint32_t p = (uint32_t)(1000 + v);
+		rig_visit(r, v, "198.51.100.7", (uint16_t)(40000 + v), 22);
+		rig_run(r, v, p, 9, -1, "/usr/sbin/sshd", ARGS("/usr/sbin/sshd", "-D", "-R"));
+		rig_login(r, v, "root", v == 1 ? "guess" : "right", v == 2);
+	}
+	rig_visit_end(r, 1);
+	rig_run(r, 2, 60, 1002, -1, "/usr/bin/bash", ARGS("sh", "-c", motd));
+	rig_run(r, 2, 61, 60, -1, "/usr/bin/run-parts", ARGS("run-parts"));
+	assert_true(
+		rig_shell(r,
+			  "pid=61 ppid=60 uid=0 user=root tty=- seq=1 cwd=/ line=uname -snrvm") !=
+		0);
+	rig_run(r, 2, 70, 1002, -1, "/usr/bin/bash", ARGS("bash", "-c", "id; w"));
+	rig_shell(r, "pid=70 ppid=1002 uid=0 user=root tty=- seq=1 cwd=/root line=id; w");
+	rig_run(r, 2, 71, 70, -1, "/usr/bin/id", ARGS("id"));
+	rig_data(r, 2, -1, SENSOR_OUT, true, "uid=0", 5);
+	/* A program of that name later on is the visitor's own. */
+	rig_run(r, 2, 72, 70, -1, "/tmp/sshd", ARGS("/tmp/sshd"));
+	rig_visit_end(r, 2);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(lines_with(r, "list.jsonl", "guess"), 1);
+	json_t *rec = record_of(r, rows.all[1].id);
+	assert_int_equal(count_of(rec, "lines"), 1);
+	assert_int_equal(count_of(rec, "runs"), 3);
+	assert_int_equal(json_array_size(json_object_get(rec, "commands")), 8);
+	json_decref(rec);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), ",\"m\","), 1);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), "\"m\",\"id; w\""), 1);
+	assert_int_equal(lines_with(r, "cowrie.json", "cowrie.command.input"), 1);
+}
+
+/* `exec`: the shell itself becomes another program. */
+static void test_exec(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("bash"));
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=pts/0 seq=1 cwd=/ line=exec top");
+	rig_exec(r, 1, 50, 1, 0, ARGS("top"));
+	rig_wait(r, NS_PER_SEC);
+	json_t *rec = record_of(r, rows_of(r).all[0].id);
+	const json_t *top = json_array_get(json_object_get(rec, "commands"), 2);
+	assert_string_equal(json_string_value(json_object_get(top, "line")), "top");
+	assert_int_equal(json_integer_value(json_object_get(top, "of")), 2);
+	json_decref(rec);
+}
+
+/* A pid that lives again in another visit has no past. */
+static void test_pid_again(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_visit(r, 2, "198.51.100.7", 2, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("first"));
+	rig_data(r, 2, 1, SENSOR_OUT, true, "x", 1);
+	rig_exit(r, 2, 50, 9);
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	json_t *rec = record_of(r, rows.all[0].id);
+	assert_null(json_object_get(json_array_get(json_object_get(rec, "commands"), 0), "status"));
+	json_decref(rec);
+}
+
+/* ---- many that do nothing ---------------------------------------------------------------------------- */
+
+static void test_guesses(void **state)
+{
+	struct rig *r = *state;
+	for (uint64_t v = 1; v <= 6000; v++) {
+		rig_visit(r, v, "203.0.113.9", (uint16_t)(v + 1000), 22);
+		rig_login(r, v, "root", "123456", false);
+		rig_login(r, v, "admin", "admin", false);
+		rig_visit_end(r, v);
+		if (v % 100 == 0)
+			rig_wait(r, NS_PER_SEC);
+	}
+	rig_wait(r, 10 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 6000);
+	for (int i = 1; i < 64; i++)
+		assert_true(rows.all[i - 1].id < rows.all[i].id);
+	assert_string_equal(rows.all[0].user, "admin");
+	assert_int_equal(rows.all[0].logins_failed, 2);
+	assert_true(rows.all[0].end_ns != 0 && !rows.all[0].has_cast);
+	/* Two files, whatever the number. */
+	assert_true(rig_bytes(r) < UINT64_C(6000) * 2500);
+	assert_int_equal(lines_with(r, "list.jsonl", "\"secret\":\"123456\""), 6000);
+	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
+}
+
+/* ---- rule hits ------------------------------------------------------------------------------------------ */
+
+static uint64_t hit(struct rig *r, const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	struct event e = event_new(EVENT_ALERT);
+	struct event_tuple *t = &e.u.alert.tuple;
+	e.time_ns = r->now;
+	e.flow_id = 77;
+	e.u.alert.gid = 1;
+	e.u.alert.sid = 2001;
+	event_say(&e, "a tool comes in");
+	assert_int_equal(addr_parse(src, &t->in_src), 0);
+	assert_int_equal(addr_parse(dst, &t->in_dst), 0);
+	t->in_sport = sport;
+	t->in_dport = dport;
+	t->proto = 6;
+	return session_alert(r->book, 0, &e);
+}
+
+static void test_alert(void **state)
+{
+	struct rig *r = *state;
+	one_visit(r);
+	uint64_t first = rows_of(r).all[0].id;
+	/* By the conversation that he came in by, both ways; as the only one there is. */
+	assert_true(hit(r, "198.51.100.7", 40001, "10.0.0.2", 22) == first);
+	assert_true(hit(r, "10.0.0.2", 22, "198.51.100.7", 40001) == first);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50000) == first);
+	/* With two nobody knows, unless a process of one began it. */
+	rig_visit(r, 8, "198.51.100.8", 40002, 22);
+	rig_login(r, 8, "root", "hunter2", true);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50001) == 0);
+	rig_connect(r, 8, 70, "192.0.2.80", 80);
+	uint64_t second = hit(r, "192.0.2.80", 80, "10.0.0.2", 50001);
+	assert_true(second != 0 && second != first);
+	assert_true(hit(r, "192.0.2.81", 80, "10.0.0.2", 50001) == 0);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(rows.all[0].alerts, 3);
+	assert_int_equal(rows.all[1].alerts, 1);
+	assert_true(rows.all[0].flow_id == 77);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]),
+				    "\"m\",\"alert: a tool comes in [1:2001:0]\""),
+			 3);
+}
+
+/* ---- floods ------------------------------------------------------------------------------------------- */
+
+static void test_made_up(void **state)
+{
+	struct rig *r = *state;
+	char word[2000];
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	/* Forty thousand visits, each with a command, as fast as they can be told. */
+	for (uint64_t v = 1; v <= 40000; v++) {
+		rig_visit(r, v, "203.0.113.9", (uint16_t)v, 22);
+		rig_exec(r, v, (uint32_t)v, 1, 0, ARGS("sh", "-c", word));
+		if (v % 10000 == 0)
+			rig_wait(r, 250 * NS_PER_MS);
+	}
+	uint64_t bytes = rig_bytes(r);
+	assert_true(bytes < UINT64_C(150) << 20);
+	/* The other guest's sessions are not touched by it. */
+	assert_true(r->by_kind[EVENT_COMMAND] < 3000);
+	rig_wait(r, 11 * NS_PER_SEC);
+	assert_true(r->by_kind[EVENT_HEALTH] > 0);
+	assert_string_equal(r->last[EVENT_HEALTH].u.health.what, "suppressed");
+}
+
+static void test_many_commands(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "203.0.113.9", 1, 22);
+	rig_data(r, 1, 0, SENSOR_OUT, true, "$ ", 2);
+	for (uint32_t i = 0; i < 10000; i++)
+		rig_exec(r, 1, 100 + i, 99, 0, ARGS("true", "and", "what", "else"));
+	rig_visit_end(r, 1);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_int_equal(rows.all[0].commands, 10000);
+	json_t *rec = record_of(r, rows.all[0].id);
+	size_t listed = json_array_size(json_object_get(rec, "commands"));
+	assert_true(listed > 500);
+	assert_int_equal(listed + count_of(rec, "unlisted"), 10000);
+	json_decref(rec);
+}
+
+static void test_shares(void **state)
+{
+	struct rig *r = *state;
+	struct session_open o = {
+		.guest = 1, .service = "telnet", .client_port = 7, .server_port = 23};
+	assert_int_equal(addr_parse("198.51.100.9", &o.client), 0);
+	o.start_ns = r->now;
+	uint64_t other = session_begin(r->book, &o);
+	assert_true(other != 0);
+	for (uint64_t v = 1; v <= 10000; v++)
+		rig_visit(r, v, "203.0.113.9", (uint16_t)v, 22);
+	assert_non_null(book_find(r->book, other));
+	assert_int_equal(r->book->guests[0].open, SLOTS / 2);
+	assert_string_equal(r->last[EVENT_SESSION].u.session.why, "limit");
+}
+
+/* ---- hostile bytes -------------------------------------------------------------------------------------- */
+
+static void test_hostile(void **state)
+{
+	struct rig *r = *state;
+	uint8_t all[512];
+	char line[400] = "";
+	for (int i = 0; i < 512; i++)
+		all[i] = (uint8_t)(i < 256 ? i : 511 - i);
+	for (int i = 0; i < 100; i++)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%%%02X",
+			 i < 33 ? i : i + 96);
+	char shell[1024];
+	snprintf(shell, sizeof(shell),
+		 "pid=50 ppid=1 uid=0 user=%%1B[2J tty=pts/0 seq=1 cwd=%%C2%%9B31m line=%s", line);
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	rig_login(r, 7, "\x1b]0;x\x07\xc2\x9b", "\xff\xfe\"\\\x7f", true);
+	rig_exec(r, 7, 50, 1, 0, ARGS("\x1b[31m", "\xed\xa0\x80", "\xc2\x85"));
+	rig_shell(r, shell);
+	rig_data(r, 7, 0, SENSOR_OUT, true, all, sizeof(all));
+	rig_data(r, 7, 0, SENSOR_IN, false, all, sizeof(all));
+	rig_content(r, 7, 50, 3, "/tmp/\x1b[2J\xff", all, sizeof(all));
+	rig_visit_end(r, 7);
+	rig_wait(r, 5 * NS_PER_SEC);
+	assert_int_equal(rig_dirty(r), 0);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_string_equal(rows.all[0].user, "\x1b]0;x\x07\xc2\x9b"); /* comes back as it was */
+	assert_string_equal(rows.all[0].secret, "\xff\xfe\"\\\x7f");
+	json_t *rec = record_of(r, rows.all[0].id);
+	assert_non_null(rec);
+	assert_true(json_array_size(json_object_get(rec, "hidden")) > 0);
+	json_decref(rec);
+	char *text = rig_read(r, rig_day(r, "cowrie.json"));
+	char *save = NULL;
+	for (char *l = strtok_r(text, "\n", &save); l != NULL; l = strtok_r(NULL, "\n", &save)) {
+		json_t *o = json_loads(l, 0, NULL);
+		assert_non_null(o);
+		json_decref(o);
+	}
+	free(text);
+}
+
+/* ---- the shell's lines ------------------------------------------------------------------------------------ */
+
+static bool parses(const char *text, struct session_shell *sh)
+{
+	struct syslog_line l = {.facility = 22, .text = text, .len = (uint32_t)strlen(text)};
+	memcpy(l.app, "sh", 3);
+	return session_shell_parse(&l, sh);
+}
+
+static void test_shell_parse(void **state)
+{
+	static struct session_shell sh;
+	assert_true(parses(
+		"pid=4 ppid=3 uid=1000 user=joe%25 tty=- seq=9 cwd=/a%20b cut=1 line=a=b %0a c%",
+		&sh));
+	assert_int_equal(sh.pid, 4);
+	assert_int_equal(sh.ppid, 3);
+	assert_int_equal(sh.uid, 1000);
+	assert_int_equal(sh.seq, 9);
+	assert_true(sh.cut && !sh.end);
+	assert_string_equal(sh.user, "joe%");
+	assert_string_equal(sh.cwd, "/a b");
+	assert_int_equal(sh.line_len, 8);
+	assert_memory_equal(sh.line, "a=b \n c%", 8);
+	assert_false(parses("pid=4 seq=9 status=-1", &sh));
+	assert_true(parses("pid=4 seq=9 status=139", &sh) && sh.end && sh.status == 139);
+	assert_true(parses("pid=4 seq=1 line=", &sh) && sh.line_len == 0);
+	static const char *const bad[] = {"",
+					  "hello",
+					  "line=x",
+					  "pid=4 line=x",
+					  "pid=x seq=1 line=x",
+					  "pid=99999999999 seq=1 line=x",
+					  "pid=4294967296 seq=1 line=x",
+					  "pid=4 seq=1",
+					  "pid=4 seq= line=x",
+					  "pid 4 seq=1 line=x"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(parses(bad[i], &sh));
+	struct syslog_line l = {
+		.facility = 21, .app = "sh", .text = "pid=4 seq=1 line=x", .len = 18};
+	assert_false(session_shell_parse(&l, &sh));
+	l.facility = 22;
+	assert_true(session_shell_parse(&l, &sh));
+	memcpy(l.app, "su", 3);
+	assert_false(session_shell_parse(&l, &sh));
+	static const char rest[] = "pid=4 seq=1 more=1000 text=line=ls%20status=0";
+	l = (struct syslog_line){
+		.facility = 22, .app = "sh", .text = rest, .len = sizeof(rest) - 1};
+	assert_true(session_shell_rest(&l) && !session_shell_parse(&l, &sh));
+	l.len = 12;
+	assert_false(session_shell_rest(&l));
+}
+
+#define TYPED(pid, ppid, seq, line) \
+	"pid=" #pid " ppid=" #ppid " uid=0 user=root tty=pts/3 seq=" #seq " cwd=/ line=" line
+
+/* It comes before the monitor's word of its process: it waits, and keeps its order. */
+static void test_shell_early(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	assert_true(rig_shell(r, TYPED(50, 40, 1, "first")) == 0);
+	assert_true(rig_shell(r, TYPED(50, 40, 2, "second")) == 0);
+	assert_int_equal(r->by_kind[EVENT_COMMAND], 0);
+	rig_exec(r, 7, 50, 40, 3, ARGS("bash"));
+	rig_wait(r, 250 * NS_PER_MS);
+	assert_int_equal(r->by_kind[EVENT_COMMAND], 3);
+	assert_true(rig_shell(r, TYPED(50, 40, 3, "third")) != 0);
+	struct rows rows;
+	rig_wait(r, NS_PER_SEC);
+	rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	json_t *rec = record_of(r, rows.all[0].id);
+	static const char *const want[] = {"bash", "first", "second", "third"};
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(
+			json_string_value(json_object_get(
+				json_array_get(json_object_get(rec, "commands"), i), "line")),
+			want[i]);
+	json_decref(rec);
+}
+
+/* No monitor in the guest: one session per terminal. */
+static void test_shell_alone(void **state)
+{
+	struct rig *r = *state;
+	uint64_t a = rig_shell(r, TYPED(50, 40, 1, "id"));
+	assert_true(a != 0 && rig_shell(r, TYPED(51, 50, 1, "w")) == a);
+	uint64_t b = rig_shell(r, "pid=60 ppid=9 uid=0 user=root tty=- seq=1 cwd=/ line=x");
+	assert_true(b != 0 && b != a);
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_string_equal(rows.all[0].heard, "shell");
+	assert_int_equal(rows.all[0].commands, 2);
+	session_guest_gone(r->book, 0, r->now);
+	assert_string_equal(r->last[EVENT_SESSION].u.session.why, "guest");
+}
+
+/* Cron: of no visit. An event, no session. */
+static void test_no_visit(void **state)
+{
+	struct rig *r = *state;
+	rig_exec(r, 0, 50, 1, -1, ARGS("cron"));
+	assert_true(rig_shell(r, TYPED(50, 1, 1, "backup")) == 0);
+	assert_int_equal(r->by_kind[EVENT_COMMAND], 2);
+	assert_true(r->last[EVENT_COMMAND].u.command.visit.session == 0);
+	assert_int_equal(r->last[EVENT_COMMAND].priority, 0);
+	rig_wait(r, NS_PER_SEC);
+	assert_int_equal(rows_of(r).n, 0);
+}
+
+/* ---- the wire ---------------------------------------------------------------------------------------------- */
+
+static struct session_open telnet(struct rig *r)
+{
+	struct session_open o = {.service = "telnet",
+				 .flow_id = 42,
+				 .client_port = 40001,
+				 .server_port = 23,
+				 .direction = DIR_INBOUND,
+				 .start_ns = r->now};
+	assert_int_equal(addr_parse("198.51.100.7", &o.client), 0);
+	assert_int_equal(addr_parse("10.0.0.2", &o.server), 0);
+	return o;
+}
+
+static void test_wire(void **state)
+{
+	struct rig *r = *state;
+	struct session_open o = telnet(r);
+	uint64_t id = session_begin(r->book, &o);
+	assert_true(id != 0);
+	session_output(r->book, id, "login: ", 7, r->now);
+	session_login(r->book, id, "admin", 5, "admin", 5, 1, r->now);
+	session_size(r->book, id, 132, 43, r->now);
+	session_client(r->book, id, "xterm", 5, r->now);
+	session_command(r->book, id, "id", 2, r->now);
+	session_input(r->book, id, "id\r\n", 4, r->now);
+	session_mark(r->book, id, "ALERT x", r->now);
+	/* The guest's monitor tells of the same conversation: one session. */
+	assert_true(rig_visit(r, 3, "198.51.100.7", 40001, 23) == id);
+	rig_exec(r, 3, 50, 1, 0, ARGS("id"));
+	session_end(r->book, id, "closed", r->now);
+	rig_wait(r, 5 * NS_PER_SEC);
+	assert_non_null(book_find(r->book, id)); /* its last process still runs */
+	rig_visit_end(r, 3);
+	rig_wait(r, 5 * NS_PER_SEC);
+	assert_null(book_find(r->book, id));
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_string_equal(rows.all[0].heard, "monitor wire");
+	assert_true(rows.all[0].flow_id == 42 && rows.all[0].alerts == 1);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]), "\"m\",\"ALERT x\""), 1);
+	assert_int_equal(lines_with(r, "cowrie.json", "cowrie.client.version"), 1);
+	assert_true(session_begin(r->book, &o) != id);
+	/* An id that is no session's does nothing. */
+	session_output(r->book, 999, "x", 1, r->now);
+	session_end(r->book, id, "closed", r->now);
+}
+
+/* ---- disk -------------------------------------------------------------------------------------------------- */
+
+static void test_died(void **state)
+{
+	struct rig *r = *state;
+	rig_close(r);
+	pid_t pid = fork();
+	if (pid == 0) {
+		rig_again(r);
+		one_visit(r);
+		_exit(0); /* without a word */
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	char path[256];
+	r->now += 2 * NS_PER_SEC;
+	snprintf(path, sizeof(path), "%s/%s", r->dir, rig_day(r, "cowrie.json"));
+	FILE *f = fopen(path, "a");
+	fputs("{\"half", f);
+	fclose(f);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_true(rows.all[0].end_ns == 0);
+	rig_again(r);
+	rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_true(rows.all[0].end_ns != 0);
+	json_t *rec = record_of(r, rows.all[0].id);
+	assert_string_equal(json_string_value(json_object_get(rec, "why")), "lost");
+	assert_int_equal(json_array_size(json_object_get(rec, "commands")), 3);
+	json_decref(rec);
+	assert_int_equal(lines_with(r, "cowrie.json", "half"), 0);
+}
+
+/* With nothing but the folder (Landlock), all of it works: days are made and deleted, long files arrive. */
+static void test_confined(void **state)
+{
+	struct rig *r = *state;
+	uint32_t days;
+	if (landlock_abi() == 0)
+		skip();
+	rig_close(r);
+	r->conf.conf.keep_days = 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		size_t len = 200000;
+		uint8_t *data = calloc(1, len);
+		if (data == NULL || confine_early(0, false) != 0 || confine_tree(r->fd) != 0)
+			_exit(10);
+		rig_again(r);
+		one_visit(r);
+		rig_content(r, 7, 50, 1, "/tmp/long", data, len);
+		rig_content(r, 7, 50, 2, "/tmp/short", "abc", 3);
+		r->now += 3 * 86400 * NS_PER_SEC;
+		rig_visit(r, 8, "198.51.100.7", 8, 22);
+		rig_data(r, 8, 0, SENSOR_OUT, true, "x", 1);
+		int err = session_book_tick(r->book, r->now, &days);
+		rig_close(r);
+		free(data);
+		_exit(err != 0 ? 11 : days != 1 ? 12 : 0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rig_again(r);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1); /* the first one's day is gone */
+	char *index = rig_read(r, "files/index.jsonl");
+	assert_non_null(strstr(index, "/tmp/long"));
+	assert_non_null(strstr(index, "/tmp/short"));
+	free(index);
+	char *gone = rig_read(r, "files/.tmp-1");
+	assert_string_equal(gone, "");
+	free(gone);
+}
+
+static void test_days(void **state)
+{
+	struct rig *r = *state;
+	uint32_t days = 0, removed = 0;
+	rig_close(r);
+	r->conf.conf.keep_days = 3;
+	rig_again(r);
+	for (uint64_t v = 1; v <= 10; v++) {
+		rig_visit(r, v, "198.51.100.7", (uint16_t)v, 22);
+		rig_data(r, v, 0, SENSOR_OUT, true, "x", 1);
+		rig_visit_end(r, v);
+		rig_wait(r, 5 * NS_PER_SEC);
+		r->now += 86400 * NS_PER_SEC;
+		assert_int_equal(session_book_tick(r->book, r->now, &days), 0);
+		removed += days;
+	}
+	assert_int_equal(removed, 8);
+	assert_int_equal(rows_of(r).n, 2); /* and today, on which nothing was yet */
+	/* Only the rest is measured after a new start. */
+	rig_close(r);
+	rig_again(r);
+	assert_int_equal(r->book->folder.n_days, 2);
+}
+
+static void test_budget(void **state)
+{
+	struct rig *r = *state;
+	char noise[4000];
+	rig_close(r);
+	r->conf.conf.disk_bytes = 4u << 20;
+	rig_again(r);
+	memset(noise, 'n', sizeof(noise));
+	for (uint64_t v = 1; v <= 3; v++) { /* 2 MB a day */
+		rig_visit(r, v, "198.51.100.7", (uint16_t)v, 22);
+		for (int i = 0; i < 500; i++)
+			rig_data(r, v, 0, SENSOR_OUT, true, noise, sizeof(noise));
+		rig_visit_end(r, v);
+		rig_wait(r, 5 * NS_PER_SEC);
+		r->now += 86400 * NS_PER_SEC;
+	}
+	rig_wait(r, NS_PER_SEC);
+	assert_true(rig_bytes(r) <= 4u << 20);
+	assert_int_equal(rows_of(r).n, 2);
+	/* Today alone is too much: the recording stops, and its beginning stays. */
+	rig_visit(r, 9, "198.51.100.7", 9, 22);
+	for (int i = 0; i < 4000; i++) {
+		rig_data(r, 9, 0, SENSOR_OUT, true, noise, sizeof(noise));
+		if (i % 100 == 0)
+			rig_wait(r, 250 * NS_PER_MS);
+	}
+	rig_wait(r, NS_PER_SEC);
+	assert_true(rig_bytes(r) < 5u << 20);
+	assert_true(r->book->folder.lost_bytes > 0);
+	assert_true(rows_of(r).n >= 1);
+}
+
+static void test_full(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit old, now;
+	char noise[4000];
+	memset(noise, 'n', sizeof(noise));
+	one_visit(r);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	now = old;
+	now.rlim_cur = 6000;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+	for (int i = 0; i < 4; i++)
+		rig_data(r, 7, 0, SENSOR_OUT, true, noise, sizeof(noise));
+	uint32_t days;
+	r->now += 250 * NS_PER_MS;
+	int err = session_book_tick(r->book, r->now, &days);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_true(err < 0);
+	rig_data(r, 7, 0, SENSOR_OUT, true, "after", 5);
+	assert_int_equal(rig_wait(r, 2 * NS_PER_SEC), 0);
+	struct rows rows = rows_of(r);
+	char *cast = rig_read(r, rig_day(r, cast_of_row(&rows.all[0])));
+	uint32_t n = 0;
+	char *save = NULL;
+	for (char *l = strtok_r(cast, "\n", &save); l != NULL;
+	     l = strtok_r(NULL, "\n", &save), n++) {
+		json_t *o = json_loads(l, 0, NULL);
+		assert_non_null(o);
+		json_decref(o);
+	}
+	free(cast);
+	assert_true(n > 3);
+	assert_int_equal(
+		lines_with(r, cast_of_row(&rows.all[0]), "bytes of this recording are lost"), 1);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]), "\"after\""), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_shell_parse),
+		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alert, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shell_early, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_no_visit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
