@@ -9,6 +9,7 @@
 #include "session/session_priv.h"
 
 /* ---- id.c ---- */
+#define ID_DIGITS 11
 /* A number above last, by the time. */
 uint64_t id_next(uint64_t last, int64_t now_wall_ns);
 
