@@ -20,6 +20,7 @@
 
 enum copy_kind {
 	COPY_FRAME_WHOLE = 1,
+	COPY_ALERT, /* a struct event of kind EVENT_ALERT instead of a frame; of the head kind and len count */
 	COPY_TALLY, /* no frame: totals of a conversation, once a second at most, and at its end */
 };
 struct copy_head {

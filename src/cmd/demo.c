@@ -26,6 +26,7 @@
 #define ATTACKS 26
 #define ATTACK_PORT 7001 /* first of the ports attacked, one per connection */
 #define SEEN_WAIT_MS 8000
+#define MONITOR_WAIT_MS 60000
 
 struct demo {
 	const struct conf *conf;
@@ -492,9 +493,43 @@ static int prepare(struct demo *d)
 	return 0;
 }
 
+/* Has the guest's monitor said anything yet? True also where it has none. */
+static bool is_heard(const struct demo *d)
+{
+	char *answer = NULL;
+	bool heard = true;
+	size_t i;
+	json_t *g;
+	if (cmd_ask(d->conf, "{\"do\":\"status\"}", &answer) < 0)
+		return true;
+	json_t *all = json_loads(answer, 0, NULL);
+	free(answer);
+	json_array_foreach(json_object_get(all, "guests"), i, g)
+	{
+		const json_t *ago = json_object_get(json_object_get(g, "heard"), "monitor");
+		if (strcmp(text_of(g, "name"), d->guest->name) == 0 && json_is_number(ago))
+			heard = json_number_value(ago) >= 0;
+	}
+	json_decref(all);
+	return heard;
+}
+
+/* A guest that has only just booted answers ssh before its monitor hears all: then there would be no replay. */
+static void wait_for_monitor(const struct demo *d)
+{
+	const struct timespec ts = {0, 500 * NS_PER_MS};
+	for (int waited = 0; waited < MONITOR_WAIT_MS && !is_heard(d); waited += 500) {
+		if (waited == 0)
+			printf("Waiting for the monitor in %s\n", d->guest->name);
+		fflush(stdout);
+		nanosleep(&ts, NULL);
+	}
+}
+
 static int run_demo(struct demo *d)
 {
 	struct seen seen;
+	wait_for_monitor(d);
 	d->start_ns = clock_wall_ns();
 	scan(d);
 	look_at_web(d);

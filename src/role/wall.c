@@ -69,6 +69,12 @@ static const struct syscall_row syscalls_wall[] = {
 static void emit(void *ctx, const struct event *e)
 {
 	struct wall *w = ctx;
+	/* Whoever collects sessions marks in them what a rule found. */
+	if (e->kind == EVENT_ALERT && w->copies[JUDGE_COPY_TALK] != NULL) {
+		const struct copy_head h = {
+			.stamp_ns = e->time_ns, .kind = COPY_ALERT, .len = sizeof(*e)};
+		copy_put(w->copies[JUDGE_COPY_TALK], &h, e);
+	}
 	uint64_t before = w->lost;
 	role_emit(w->events, e, &w->lost);
 	if (w->lost != 0 && w->lost != before)

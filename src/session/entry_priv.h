@@ -38,6 +38,7 @@ struct entry {
 };
 #define ENTRY_ENDED 1u
 #define ENTRY_KNOWN 2u /* a file seen before */
+#define ENTRY_OWN 4u   /* a command that the service ran by itself */
 #define ENTRY_MOST (BLOCK_BYTES - 16u)
 struct bytes {
 	const char *data;

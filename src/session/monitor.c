@@ -288,6 +288,13 @@ static void on_connect(struct session_book *b, uint32_t guest, const struct sens
 	struct addr to = {0};
 	if (c->ver == 4 || c->ver == 6)
 		to = c->ver == 4 ? addr_from_v4(c->addr) : addr_from_v6(c->addr);
+	/* Names are asked and lines are told all the time; and a resolver tries addresses by connecting to them. */
+	static const uint8_t none[16];
+	bool nowhere = memcmp(to.b, none, sizeof(none)) == 0;
+	if (c->proto == 17 && (nowhere || c->port == 53 || c->port == 514))
+		return;
+	if (n.s != NULL)
+		alert_connected(b, n.s, &to, c->port, ns);
 	n.service = n.s != NULL && n.s->logins_ok == 0 && n.s->input + n.s->output == 0 &&
 		    strncmp(c->p.comm, "sshd", 4) == 0;
 	n.quiet = n.quiet || n.service;

@@ -156,6 +156,7 @@ uint32_t note_command(struct session_book *b, const struct note *n, const struct
 		head.of = c->of;
 		head.cut = c->cut;
 		head.ok = c->typed ? 1 : 0;
+		head.flags = n->service ? ENTRY_OWN : 0;
 		if (!n->service) {
 			*(c->typed ? &s->lines : &s->runs) += 1;
 			book_keep(b, s, n->ns);

@@ -147,6 +147,8 @@ static void put_command(struct writer *w, const struct entry *e)
 	put_t(w, "user", e, 3);
 	if (e->of != 0)
 		write_fmt(w, ",\"of\":%u", e->of);
+	if ((e->flags & ENTRY_OWN) != 0)
+		write_str(w, ",\"own\":true");
 	if ((e->flags & ENTRY_ENDED) != 0)
 		write_fmt(w, ",\"status\":%d", e->status);
 }

@@ -68,7 +68,16 @@ enum budget_kind {
 	BUDGET_KEEP,
 	BUDGETS
 };
+#define CONNECTED 32u /* connections remembered of each guest, for rule hits in them */
+struct connected {
+	struct addr to;
+	uint16_t port;
+	uint64_t session; /* 0: free */
+	int64_t ns;
+};
 struct guest_book {
+	uint32_t n_connected;
+	struct connected connected[CONNECTED];
 	uint32_t open, newest, oldest; /* slot plus one */
 	uint32_t blocks;
 	bool has_offset, has_shell; /* has_shell: its modified shell was heard in this boot */
@@ -133,5 +142,10 @@ struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pi
 void book_pid_of(struct pid_row *row, const struct session *s);
 
 #include "session/note_priv.h"
+
+/* ---- alert.c ---- */
+/* A process of s has begun a connection. */
+void alert_connected(struct session_book *b, const struct session *s, const struct addr *to,
+		     uint16_t port, int64_t ns);
 
 #endif

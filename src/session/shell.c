@@ -143,6 +143,14 @@ bool session_shell_parse(const struct syslog_line *l, struct session_shell *ret)
 	return (seen & must) == must;
 }
 
+bool session_shell_rest(const struct syslog_line *l)
+{
+	static const char more[] = " more=";
+	return l->facility == LOCAL6 && strcmp(l->app, "sh") == 0 && l->len > 4 &&
+	       memcmp(l->text, "pid=", 4) == 0 &&
+	       memmem(l->text, l->len, more, sizeof(more) - 1) != NULL;
+}
+
 /* ---- whose it is ---------------------------------------------------------------------------------- */
 
 static int32_t tty_number(const char *tty)

@@ -41,7 +41,7 @@ static void what_draws_stays(void **state)
 		"\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x9d",
 		"\033[1;31mred\033[0m",
 		"\033[38;2;1;2;3m\033[4:3m",
-		"\033[2J\033[H\033[10;20H\033[K\033[1K\033[3J",
+		"\033[2J\033[H\033[10;20H\033[K\033[1K",
 		"\033[?1049h\033[?25l\033[?7h\033[?1h\033=",
 		"\033[5;20r\033[S\033[2T\033[L\033[M\033[P\033[@\033[X",
 		"\0337\0338\033D\033E\033M\033H\033[3g",
@@ -87,6 +87,9 @@ static void what_asks_or_reaches_out_is_left_out(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		becomes(all[i], strlen(all[i]), "");
+	becomes("\033[3J", 4, "");
+	becomes("\033ktitle\033\\", 9, "");
+	becomes("\033Pdcs\a\033\\", 8, "");
 	becomes("\0\0", 2, "");
 }
 

@@ -136,6 +136,8 @@ static void csi_ends(const struct safe *s, const struct safe_to *to)
 	else if (before < 0x20 || before > 0x2f)
 		fine = strchr("@ABCDEFGHIJKLMPSXZ`abdefghlmrsu", last) != NULL ||
 		       (last == 'T' && !has_many_numbers(s));
+	if (last == 'J' && first == '3')
+		return; /* the lines that have left the screen are the operator's */
 	if (fine)
 		put(s, to, s->seq, s->len, true);
 }
@@ -170,8 +172,9 @@ static void in_escape(struct safe *s, uint8_t b, const struct safe_to *to)
 		begin(s, CSI);
 		return;
 	}
-	if (s->len == 1 && memchr("]PX^_", b, 5) != NULL) {
-		begin(s, STRING); /* OSC, DCS, SOS, PM, APC: nothing of these draws letters */
+	if (s->len == 1 && memchr("]PX^_k", b, 6) != NULL) {
+		begin(s, STRING); /* OSC, DCS, SOS, PM, APC, screen's title: none of these draws */
+		s->osc = b == ']';
 		return;
 	}
 	add(s, b);
@@ -211,6 +214,7 @@ static void control_c1(struct safe *s, uint8_t c, const struct safe_to *to)
 		begin(s, CSI);
 	} else if (c == 0x90 || c == 0x98 || c == 0x9d || c == 0x9e || c == 0x9f) {
 		begin(s, STRING);
+		s->osc = c == 0x9d;
 	} else if (c == 0x84 || c == 0x85 || c == 0x88 || c == 0x8d) {
 		begin(s, ESCAPE);
 		in_escape(s, (uint8_t)(c - 0x40), to);
@@ -256,7 +260,7 @@ static void in_string(struct safe *s, uint8_t b)
 {
 	bool c1_end = s->have_utf8 == 1 && b == 0x9c; /* ST as U+009C */
 	s->have_utf8 = b == 0xc2;
-	if (b == 7 || b == 0x18 || b == 0x1a || c1_end) {
+	if ((b == 7 && s->osc) || b == 0x18 || b == 0x1a || c1_end) {
 		s->at = GROUND;
 		s->have_utf8 = 0;
 	} else if (b == 0x1b) {

@@ -14,6 +14,7 @@
 struct safe { /* caller's, zeroed; one for a stream */
 	uint8_t at, len_utf8, have_utf8;
 	uint16_t len;
+	bool osc; /* within a string that a bell ends */
 	bool too_long,
 		text_only; /* text_only: no sequences at all, lines and words, for searching */
 	uint8_t utf8[4];

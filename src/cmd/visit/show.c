@@ -147,7 +147,8 @@ static void print_commands(const struct show *s, const json_t *all)
 		const json_t *o = json_array_get(all, i);
 		bool typed = json_is_true(json_object_get(o, "typed"));
 		bool child = json_integer_value(json_object_get(o, "of")) > 0;
-		if (!s->all && (child || shown == LINES_SHOWN))
+		bool own = json_is_true(json_object_get(o, "own"));
+		if (!s->all && (child || own || shown == LINES_SHOWN))
 			continue;
 		shown++;
 		print_clock(o);

@@ -208,7 +208,7 @@ static void what_was_typed_is_harmless(void **state)
 	e.u.command.line_len = 7;
 	memcpy(e.u.command.line, "a\033[2J\xff\0", 7);
 	char *json = event_json(&e, "");
-	assert_non_null(strstr(json, "\"line\":\"a\\u001b[2J\\\\xff\""));
+	assert_non_null(strstr(json, "\"line\":\"a\\u001B[2J\\\\xff\\\\x00\""));
 	assert_non_null(strstr(json, "\"session\":\"00000000001\""));
 	assert_non_null(strstr(json, "\"exit_code\":1,\"signal\":null"));
 	free(json);

@@ -18,8 +18,25 @@ static void take_tally(struct collector *c, uint32_t guest, const struct copy_he
 	crosscheck_wire(c->check, guest, &w, clock_wall_ns());
 }
 
+static void take_alert(struct collector *c, const struct copy_head *h)
+{
+	struct event e;
+	if (h->len != sizeof(e))
+		return;
+	memcpy(&e, c->frame, sizeof(e));
+	if (!event_valid(&e) || e.kind != EVENT_ALERT)
+		return;
+	for (uint32_t i = 0; i < c->n_guests; i++)
+		if (strcmp(c->guests[i].name, e.u.alert.tuple.guest) == 0)
+			(void)session_alert(c->book, i, &e);
+}
+
 static void take(struct collector *c, const struct copy_head *h)
 {
+	if (h->kind == COPY_ALERT) {
+		take_alert(c, h);
+		return;
+	}
 	if (h->guest == 0 || h->guest > c->n_guests) {
 		c->foreign++;
 		return;
@@ -94,6 +111,10 @@ void copies_syslog(void *ctx, uint32_t guest, uint64_t flow_id, const char *data
 		if (!shell.end)
 			crosscheck_shell(c->check, guest, shell.pid, shell.ppid, shell.line,
 					 shell.line_len, wall);
+		return;
+	}
+	if (session_shell_rest(&l)) {
+		f->shell_ns = now;
 		return;
 	}
 	f->syslog_ns = now;

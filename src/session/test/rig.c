@@ -157,6 +157,20 @@ void rig_run(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty
 	say(r, &rec);
 }
 
+void rig_connect(struct rig *r, uint64_t visit, uint32_t pid, const char *to, uint16_t port)
+{
+	struct sensor_record rec = {.type = SENSOR_CONNECT};
+	struct addr a;
+	if (addr_parse(to, &a) != 0)
+		abort();
+	rec.u.connect.p = proc(visit, pid, 1, -1);
+	rec.u.connect.ver = a.ver;
+	rec.u.connect.proto = 6;
+	rec.u.connect.port = port;
+	memcpy(rec.u.connect.addr, a.b, sizeof(a.b));
+	say(r, &rec);
+}
+
 void rig_exit(struct rig *r, uint64_t visit, uint32_t pid, int status)
 {
 	struct sensor_record rec = {.type = SENSOR_EXIT};

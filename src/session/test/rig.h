@@ -37,6 +37,7 @@ void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tt
 	      const char *const *argv);
 void rig_run(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty, const char *exe,
 	     const char *const *argv);
+void rig_connect(struct rig *r, uint64_t visit, uint32_t pid, const char *to, uint16_t port);
 void rig_exit(struct rig *r, uint64_t visit, uint32_t pid, int status);
 void rig_data(struct rig *r, uint64_t visit, int tty, enum sensor_stream stream, bool echo,
 	      const void *data, size_t len);

@@ -323,6 +323,53 @@ static void test_guesses(void **state)
 	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
 }
 
+/* ---- rule hits ------------------------------------------------------------------------------------------ */
+
+static uint64_t hit(struct rig *r, const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	struct event e = event_new(EVENT_ALERT);
+	struct event_tuple *t = &e.u.alert.tuple;
+	e.time_ns = r->now;
+	e.flow_id = 77;
+	e.u.alert.gid = 1;
+	e.u.alert.sid = 2001;
+	event_say(&e, "a tool comes in");
+	assert_int_equal(addr_parse(src, &t->in_src), 0);
+	assert_int_equal(addr_parse(dst, &t->in_dst), 0);
+	t->in_sport = sport;
+	t->in_dport = dport;
+	t->proto = 6;
+	return session_alert(r->book, 0, &e);
+}
+
+static void test_alert(void **state)
+{
+	struct rig *r = *state;
+	one_visit(r);
+	uint64_t first = rows_of(r).all[0].id;
+	/* By the conversation that he came in by, both ways; as the only one there is. */
+	assert_true(hit(r, "198.51.100.7", 40001, "10.0.0.2", 22) == first);
+	assert_true(hit(r, "10.0.0.2", 22, "198.51.100.7", 40001) == first);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50000) == first);
+	/* With two nobody knows, unless a process of one began it. */
+	rig_visit(r, 8, "198.51.100.8", 40002, 22);
+	rig_login(r, 8, "root", "hunter2", true);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50001) == 0);
+	rig_connect(r, 8, 70, "192.0.2.80", 80);
+	uint64_t second = hit(r, "192.0.2.80", 80, "10.0.0.2", 50001);
+	assert_true(second != 0 && second != first);
+	assert_true(hit(r, "192.0.2.81", 80, "10.0.0.2", 50001) == 0);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(rows.all[0].alerts, 3);
+	assert_int_equal(rows.all[1].alerts, 1);
+	assert_true(rows.all[0].flow_id == 77);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]),
+				    "\"m\",\"alert: a tool comes in [1:2001:0]\""),
+			 3);
+}
+
 /* ---- floods ------------------------------------------------------------------------------------------- */
 
 static void test_made_up(void **state)
@@ -471,6 +518,12 @@ static void test_shell_parse(void **state)
 	assert_true(session_shell_parse(&l, &sh));
 	memcpy(l.app, "su", 3);
 	assert_false(session_shell_parse(&l, &sh));
+	static const char rest[] = "pid=4 seq=1 more=1000 text=line=ls%20status=0";
+	l = (struct syslog_line){
+		.facility = 22, .app = "sh", .text = rest, .len = sizeof(rest) - 1};
+	assert_true(session_shell_rest(&l) && !session_shell_parse(&l, &sh));
+	l.len = 12;
+	assert_false(session_shell_rest(&l));
 }
 
 #define TYPED(pid, ppid, seq, line) \
@@ -763,6 +816,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alert, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
