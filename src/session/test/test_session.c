@@ -634,6 +634,29 @@ static void test_wire(void **state)
 	session_end(r->book, id, "closed", r->now);
 }
 
+/* A banner is a scan; guesses on a telnet line are guesses; question and answer are a talk. */
+static void test_wire_kept(void **state)
+{
+	struct rig *r = *state;
+	struct session_open o = telnet(r);
+	for (int i = 0; i < 3; i++) {
+		o.client_port++;
+		uint64_t id = session_begin(r->book, &o);
+		session_output(r->book, id, "220 hello\r\n", 11, r->now);
+		if (i > 0)
+			session_input(r->book, id, "HELP\r\n", 6, r->now);
+		if (i == 1)
+			session_login(r->book, id, "a", 1, "b", 1, 0, r->now);
+		session_end(r->book, id, "closed", r->now);
+	}
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 3);
+	assert_int_equal(lines_with(r, "list.jsonl", "telnet"), 2);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[2]), "220 hello"), 1);
+	assert_true(!rows.all[0].has_cast && !rows.all[1].has_cast && rows.all[2].has_cast);
+}
+
 /* ---- disk -------------------------------------------------------------------------------------------------- */
 
 static void test_died(void **state)
@@ -825,6 +848,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
