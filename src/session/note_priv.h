@@ -101,6 +101,10 @@ void cowrie_size(struct session_book *b, const struct session *s, uint16_t cols,
 		 int64_t ns);
 void cowrie_closed(struct session_book *b, const struct session *s, int64_t ns);
 
+/* ---- auth.c ---- */
+/* A line of sshd's about a login. Returns the session; 0: it is none, or the monitor tells it better. */
+uint64_t auth_line(struct session_book *b, uint32_t guest, const struct syslog_line *l, int64_t ns);
+
 /* ---- shell.c ---- */
 /* Lines that waited long enough, or whose process is known now. */
 void shell_parked(struct session_book *b, int64_t now_ns);
