@@ -525,6 +525,51 @@ static void test_shell_alone(void **state)
 	assert_string_equal(r->last[EVENT_SESSION].u.session.why, "guest");
 }
 
+static uint64_t sshd_says(struct rig *r, const char *text)
+{
+	struct syslog_line l = {.facility = 10, .text = text, .len = (uint32_t)strlen(text)};
+	memcpy(l.app, "sshd", 5);
+	memcpy(l.pid, "40", 3);
+	return session_syslog(r->book, 0, &l, NULL, r->now);
+}
+
+/* No monitor: sshd's own lines tell who was tried, and from where. */
+static void test_sshd(void **state)
+{
+	struct rig *r = *state;
+	uint64_t id = sshd_says(r, "Failed password for invalid user x from 192.0.2.1 port 5 ssh2 "
+				   "from 198.51.100.7 port "
+				   "4001 ssh2");
+	assert_true(id != 0);
+	assert_string_equal(r->last[EVENT_LOGIN].u.login.user, "x from 192.0.2.1 port 5 ssh2");
+	assert_true(sshd_says(r, "Accepted publickey for root from 198.51.100.7 port 4001 ssh2: "
+				 "RSA SHA256:abc") == id);
+	assert_true(sshd_says(r, "Failed password for root from 2001:db8::7 port 4001 ssh2") != id);
+	assert_true(rig_shell(r, TYPED(50, 40, 1, "id")) == id);
+	static const char *const none[] = {"",
+					   "Failed ",
+					   "Failed password",
+					   "Accepted password for root from here port 1",
+					   "Accepted password for root from 1.2.3.4 port 99999",
+					   "Accepted password for from 1.2.3.4 port 9",
+					   "Failed none for a port 3",
+					   "Disconnected from user root 198.51.100.7 port 9",
+					   "Server listening on ::"};
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		assert_true(sshd_says(r, none[i]) == 0);
+	assert_true(sshd_says(r, "Disconnected from user root 198.51.100.7 port 4001") == id);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_string_equal(rows.all[0].heard, "shell syslog");
+	assert_string_equal(rows.all[0].user, "root");
+	assert_true(rows.all[0].end_ns != 0 && rows.all[0].logins_ok == 1 &&
+		    rows.all[0].logins_failed == 1);
+	/* Where there is a monitor, that tells it, with the password. */
+	rig_visit(r, 1, "198.51.100.8", 1, 22);
+	assert_true(sshd_says(r, "Failed password for root from 198.51.100.8 port 1 ssh2") == 0);
+}
+
 /* Cron: of no visit. An event, no session. */
 static void test_no_visit(void **state)
 {
@@ -585,6 +630,29 @@ static void test_wire(void **state)
 	/* An id that is no session's does nothing. */
 	session_output(r->book, 999, "x", 1, r->now);
 	session_end(r->book, id, "closed", r->now);
+}
+
+/* A banner is a scan; guesses on a telnet line are guesses; question and answer are a talk. */
+static void test_wire_kept(void **state)
+{
+	struct rig *r = *state;
+	struct session_open o = telnet(r);
+	for (int i = 0; i < 3; i++) {
+		o.client_port++;
+		uint64_t id = session_begin(r->book, &o);
+		session_output(r->book, id, "220 hello\r\n", 11, r->now);
+		if (i > 0)
+			session_input(r->book, id, "HELP\r\n", 6, r->now);
+		if (i == 1)
+			session_login(r->book, id, "a", 1, "b", 1, 0, r->now);
+		session_end(r->book, id, "closed", r->now);
+	}
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 3);
+	assert_int_equal(lines_with(r, "list.jsonl", "telnet"), 2);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[2]), "220 hello"), 1);
+	assert_true(!rows.all[0].has_cast && !rows.all[1].has_cast && rows.all[2].has_cast);
 }
 
 /* ---- disk -------------------------------------------------------------------------------------------------- */
@@ -775,8 +843,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_early, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sshd, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
