@@ -212,7 +212,9 @@ static int run(struct monitor *m, int beats, int signals)
 		{signals, POLLIN, 0},
 		{m->watch.links, POLLIN, 0},
 		{m->watch.clock, POLLIN, 0},
-		{m->hooks.ring ? ring_buffer__epoll_fd(m->hooks.ring) : -1, POLLIN, 0},
+		{m->audit_fd, POLLIN, 0},
+		{m->hooks.ring ? ring_buffer__epoll_fd(m->hooks.ring) : -1, POLLIN,
+		 0}, /* the last */
 	};
 	bool well = true;
 
@@ -228,10 +230,12 @@ static int run(struct monitor *m, int beats, int signals)
 
 		if (poll(fds, busy || late ? ARRAY_LEN(fds) - 1 : ARRAY_LEN(fds),
 			 busy || late ? (int)(GATHER_NS / NS_PER_MS) : -1) > 0 &&
-		    (fds[4].revents & POLLIN))
+		    (fds[5].revents & POLLIN))
 			rest();
 		set_asleep(m, 0);
-		fds[4].revents = 0;
+		fds[5].revents = 0;
+		if (fds[4].revents & POLLIN)
+			audit_read(m);
 		if (fds[2].revents & POLLIN)
 			watch_links(&m->watch);
 		if (fds[3].revents & POLLIN) {
@@ -285,7 +289,18 @@ static void important(void)
 		fprintf(stderr, "monitor: can't change to /\n");
 }
 
-static int start(bool print, bool debug)
+static void open_audit(struct monitor *m)
+{
+	int r = audit_open(m);
+
+	m->mode = SENSOR_AUDIT;
+	if (r)
+		fprintf(stderr, "monitor: no audit either: %s\n", strerror(-r));
+	else
+		m->hooks.attached = m->alive = 1ull << HOOK_EXEC;
+}
+
+static int start(bool print, bool debug, bool audit)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	int beats = open_beats(), signals = open_signals(), r;
@@ -297,10 +312,11 @@ static int start(bool print, bool debug)
 	m->ship.print = print ? stdout : NULL;
 	m->hooks.debug = debug;
 	m->mode = SENSOR_BPF;
-	r = hooks_open(&m->hooks, take_record, m);
+	m->audit_fd = -1;
+	r = audit ? -ENOTSUP : hooks_open(&m->hooks, take_record, m);
 	if (r) {
 		fprintf(stderr, "monitor: no programs: %s\n", strerror(-r));
-		m->mode = SENSOR_AUDIT;
+		open_audit(m);
 	}
 	m->alive = m->hooks.attached;
 	hello(m);
@@ -312,14 +328,12 @@ static int start(bool print, bool debug)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"version", no_argument, NULL, 'v'},
-						{"print", no_argument, NULL, 'p'},
-						{"debug", no_argument, NULL, 'd'},
-						{"nothing", no_argument, NULL, 'n'},
-						{"unload", no_argument, NULL, 'u'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	bool print = false, debug = false;
+	static const struct option options[] = {
+		{"version", no_argument, NULL, 'v'}, {"print", no_argument, NULL, 'p'},
+		{"audit", no_argument, NULL, 'a'},   {"debug", no_argument, NULL, 'd'},
+		{"nothing", no_argument, NULL, 'n'}, {"unload", no_argument, NULL, 'u'},
+		{"help", no_argument, NULL, 'h'},    {NULL, 0, NULL, 0}};
+	bool print = false, debug = false, audit = false;
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
@@ -331,6 +345,9 @@ int main(int argc, char **argv)
 		case 'u':
 			pins_remove(NULL);
 			return 0;
+		case 'a':
+			audit = true;
+			break;
 		case 'p':
 			print = true;
 			break;
@@ -339,8 +356,11 @@ int main(int argc, char **argv)
 			break;
 		default:
 			fprintf(c == 'h' ? stdout : stderr,
-				"monitor [--print] [--debug]: tells the host what happens here\n"
+				"monitor [--print] [--debug] [--audit]: tells the host what "
+				"happens here\n"
 				"  --print    to the terminal instead of the port " SENSOR_PORT "\n"
+				"  --audit    by the kernel's audit, as where programs can't be "
+				"loaded\n"
 				"  --debug    what the kernel's verifier says, to stderr\n"
 				"  --unload   takes away what is left in the kernel when none "
 				"runs\n"
@@ -348,5 +368,5 @@ int main(int argc, char **argv)
 			return c == 'h' ? 0 : 2;
 		}
 	}
-	return start(print, debug);
+	return start(print, debug, audit);
 }

@@ -134,6 +134,8 @@ struct monitor {
 	uint32_t beats, taken; /* taken: records in this round */
 	bool more;             /* something that goes on by itself is not through */
 	struct monitor_quiet *quiet;
+	struct monitor_audit *audit;
+	int audit_fd; /* -1: not by audit */
 	struct monitor_data *data;
 	struct monitor_logins *logins;
 	struct monitor_content *content;
@@ -150,6 +152,13 @@ struct monitor_handler {
 /* Daemons that begin the same program over and over are told once in a while. */
 void life_exec(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
 void life_exit(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len);
+
+/* ---- audit.c: without programs ------------------------------------------------------------------------- */
+
+/* Asks the kernel to tell of each program that is begun, to m->audit_fd. */
+MUST_USE int audit_open(struct monitor *m);
+/* Reads what it told, without waiting. */
+void audit_read(struct monitor *m);
 
 /* ---- data.c, login.c, content.c: handlers for io.bpf.c and file.bpf.c --------------------------------- */
 

@@ -138,7 +138,8 @@ static bool is_fresh(const struct copy_ring *ring, uint64_t pos)
 static bool head_fits(const struct copy_head *h, uint64_t bytes)
 {
 	return h->len <= COPY_FRAME && words_of(h->len) * sizeof(uint64_t) == bytes &&
-	       (h->kind == COPY_FRAME_WHOLE || h->kind == COPY_ALERT || (h->kind == COPY_TALLY && h->len == 0)) &&
+	       (h->kind == COPY_FRAME_WHOLE || h->kind == COPY_ALERT ||
+		(h->kind == COPY_TALLY && h->len == 0)) &&
 	       (h->direction == DIR_NONE || h->direction <= DIR_LATERAL) && h->from_guest <= 1 &&
 	       h->begun_by_guest <= 1 && h->ended <= 1 &&
 	       (h->peer.ver == 0 || h->peer.ver == 4 || h->peer.ver == 6) &&

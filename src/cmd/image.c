@@ -41,18 +41,21 @@ static int list(const struct conf *c)
 		    strcmp(e->d_name, "common") == 0)
 			continue;
 		int err = guest_image_find(c, e->d_name, &img);
-		printf("%-12s %s\n", e->d_name,
-		       err == 0 ? img.dir : "not built, or its recipe changed");
+		printf("%-12s %s%s%s\n", e->d_name,
+		       err == 0 ? img.dir : "not built, or its recipe changed",
+		       err == 0 && img.monitor ? ", with monitor" : "",
+		       err == 0 && img.shell ? ", with shell that tells" : "");
 	}
 	closedir(d);
 	return 0;
 }
 
-static const char usage_text[] = "usage: skep image VERB [-c FILE]\n\n"
-				 "  build NAME       build debian, loghost or tiny, if it is not "
-				 "there or its recipe changed\n"
-				 "                   (--again: in any case)\n"
-				 "  list             what is built, when, and how large it is\n";
+static const char usage_text[] =
+	"usage: skep image VERB [-c FILE]\n\n"
+	"  build NAME       build debian, loghost or tiny, if it is not "
+	"there or its recipe changed\n"
+	"                   (--again: in any case)\n"
+	"  list             what is built, where, and what in it tells of intruders\n";
 
 int cmd_image(int argc, char **argv)
 {

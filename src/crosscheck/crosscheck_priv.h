@@ -12,6 +12,7 @@
 #define VISIT_SETS 128u
 #define EXPECTS 64u
 #define WIRES 128u
+#define HABITS 64u
 
 struct proc {
 	uint32_t pid; /* 0: free */
@@ -47,6 +48,7 @@ struct expect {
 	int64_t since_ns, due_ns;
 	int64_t acted_ns; /* a shell: has run something by then; 0: not that we know */
 	uint64_t visit;
+	uint64_t line; /* hash of what the shell told */
 	char detail[EVENT_PLACE];
 };
 
@@ -82,7 +84,7 @@ struct guest {
 	int64_t runs_ns, shutdown_until_ns;
 	struct life life;
 	uint32_t sshd, rsyslogd; /* pids of the daemons; 0: not known */
-	int64_t rsyslogd_exec_ns;
+	int64_t rsyslogd_exec_ns, rsyslogd_signal_ns;
 	bool syslog_stopped, link_down, disk_full;
 	bool login_lines; /* logins have been seen to make lines */
 	int64_t login_line_ns, login_due_ns;
@@ -96,6 +98,8 @@ struct guest {
 	struct visit visits[VISIT_SETS][WAYS];
 	struct expect expects[EXPECTS];
 	struct wire wires[WIRES];
+	uint64_t habits[HABITS]; /* lines that daemons' shells run over and over */
+	uint32_t habit;
 	struct held held[HELD];
 	struct allowance allowances[RULES];
 };

@@ -101,7 +101,8 @@ static void exit_state(struct crosscheck *c, struct guest *g, const struct senso
 
 	if (strcmp(e->p.comm, "rsyslogd") != 0 || (g->rsyslogd && e->p.pid != g->rsyslogd))
 		return;
-	if (e->status == 0 && g->rsyslogd && now_ns - g->rsyslogd_exec_ns < DAEMON_NS) {
+	if (e->status == 0 && g->rsyslogd && now_ns - g->rsyslogd_exec_ns < DAEMON_NS &&
+	    g->rsyslogd_signal_ns < g->rsyslogd_exec_ns) {
 		g->rsyslogd = 0; /* a child goes on */
 		return;
 	}
@@ -140,6 +141,8 @@ static void signal_state(struct crosscheck *c, struct guest *g, const struct sen
 
 	if (!f.layer || (!stops && !kills(s->sig)))
 		return;
+	if (!strcmp(s->to_comm, "rsyslogd"))
+		g->rsyslogd_signal_ns = now_ns;
 	finding_visit(g, &f, s->p.visit, session);
 	finding_detail(&f, s->p.comm, strlen(s->p.comm));
 	finding_say(&f, "%s was sent signal %u by process %u", s->to_comm, s->sig, s->p.pid);

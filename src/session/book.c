@@ -255,6 +255,16 @@ struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pi
 	return row;
 }
 
+void book_pid_of(struct pid_row *row, const struct session *s)
+{
+	uint64_t id = s != NULL ? s->id : 0;
+	if (row->session != id) {
+		row->run = row->line = row->line_seq = 0;
+		row->service = false;
+	}
+	row->session = id;
+}
+
 void session_guest_gone(struct session_book *b, uint32_t guest, int64_t now_wall_ns)
 {
 	if (guest >= b->conf.n_guests)
@@ -264,7 +274,7 @@ void session_guest_gone(struct session_book *b, uint32_t guest, int64_t now_wall
 	while (g->oldest != 0)
 		book_end(b, &b->slots[g->oldest - 1], "guest", now_wall_ns);
 	memset(g->pids, 0, sizeof(g->pids));
-	g->has_offset = false;
+	g->has_offset = g->has_shell = false;
 	for (uint32_t i = 0; i < FILES_OPEN; i++)
 		if (b->files->open[i].id != 0 && b->files->open[i].guest == guest)
 			session_file_end(b, b->files->open[i].id, false, now_wall_ns);

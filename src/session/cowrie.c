@@ -104,7 +104,7 @@ void cowrie_command(struct session_book *b, const struct session *s, struct byte
 void cowrie_file(struct session_book *b, const struct session *s, const struct note_file *f,
 		 int64_t ns)
 {
-	bool up = strcmp(f->what, "fetched") != 0;
+	bool up = strcmp(f->what, "uploaded") == 0;
 	char text[1024], out[96];
 	struct bytes url = bytes_of(f->url != NULL ? f->url : "");
 	struct writer w = begin(b, s, up ? "session.file_upload" : "session.file_download");
@@ -120,8 +120,10 @@ void cowrie_file(struct session_book *b, const struct session *s, const struct n
 		json_member(&w, "destfile", f->path.data, f->path.len, JSON_FEED);
 	write_fmt(&w, ",\"outfile\":\"%s\",\"shasum\":\"%s\",\"duplicate\":%s", out, sha,
 		  f->known ? "true" : "false");
-	write_str(&m, up ? "Uploaded file \"" : "Downloaded URL (");
-	write_some(&m, up ? f->path : url);
+	write_str(&m, up            ? "Uploaded file \""
+		      : url.len > 0 ? "Downloaded URL ("
+				    : "Saved contents of (");
+	write_some(&m, up || url.len == 0 ? f->path : url);
 	write_fmt(&m, "%s %s", up ? "\" to" : ") with SHA-256", up ? out : sha);
 	end(b, s, &w, text, ns);
 }

@@ -81,9 +81,7 @@ static struct note note_of(struct session_book *b, uint32_t guest, const struct 
 {
 	struct session *s = session_of(b, guest, p, ns);
 	struct pid_row *row = book_pid_add(b, guest, p->pid);
-	uint64_t id = s != NULL ? s->id : 0;
-	row->own = row->own && row->session == id;
-	row->session = id;
+	book_pid_of(row, s);
 	text_of(row->comm, sizeof(row->comm), bytes_of(p->comm));
 	return (struct note){.s = s,
 			     .guest = guest,
@@ -113,7 +111,6 @@ static void on_visit(struct session_book *b, uint32_t guest, const struct sensor
 	if (fresh)
 		s = book_new(b, guest, ns);
 	book_set_visit(b, s, v->visit);
-	s->first_pid = v->pid;
 	if (s->peer.ver == 0) {
 		s->peer = peer;
 		s->server = local;
@@ -129,7 +126,7 @@ static void on_visit(struct session_book *b, uint32_t guest, const struct sensor
 	s->monitor_open = true;
 	s->shut_ns = 0;
 	book_touch(b, s, LAYER_MONITOR, ns);
-	book_pid_add(b, guest, v->pid)->session = s->id;
+	book_pid_of(book_pid_add(b, guest, v->pid), s);
 	if (fresh)
 		cowrie_connect(b, s);
 }
@@ -180,27 +177,30 @@ static void write_argv(struct writer *w, struct bytes argv)
 	}
 }
 
-static bool begins(struct bytes t, const char *with)
+/* What a service does by itself before anybody is in (sshd runs itself anew for each connection, and root's
+ * scripts that make the message of the day) is none of the visitor's: else every scan would be a record. */
+enum does { DOES_NOT, DOES_ITSELF, DOES_WITH_CHILDREN };
+static enum does service_does(const struct session *s, const struct sensor_proc *p,
+			      struct bytes exe, struct bytes line, const struct pid_row *parent)
 {
-	return t.len >= strlen(with) && memcmp(t.data, with, strlen(with)) == 0;
-}
-
-/* sshd executes itself for each visitor, and PAM has the message of the day made (libpam's modules/pam_motd). A
- * visitor may imitate the latter: so it is listed as all else, and only left out of counts. */
-static bool is_own(const struct session *s, const struct sensor_proc *p, const struct pid_row *row,
-		   const struct pid_row *parent, const struct sensor_record *r)
-{
-	static const char motd[] = "sh\0-c\0/usr/bin/env -i PATH=";
-	struct bytes exe = text(r, 0), argv = text(r, 2);
-	if (p->pid == s->first_pid && s->first_pid != 0)
-		return begins(exe, "/usr/sbin/sshd");
-	if (parent != NULL && parent->own && parent->session == s->id)
-		return true;
-	if (row->own && row->session == s->id)
-		return true;
-	return p->ppid == s->first_pid && p->uid == 0 && argv.len > sizeof(motd) - 1 &&
-	       memcmp(argv.data, motd, sizeof(motd) - 1) == 0 &&
-	       memmem(argv.data, argv.len, "/etc/update-motd.d", 18) != NULL;
+	/* As pam_motd has it, to the letter. */
+	static const char motd[] = "sh -c '/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:"
+				   "/usr/sbin:/usr/bin:/sbin:/bin run-parts --lsbsysinit "
+				   "/etc/update-motd.d > /run/motd.dynamic.new'";
+	static const char *const names[] = {"/sshd", "/sshd-session", "/sshd-auth", "/dropbear"};
+	if (parent != NULL && parent->session == s->id && parent->service)
+		return DOES_WITH_CHILDREN;
+	if (p->tty >= 0 || s->input + s->output > 0)
+		return DOES_NOT;
+	for (size_t i = 0; s->logins_ok == 0 && i < ARRAY_LEN(names); i++) {
+		size_t n = strlen(names[i]);
+		if (exe.len > n && memcmp(exe.data + exe.len - n, names[i], n) == 0)
+			return DOES_ITSELF;
+	}
+	return p->euid == 0 && line.len == sizeof(motd) - 1 &&
+			       memcmp(line.data, motd, line.len) == 0
+		       ? DOES_WITH_CHILDREN
+		       : DOES_NOT;
 }
 
 static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_record *r,
@@ -218,9 +218,11 @@ static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_
 				 .exe = text(r, 0),
 				 .cut = w.full || (x->flags & SENSOR_EXEC_CUT) != 0};
 	if (n.s != NULL) {
-		/* Which typed line it belongs to: its parent's, or the one its parent belongs to. */
-		uint32_t ref = 0;
-		if (parent != NULL && parent->session == n.s->id)
+		/* Which typed line it belongs to: its own (a shell that becomes another program), or its parent's, or
+		 * the one that its parent belongs to. */
+		const struct entry *own = entry_at(b, n.s, row->line);
+		uint32_t ref = own != NULL && own->pid == x->p.pid ? row->line : 0;
+		if (ref == 0 && parent != NULL && parent->session == n.s->id)
 			ref = parent->line;
 		const struct entry *typed = entry_at(b, n.s, ref);
 		c.of = typed != NULL ? typed->n : 0;
@@ -228,9 +230,10 @@ static void on_exec(struct session_book *b, uint32_t guest, const struct sensor_
 		/* Where a shell tells what is typed, its lines are the markers. And a service's own helpers, which
 		 * have no terminal, are none in a visit that has one. */
 		bool has_tty = n.s->n_casts > 0 && n.s->casts[0].tty >= 0;
-		n.own = is_own(n.s, &x->p, row, parent, r);
-		n.quiet = n.own || typed != NULL || (has_tty && n.tty < 0);
-		row->own = n.own && x->p.pid != n.s->first_pid;
+		enum does does = service_does(n.s, &x->p, c.exe, c.line, parent);
+		n.service = does != DOES_NOT;
+		row->service = does == DOES_WITH_CHILDREN;
+		n.quiet = n.service || typed != NULL || (has_tty && n.tty < 0);
 	}
 	row->run = note_command(b, &n, &c);
 	row->line_seq = 0;
@@ -243,7 +246,7 @@ static void on_exit(struct session_book *b, uint32_t guest, const struct sensor_
 	struct entry *e = s != NULL && row->run != 0 ? entry_at(b, s, row->run) : NULL;
 	if (row != NULL)
 		row->run = 0;
-	if (e == NULL || e->pid != x->p.pid)
+	if (e == NULL || e->pid != x->p.pid || s->visit != x->p.visit)
 		return;
 	e->status = x->status;
 	e->flags |= ENTRY_ENDED;
@@ -292,6 +295,9 @@ static void on_connect(struct session_book *b, uint32_t guest, const struct sens
 		return;
 	if (n.s != NULL)
 		alert_connected(b, n.s, &to, c->port, ns);
+	n.service = n.s != NULL && n.s->logins_ok == 0 && n.s->input + n.s->output == 0 &&
+		    strncmp(c->p.comm, "sshd", 4) == 0;
+	n.quiet = n.quiet || n.service;
 	note_activity(b, &n, "connect", bytes_of(""), bytes_of(c->p.comm), &to, c->port, c->proto);
 }
 

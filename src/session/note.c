@@ -134,6 +134,17 @@ static void tell_command(struct session_book *b, const struct note *n, const str
 	tell(b, n->guest, BUDGET_COMMAND, &e);
 }
 
+/* The marker of another entry still waits: this one takes its place. */
+static bool took_over(struct session *s, uint32_t other, uint32_t ref)
+{
+	for (uint32_t i = 0; other != 0 && i < ARRAY_LEN(s->marks) && i < s->n_marks; i++)
+		if (s->marks[i] == other) {
+			s->marks[i] = ref;
+			return true;
+		}
+	return other != 0; /* it is written: once is enough */
+}
+
 uint32_t note_command(struct session_book *b, const struct note *n, const struct note_command *c)
 {
 	struct session *s = n->s;
@@ -145,17 +156,17 @@ uint32_t note_command(struct session_book *b, const struct note *n, const struct
 		head.of = c->of;
 		head.cut = c->cut;
 		head.ok = c->typed ? 1 : 0;
-		head.flags = n->own ? ENTRY_OWN : 0;
-		if (!n->own) {
+		head.flags = n->service ? ENTRY_OWN : 0;
+		if (!n->service) {
 			*(c->typed ? &s->lines : &s->runs) += 1;
 			book_keep(b, s, n->ns);
 		}
 		entry_add(b, s, &head, texts, 4, &ref);
-		if (!n->quiet)
+		if (!n->quiet && !took_over(s, c->instead, ref))
 			mark(b, n, c->line, ref);
 		/* Tools that read Cowrie's lines want what was typed; a program that was run without a line of
 		 * a shell is the nearest there is. */
-		if (!n->quiet && (c->typed || (s->heard & 1u << LAYER_SHELL) == 0))
+		if (!n->quiet && (c->typed || !b->guests[n->guest].has_shell))
 			cowrie_command(b, s, c->line, n->ns);
 	}
 	tell_command(b, n, c);
@@ -214,7 +225,7 @@ void note_activity(struct session_book *b, const struct note *n, const char *wha
 			head.addr = *addr;
 		head.port = port;
 		head.flags = proto;
-		n->s->connects += connect;
+		n->s->connects += connect && !n->service;
 		if (!connect)
 			book_keep(b, n->s, n->ns);
 		entry_add(b, n->s, &head, texts, 3, NULL);

@@ -41,13 +41,14 @@ struct note {
 	enum layer layer;
 	int64_t ns;
 	bool quiet; /* routine: priority 0, no marker */
-	bool own;   /* not the visitor's doing: counts for nothing */
+	bool service; /* what the service does by itself before anybody is in: is not counted, either */
 };
 void note_data(struct session_book *b, const struct note *n, bool input, bool hidden,
 	       const void *data, size_t len, uint64_t skipped);
 struct note_command {
 	struct bytes line, cwd, exe, user;
 	uint32_t seq, of;
+	uint32_t instead; /* the entry whose marker says the same; 0: none */
 	bool cut, typed;
 };
 /* Returns the entry's reference, 0: none. */

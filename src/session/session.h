@@ -60,6 +60,8 @@ struct session_shell {
 	bool cut;
 };
 bool session_shell_parse(const struct syslog_line *l, struct session_shell *ret);
+/* Is it the rest of a line that was cut? It is kept with the syslog lines, and is no command of its own. */
+bool session_shell_rest(const struct syslog_line *l);
 uint64_t session_syslog(struct session_book *b, uint32_t guest, const struct syslog_line *l,
 			const struct session_shell *shell, int64_t now_wall_ns);
 

@@ -26,7 +26,6 @@ struct session {
 	uint32_t hash[INDEXES];
 	uint32_t guest, day;
 	uint64_t visit, parent, flow_id; /* parent: a session's id */
-	uint32_t first_pid;              /* of the visit: the server itself; 0: not known */
 	uint8_t heard;                   /* bit per layer */
 	uint8_t direction, proto;
 	bool monitor_open, wire_open;
@@ -51,7 +50,7 @@ struct pid_row {
 	uint64_t session;             /* 0: of no visit */
 	uint64_t used;                /* by book.clock; 0: free */
 	char comm[16];
-	bool own; /* what the service runs by itself, at every login */
+	bool service; /* it and its children: what sshd runs by itself */
 };
 struct budget { /* tokens, refilled by time */
 	int64_t last_ns;
@@ -81,8 +80,8 @@ struct guest_book {
 	struct connected connected[CONNECTED];
 	uint32_t open, newest, oldest; /* slot plus one */
 	uint32_t blocks;
-	bool has_offset;
-	int64_t offset_ns; /* host's wall clock less guest's time since boot */
+	bool has_offset, has_shell; /* has_shell: its modified shell was heard in this boot */
+	int64_t offset_ns;          /* host's wall clock less guest's time since boot */
 	int64_t offset_at_ns, monitor_ns;
 	struct budget budgets[BUDGETS];
 	uint32_t suppressed[BUDGETS];
@@ -139,6 +138,8 @@ bool book_may(struct session_book *b, uint32_t guest, enum budget_kind what, int
 /* NULL: pid is not known. */
 struct pid_row *book_pid(struct session_book *b, uint32_t guest, uint32_t pid);
 struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pid);
+/* Whose it is; what is remembered of it in another session is forgotten. s may be NULL: nobody's. */
+void book_pid_of(struct pid_row *row, const struct session *s);
 
 #include "session/note_priv.h"
 

@@ -143,6 +143,14 @@ bool session_shell_parse(const struct syslog_line *l, struct session_shell *ret)
 	return (seen & must) == must;
 }
 
+bool session_shell_rest(const struct syslog_line *l)
+{
+	static const char more[] = " more=";
+	return l->facility == LOCAL6 && strcmp(l->app, "sh") == 0 && l->len > 4 &&
+	       memcmp(l->text, "pid=", 4) == 0 &&
+	       memmem(l->text, l->len, more, sizeof(more) - 1) != NULL;
+}
+
 /* ---- whose it is ---------------------------------------------------------------------------------- */
 
 static int32_t tty_number(const char *tty)
@@ -205,10 +213,18 @@ static void ended(struct session_book *b, uint32_t guest, const struct session_s
 	s->dirty = true;
 }
 
-/* "bash -c 'id'" */
-static bool has_command(struct bytes line)
+/* The monitor told of this shell as `bash -c LINE`: that is the same command. */
+static uint32_t same_as(struct session_book *b, const struct session *s, const struct pid_row *row,
+			const struct session_shell *sh)
 {
-	return memmem(line.data, line.len, " -c ", 4) != NULL;
+	const struct entry *e = entry_at(b, s, row->run);
+	if (e == NULL || e->pid != sh->pid || e->kind != ENTRY_COMMAND || sh->line_len == 0)
+		return 0;
+	struct bytes ran = entry_text(e, 0);
+	return memmem(ran.data, ran.len, " -c ", 4) != NULL &&
+			       memmem(ran.data, ran.len, sh->line, sh->line_len) != NULL
+		       ? row->run
+		       : 0;
 }
 
 static uint64_t began(struct session_book *b, uint32_t guest, const struct session_shell *sh,
@@ -230,25 +246,17 @@ static uint64_t began(struct session_book *b, uint32_t guest, const struct sessi
 				 .seq = sh->seq,
 				 .cut = sh->cut,
 				 .typed = true};
-	const struct pid_row *self = book_pid(b, guest, sh->pid);
-	const struct pid_row *above = book_pid(b, guest, sh->ppid);
-	n.own = s != NULL && ((self != NULL && self->own && self->session == s->id) ||
-			      (above != NULL && above->own && above->session == s->id));
-	n.quiet = n.quiet || n.own;
-	if (s != NULL)
+	struct pid_row *row = book_pid_add(b, guest, sh->pid);
+	book_pid_of(row, s);
+	if (s != NULL) {
 		book_touch(b, s, LAYER_SHELL, ns);
-	if (s != NULL && !n.own && s->user[0] == '\0')
+		c.instead = same_as(b, s, row, sh);
+		n.service = n.quiet = row->service;
+		c.typed = !n.service;
+	}
+	if (s != NULL && s->user[0] == '\0')
 		text_copy(s->user, sizeof(s->user), sh->user);
 	uint32_t ref = note_command(b, &n, &c);
-	struct pid_row *row = book_pid_add(b, guest, sh->pid);
-	row->session = s != NULL ? s->id : 0;
-	row->own = n.own;
-	/* The monitor saw this shell begin: for its first line that is one more telling of the same. */
-	struct entry *run = s != NULL ? entry_at(b, s, row->run) : NULL;
-	struct entry *line = s != NULL ? entry_at(b, s, ref) : NULL;
-	if (run != NULL && line != NULL && row->line == 0 && run->pid == sh->pid && run->of == 0 &&
-	    has_command(entry_text(run, 0)))
-		run->of = line->n;
 	row->line = ref;
 	row->line_seq = sh->seq;
 	return s != NULL ? s->id : 0;
@@ -302,6 +310,7 @@ uint64_t session_syslog(struct session_book *b, uint32_t guest, const struct sys
 	if (guest >= b->conf.n_guests || !b->conf.conf.on || shell == NULL)
 		return 0;
 	b->now_ns = now_wall_ns;
+	b->guests[guest].has_shell = true;
 	bool behind = waits(b, guest, shell->pid);
 	if (behind && park(b, guest, shell, now_wall_ns))
 		return 0;

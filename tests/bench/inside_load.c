@@ -201,7 +201,7 @@ static void work_shell(const char *shell, int64_t amount)
 	}
 	close(p[0]);
 	for (int64_t i = 0; i < amount; i++)
-		if (write(p[1], "/bin/true\n", 10) != 10)
+		if (write(p[1], "/shell/true\n", 12) != 12)
 			die(shell);
 	close(p[1]);
 	reap(pid);

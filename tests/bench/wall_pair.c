@@ -224,6 +224,7 @@ static void start_wall(struct pair *p, const char *skep)
 			(char *)(uintptr_t) "wall", NULL};
 	conf_defaults(&c);
 	describe(&m, &c);
+	m.rules_mode = RULES_OFF;
 	need(ipc_pair(EVENTS_BYTES, control) == 0 && ipc_pair(EVENTS_BYTES, events) == 0,
 	     "channel");
 	need(shm_create("limits", judge_limits_bytes(), &fds[1]) == 0, "limits");

@@ -78,6 +78,35 @@ def odd_programs(t, g):
     t.check((4, 17, 53, socket.inet_aton("10.0.2.3").ljust(16, b"\0")) in to, "and datagrams", to)
 
 
+def heard(g, at, stream, tty):
+    return b"".join(r["texts"][0] for r in g.records[at:]
+                    if r["type"] == "data" and r["stream"] == stream and (r["tty"] >= 0) == tty)
+
+
+def streams(t, g):
+    at = len(g.records)
+    g.ssh("wc -c; seq 1 30000; echo over >&2", text="typed\n" * 2000)
+    g.wait(lambda r: r["type"] == "visit_end", 10, at)
+    numbers = "".join(f"{i}\n" for i in range(1, 30001)).encode()
+    t.equal(heard(g, at, 2, False), b"typed\n" * 2000, "all that goes into a command without a terminal")
+    t.equal(len(heard(g, at, 1, False)), len(b"12000\n" + numbers), "all that comes out of it, by size")
+    t.check(heard(g, at, 1, False) == b"12000\n" + numbers, "and byte for byte")
+    t.check(heard(g, at, 3, False) == b"over\n", "its errors")
+    at = len(g.records)
+    g.ssh("stty size; read a; echo got $a; seq 1 3000", text="said\n", options=["-tt"])
+    g.wait(lambda r: r["type"] == "visit_end", 10, at)
+    out = heard(g, at, 1, True)
+    t.check(b"got said\r\n" in out and out.endswith(b"2999\r\n3000\r\n") and len(out) > 16000,
+            "what a terminal shows", (len(out), out[:80], out[-80:]))
+    t.check(heard(g, at, 2, True).startswith(b"said\n"), "and what is typed at it", heard(g, at, 2, True))
+
+
+def by_audit(t, g):
+    said = g.sh("/usr/sbin/monitor --audit --print >/tmp/audit 2>&1 & sleep 3; sh -c 'exit 9'; sleep 1; kill $!;"
+                "grep 'exit 9' /tmp/audit")
+    t.check('exec visit=0' in said and 'sh\\x00-c\\x00exit 9' in said, "without programs, audit tells of one", said)
+
+
 def long_words(t, g):
     at = len(g.records)
     g.sh("cd /tmp; mkdir -p a/bb/ccc; cd a/bb/ccc; sh -c true $(seq 1 2000); cd /")
@@ -174,11 +203,13 @@ def main(t):
     with monitor.Guest(image(), MONITOR) as g:
         begins(t, g)
         visit(t, g)
+        streams(t, g)
         odd_programs(t, g)
         long_words(t, g)
         into_the_kernel(t, g)
         states(t, g)
         killed(t, g)
+        by_audit(t, g)
         idle(t, g)
         flood(t, g, 800)
 

@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 import tap  # noqa: E402
 
 BUILD = os.path.join(ROOT, "inside/shell/build")
+SKEP = os.path.abspath(os.environ.get("SKEP", os.path.join(ROOT, "build/src/cmd/skep")))
 CACHE = os.path.join(os.environ.get("SKEP_TEST_CACHE", "/var/cache/skep"), "packages")
 HEAD = r"<182>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (\S+) sh\[(\d+)\]: pid=(\d+)"
 BEGIN = re.compile(HEAD + r" ppid=(\d+) uid=(\d+) user=(\S+) tty=(\S+) seq=(\d+) cwd=(\S+)( cut=1)? line=([ -~]+)\Z")
@@ -363,6 +364,23 @@ def check_package(t, tmp, deb):
     return os.path.join(tree, "bin/bash")
 
 
+def check_monitor(t, tmp):
+    """Its package, where this build has a monitor: whole, and nothing in it says whose it is."""
+    program = os.path.normpath(os.path.join(os.path.dirname(SKEP), "../../inside/monitor/monitor"))
+    if not os.path.exists(program):
+        t.skip("the monitor's package", "this build has no monitor")
+        return
+    made = subprocess.run([os.path.join(ROOT, "inside/package"), program, tmp], capture_output=True, text=True)
+    tree = os.path.join(tmp, "monitor")
+    subprocess.run(["dpkg-deb", "-R", made.stdout.strip(), tree], check=True)
+    sums = subprocess.run(["md5sum", "--quiet", "-c", "DEBIAN/md5sums"], cwd=tree, capture_output=True, text=True)
+    place = re.search(r"^ExecStart=(\S+)$", open(tree + "/lib/systemd/system/monitor.service", encoding="utf-8").read(), re.M)
+    t.check(made.returncode == 0 and sums.returncode == 0 and os.access(tree + place[1], os.X_OK), "the monitor's package is whole",
+            made.stderr + sums.stdout)
+    words = subprocess.run(["grep", "-r", "-i", "-l", "-e", "skep", "-e", "honey", tree], capture_output=True, text=True)
+    t.equal(words.stdout, "", "nothing in it says whose it is, or what for")
+
+
 def inner(t, deb, tmp):
     for name, text in (("s.sh", "#!/bin/bash\necho one $1\n# remark\n( echo two )\n"), ("n.sh", "echo three $1\n"),
                        ("env.sh", "echo from env\n")):
@@ -371,6 +389,7 @@ def inner(t, deb, tmp):
         os.chmod(os.path.join(tmp, name), 0o755)
     os.chmod(tmp, 0o755)
     new = check_package(t, tmp, deb)
+    check_monitor(t, tmp)
     hosts(tmp, "127.0.0.1 loghost\n")
     subprocess.run(["mount", "--bind", os.path.join(tmp, "hosts"), "/etc/hosts"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -8,7 +8,7 @@ token of that form alone. how:
     copy   a file whose name holds the token, by scp or sftp
     later  like cmd, but it runs when the system gets to it (cron, at)
 
-/tmp/bb is a static busybox that was copied in; /tmp/own a copy of bash; /tmp/mem runs a program from memory."""
+/tmp/busybox is a static busybox that was copied in; /tmp/own a copy of bash; /tmp/mem runs a program from memory."""
 
 PLAIN = [
     "echo {T}", "true {T}", "/bin/echo {T}", "/usr/bin/id {T}", "(echo {T})", "{{ echo {T}; }}", "! true {T}",
@@ -74,21 +74,21 @@ PROGRAMS = [
     "ssh -o ProxyCommand='sh -c \"echo {T}\"' x", "split --filter='cat; echo {T}' /etc/hostname",
     "watch -tn1 -g 'echo {T}; date +%N' > /dev/null", "logger {T}", "wget -q -T1 -t1 http://127.0.0.1/{T}",
     "curl -s -m2 http://127.0.0.1/{T}", "dd if=/dev/null of=/tmp/{T}", "touch /tmp/{T}", "mkdir /tmp/d{T}",
-    "/tmp/bb echo {T}", "/tmp/bb sh -c 'echo {T}'", "/tmp/bb ash -c '/tmp/bb echo {T}'", "echo 'echo {T}' | /tmp/bb sh",
-    "/tmp/bb env echo {T}", "/tmp/own -c 'echo {T}'", "ln -sf /tmp/own /tmp/kswapd; /tmp/kswapd -c 'echo {T}'",
-    "exec -a '[kthreadd]' /tmp/own -c 'echo {T}'", "/tmp/mem /bin/echo {T}", "/tmp/mem /tmp/bb sh -c 'echo {T}'",
+    "/tmp/busybox echo {T}", "/tmp/busybox sh -c 'echo {T}'", "/tmp/busybox ash -c '/tmp/busybox echo {T}'", "echo 'echo {T}' | /tmp/busybox sh",
+    "/tmp/busybox env echo {T}", "/tmp/own -c 'echo {T}'", "ln -sf /tmp/own /tmp/kswapd; /tmp/kswapd -c 'echo {T}'",
+    "exec -a '[kthreadd]' /tmp/own -c 'echo {T}'", "/tmp/mem /bin/echo {T}", "/tmp/mem /tmp/busybox sh -c 'echo {T}'",
     "echo {T} > /dev/tcp/127.0.0.1/22", "echo ZWNobyA= | base64 -d > /tmp/b; echo {T} >> /tmp/b; sh /tmp/b",
-    "echo {X} | xxd -r -p | sh || printf {X} | perl -pe 's/(..)/chr hex $1/ge' | sh",
+    "printf {X} | perl -pe 's/(..)/chr hex $1/ge' | sh",
 ]
 LATER = ["echo 'echo {T}' | at now", "echo 'echo {T}' | batch",
          "echo '* * * * * root echo {T}' > /etc/cron.d/heard"]
-STDIN = ["echo {T}\n", "cat\n{T}\n", "exec sh\necho {T}\n", "exec /tmp/bb sh\necho {T}\n", "id\n\necho {T}"]
+STDIN = ["echo {T}\n", "cat\n{T}\n", "exec sh\necho {T}\n", "exec /tmp/busybox sh\necho {T}\n", "id\n\necho {T}"]
 TYPED = [
     "echo {T}", "true {T}", " echo {T}", "echo {T}; !!", "history -c; echo {T}", "set +o history; echo {T}",
     "set -o history; echo {T}", "PROMPT_COMMAND='true {T}'", "PROMPT_COMMAND=; echo {T}", "fc -s echo={T}",
-    "bash -c 'echo {T}'", "bash --norc -i -c 'echo {T}'", "/tmp/bb sh -c 'echo {T}'", "vim.tiny /dev/null\n:!echo {T}\n\n:q",
+    "bash -c 'echo {T}'", "bash --norc -i -c 'echo {T}'", "/tmp/busybox sh -c 'echo {T}'", "vim.tiny /dev/null\n:!echo {T}\n\n:q",
     "more /etc/services\n!echo {T}\nq", "ftp\n!echo {T}\nbye", "python3 -q\nimport os; os.system('echo {T}')\nexit()",
-    "sh\necho {T}\nexit", "dash\necho {T}\nexit", "bash --posix\necho {T}\nexit", "/tmp/bb sh\necho {T}\nexit",
+    "sh\necho {T}\nexit", "dash\necho {T}\nexit", "bash --posix\necho {T}\nexit", "/tmp/busybox sh\necho {T}\nexit",
     "/tmp/own\necho {T}\nexit", "su\necho {T}\nexit", "sudo -s\necho {T}\nexit", "script -q /dev/null\necho {T}\nexit",
     "read x\n{T}", "cat > /tmp/typed\n{T}\n\x04", "unset HISTFILE HISTSIZE; echo {T}",
 ]

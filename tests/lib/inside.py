@@ -84,10 +84,6 @@ class Terminal:
                                       stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
                                       env=dict(os.environ, TERM="xterm"))
         os.close(slave)
-        # Ours passes everything on as it is: the guest's terminal is the one that echoes.
-        mode = termios.tcgetattr(master)
-        mode[0] = mode[1] = mode[3] = 0
-        termios.tcsetattr(master, termios.TCSANOW, mode)
         self.fd, self.shown, self.last = master, bytearray(), time.monotonic()
         self.count = 0
         self.thread = threading.Thread(target=self._read, daemon=True)

@@ -35,7 +35,7 @@ KINDS = [None,
          ("kernel", PROC + "Bwhat 3spad Ikind"),
          ("signal", PROC + "Ito Isig 16sto_comm"),
          ("state", "Iwhat Ipad qvalue"),
-         ("lost", "136sby_type Qbytes")]
+         ("lost", "144sby_type Qbytes")]
 HOOKS = ("exec exit fork accept tty pipe unix connect file unlink rename cred module bpf signal").split()
 STATES = [None, "link_up", "link_down", "disk_full", "disk_free", "clock", "watched", "unhooked"]
 
@@ -207,13 +207,15 @@ class Guest:
             self.pump(1)
         return self.console_text[at:at + m.start()].decode("latin-1")
 
-    def ssh(self, *command, user="root", seconds=60, stdin=subprocess.DEVNULL):
-        """Runs it over ssh; hears the monitor meanwhile. What it wrote, and its exit status."""
+    def ssh(self, *command, user="root", seconds=60, text="", options=()):
+        """Runs it over ssh, with text as input; hears the monitor meanwhile. What it wrote, its exit status."""
         argv = ["sshpass", "-p", PASSWORD, "ssh", "-o", "StrictHostKeyChecking=no", "-o",
                 "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-p", str(self.port),
-                f"{user}@127.0.0.1", *command]
-        with tempfile.TemporaryFile() as out:
-            p = subprocess.Popen(argv, stdin=stdin, stdout=out, stderr=subprocess.STDOUT)
+                *options, f"{user}@127.0.0.1", *command]
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
+            given.write(text.encode())
+            given.seek(0)
+            p = subprocess.Popen(argv, stdin=given, stdout=out, stderr=subprocess.STDOUT)
             end = time.monotonic() + seconds
             while p.poll() is None:
                 if time.monotonic() > end:

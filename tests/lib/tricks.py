@@ -15,8 +15,8 @@ TRICKS = [
      [("silence", "syslog", "stopped")]),
     ("another clock", "date -s '+1 hour'", [("silence", "monitor", "clock")]),
     ("a full disk", FILL, [("silence", "syslog", "disk")]),
-    ("another bash", "cp /tmp/bb /usr/bin/bash.new; cp -p /usr/bin/bash /tmp/bash.old; mv /usr/bin/bash.new "
-     "/usr/bin/bash; sleep 8; /tmp/bb mv /tmp/bash.old /usr/bin/bash", [("silence", "shell", "replaced")]),
+    ("another bash", "cp /tmp/busybox /usr/bin/bash.new; cp -p /usr/bin/bash /tmp/bash.old; mv /usr/bin/bash.new "
+     "/usr/bin/bash; sleep 8; /tmp/busybox mv /tmp/bash.old /usr/bin/bash", [("silence", "shell", "replaced")]),
     ("no network", "nohup sh -c 'ip link set eth0 down; sleep 9; ip link set eth0 up; ifdown eth0; ifup eth0' "
      "> /dev/null 2>&1 &", [("silence", "syslog", "network")]),
     ("another hosts file", "cp /etc/hosts /tmp/h; echo 127.0.0.1 loghost > /etc/hosts; sleep 8; cat /tmp/h > /etc/hosts",

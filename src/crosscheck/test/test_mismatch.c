@@ -83,6 +83,26 @@ static void test_monitor_missed(void **state)
 	assert_null(strchr(e.text, '\033'));
 }
 
+/* What cron does each minute the monitor tells only a few times. */
+static void test_habits(void **state)
+{
+	struct world *w = *state;
+
+	world_line(w, 4000, 3999, "run-parts /etc/cron.hourly");
+	world_run(w, 1);
+	world_exec(w, 0, 4000, 3999, "/usr/bin/dash", "/bin/sh -c run-parts^/etc/cron.hourly");
+	world_run(w, 60);
+	world_line(w, 4100, 3998, "run-parts /etc/cron.hourly");
+	world_run(w, 60);
+	world_quiet(w);
+	come_in(w, 1); /* a visitor's line makes no habit */
+	world_line(w, BASH, SSHD, "id");
+	world_run(w, 10);
+	world_line(w, 4200, 4199, "id");
+	world_run(w, 10);
+	world_one(w, EVENT_MISMATCH, "monitor", "missing");
+}
+
 /* While it is known that the monitor tells nothing, or not all, that alone is said. */
 static void test_monitor_is_known_to_miss(void **state)
 {
@@ -365,13 +385,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_all_is_well),    T(test_orders),
-		T(test_monitor_missed), T(test_monitor_is_known_to_miss),
-		T(test_slow_shell),     T(test_shell_missed),
-		T(test_foreign_shells), T(test_brought_program),
-		T(test_flood),          T(test_wire),
-		T(test_wire_agrees),    T(test_wire_sees_more),
-		T(test_login_lines),    cmocka_unit_test(test_history_words),
+		T(test_all_is_well),
+		T(test_orders),
+		T(test_monitor_missed),
+		T(test_monitor_is_known_to_miss),
+		T(test_slow_shell),
+		T(test_habits),
+		T(test_shell_missed),
+		T(test_foreign_shells),
+		T(test_brought_program),
+		T(test_flood),
+		T(test_wire),
+		T(test_wire_agrees),
+		T(test_wire_sees_more),
+		T(test_login_lines),
+		cmocka_unit_test(test_history_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

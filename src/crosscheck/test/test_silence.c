@@ -231,6 +231,20 @@ static void test_daemon_leaves_it_to_its_child(void **state)
 	world_quiet(w);
 }
 
+/* ... which is not how one ends that was told to. */
+static void test_daemon_is_told_to_end(void **state)
+{
+	struct world *w = *state;
+
+	world_exec(w, 0, 300, 1, "/usr/sbin/rsyslogd", "rsyslogd -n");
+	world_run(w, 1);
+	world_signal(w, 1, "rsyslogd", SIGTERM);
+	world_exit(w, 300, "rsyslogd", 0);
+	world_run(w, 6);
+	assert_int_equal(world_found(w, "syslog", "stopped"), 1);
+	assert_int_equal(world_found(w, "syslog", "killed"), 1);
+}
+
 static void test_shutdown(void **state)
 {
 	struct world *w = *state;
@@ -381,12 +395,25 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_idle),     T(test_missing),        T(test_never_began),
-		T(test_asleep),   T(test_restarted),      T(test_stream),
-		T(test_budget),   T(test_lost),           T(test_unhooked),
-		T(test_signals),  T(test_syslog_stops),   T(test_daemon_leaves_it_to_its_child),
-		T(test_shutdown), T(test_false_shutdown), T(test_states),
-		T(test_clock),    T(test_clock_slow),     T(test_clock_late),
+		T(test_idle),
+		T(test_missing),
+		T(test_never_began),
+		T(test_asleep),
+		T(test_restarted),
+		T(test_stream),
+		T(test_budget),
+		T(test_lost),
+		T(test_unhooked),
+		T(test_signals),
+		T(test_syslog_stops),
+		T(test_daemon_leaves_it_to_its_child),
+		T(test_daemon_is_told_to_end),
+		T(test_shutdown),
+		T(test_false_shutdown),
+		T(test_states),
+		T(test_clock),
+		T(test_clock_slow),
+		T(test_clock_late),
 		T(test_history),
 	};
 

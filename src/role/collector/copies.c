@@ -113,6 +113,10 @@ void copies_syslog(void *ctx, uint32_t guest, uint64_t flow_id, const char *data
 					 shell.line_len, wall);
 		return;
 	}
+	if (session_shell_rest(&l)) {
+		f->shell_ns = now;
+		return;
+	}
 	f->syslog_ns = now;
 	(void)session_syslog(c->book, guest, &l, NULL, wall);
 	crosscheck_syslog(c->check, guest, l.app, wall);

@@ -134,11 +134,11 @@ void rig_visit_end(struct rig *r, uint64_t visit)
 void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
 	      const char *const *argv)
 {
-	rig_exec_file(r, visit, pid, ppid, tty, "/bin/x", argv);
+	rig_run(r, visit, pid, ppid, tty, "/bin/x", argv);
 }
 
-void rig_exec_file(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
-		   const char *exe, const char *const *argv)
+void rig_run(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty, const char *exe,
+	     const char *const *argv)
 {
 	struct sensor_record rec = {.type = SENSOR_EXEC};
 	char args[4096];
@@ -154,6 +154,20 @@ void rig_exec_file(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, i
 	put_text(&rec, exe, strlen(exe));
 	put_text(&rec, "/root", 5);
 	put_text(&rec, args, n);
+	say(r, &rec);
+}
+
+void rig_connect(struct rig *r, uint64_t visit, uint32_t pid, const char *to, uint16_t port)
+{
+	struct sensor_record rec = {.type = SENSOR_CONNECT};
+	struct addr a;
+	if (addr_parse(to, &a) != 0)
+		abort();
+	rec.u.connect.p = proc(visit, pid, 1, -1);
+	rec.u.connect.ver = a.ver;
+	rec.u.connect.proto = 6;
+	rec.u.connect.port = port;
+	memcpy(rec.u.connect.addr, a.b, sizeof(a.b));
 	say(r, &rec);
 }
 

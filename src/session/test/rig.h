@@ -32,11 +32,12 @@ int rig_wait(struct rig *r, int64_t ns);
 uint64_t rig_visit(struct rig *r, uint64_t visit, const char *peer, uint16_t port,
 		   uint16_t local_port);
 void rig_visit_end(struct rig *r, uint64_t visit);
-/* argv: words, NULL at the end. */
+/* argv: words, NULL at the end; its file is /bin/x. */
 void rig_exec(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
 	      const char *const *argv);
-void rig_exec_file(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty,
-		   const char *exe, const char *const *argv);
+void rig_run(struct rig *r, uint64_t visit, uint32_t pid, uint32_t ppid, int tty, const char *exe,
+	     const char *const *argv);
+void rig_connect(struct rig *r, uint64_t visit, uint32_t pid, const char *to, uint16_t port);
 void rig_exit(struct rig *r, uint64_t visit, uint32_t pid, int status);
 void rig_data(struct rig *r, uint64_t visit, int tty, enum sensor_stream stream, bool echo,
 	      const void *data, size_t len);

@@ -3,6 +3,7 @@
 """test_formats.py FEED ROOT: what the book writes is what others read. Records follow docs/session-schema.json, which
 refuses what it should; cowrie.json has the fields that Cowrie's feeders want; asciinema accepts every recording; and a
 terminal that plays a recording looks, cell by cell, like one that saw the original bytes, however they were cut."""
+import atexit
 import codecs
 import glob
 import json
@@ -30,6 +31,8 @@ except ImportError as e:
     sys.exit(77)
 
 failed = []
+home = tempfile.mkdtemp(prefix="skep-formats-")
+atexit.register(shutil.rmtree, home, True)
 
 
 def check(good, what):
@@ -39,7 +42,7 @@ def check(good, what):
 
 def play(lines):
     """Feeds lines; returns the folder and what feed said."""
-    folder = tempfile.mkdtemp(prefix="skep-formats-")
+    folder = tempfile.mkdtemp(dir=home)
     p = subprocess.run([feed, folder], input="\n".join(lines) + "\n", text=True, capture_output=True, timeout=120)
     check(p.returncode == 0, f"feed failed: {p.stderr[:300]}")
     return folder, p.stdout.split()
@@ -160,7 +163,7 @@ def asciinema_accepts(path):
     """`asciinema cat` wants a terminal."""
     if shutil.which("asciinema") is None:
         return None
-    env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": folder}
+    env = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": home}
     pid, fd = pty.fork()
     if pid == 0:
         os.execvpe("asciinema", ["asciinema", "cat", path], env)
@@ -277,7 +280,7 @@ def same(what, steps, size=(80, 24)):
 
 def record(argv, keys, size=(80, 24), resize=None):
     """Runs a full-screen program on a terminal of its own; what it shows, and when the size changed."""
-    env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8", "HOME": folder}
+    env = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8", "HOME": home}
     pid, fd = pty.fork()
     if pid == 0:
         os.execvpe(argv[0], argv, env)
@@ -317,7 +320,6 @@ for name, (argv, keys) in programs.items():
     if shutil.which(name) is not None:
         same(name, record(argv, keys, resize=(100, 30)))
 
-shutil.rmtree(folder)
 for f in failed[:40]:
     print("failed:", f)
 sys.exit(1 if failed else 0)

@@ -2,6 +2,7 @@
 #include "session/test/rig.h"
 
 #include "session/session_priv.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -222,6 +223,79 @@ static void test_find(void **state)
 	assert_int_equal(session_list("/nowhere", 0, 1, take_row, &rows), 0);
 }
 
+/* What sshd does by itself is none of the visitor's: a scan stays a line, and the message of the day no command. */
+static void test_service(void **state)
+{
+	struct rig *r = *state;
+	static const char motd[] =
+		"/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
+		"run-parts --lsbsysinit /etc/update-motd.d > /run/motd.dynamic.new";
+	for (uint64_t v = 1; v <= 2; v++) {
+		uint32_t p = (uint32_t)(1000 + v);
+		rig_visit(r, v, "198.51.100.7", (uint16_t)(40000 + v), 22);
+		rig_run(r, v, p, 9, -1, "/usr/sbin/sshd", ARGS("/usr/sbin/sshd", "-D", "-R"));
+		rig_login(r, v, "root", v == 1 ? "guess" : "right", v == 2);
+	}
+	rig_visit_end(r, 1);
+	rig_run(r, 2, 60, 1002, -1, "/usr/bin/bash", ARGS("sh", "-c", motd));
+	rig_run(r, 2, 61, 60, -1, "/usr/bin/run-parts", ARGS("run-parts"));
+	assert_true(
+		rig_shell(r,
+			  "pid=61 ppid=60 uid=0 user=root tty=- seq=1 cwd=/ line=uname -snrvm") !=
+		0);
+	rig_run(r, 2, 70, 1002, -1, "/usr/bin/bash", ARGS("bash", "-c", "id; w"));
+	rig_shell(r, "pid=70 ppid=1002 uid=0 user=root tty=- seq=1 cwd=/root line=id; w");
+	rig_run(r, 2, 71, 70, -1, "/usr/bin/id", ARGS("id"));
+	rig_data(r, 2, -1, SENSOR_OUT, true, "uid=0", 5);
+	/* A program of that name later on is the visitor's own. */
+	rig_run(r, 2, 72, 70, -1, "/tmp/sshd", ARGS("/tmp/sshd"));
+	rig_visit_end(r, 2);
+	rig_wait(r, 5 * NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(lines_with(r, "list.jsonl", "guess"), 1);
+	json_t *rec = record_of(r, rows.all[1].id);
+	assert_int_equal(count_of(rec, "lines"), 1);
+	assert_int_equal(count_of(rec, "runs"), 3);
+	assert_int_equal(json_array_size(json_object_get(rec, "commands")), 8);
+	json_decref(rec);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), ",\"m\","), 1);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[1]), "\"m\",\"id; w\""), 1);
+	assert_int_equal(lines_with(r, "cowrie.json", "cowrie.command.input"), 1);
+}
+
+/* `exec`: the shell itself becomes another program. */
+static void test_exec(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("bash"));
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=pts/0 seq=1 cwd=/ line=exec top");
+	rig_exec(r, 1, 50, 1, 0, ARGS("top"));
+	rig_wait(r, NS_PER_SEC);
+	json_t *rec = record_of(r, rows_of(r).all[0].id);
+	const json_t *top = json_array_get(json_object_get(rec, "commands"), 2);
+	assert_string_equal(json_string_value(json_object_get(top, "line")), "top");
+	assert_int_equal(json_integer_value(json_object_get(top, "of")), 2);
+	json_decref(rec);
+}
+
+/* A pid that lives again in another visit has no past. */
+static void test_pid_again(void **state)
+{
+	struct rig *r = *state;
+	rig_visit(r, 1, "198.51.100.7", 1, 22);
+	rig_visit(r, 2, "198.51.100.7", 2, 22);
+	rig_exec(r, 1, 50, 1, 0, ARGS("first"));
+	rig_data(r, 2, 1, SENSOR_OUT, true, "x", 1);
+	rig_exit(r, 2, 50, 9);
+	rig_wait(r, NS_PER_SEC);
+	struct rows rows = rows_of(r);
+	json_t *rec = record_of(r, rows.all[0].id);
+	assert_null(json_object_get(json_array_get(json_object_get(rec, "commands"), 0), "status"));
+	json_decref(rec);
+}
+
 /* ---- many that do nothing ---------------------------------------------------------------------------- */
 
 static void test_guesses(void **state)
@@ -229,8 +303,6 @@ static void test_guesses(void **state)
 	struct rig *r = *state;
 	for (uint64_t v = 1; v <= 6000; v++) {
 		rig_visit(r, v, "203.0.113.9", (uint16_t)(v + 1000), 22);
-		rig_exec_file(r, v, (uint32_t)(1000 + v), 1, -1, "/usr/sbin/sshd",
-			      ARGS("/usr/sbin/sshd", "-D", "-R"));
 		rig_login(r, v, "root", "123456", false);
 		rig_login(r, v, "admin", "admin", false);
 		rig_visit_end(r, v);
@@ -251,41 +323,51 @@ static void test_guesses(void **state)
 	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
 }
 
-/* ---- what a service does by itself ---------------------------------------------------------------------- */
+/* ---- rule hits ------------------------------------------------------------------------------------------ */
 
-static void test_own(void **state)
+static uint64_t hit(struct rig *r, const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	struct event e = event_new(EVENT_ALERT);
+	struct event_tuple *t = &e.u.alert.tuple;
+	e.time_ns = r->now;
+	e.flow_id = 77;
+	e.u.alert.gid = 1;
+	e.u.alert.sid = 2001;
+	event_say(&e, "a tool comes in");
+	assert_int_equal(addr_parse(src, &t->in_src), 0);
+	assert_int_equal(addr_parse(dst, &t->in_dst), 0);
+	t->in_sport = sport;
+	t->in_dport = dport;
+	t->proto = 6;
+	return session_alert(r->book, 0, &e);
+}
+
+static void test_alert(void **state)
 {
 	struct rig *r = *state;
-	rig_visit(r, 7, "198.51.100.7", 40001, 22);
-	rig_exec_file(r, 7, 1007, 1, -1, "/usr/sbin/sshd", ARGS("/usr/sbin/sshd", "-D", "-R"));
-	rig_login(r, 7, "root", "hunter2", true);
-	rig_exec(r, 7, 50, 1007, -1,
-		 ARGS("sh", "-c",
-		      "/usr/bin/env -i PATH=/usr/bin:/bin run-parts --lsbsysinit "
-		      "/etc/update-motd.d > /run/motd.dynamic.new"));
-	rig_shell(r, "pid=50 ppid=1007 uid=0 user=root tty=- seq=1 cwd=/ line=/usr/bin/env -i "
-		     "run-parts");
-	rig_exec(r, 7, 50, 1007, -1, ARGS("run-parts", "--lsbsysinit", "/etc/update-motd.d"));
-	rig_exec(r, 7, 51, 50, -1, ARGS("/bin/sh", "/etc/update-motd.d/10-uname"));
-	rig_exec(r, 7, 52, 51, -1, ARGS("uname", "-snrvm"));
-	/* What the visitor runs, and what only looks like it, counts. */
-	rig_exec(r, 7, 60, 1007, -1, ARGS("bash", "-c", "id; run-parts /etc/update-motd.d"));
-	rig_shell(r,
-		  "pid=60 ppid=1007 uid=0 user=root tty=- seq=1 cwd=/root line=id; run-parts /etc");
-	rig_exec(r, 7, 61, 60, -1, ARGS("run-parts", "/etc/update-motd.d"));
-	rig_visit_end(r, 7);
+	one_visit(r);
+	uint64_t first = rows_of(r).all[0].id;
+	/* By the conversation that he came in by, both ways; as the only one there is. */
+	assert_true(hit(r, "198.51.100.7", 40001, "10.0.0.2", 22) == first);
+	assert_true(hit(r, "10.0.0.2", 22, "198.51.100.7", 40001) == first);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50000) == first);
+	/* With two nobody knows, unless a process of one began it. */
+	rig_visit(r, 8, "198.51.100.8", 40002, 22);
+	rig_login(r, 8, "root", "hunter2", true);
+	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50001) == 0);
+	rig_connect(r, 8, 70, "192.0.2.80", 80);
+	uint64_t second = hit(r, "192.0.2.80", 80, "10.0.0.2", 50001);
+	assert_true(second != 0 && second != first);
+	assert_true(hit(r, "192.0.2.81", 80, "10.0.0.2", 50001) == 0);
 	rig_wait(r, 5 * NS_PER_SEC);
 	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 1);
-	assert_int_equal(rows.all[0].commands, 1);
-	json_t *rec = record_of(r, rows.all[0].id);
-	const json_t *commands = json_object_get(rec, "commands");
-	unsigned own = 0;
-	for (size_t i = 0; i < json_array_size(commands); i++)
-		own += json_is_true(json_object_get(json_array_get(commands, i), "own"));
-	assert_int_equal(json_array_size(commands), 9);
-	assert_int_equal(own, 6);
-	json_decref(rec);
+	assert_int_equal(rows.n, 2);
+	assert_int_equal(rows.all[0].alerts, 3);
+	assert_int_equal(rows.all[1].alerts, 1);
+	assert_true(rows.all[0].flow_id == 77);
+	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]),
+				    "\"m\",\"alert: a tool comes in [1:2001:0]\""),
+			 3);
 }
 
 /* ---- floods ------------------------------------------------------------------------------------------- */
@@ -436,6 +518,12 @@ static void test_shell_parse(void **state)
 	assert_true(session_shell_parse(&l, &sh));
 	memcpy(l.app, "su", 3);
 	assert_false(session_shell_parse(&l, &sh));
+	static const char rest[] = "pid=4 seq=1 more=1000 text=line=ls%20status=0";
+	l = (struct syslog_line){
+		.facility = 22, .app = "sh", .text = rest, .len = sizeof(rest) - 1};
+	assert_true(session_shell_rest(&l) && !session_shell_parse(&l, &sh));
+	l.len = 12;
+	assert_false(session_shell_rest(&l));
 }
 
 #define TYPED(pid, ppid, seq, line) \
@@ -580,6 +668,48 @@ static void test_died(void **state)
 	assert_int_equal(lines_with(r, "cowrie.json", "half"), 0);
 }
 
+/* With nothing but the folder (Landlock), all of it works: days are made and deleted, long files arrive. */
+static void test_confined(void **state)
+{
+	struct rig *r = *state;
+	uint32_t days;
+	if (landlock_abi() == 0)
+		skip();
+	rig_close(r);
+	r->conf.conf.keep_days = 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		size_t len = 200000;
+		uint8_t *data = calloc(1, len);
+		if (data == NULL || confine_early(0, false) != 0 || confine_tree(r->fd) != 0)
+			_exit(10);
+		rig_again(r);
+		one_visit(r);
+		rig_content(r, 7, 50, 1, "/tmp/long", data, len);
+		rig_content(r, 7, 50, 2, "/tmp/short", "abc", 3);
+		r->now += 3 * 86400 * NS_PER_SEC;
+		rig_visit(r, 8, "198.51.100.7", 8, 22);
+		rig_data(r, 8, 0, SENSOR_OUT, true, "x", 1);
+		int err = session_book_tick(r->book, r->now, &days);
+		rig_close(r);
+		free(data);
+		_exit(err != 0 ? 11 : days != 1 ? 12 : 0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rig_again(r);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1); /* the first one's day is gone */
+	char *index = rig_read(r, "files/index.jsonl");
+	assert_non_null(strstr(index, "/tmp/long"));
+	assert_non_null(strstr(index, "/tmp/short"));
+	free(index);
+	char *gone = rig_read(r, "files/.tmp-1");
+	assert_string_equal(gone, "");
+	free(gone);
+}
+
 static void test_days(void **state)
 {
 	struct rig *r = *state;
@@ -681,8 +811,12 @@ int main(void)
 		cmocka_unit_test(test_shell_parse),
 		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alert, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
