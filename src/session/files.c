@@ -343,8 +343,8 @@ static int copy_all(int to, int from)
 	return n < 0 ? -errno : 0;
 }
 
-/* Into files/XX under a name of its own, then renamed: a reader sees all of it or nothing. From the folder above it may
- * not be renamed (Landlock allows no move between folders), so a long one is copied. */
+/* Into files/XX under a name of its own, then renamed: a reader sees all of it or nothing. A long one is there as a
+ * file: it is moved, or copied where Landlock allows no move between folders (before Linux 5.19). */
 static int put_content(struct file_store *f, struct open_file *o, const char *sha)
 {
 	char xx[4], tmp[40], to[72];

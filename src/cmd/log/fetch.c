@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,7 +79,10 @@ static int read_file(const char *path, const char *before, const struct days *d,
 	size_t cap = 0, head = strlen(before);
 	ssize_t n;
 	int err = 0;
+	struct stat st;
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > (off_t)FETCH_MAX)
+		return -EMSGSIZE; /* it may be one line */
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (f == NULL)
 		return -errno;
@@ -122,8 +126,10 @@ static int from_folder(const char *from, const char *guest, const struct days *d
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
 		err = read_file(path, removed ? "# removed " : "", d, fn, ctx);
-		if (err != 0)
-			write_fmt(why, "%s: %s", path, err_text(err));
+		if (err != 0) { /* the name is the loghost's word */
+			write_escaped(why, path, strlen(path));
+			write_fmt(why, ": %s", err_text(err));
+		}
 	}
 	closedir(dir);
 	return err;

@@ -127,7 +127,7 @@ static void put_casts(struct out *o, const char *first)
 /* In the form that sha256sum writes. The content stays where it is: `skep files get`. */
 static void put_list(struct out *o, const char *json_path)
 {
-	char *text = NULL, *list = NULL;
+	char *text = NULL, *list = NULL, shown[4096];
 	size_t len = 0, size = 0;
 	if (o->err != 0 || json_path[0] == '\0' || visit_read(json_path, &text, &len) != 0)
 		return;
@@ -139,7 +139,9 @@ static void put_list(struct out *o, const char *json_path)
 		const char *sum = json_string_value(json_object_get(e, "sha256"));
 		const char *path = json_string_value(json_object_get(e, "path"));
 		if (sum != NULL)
-			fprintf(f, "%s  %s\n", sum, path != NULL ? path : "-");
+			fprintf(f, "%s  %s\n", visit_text(sum, shown, 80),
+				path != NULL ? visit_text(path, shown + 80, sizeof(shown) - 80)
+					     : "-");
 	}
 	if (f != NULL && fclose(f) == 0 && size > 0)
 		put_file(o, "files.sha256", list, size);

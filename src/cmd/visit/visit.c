@@ -57,6 +57,19 @@ void visit_print(const char *text, int columns)
 	printf("%-*s", columns, buf);
 }
 
+const char *visit_text(const char *s, char *buf, size_t size)
+{
+	struct writer w = writer_of(buf, size);
+	buf[0] = '\0';
+	for (const char *at = s; *at != '\0'; at++) {
+		if (*at == '\\' || (*at >= 0x20 && *at < 0x7f))
+			write_fmt(&w, "%c", *at);
+		else
+			write_escaped(&w, at, 1);
+	}
+	return buf;
+}
+
 int visit_read(const char *path, char **ret, size_t *ret_len)
 {
 	struct stat st;
