@@ -41,15 +41,10 @@ static bool seen(struct file_store *f, const uint8_t sha[32])
 	return false;
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool unhex(const char *s, uint8_t ret[32])
 {
 	for (int i = 0; i < 32; i++) {
-		int a = nibble(s[2 * i]), b = a < 0 ? -1 : nibble(s[2 * i + 1]);
+		int a = text_hex(s[2 * i]), b = a < 0 ? -1 : text_hex(s[2 * i + 1]);
 		if (b < 0)
 			return false;
 		ret[i] = (uint8_t)(a << 4 | b);
