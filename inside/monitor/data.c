@@ -54,7 +54,9 @@ void data_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload,
 		m->data = calloc(1, sizeof(*m->data));
 	struct monitor_data *w = m->data;
 
-	if (!w) {
+	if (w && n == 0) /* the end of a stream of which something was left out */
+		data_flush(m);
+	if (!w || n == 0) {
 		(void)ship_put(&m->ship, h->type, h->boot_ns, payload, len);
 		return;
 	}

@@ -15,6 +15,7 @@
 #define ICANON 0000002u
 #define ECHO 0000010u
 #define AF_UNIX 1
+#define EIO 5
 #define SOCK_STREAM 1
 #define PIECE 4096u
 #define SHORT 256u /* keystrokes, prompts: most of all pieces */
@@ -292,6 +293,23 @@ static __noinline int hear(struct hearing *h, struct iov_iter *it, uint32_t n)
 	return 0;
 }
 
+/* A stream has ended: what of it was not told, and nothing came after, is told with no bytes. */
+static __noinline int hear_end_of(const struct hearing *h)
+{
+	uint64_t *had = bpf_map_lookup_elem(&skipped, &h->key);
+
+	if (!had || !*had)
+		return 0;
+	struct short_record *r = ring_take(h->s, SENSOR_DATA, sizeof(*r));
+
+	if (!r)
+		return 0;
+	fill_data(h, &r->d);
+	store_u16(r->len, 0);
+	ring_give(h->s, r, sizeof(r->d) + 2);
+	return 0;
+}
+
 /* ---- terminals ------------------------------------------------------------------------------------- */
 
 static __always_inline struct tty_struct *master_of(struct kiocb *iocb)
@@ -325,8 +343,9 @@ static __always_inline int hear_tty(struct kiocb *iocb, struct iov_iter *it, uin
 				    int64_t n)
 {
 	struct monitor_shared *s = hook_begin(HOOK_TTY);
+	bool end = stream == SENSOR_OUT && n == -EIO; /* nobody has the other side open */
 
-	if (!s || n <= 0)
+	if (!s || (n <= 0 && !end))
 		return 0;
 	struct tty_struct *tty = master_of(iocb);
 
@@ -337,6 +356,8 @@ static __always_inline int hear_tty(struct kiocb *iocb, struct iov_iter *it, uin
 	h.visit = visit_of(bpf_get_current_pid_tgid() >> 32);
 	h.tty = BPF_CORE_READ(tty, index);
 	h.key = (uint64_t)(uint32_t)h.tty << 2 | stream;
+	if (end)
+		return hear_end_of(&h);
 	/* telnetd reads each piece with a byte of news before it. */
 	if (stream == SENSOR_OUT && in_packets(tty) && --n == 0)
 		return 0;
@@ -517,7 +538,7 @@ static __always_inline int hear_end(struct monitor_shared *s, uint64_t inode, st
 	if (!h.stream)
 		return 0;
 	h.key = 1ull << 63 | inode << 2 | h.stream;
-	return hear(&h, it, n);
+	return n == 0 ? hear_end_of(&h) : hear(&h, it, n);
 }
 
 static __always_inline int hear_pipe(struct kiocb *iocb, struct iov_iter *it, bool writes,
@@ -525,7 +546,7 @@ static __always_inline int hear_pipe(struct kiocb *iocb, struct iov_iter *it, bo
 {
 	struct monitor_shared *s = hook_begin(HOOK_PIPE);
 
-	if (!s || n <= 0)
+	if (!s || n < 0 || (writes && n == 0))
 		return 0;
 	uint64_t inode = iocb->ki_filp->f_inode->i_ino;
 
@@ -613,7 +634,7 @@ static __always_inline int hear_unix(struct socket *socket, struct msghdr *m, bo
 {
 	struct monitor_shared *s = hook_begin(HOOK_UNIX);
 
-	if (!s || n <= 0)
+	if (!s || n < 0 || (writes && n == 0))
 		return 0;
 	uint64_t visit = visit_of(bpf_get_current_pid_tgid() >> 32);
 
@@ -624,7 +645,7 @@ static __always_inline int hear_unix(struct socket *socket, struct msghdr *m, bo
 
 	if (marked(inode) && bpf_map_lookup_elem(&ends, &inode))
 		return hear_end(s, inode, it, writes, n);
-	return is_privileged_half(socket) ? tell_auth(s, inode, it, writes, n) : 0;
+	return n > 0 && is_privileged_half(socket) ? tell_auth(s, inode, it, writes, n) : 0;
 }
 
 SEC("fexit/unix_stream_recvmsg")

@@ -2,14 +2,16 @@
 // Work for a guest's processor, done the way a visitor causes it: the process that works descends from
 // an accepted connection. Run inside a guest by tests/bench/inside.py; linked static.
 //
-//     inside_load exec|pty|tcp|pipe|file|plain|tells AMOUNT [PID]
+//     inside_load KIND AMOUNT [PID]
 //
-// Prints "load NAME AMOUNT nanoseconds LATE": the time by the guest's clock, and the time that process
-// PID (a monitor) still used after the work was done. With QEMU's -icount both are instructions.
+// KIND: one of `kinds` below. Prints "load NAME AMOUNT nanoseconds LATE": the time by the guest's clock, and
+// the time that process PID (a monitor) still used after the work was done. With QEMU's -icount both are
+// instructions.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,8 +187,8 @@ static void work_file(int64_t amount)
 	}
 }
 
-/* A shell that is told on its standard input to run AMOUNT programs. */
-static void work_shell(const char *shell, int64_t amount)
+/* A shell that is told on its standard input to run AMOUNT programs: one on each line, or all by a loop. */
+static void work_shell(const char *shell, bool loop, int64_t amount)
 {
 	int p[2];
 	if (pipe(p) < 0)
@@ -200,29 +202,49 @@ static void work_shell(const char *shell, int64_t amount)
 		_exit(127);
 	}
 	close(p[0]);
-	for (int64_t i = 0; i < amount; i++)
+	if (loop)
+		dprintf(p[1], "for ((i = 0; i < %lld; i++)); do /shell/true; done\n",
+			(long long)amount);
+	for (int64_t i = 0; !loop && i < amount; i++)
 		if (write(p[1], "/shell/true\n", 12) != 12)
 			die(shell);
 	close(p[1]);
 	reap(pid);
 }
 
-static void work_plain(int64_t amount)
+static void work_plain_loop(int64_t amount)
 {
-	work_shell("/shell/plain", amount);
+	work_shell("/shell/plain", true, amount);
 }
 
-static void work_tells(int64_t amount)
+static void work_tells_loop(int64_t amount)
 {
-	work_shell("/shell/tells", amount);
+	work_shell("/shell/tells", true, amount);
+}
+
+static void work_plain_lines(int64_t amount)
+{
+	work_shell("/shell/plain", false, amount);
+}
+
+static void work_tells_lines(int64_t amount)
+{
+	work_shell("/shell/tells", false, amount);
 }
 
 static const struct {
 	const char *name;
 	void (*run)(int64_t amount);
 } kinds[] = {
-	{"exec", work_exec}, {"pty", work_pty},     {"tcp", work_tcp},     {"pipe", work_pipe},
-	{"file", work_file}, {"plain", work_plain}, {"tells", work_tells},
+	{"exec", work_exec},
+	{"pty", work_pty},
+	{"tcp", work_tcp},
+	{"pipe", work_pipe},
+	{"file", work_file},
+	{"plain-loop", work_plain_loop},
+	{"tells-loop", work_tells_loop},
+	{"plain-lines", work_plain_lines},
+	{"tells-lines", work_tells_lines},
 };
 
 int main(int argc, char **argv)

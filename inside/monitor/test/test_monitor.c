@@ -108,8 +108,9 @@ static void data_is_told_together(void **state)
 	expect_data(m, "typed");
 	say_skipped(m, SENSOR_IN, 2, 122, "later", 5);
 	expect_data(m, "elsewhere");
-	data_flush(m);
+	say_skipped(m, SENSOR_IN, 2, 122, "", 9);
 	expect_data(m, "later");
+	expect_data(m, "");
 	data_flush(m);
 	assert_null(next(m, &h));
 	free(m->data);

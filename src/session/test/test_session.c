@@ -213,53 +213,6 @@ static void test_pid_again(void **state)
 	json_decref(rec);
 }
 
-/* ---- rule hits ------------------------------------------------------------------------------------------ */
-
-static uint64_t hit(struct rig *r, const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	struct event e = event_new(EVENT_ALERT);
-	struct event_tuple *t = &e.u.alert.tuple;
-	e.time_ns = r->now;
-	e.flow_id = 77;
-	e.u.alert.gid = 1;
-	e.u.alert.sid = 2001;
-	event_say(&e, "a tool comes in");
-	assert_int_equal(addr_parse(src, &t->in_src), 0);
-	assert_int_equal(addr_parse(dst, &t->in_dst), 0);
-	t->in_sport = sport;
-	t->in_dport = dport;
-	t->proto = 6;
-	return session_alert(r->book, 0, &e);
-}
-
-static void test_alert(void **state)
-{
-	struct rig *r = *state;
-	one_visit(r);
-	uint64_t first = rows_of(r).all[0].id;
-	/* By the conversation that he came in by, both ways; as the only one there is. */
-	assert_true(hit(r, "198.51.100.7", 40001, "10.0.0.2", 22) == first);
-	assert_true(hit(r, "10.0.0.2", 22, "198.51.100.7", 40001) == first);
-	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50000) == first);
-	/* With two nobody knows, unless a process of one began it. */
-	rig_visit(r, 8, "198.51.100.8", 40002, 22);
-	rig_login(r, 8, "root", "hunter2", true);
-	assert_true(hit(r, "192.0.2.80", 80, "10.0.0.2", 50001) == 0);
-	rig_connect(r, 8, 70, "192.0.2.80", 80);
-	uint64_t second = hit(r, "192.0.2.80", 80, "10.0.0.2", 50001);
-	assert_true(second != 0 && second != first);
-	assert_true(hit(r, "192.0.2.81", 80, "10.0.0.2", 50001) == 0);
-	rig_wait(r, 5 * NS_PER_SEC);
-	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 2);
-	assert_int_equal(rows.all[0].alerts, 3);
-	assert_int_equal(rows.all[1].alerts, 1);
-	assert_true(rows.all[0].flow_id == 77);
-	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]),
-				    "\"m\",\"alert: a tool comes in [1:2001:0]\""),
-			 3);
-}
-
 /* ---- hostile bytes -------------------------------------------------------------------------------------- */
 
 static void test_hostile(void **state)
@@ -543,7 +496,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_alert, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_early, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
