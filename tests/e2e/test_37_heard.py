@@ -154,6 +154,12 @@ def table(wanted, heard):
     return "\n".join(out)
 
 
+def rows(text):
+    """{how and form: marks} of a table."""
+    cut = [line.rsplit(" | ", 4) for line in text.splitlines() if line.startswith("| ") and "``" in line]
+    return {c[0]: "".join(c[1:]) for c in cut}
+
+
 def all_heard(t, net, who, kept):
     wanted = forms.all_forms()
     later = [f for f in wanted if f[0] == "later"]
@@ -173,6 +179,12 @@ def all_heard(t, net, who, kept):
     if "--table" in sys.argv:
         with open(TABLE, "w") as h:
             h.write(table(wanted, heard))
+    with open(TABLE) as h:
+        said = rows(h.read())
+    t.check(list(said) == list(rows(table(wanted, heard))), "docs/HEARD.md lists these forms")
+    unheard = [text for text, marks in rows(table(wanted, heard)).items() if "x" in said.get(text, "") and
+               "x" not in marks]
+    t.check(not unheard, "and what it says is heard is", unheard)
     false = [e["text"] for kind in ("silence", "mismatch") for e in net.events(kind)]
     t.note("\n".join(false))
     t.check(any("no shell of ours" in x for x in false), "a shell that was brought along is told", false)
