@@ -142,20 +142,21 @@ static uint64_t cpu_us(void)
 			  b.ru_stime.tv_usec);
 }
 
-/* false: hooks are gone, and only a new life brings them back. */
+/* false: hooks were taken off, and only a new life brings them back. */
 static bool beat(struct monitor *m)
 {
 	struct sensor_beat b = {.wall_ns = wall_now()};
-	uint64_t before = m->alive, cpu = cpu_us();
+	uint64_t before = m->alive, there = m->hooks.attached, cpu = cpu_us();
 
 	gather_lost(m);
 	watch_files(&m->watch);
 	watch_clock(&m->watch);
 	b.disk_permille = watch_disk(&m->watch);
 	if (m->mode == SENSOR_BPF) {
-		m->alive = hooks_check(&m->hooks);
+		there = hooks_check(&m->hooks);
 		if (m->beats % PROVE_BEATS == 0)
-			m->alive &= hooks_prove(&m->hooks);
+			m->proved = hooks_prove(&m->hooks);
+		m->alive = there & m->proved;
 	}
 	m->beats++;
 	if (before & ~m->alive) {
@@ -173,7 +174,8 @@ static bool beat(struct monitor *m)
 	m->cpu_us = cpu;
 	(void)ship_put(&m->ship, SENSOR_BEAT, 0, &b, sizeof(b));
 	ship_flush(&m->ship);
-	return !(before & ~m->alive);
+	/* Those that hang there but are not called (ftrace switched off) no new life would help. */
+	return there == m->hooks.attached;
 }
 
 /* ---- loop ---------------------------------------------------------------------------------------------- */
@@ -318,7 +320,7 @@ static int start(bool print, bool debug, bool audit)
 		fprintf(stderr, "monitor: no programs: %s\n", strerror(-r));
 		open_audit(m);
 	}
-	m->alive = m->hooks.attached;
+	m->alive = m->proved = m->hooks.attached;
 	hello(m);
 	r = watch_open(&m->watch, &m->ship);
 	if (r)

@@ -129,7 +129,8 @@ struct monitor {
 	struct hooks hooks;
 	struct watch watch;
 	enum sensor_mode mode;
-	uint64_t alive; /* hooks that have been seen alive */
+	uint64_t alive;  /* hooks that have been seen alive */
+	uint64_t proved; /* by the last hooks_prove */
 	uint64_t cpu_us;
 	uint32_t beats, taken; /* taken: records in this round */
 	bool more;             /* something that goes on by itself is not through */

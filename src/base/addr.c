@@ -131,6 +131,12 @@ const char *prefix_text(const struct prefix *p, char buf[PREFIX_TEXT])
 	return buf;
 }
 
+bool mac_is_zero(const struct mac *m)
+{
+	static const struct mac zero;
+	return memcmp(m, &zero, sizeof(zero)) == 0;
+}
+
 const char *mac_text(const struct mac *m, char buf[MAC_TEXT])
 {
 	snprintf(buf, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", m->b[0], m->b[1], m->b[2], m->b[3],

@@ -139,6 +139,7 @@ MUST_USE int addr_parse(const char *s, struct addr *ret_addr);
 /* "1.2.3.4", "2001:db8::1/64", "1.2.3.4" as /32. Host bits set are SKEP_EFORMAT. */
 MUST_USE int prefix_parse(const char *s, struct prefix *ret_prefix);
 MUST_USE int mac_parse(const char *s, struct mac *ret_mac);
+bool mac_is_zero(const struct mac *m);
 bool addr_eq(const struct addr *a, const struct addr *b);
 bool prefix_has(const struct prefix *p, const struct addr *a);
 #define ADDR_TEXT 46

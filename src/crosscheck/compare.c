@@ -318,6 +318,9 @@ static void judge_line(struct crosscheck *c, struct guest *g, const struct expec
 
 	if (!p || told_lines(p) || p->told_of)
 		return;
+	/* Nothing could come from a guest without network, and that is told. */
+	if (!x->foreign && (g->link_down || x->since_ns < g->link_up_ns + WAIT_NS))
+		return;
 	p->told_of = true;
 	if (v && x->foreign && v->told_foreign)
 		return;

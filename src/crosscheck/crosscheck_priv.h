@@ -86,7 +86,8 @@ struct guest {
 	uint32_t sshd, rsyslogd; /* pids of the daemons; 0: not known */
 	int64_t rsyslogd_exec_ns, rsyslogd_signal_ns;
 	bool syslog_stopped, link_down, disk_full;
-	bool login_lines; /* logins have been seen to make lines */
+	int64_t link_up_ns; /* last time it came up again */
+	bool login_lines;   /* logins have been seen to make lines */
 	int64_t login_line_ns, login_due_ns;
 	uint64_t login_visit;
 	int64_t history_ns;

@@ -175,6 +175,7 @@ static void link_state(struct crosscheck *c, struct guest *g, bool up,
 	if (up) {
 		if (!tell_cancel(g, RULE_NETWORK) && g->link_down)
 			came_back(c, g, layer, "the guest's network is up again", now_ns);
+		g->link_up_ns = now_ns;
 		g->link_down = false;
 		return;
 	}

@@ -77,8 +77,7 @@ struct judge {
 	const struct way *way;        /* the frame in hand, for alerts */
 	const struct flow *look_flow; /* whose packets are looked at; NULL: nobody's */
 	unsigned look_side;
-	int64_t alert_ns[ALERT_SLOTS]; /* buckets: a rule and a guest */
-	int64_t alerts_ns;
+	int64_t alert_ns[ALERT_SLOTS], alerts_ns; /* buckets: a rule and a guest; all */
 	struct ftp_expect expect[FTP_EXPECTS];
 	struct mac gate[2]; /* bridged: the router's link addresses, IPv4 and IPv6 */
 	struct lan_neighbour neighbours[LAN_NEIGHBOURS];
@@ -127,12 +126,6 @@ struct plan {
 static inline bool is_guest(const struct way *w)
 {
 	return w->in->p.kind != JUDGE_OUTSIDE;
-}
-
-static inline bool mac_is_zero(const struct mac *m)
-{
-	static const struct mac zero;
-	return memcmp(m, &zero, sizeof(zero)) == 0;
 }
 
 /* Is it on the network outside itself? */

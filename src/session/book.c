@@ -195,6 +195,9 @@ struct session *book_new(struct session_book *b, uint32_t guest, int64_t ns)
 
 static void write_end(struct session_book *b, struct session *s, const char *why, int64_t ns)
 {
+	/* Both sides said something, and no guess was refused: a talk, if a short one. */
+	if (s->input > 0 && s->output > 0 && s->logins_failed == 0)
+		book_keep(b, s, ns);
 	for (uint32_t i = 0; i < s->n_casts; i++)
 		cast_end(b, s, &s->casts[i]);
 	cowrie_closed(b, s, ns);

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define DIGITS 11
-
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* event_session_text's */
 
 uint64_t id_next(uint64_t last, int64_t now_wall_ns)
@@ -28,9 +26,9 @@ const char *session_id_text(uint64_t id, char buf[SESSION_ID_TEXT])
 int session_id_parse(const char *s, uint64_t *ret)
 {
 	uint64_t id = 0;
-	if (strlen(s) != DIGITS)
+	if (strlen(s) != ID_DIGITS)
 		return SKEP_EFORMAT;
-	for (int i = 0; i < DIGITS; i++) {
+	for (int i = 0; i < ID_DIGITS; i++) {
 		const char *at = strchr(alphabet, s[i]);
 		if (at == NULL)
 			return SKEP_EFORMAT;

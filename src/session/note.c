@@ -108,7 +108,7 @@ static void tell_command(struct session_book *b, const struct note *n, const str
 {
 	struct event e = event_of(b, n, EVENT_COMMAND, n->quiet ? 0 : 1);
 	struct event_command *v = &e.u.command;
-	static const char *const layers[LAYERS] = {"monitor", "shell", "wire"};
+	static const char *const layers[LAYERS] = {"monitor", "shell", "wire", "syslog"};
 	tell_visit(b, n->s, n->guest, &v->visit);
 	text_copy(v->layer, sizeof(v->layer), layers[n->layer]);
 	text_of(v->user, sizeof(v->user), c->user);

@@ -9,6 +9,7 @@
 #include "session/session_priv.h"
 
 /* ---- id.c ---- */
+#define ID_DIGITS 11
 /* A number above last, by the time. */
 uint64_t id_next(uint64_t last, int64_t now_wall_ns);
 
@@ -99,6 +100,10 @@ void cowrie_file(struct session_book *b, const struct session *s, const struct n
 void cowrie_size(struct session_book *b, const struct session *s, uint16_t cols, uint16_t rows,
 		 int64_t ns);
 void cowrie_closed(struct session_book *b, const struct session *s, int64_t ns);
+
+/* ---- auth.c ---- */
+/* A line of sshd's about a login. Returns the session; 0: it is none, or the monitor tells it better. */
+uint64_t auth_line(struct session_book *b, uint32_t guest, const struct syslog_line *l, int64_t ns);
 
 /* ---- shell.c ---- */
 /* Lines that waited long enough, or whose process is known now. */

@@ -188,8 +188,8 @@ static int places_of_list(FILE *list, struct places *p)
 		uint64_t v;
 		if (n < 48 || strncmp(line, key, sizeof(key) - 1) != 0)
 			continue;
-		memcpy(id, line + sizeof(key) - 1, 11);
-		id[11] = '\0';
+		memcpy(id, line + sizeof(key) - 1, ID_DIGITS);
+		id[ID_DIGITS] = '\0';
 		if (session_id_parse(id, &v) == 0)
 			err = place_add(p, v, at);
 	}
@@ -235,6 +235,7 @@ static int places_of(int day, FILE *list, struct places *ret)
 
 struct wanted {
 	int64_t from_ns, to_ns;
+	uint64_t first_id, last_id;
 	session_row_fn *fn;
 	void *ctx;
 	bool enough;
@@ -253,6 +254,8 @@ static int list_day(int sessions, const char *name, struct wanted *w)
 	for (size_t i = 0; err == 0 && i < p.n && !w->enough; i++) {
 		struct session_row row;
 		char id[SESSION_ID_TEXT], file[32];
+		if (p.all[i].id < w->first_id || p.all[i].id > w->last_id)
+			continue;
 		snprintf(file, sizeof(file), "%s.json", session_id_text(p.all[i].id, id));
 		bool fine = p.all[i].at < 0 ? read_head(day, file, &row)
 					    : read_listed(list, p.all[i].at, &row);
@@ -302,27 +305,32 @@ static size_t days_of(int sessions, uint32_t *ret, size_t max)
 	return n;
 }
 
-int session_list(const char *dir, int64_t from_ns, int64_t to_ns, session_row_fn *fn, void *ctx)
+static int list_days(const char *dir, uint32_t first, uint32_t last, struct wanted *w)
 {
-	struct wanted w = {.from_ns = from_ns, .to_ns = to_ns, .fn = fn, .ctx = ctx};
 	uint32_t days[DAYS];
 	CLEANUP(fd_close) int sessions = -1;
 	int err = open_sessions(dir, &sessions);
 	if (err != 0)
 		return err == -ENOENT ? 0 : err;
 	size_t n = days_of(sessions, days, DAYS);
-	for (size_t i = 0; i < n && err == 0 && !w.enough; i++) {
+	for (size_t i = 0; i < n && err == 0 && !w->enough; i++) {
 		char name[DAY_TEXT];
-		if (days[i] >= day_of(from_ns > 0 ? from_ns : 0) && days[i] <= day_of(to_ns))
-			err = list_day(sessions, day_text(days[i], name), &w);
+		if (days[i] >= first && days[i] <= last)
+			err = list_day(sessions, day_text(days[i], name), w);
 	}
 	return err;
+}
+
+int session_list(const char *dir, int64_t from_ns, int64_t to_ns, session_row_fn *fn, void *ctx)
+{
+	struct wanted w = {
+		.from_ns = from_ns, .to_ns = to_ns, .last_id = UINT64_MAX, .fn = fn, .ctx = ctx};
+	return list_days(dir, day_of(from_ns > 0 ? from_ns : 0), day_of(to_ns), &w);
 }
 
 /* ---- one by its id ------------------------------------------------------------------------------------------ */
 
 struct found {
-	const char *prefix;
 	uint32_t n;
 	struct session_row row;
 };
@@ -330,28 +338,28 @@ struct found {
 static bool match(void *ctx, const struct session_row *r)
 {
 	struct found *f = ctx;
-	char id[SESSION_ID_TEXT];
-	if (strncmp(session_id_text(r->id, id), f->prefix, strlen(f->prefix)) != 0)
-		return true;
 	f->row = *r;
 	return ++f->n < 2;
 }
 
-/* The first and last time that an id with such a beginning may have. */
-static int64_t bound(const char *prefix, char fill)
+/* The first or last id with such a beginning. */
+static int bound(const char *prefix, char fill, uint64_t *ret)
 {
 	char id[SESSION_ID_TEXT];
-	uint64_t v = 0;
-	snprintf(id, sizeof(id), "%.11s", prefix);
-	for (size_t n = strlen(id); n < 11; n++) {
-		id[n] = fill;
-		id[n + 1] = '\0';
-	}
-	if (session_id_parse(id, &v) != 0)
-		return 0;
-	uint64_t ms = v >> 11;
-	return ms < (uint64_t)(INT64_MAX / NS_PER_MS) ? (int64_t)ms * NS_PER_MS
-						      : INT64_MAX - 86400 * NS_PER_SEC;
+	size_t n = strlen(prefix);
+	if (n == 0 || n > ID_DIGITS)
+		return SKEP_EFORMAT;
+	memset(id, fill, ID_DIGITS);
+	memcpy(id, prefix, n);
+	id[ID_DIGITS] = '\0';
+	return session_id_parse(id, ret);
+}
+
+static int64_t begin_of(uint64_t id)
+{
+	uint64_t ms = id >> 11;
+	return ms < (uint64_t)(INT64_MAX / NS_PER_MS) - 2 * 86400000u ? (int64_t)ms * NS_PER_MS
+								      : INT64_MAX / 2;
 }
 
 static void path_if(const char *dir, const char *day, const char *id, const char *ending, char *ret,
@@ -367,14 +375,16 @@ static void path_if(const char *dir, const char *day, const char *id, const char
 int session_find(const char *dir, const char *id, struct session_row *ret, char *cast, char *json,
 		 size_t size)
 {
-	struct found f = {.prefix = id};
+	static const int64_t day_ns = 86400 * NS_PER_SEC;
+	struct found f = {.n = 0};
+	struct wanted w = {.to_ns = INT64_MAX, .fn = match, .ctx = &f};
 	char day[DAY_TEXT], text[SESSION_ID_TEXT];
-	uint64_t v;
-	if (id[0] == '\0' || strlen(id) > 11 || (strlen(id) == 11 && session_id_parse(id, &v) != 0))
+	if (bound(id, '0', &w.first_id) != 0 || bound(id, 'z', &w.last_id) != 0)
 		return SKEP_ENOTFOUND;
-	/* An id counts on when many begin at once: it may be a little later than its session. */
-	int err = session_list(dir, bound(id, '0') - 60 * NS_PER_SEC,
-			       bound(id, 'z') + 60 * NS_PER_SEC, match, &f);
+	/* A clock that was set back makes ids run ahead of the days. */
+	int64_t from = begin_of(w.first_id);
+	int err = list_days(dir, day_of(from > day_ns ? from - day_ns : 0),
+			    day_of(begin_of(w.last_id) + day_ns), &w);
 	if (err != 0)
 		return err;
 	if (f.n != 1)

@@ -130,7 +130,7 @@ static void put_t(struct writer *w, const char *key, const struct entry *e, uint
 
 static void put_process(struct writer *w, const struct entry *e)
 {
-	static const char *const layers[LAYERS] = {"monitor", "shell", "wire"};
+	static const char *const layers[LAYERS] = {"monitor", "shell", "wire", "syslog"};
 	write_fmt(w, ",\"layer\":\"%s\"", layers[e->layer % LAYERS]);
 	if (e->pid != 0)
 		write_fmt(w, ",\"pid\":%u,\"ppid\":%u,\"uid\":%u", e->pid, e->ppid, e->uid);

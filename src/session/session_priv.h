@@ -14,7 +14,7 @@
 #define PID_WAYS 4u
 #define PARKED 64u /* shell lines that wait for their process to become known */
 
-enum layer { LAYER_MONITOR, LAYER_SHELL, LAYER_WIRE, LAYERS };
+enum layer { LAYER_MONITOR, LAYER_SHELL, LAYER_WIRE, LAYER_SYSLOG, LAYERS };
 
 /* ---- one session --------------------------------------------------------------------------------- */
 

@@ -307,9 +307,11 @@ uint64_t session_syslog(struct session_book *b, uint32_t guest, const struct sys
 			const struct session_shell *shell, int64_t now_wall_ns)
 {
 	struct session *s = NULL;
-	if (guest >= b->conf.n_guests || !b->conf.conf.on || shell == NULL)
+	if (guest >= b->conf.n_guests || !b->conf.conf.on)
 		return 0;
 	b->now_ns = now_wall_ns;
+	if (shell == NULL)
+		return auth_line(b, guest, l, now_wall_ns);
 	b->guests[guest].has_shell = true;
 	bool behind = waits(b, guest, shell->pid);
 	if (behind && park(b, guest, shell, now_wall_ns))

@@ -60,7 +60,7 @@ void text_of(char *dst, size_t size, struct bytes t)
 
 const char *heard_text(uint8_t heard, char buf[48])
 {
-	static const char *const names[LAYERS] = {"monitor", "shell", "wire"};
+	static const char *const names[LAYERS] = {"monitor", "shell", "wire", "syslog"};
 	struct writer w = writer_of(buf, 48);
 	for (unsigned i = 0; i < LAYERS; i++)
 		if ((heard >> i & 1) != 0)

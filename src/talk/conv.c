@@ -78,6 +78,12 @@ void conv_login(struct talk_conv *c, const char *user, const char *secret, int o
 			      c->t->now_ns);
 }
 
+void conv_client(struct talk_conv *c, const char *version)
+{
+	if (c->session != 0 && version[0] != '\0')
+		session_client(c->t->conf.book, c->session, version, strlen(version), c->t->now_ns);
+}
+
 void conv_mark(struct talk_conv *c, const char *label)
 {
 	if (c->session != 0)

@@ -32,6 +32,7 @@ struct http {
 	struct request request[REQUESTS];
 	uint32_t asked, answered;
 	unsigned status;
+	char agent[2 * TALK_WORD];
 	char method[16], user[TALK_WORD], secret[TALK_WORD], form[FORM];
 	uint16_t form_len;
 	bool waits, is_form;
@@ -41,8 +42,10 @@ struct http {
 
 static void result(struct talk_conv *c, struct http *s, int ok)
 {
-	if (s->waits)
+	if (s->waits) {
 		conv_login(c, s->user, s->secret, ok);
+		conv_client(c, s->agent);
+	}
 	s->waits = false;
 }
 
@@ -125,8 +128,10 @@ static void form(struct talk_conv *c, struct http *s)
 		}
 		at += len + 1;
 	}
-	if (found)
+	if (found) {
 		conv_login(c, user, secret, -1);
+		conv_client(c, s->agent);
+	}
 	s->form_len = 0;
 }
 
@@ -224,6 +229,7 @@ static void first_line(struct talk_conv *c, enum talk_side by, const struct talk
 	r->head = strcmp(s->method, "HEAD") == 0;
 	r->connect = strcmp(s->method, "CONNECT") == 0;
 	s->is_form = false;
+	s->agent[0] = '\0';
 }
 
 static bool header_is(const char *text, const char *name, const char **ret_value)
@@ -247,6 +253,8 @@ static void header(struct talk_conv *c, enum talk_side by, const struct talk_lin
 		h->chunked = strcasestr(v, "chunked") != NULL;
 	} else if (by == BY_CLIENT && header_is(l->text, "host", &v)) {
 		line_word(&v, end, s->request[(s->asked - 1) % REQUESTS].host, TALK_WORD);
+	} else if (by == BY_CLIENT && header_is(l->text, "user-agent", &v)) {
+		text_copy(s->agent, sizeof(s->agent), v + strspn(v, " "));
 	} else if (by == BY_CLIENT && header_is(l->text, "authorization", &v)) {
 		basic(c, s, v);
 	} else if (by == BY_CLIENT && header_is(l->text, "content-type", &v)) {

@@ -88,6 +88,8 @@ void conv_input(struct talk_conv *c, const void *data, uint32_t len);
 void conv_command(struct talk_conv *c, const char *line, size_t len);
 /* ok: -1 if not known. Texts are terminated. */
 void conv_login(struct talk_conv *c, const char *user, const char *secret, int ok);
+/* What the client says it is; terminated. */
+void conv_client(struct talk_conv *c, const char *version);
 void conv_mark(struct talk_conv *c, const char *label);
 /* Nothing more is wanted: encrypted from here, or not what it seemed to be. */
 void conv_let_go(struct talk_conv *c, const char *why);

@@ -7,6 +7,7 @@
 #define IAC 255
 #define SB 250
 #define SE 240
+#define TTYPE 24
 #define NAWS 31
 #define OUT 1024u
 
@@ -21,6 +22,12 @@ struct telnet {
 
 static void subnegotiated(struct talk_conv *c, const uint8_t *sub, uint8_t n)
 {
+	char terminal[16];
+	if (sub[0] == TTYPE && n > 2 && sub[1] == 0) { /* IS */
+		memcpy(terminal, sub + 2, n - 2u);
+		terminal[n - 2] = '\0';
+		conv_client(c, terminal);
+	}
 	if (sub[0] != NAWS || n != 5 || c->session == 0)
 		return;
 	uint16_t cols = load_be16(sub + 1), rows = load_be16(sub + 3);

@@ -67,6 +67,9 @@ def main(t):
         shown = re.findall(r"(skep (?:events|pcap|status|sessions|replay)[^\n`]*)", p.stdout)
         t.check(len(shown) >= 4, f"{len(shown)} commands are shown", p.stdout)
         t.check(re.search(r"skep sessions show \w{11}", p.stdout), "its own visit was recorded", p.stdout[-1500:])
+        visit = net.skep("sessions", "show", re.search(r"sessions show (\w{11})", p.stdout + "sessions show 00000000000")[1])
+        t.check(re.search(r"Incident \d+.*INBOUND +forward TCP .* port 22", visit.stdout, re.S),
+                "... with the conversations of its incident", visit.stdout + visit.stderr)
         played = p.stdout.split("as it looked")[-1]
         t.check("uname -a" in played and "Linux" in played and "uid=" in played,
                 "... and is played: the commands, and what they showed", played)

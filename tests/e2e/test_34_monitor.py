@@ -101,6 +101,20 @@ def streams(t, g):
     t.check(heard(g, at, 2, True).startswith(b"said\n"), "and what is typed at it", heard(g, at, 2, True))
 
 
+def not_called(t, g):
+    at = len(g.records)
+    g.sh('echo 0 >/proc/sys/kernel/ftrace_enabled')
+    r = g.wait(lambda r: r['type'] == 'state' and r['what'] == 7, 15, at)
+    t.check(r and 'cred' in monitor.hooks(r['value']), 'hooks that the kernel does not call are missed', r)
+    g.wait(lambda r: False, 5)
+    beats = [r for r in g.records[g.records.index(r):] if r['type'] == 'beat']
+    t.check(beats and all(not b['hooks'] & r['value'] for b in beats), 'and stay so')
+    t.check(not [x for x in g.records[at:] if x['type'] == 'hello'], 'without a new life, which would not help')
+    g.sh('echo 1 >/proc/sys/kernel/ftrace_enabled')
+    t.check(g.wait(lambda x: x['type'] == 'beat' and x['hooks'] & r['value'] == r['value'], 15, len(g.records)),
+            'until they are called again')
+
+
 def by_audit(t, g):
     said = g.sh("/usr/sbin/monitor --audit --print >/tmp/audit 2>&1 & sleep 3; sh -c 'exit 9'; sleep 1; kill $!;"
                 "grep 'exit 9' /tmp/audit")
@@ -209,6 +223,7 @@ def main(t):
         into_the_kernel(t, g)
         states(t, g)
         killed(t, g)
+        not_called(t, g)
         by_audit(t, g)
         idle(t, g)
         flood(t, g, 800)

@@ -243,6 +243,67 @@ def files(conf, top):
     report(skep("files", "get", "0000", "-o", to + "2", conf=conf).returncode == 1, "an unknown hash is said to be one")
 
 
+def record(argv, keys):
+    """What a program says to a terminal of 80 by 24, with keys pressed whenever it has been silent for a while."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS="80", LINES="24", HOME="/nonexistent")
+        os.execvp(argv[0], argv)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    said, keys, end = b"", list(keys), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if select.select([fd], [], [], 0.5)[0]:
+            try:
+                said += os.read(fd, 65536)
+            except OSError:
+                break
+        elif keys:
+            os.write(fd, keys.pop(0))
+        else:
+            break
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    os.close(fd)
+    return said
+
+
+def cells(data):
+    import pyte
+
+    class Screen(pyte.Screen):
+        """pyte stumbles over questions about what keys send, which look like colours to it."""
+        def select_graphic_rendition(self, *attrs, private=False):
+            if not private:
+                super().select_graphic_rendition(*attrs)
+    screen = Screen(80, 24)
+    pyte.ByteStream(screen).feed(data)
+    return [[screen.buffer[y][x] for x in range(80)] for y in range(24)], screen.cursor.x, screen.cursor.y
+
+
+def full_screen(conf, top):
+    """Through the filter a full-screen program looks the same, cell by cell."""
+    try:
+        import pyte  # noqa: F401
+    except ImportError:
+        print("# python3-pyte is not installed: no comparison of screens")
+        return
+    path = os.path.join(top, "full.cast")
+    for argv, keys in ((["vim", "-u", "NONE", "-n", "-N", f"{ROOT}/README.md"], [b":set number hlsearch\r/the\r", b"ihello\x1b", b"\x06"]),
+                       (["top", "-b" if os.getuid() else "-d5"], [b"1"]), (["less", "-N", f"{ROOT}/README.md"], [b" ", b"/skep\r"])):
+        if shutil.which(argv[0]) is None:
+            continue
+        said = record(argv, keys).decode("utf-8", "replace")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(json.dumps({"version": 2, "width": 80, "height": 24}) + "\n")
+            for at in range(0, len(said), 100):
+                f.write(json.dumps([at / 1000, "o", said[at:at + 100]]) + "\n")
+        p = skep("replay", "--speed", "0", path, conf=conf)
+        a, b = cells(said.encode()), cells(p.stdout)
+        odd = [(y, x, a[0][y][x], b[0][y][x]) for y in range(24) for x in range(80) if a[0][y][x] != b[0][y][x]]
+        report(len(said) > 500 and not odd and a[1:] == b[1:], f"{argv[0]} looks the same through the filter, cell by cell",
+               f"{len(said)} characters, {odd[:5]}, cursors {a[1:]} {b[1:]}")
+
+
 def damaged(ids, conf, top):
     """What is on disk was written by a process that read hostile bytes."""
     [cast] = glob.glob(f"{top}/state/inside/sessions/*/{ids['shell']}.cast")
@@ -281,6 +342,7 @@ def main():
         plain(ids, conf)
         keys(ids, conf)
         files(conf, top)
+        full_screen(conf, top)
         damaged(ids, conf, top)
     finally:
         shutil.rmtree(top, ignore_errors=True)

@@ -31,7 +31,7 @@ struct view {
 	char dir[CONF_PATH + 32];
 	const char *conf, *guest, *pattern;
 	int64_t from_ns, to_ns;
-	bool json, follow, any;
+	bool json, follow, any, following;
 	regex_t regex;
 	uint64_t limit; /* 0: all */
 	char **rows;    /* the newest, a ring of limit */
@@ -125,9 +125,9 @@ static bool known(struct view *v, const struct syslog_kept *k)
 		text_copy(o->guest, sizeof(o->guest), k->guest);
 		v->n_last++;
 	}
-	if (k->time_ns < o->time_ns)
+	if (v->following && k->time_ns < o->time_ns)
 		return true;
-	if (k->time_ns == o->time_ns && o->skip > 0) {
+	if (v->following && k->time_ns == o->time_ns && o->skip > 0) {
 		o->skip--;
 		return true;
 	}
@@ -198,6 +198,7 @@ static int follow(struct view *v)
 {
 	const struct timespec pause = {0, POLL_NS};
 	int64_t start_ns = clock_wall_ns();
+	v->following = true;
 	for (;;) {
 		if (fflush(stdout) != 0)
 			return 0;

@@ -13,6 +13,9 @@
 
 #define LINES_SHOWN 200u
 #define FLOWS_SHOWN 30u
+/* A conversation begins before its visit is known of, and is told of within a little while. */
+#define INCIDENT_BEFORE_NS (600 * NS_PER_SEC)
+#define INCIDENT_AFTER_NS (60 * NS_PER_SEC)
 
 struct show {
 	const char *id, *conf;
@@ -270,11 +273,26 @@ static bool print_event(void *ctx, uint64_t id, int64_t time_ns, const char *tex
 	return true;
 }
 
-static void print_incident(struct show *s)
+/* By its conversation, or by the ends of it where only the guest's own layers told of the visit. */
+static bool find_incident(struct show *s)
 {
 	struct store_query q = {.flow_id = s->row.flow_id, .limit = 64};
-	if (q.flow_id == 0 || store_search(s->events, &q, note_incident, s) != 0 ||
-	    s->incident == 0)
+	if (q.flow_id == 0) {
+		if (s->row.peer.ver == 0 || s->row.peer_port == 0)
+			return false;
+		q.addr = s->row.peer;
+		q.net_port = s->row.peer_port;
+		q.from_ns = s->row.start_ns - INCIDENT_BEFORE_NS;
+		q.to_ns = s->row.start_ns + INCIDENT_AFTER_NS;
+		q.newest_first = true;
+	}
+	return store_search(s->events, &q, note_incident, s) == 0 && s->incident != 0;
+}
+
+static void print_incident(struct show *s)
+{
+	struct store_query q = {.flow_id = 0};
+	if (!find_incident(s))
 		return;
 	printf("\nIncident %llu: its conversations, and what rules said\n",
 	       (unsigned long long)s->incident);

@@ -167,6 +167,32 @@ static void test_shell_missed(void **state)
 	world_quiet(w);
 }
 
+/* Without a network no line can come, which is told as such. */
+static void test_no_network(void **state)
+{
+	struct world *w = *state;
+
+	come_in(w, 1);
+	world_run(w, 30);
+	world_state(w, SENSOR_LINK_DOWN, 0, "eth0");
+	world_run(w, 4);
+	world_one(w, EVENT_SILENCE, "syslog", "network");
+	world_exec(w, 1, 950, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 950, "sh", 0);
+	world_run(w, 7);
+	world_quiet(w);
+	world_state(w, SENSOR_LINK_UP, 0, "eth0");
+	world_one(w, EVENT_SILENCE, "syslog", "back");
+	world_exec(w, 1, 951, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 951, "sh", 0);
+	world_run(w, 20);
+	world_quiet(w);
+	world_exec(w, 1, 952, SSHD, "/usr/bin/dash", "sh -c id");
+	world_exit(w, 952, "sh", 0);
+	world_run(w, 6);
+	world_one(w, EVENT_MISMATCH, "shell", "missing");
+}
+
 static void test_foreign_shells(void **state)
 {
 	static const struct {
@@ -229,6 +255,28 @@ static void test_flood(void **state)
 	}
 	world_run(w, 60);
 	assert_true(w->n >= 2 && w->n < 40);
+}
+
+/* A million processes in as many visits: tables of fixed size, and still few events. */
+static void test_million(void **state)
+{
+	struct world *w = *state;
+
+	for (uint32_t i = 1; i <= 500000; i++) {
+		world_visit(w, i);
+		world_exec(w, i, i % 4000000, i / 2, i % 3 ? "/tmp/x" : "/usr/bin/bash",
+			   "bash -c id");
+		if (i % 2000 == 0)
+			world_run(w, 0.25);
+	}
+	world_run(w, 60);
+	assert_true(w->n < 20);
+	w->n = 0;
+	come_in(w, 3); /* and what is found afterwards is found */
+	world_exec(w, 3, 950, SSHD, "/usr/bin/bash", "bash -c id");
+	world_exit(w, 950, "bash", 0);
+	world_run(w, 40);
+	assert_int_equal(world_found(w, "shell", "missing"), 1);
 }
 
 static void test_wire(void **state)
@@ -391,10 +439,12 @@ int main(void)
 		T(test_monitor_is_known_to_miss),
 		T(test_slow_shell),
 		T(test_habits),
+		T(test_no_network),
 		T(test_shell_missed),
 		T(test_foreign_shells),
 		T(test_brought_program),
 		T(test_flood),
+		T(test_million),
 		T(test_wire),
 		T(test_wire_agrees),
 		T(test_wire_sees_more),

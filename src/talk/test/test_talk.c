@@ -116,6 +116,7 @@ static void telnet(void **state)
 			{
 				{SERVER, "\xff\xfd\x18\xff\xfb\x01"},
 				{CLIENT, "\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0", 12},
+				{CLIENT, "\xff\xfa\x18\0vt100\xff\xf0", 11},
 				{SERVER, "Debian\r\nlogin: "},
 				{CLIENT, "root\r\0", 6},
 				{SERVER, "root\r\nPassword: "},
@@ -133,7 +134,7 @@ static void telnet(void **state)
 	};
 	(void)state;
 	expect(&s, "begin telnet 10.30.0.66>10.30.0.10:23 guest 0 flow 7\n"
-		   "size 80x24\n"
+		   "size 80x24\nclient vt100\n"
 		   "login root / guess\n  0\n"
 		   "login root / hive\\xff\n  1\n"
 		   "command cat /etc/passwd\n"
@@ -274,8 +275,8 @@ static void http(void **state)
 	};
 	static const struct script login = {
 		.port = 8080,
-		.say = {{CLIENT,
-			 "GET /admin HTTP/1.1\r\nauthorization: Basic YWRtaW46YTpi\r\n\r\n"},
+		.say = {{CLIENT, "GET /admin HTTP/1.1\r\nUser-Agent: zgrab/0.x\r\nauthorization: "
+				 "Basic YWRtaW46YTpi\r\n\r\n"},
 			{SERVER, "HTTP/1.1 401 No\r\nContent-Length: 1\r\n\r\nx"},
 			{CLIENT, "POST /login HTTP/1.1\r\nContent-Type: "
 				 "application/x-www-form-urlencoded\r\nContent-Length: "
@@ -294,7 +295,7 @@ static void http(void **state)
 		       "  whole up to the end\n"
 		       "end http closed\n  shown \n  typed \n");
 	expect(&login, "begin http 10.30.0.66>10.30.0.10:8080 guest 0 flow 7\n"
-		       "login admin / a:b\n  0\n"
+		       "login admin / a:b\n  0\nclient zgrab/0.x\n"
 		       "login root / a Ab\n  -1\n"
 		       "file uploaded 5 up.php http:///up.php\n"
 		       "  whole <?php\n"
