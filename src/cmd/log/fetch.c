@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,7 +80,14 @@ static int read_file(const char *path, const char *before, const struct days *d,
 	ssize_t n;
 	int err = 0;
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return 0; /* no file of a loghost's */
+	if (st.st_size > FETCH_MAX)
+		return -EFBIG;
+	FILE *f = fdopen(fd, "r");
 	if (f == NULL)
 		return -errno;
 	fd = -1; /* is the stream's now */
@@ -122,8 +130,10 @@ static int from_folder(const char *from, const char *guest, const struct days *d
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
 		err = read_file(path, removed ? "# removed " : "", d, fn, ctx);
-		if (err != 0)
-			write_fmt(why, "%s: %s", path, err_text(err));
+		if (err != 0) { /* names of files are the loghost's, too */
+			write_escaped(why, path, strlen(path));
+			write_fmt(why, ": %s", err_text(err));
+		}
 	}
 	closedir(dir);
 	return err;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MOST (64u << 20)
+#define FILE_MOST (1100ll << 20) /* sessions.file and sessions.recording may be 1 GB */
 #define PRINT_MOST 4096
 
 int visit_dir(const char *conf_path, struct conf *conf, char dir[VISIT_DIR])
