@@ -57,9 +57,12 @@ def send_all(net):
 
 
 def up(net):
-    """`skep up` waits for honeypots; until the loghost is there datagrams go nowhere."""
+    """`skep up` waits for honeypots; until the loghost is there, and has made sure of its IPv6 address, datagrams
+    go nowhere."""
     net.up()
-    return wait_for(lambda: "rsyslogd" in net.ssh_loghost("ps; ls /var/log/remote").stdout, 60, 0.5)
+    there = wait_for(lambda: "rsyslogd" in net.ssh_loghost("ps; ls /var/log/remote").stdout, 60, 0.5)
+    sender(net, lambda: send_tcp(LOG6, b""))
+    return there
 
 
 def remote(net, path):
