@@ -17,7 +17,8 @@ struct conversation { /* as the guest sees it; zeroed: compared as bytes */
 };
 struct conversation_slot {
 	struct conversation c;
-	uint64_t flow_id; /* 0: free */
+	uint64_t flow_id;       /* 0: free */
+	char guest[EVENT_NAME]; /* who was asked from outside; "": a guest by another */
 };
 struct session_slot {
 	uint64_t session, flow_id;
@@ -93,8 +94,12 @@ void ties_conversation(struct ties *t, const struct event *e)
 	const struct event_tuple *o = &e->u.connection.tuple;
 	const struct conversation c =
 		conversation_of(&o->in_src, o->in_sport, &o->in_dst, o->in_dport, o->proto);
-	if (e->flow_id != 0)
-		*slot_of(t, &c) = (struct conversation_slot){c, e->flow_id};
+	if (e->flow_id == 0)
+		return;
+	struct conversation_slot *s = slot_of(t, &c);
+	*s = (struct conversation_slot){.c = c, .flow_id = e->flow_id};
+	if (e->direction == DIR_INBOUND)
+		text_copy(s->guest, sizeof(s->guest), o->guest);
 }
 
 uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
@@ -104,7 +109,10 @@ uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
 	const struct conversation c =
 		conversation_of(&v->peer, v->peer_port, &v->server, v->server_port, v->proto);
 	const struct conversation_slot *s = slot_of(t, &c);
-	return s->flow_id != 0 && memcmp(&s->c, &c, sizeof(c)) == 0 ? s->flow_id : 0;
+	if (s->flow_id == 0 || memcmp(&s->c, &c, sizeof(c)) != 0)
+		return 0;
+	/* Whose address a visit came to is the guest's word: another's conversation is none of it. */
+	return s->guest[0] == '\0' || strncmp(s->guest, v->guest, EVENT_NAME) == 0 ? s->flow_id : 0;
 }
 
 void ties_session(struct ties *t, uint64_t session, uint64_t flow_id, const struct tie *to)

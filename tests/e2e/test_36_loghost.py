@@ -56,19 +56,13 @@ def send_all(net):
     sender(net, lambda: send_tcp(LOG, b"<14>the end\n"))
 
 
-def answers(net, to):
-    try:
-        sender(net, lambda: send_tcp(to, b""))
-        return True
-    except OSError:
-        return False
-
-
 def up(net):
-    """`skep up` waits for honeypots; until the loghost is there, and sure of its address, datagrams go nowhere."""
+    """`skep up` waits for honeypots; until the loghost is there, and has made sure of its IPv6 address, datagrams
+    go nowhere."""
     net.up()
     there = wait_for(lambda: "rsyslogd" in net.ssh_loghost("ps; ls /var/log/remote").stdout, 60, 0.5)
-    return there and wait_for(lambda: answers(net, LOG6), 30, 0.5)
+    sender(net, lambda: send_tcp(LOG6, b""))
+    return there
 
 
 def remote(net, path):

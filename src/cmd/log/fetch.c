@@ -79,11 +79,15 @@ static int read_file(const char *path, const char *before, const struct days *d,
 	size_t cap = 0, head = strlen(before);
 	ssize_t n;
 	int err = 0;
-	struct stat st;
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > (off_t)FETCH_MAX)
-		return -EMSGSIZE; /* it may be one line */
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return 0; /* no file of a loghost's */
+	if (st.st_size > FETCH_MAX)
+		return -EFBIG;
+	FILE *f = fdopen(fd, "r");
 	if (f == NULL)
 		return -errno;
 	fd = -1; /* is the stream's now */
@@ -126,7 +130,7 @@ static int from_folder(const char *from, const char *guest, const struct days *d
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
 		err = read_file(path, removed ? "# removed " : "", d, fn, ctx);
-		if (err != 0) { /* the name is the loghost's word */
+		if (err != 0) { /* names of files are the loghost's, too */
 			write_escaped(why, path, strlen(path));
 			write_fmt(why, ": %s", err_text(err));
 		}

@@ -124,10 +124,19 @@ static void put_casts(struct out *o, const char *first)
 	}
 }
 
+/* A name may hold anything, a new line as well: that must not make a row of its own. */
+static void put_row(FILE *f, const char *sum, const char *path)
+{
+	char clean[4096];
+	struct writer w = writer_of(clean, sizeof(clean));
+	write_escaped(&w, path, strlen(path));
+	fprintf(f, "%.64s  %s\n", sum, clean);
+}
+
 /* In the form that sha256sum writes. The content stays where it is: `skep files get`. */
 static void put_list(struct out *o, const char *json_path)
 {
-	char *text = NULL, *list = NULL, shown[4096];
+	char *text = NULL, *list = NULL;
 	size_t len = 0, size = 0;
 	if (o->err != 0 || json_path[0] == '\0' || visit_read(json_path, &text, &len) != 0)
 		return;
@@ -139,9 +148,7 @@ static void put_list(struct out *o, const char *json_path)
 		const char *sum = json_string_value(json_object_get(e, "sha256"));
 		const char *path = json_string_value(json_object_get(e, "path"));
 		if (sum != NULL)
-			fprintf(f, "%s  %s\n", visit_text(sum, shown, 80),
-				path != NULL ? visit_text(path, shown + 80, sizeof(shown) - 80)
-					     : "-");
+			put_row(f, sum, path != NULL ? path : "-");
 	}
 	if (f != NULL && fclose(f) == 0 && size > 0)
 		put_file(o, "files.sha256", list, size);

@@ -32,10 +32,18 @@ static const char *text_of(const json_t *o, const char *key)
 	return s != NULL ? s : "";
 }
 
+/* The record's texts are escaped already (\xNN); what is left that a terminal must not see is escaped here. */
 static void print_text(const char *s)
 {
 	char buf[4096];
-	fputs(visit_text(s, buf, sizeof(buf)), stdout);
+	struct writer w = writer_of(buf, sizeof(buf));
+	for (const char *at = s; *at != '\0'; at++) {
+		if (*at == '\\' || (*at >= 0x20 && *at < 0x7f))
+			write_fmt(&w, "%c", *at);
+		else
+			write_escaped(&w, at, 1);
+	}
+	fputs(buf, stdout);
 }
 
 static void print_member(const json_t *o, const char *key, const char *before, const char *after)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MOST (64u << 20)
+#define FILE_MOST (1100ll << 20) /* sessions.file and sessions.recording may be 1 GB */
 #define PRINT_MOST 4096
 
 int visit_dir(const char *conf_path, struct conf *conf, char dir[VISIT_DIR])
@@ -55,19 +55,6 @@ void visit_print(const char *text, int columns)
 	struct writer w = writer_of(buf, sizeof(buf));
 	write_escaped(&w, text, strlen(text));
 	printf("%-*s", columns, buf);
-}
-
-const char *visit_text(const char *s, char *buf, size_t size)
-{
-	struct writer w = writer_of(buf, size);
-	buf[0] = '\0';
-	for (const char *at = s; *at != '\0'; at++) {
-		if (*at == '\\' || (*at >= 0x20 && *at < 0x7f))
-			write_fmt(&w, "%c", *at);
-		else
-			write_escaped(&w, at, 1);
-	}
-	return buf;
 }
 
 int visit_read(const char *path, char **ret, size_t *ret_len)

@@ -23,9 +23,6 @@ int visit_unreadable(const char *path, int err);
 const char *visit_time(int64_t ns, char buf[EVENT_TIME]);
 /* Foreign text, harmless, in at least so many columns. */
 void visit_print(const char *text, int columns);
-/* A text of a record, whose bytes are escaped already (\xNN): what is left that a terminal must not see is escaped
- * here. Returns buf. */
-const char *visit_text(const char *s, char *buf, size_t size);
 /* A file, whole, terminated; at most 64 MiB. The caller frees it. */
 MUST_USE int visit_read(const char *path, char **ret, size_t *ret_len);
 

@@ -413,6 +413,12 @@ static void a_visit_is_found_by_its_conversation(void **state)
 	e = ran(w, &v);
 	assert_int_equal(e.incident, first);
 	assert_int_equal(e.flow_id, 0);
+	/* A guest that claims another's conversation gets neither that nor its incident. */
+	v = visit_of(1, 15);
+	text_copy(v.guest, sizeof(v.guest), "web2");
+	e = ran(w, &v);
+	assert_int_equal(e.incident, 0);
+	assert_int_equal(e.flow_id, 0);
 	/* Somebody whom the wall has never seen is nobody's. */
 	v = visit_of(9, 14);
 	e = ran(w, &v);
