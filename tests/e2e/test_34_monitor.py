@@ -181,11 +181,11 @@ def killed(t, g):
 
 
 def flood(t, g, n):
-    """n programs while nobody reads at the host."""
+    """n programs while nobody reads at the host: more than the port of the guest holds, 64 writes of up to 32 KB."""
     at = len(g.records)
     g.sh("sleep 1")
     first = g.records[-1]["seq"]
-    g.type(f"i=0; w=$(seq 1 400 | tr '\\n' ' '); while [ $i -lt {n} ]; do i=$((i+1)); sh -c : $i $w; done; echo flood''ed\n")
+    g.type(f"i=0; w=$(seq 1 1000 | tr '\\n' ' '); while [ $i -lt {n} ]; do i=$((i+1)); sh -c : $i $w; done; echo flood''ed\n")
     end = time.monotonic() + 100
     text = b""
     while b"flooded" not in text and time.monotonic() < end:
