@@ -264,7 +264,11 @@ static uint64_t began(struct session_book *b, uint32_t guest, const struct sessi
 
 static bool park(struct session_book *b, uint32_t guest, const struct session_shell *sh, int64_t ns)
 {
-	for (uint32_t i = 0; i < PARKED; i++) {
+	uint32_t own = 0;
+	for (uint32_t i = 0; i < PARKED; i++)
+		own += b->parked[i].used && b->parked[i].guest == guest;
+	/* A guest that makes lines up must not take the places that another's wait in. */
+	for (uint32_t i = 0; i < PARKED && own < PARKED / b->conf.n_guests; i++) {
 		struct parked *p = &b->parked[i];
 		if (p->used)
 			continue;
