@@ -236,6 +236,10 @@ def test_tls(t, net):
     t.check(got in ("TLSv1.2", "TLSv1.3"), "syslog over TLS, with a certificate of the drawn CA", got)
     t.check(wait_for(lambda: "this came by TLS" in remote(net, f"bare/{DAY}.log"), 10), "... is kept like any other",
             net.ssh_loghost("cat /var/log/messages").stdout)
+    sender(net, lambda: send_udp(LOG, [b"<14>and this in clear"]))
+    got = wait_for(lambda: "and this in clear" in net.skep("log", "-n", "0").stdout, 10)
+    t.check(got, "what is sent in clear, as the shell does, is kept on the host all the same", net.skep("log").stdout)
+    t.check("came by TLS" not in net.skep("log", "-n", "0").stdout, "... and nothing else")
     p = net.skep("log", "diff")
     t.check(p.returncode == 2 and "tls" in p.stderr, "log diff can't tell then, and says why", p.stderr)
     t.check("encrypted" in net.skep("status").stdout, "... and so does status")
