@@ -142,6 +142,29 @@ static void test_refused_once(void **state)
 	assert_true(book_find(r->book, first)->kept);
 }
 
+/* Sizes are foreign numbers: one that is too big for readers of JSON must not hide the record or the file. */
+static void test_huge_size(void **state)
+{
+	struct rig *r = *state;
+	uint64_t id = rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	struct session_file_open o = {
+		.session = id, .how = "uploaded", .name = "x", .source = "", .size = UINT64_MAX};
+	uint64_t f = session_file_begin(r->book, &o, r->now);
+	char name[32], text[SESSION_ID_TEXT];
+	session_file_data(r->book, f, "abc", 3);
+	session_file_end(r->book, f, true, r->now);
+	rig_wait(r, 2 * NS_PER_SEC);
+	snprintf(name, sizeof(name), "%s.json", session_id_text(id, text));
+	char *record = rig_read(r, rig_day(r, name)), *index = rig_read(r, "files/index.jsonl");
+	json_t *a = json_loads(record, 0, NULL), *b = json_loads(index, 0, NULL);
+	assert_non_null(a);
+	assert_non_null(b);
+	json_decref(a);
+	json_decref(b);
+	free(record);
+	free(index);
+}
+
 static void test_budget(void **state)
 {
 	struct rig *r = *state;
@@ -231,6 +254,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parked_shares, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_huge_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 	};
