@@ -124,15 +124,21 @@ uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
 	return may_claim(s, v->guest) ? s->flow_id : 0;
 }
 
+/* Their numbers are times: most differ in their upper bits alone. */
+static struct session_slot *session_slot(const struct ties *t, uint64_t session)
+{
+	return &t->sessions[hash_keyed(t->hash_key, &session, sizeof(session)) % SESSIONS];
+}
+
 void ties_session(struct ties *t, uint64_t session, uint64_t flow_id, const struct tie *to)
 {
 	if (session != 0)
-		t->sessions[session % SESSIONS] = (struct session_slot){session, flow_id, *to};
+		*session_slot(t, session) = (struct session_slot){session, flow_id, *to};
 }
 
 bool ties_of_session(const struct ties *t, uint64_t session, uint64_t *ret_flow, struct tie *ret)
 {
-	const struct session_slot *s = &t->sessions[session % SESSIONS];
+	const struct session_slot *s = session_slot(t, session);
 	if (session == 0 || s->session != session)
 		return false;
 	*ret_flow = s->flow_id;
