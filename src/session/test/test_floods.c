@@ -96,6 +96,10 @@ static void test_wire_goes_on(void **state)
 	uint64_t id = session_begin(r->book, &o);
 	session_command(r->book, id, "id", 2, r->now);
 	assert_true(rig_visit(r, 3, "198.51.100.7", 40001, 23) == id);
+	rig_visit_end(r, 3);
+	rig_wait(r, 5 * NS_PER_SEC);
+	assert_non_null(book_find(r->book, id));
+	assert_true(rig_visit(r, 3, "198.51.100.7", 40001, 23) == id);
 	uint64_t other = rig_visit(r, 4, "198.51.100.7", 40002, 22);
 	session_monitor_anew(r->book, 0, r->now);
 	assert_null(book_find(r->book, other));
@@ -127,6 +131,26 @@ static void test_parked_shares(void **state)
 	for (uint32_t i = 0; i < PARKED; i++)
 		used += r->book->parked[i].used;
 	assert_int_equal(used, PARKED / 2);
+}
+
+/* A line may wait in a place that another left: it is told behind those that came before it. */
+static void test_parked_order(void **state)
+{
+	static const char *const sh[] = {"bash", NULL};
+	struct rig *r = *state;
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	rig_shell(r, "pid=60 ppid=1 uid=0 user=root tty=- seq=1 cwd=/ line=other");
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=- seq=1 cwd=/ line=first");
+	rig_exec(r, 7, 60, 1, 0, sh);
+	rig_wait(r, 250 * NS_PER_MS);
+	assert_false(r->book->parked[0].used);
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=- seq=2 cwd=/ line=second");
+	assert_true(r->book->parked[0].used);
+	rig_exec(r, 7, 50, 1, 0, sh);
+	rig_wait(r, 600 * NS_PER_MS);
+	const struct event_command *c = &r->last[EVENT_COMMAND].u.command;
+	assert_int_equal(c->line_len, 6);
+	assert_memory_equal(c->line, "second", 6);
 }
 
 /* Refused in a flood, kept when there is room again. */
@@ -253,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_wire_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parked_shares, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parked_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_huge_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
