@@ -453,7 +453,8 @@ static void day_gone(void *ctx, uint32_t day)
 static bool look_at(struct session_book *b, struct session *s, int64_t now, uint32_t *left)
 {
 	bool heard_open = s->monitor_open || s->wire_open;
-	if (s->shut_ns != 0 && now - s->shut_ns > LINGER_NS) {
+	/* The guest says that it is over; what the wire still hears is not. */
+	if (s->shut_ns != 0 && !s->wire_open && now - s->shut_ns > LINGER_NS) {
 		book_end(b, s, "closed", s->last_ns);
 		return false;
 	}

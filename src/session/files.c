@@ -380,7 +380,8 @@ static void tell_index(struct file_store *f, const struct open_file *o, const ch
 	write_fmt(&w, ",\"guest\":\"%s\",\"session\":\"%s\"", guest, session);
 	if (d->known)
 		write_str(&w, ",\"again\":true");
-	write_fmt(&w, ",\"size\":%llu,\"how\":\"%s\"", (unsigned long long)d->size, o->how);
+	json_count(&w, "size", d->size);
+	write_fmt(&w, ",\"how\":\"%s\"", o->how);
 	json_member(&w, "type", d->type, strlen(d->type), JSON_BYTES);
 	json_member(&w, "name", o->name, strlen(o->name), JSON_BYTES);
 	if (o->source[0] != '\0')

@@ -190,7 +190,7 @@ static void put_entry(struct writer *w, const struct entry *e)
 		put_t(w, "path", e, 1);
 		put_t(w, e->ok == 1 ? "source" : "to", e, 2);
 		put_t(w, "sha256", e, 3);
-		write_fmt(w, ",\"size\":%llu", (unsigned long long)e->bytes);
+		json_count(w, "size", e->bytes);
 		break;
 	case ENTRY_SECRET:
 		put_t(w, "text", e, 0);

@@ -96,6 +96,10 @@ static void test_wire_goes_on(void **state)
 	uint64_t id = session_begin(r->book, &o);
 	session_command(r->book, id, "id", 2, r->now);
 	assert_true(rig_visit(r, 3, "198.51.100.7", 40001, 23) == id);
+	rig_visit_end(r, 3);
+	rig_wait(r, 5 * NS_PER_SEC);
+	assert_non_null(book_find(r->book, id));
+	assert_true(rig_visit(r, 3, "198.51.100.7", 40001, 23) == id);
 	uint64_t other = rig_visit(r, 4, "198.51.100.7", 40002, 22);
 	session_monitor_anew(r->book, 0, r->now);
 	assert_null(book_find(r->book, other));
@@ -129,6 +133,26 @@ static void test_parked_shares(void **state)
 	assert_int_equal(used, PARKED / 2);
 }
 
+/* A line may wait in a place that another left: it is told behind those that came before it. */
+static void test_parked_order(void **state)
+{
+	static const char *const sh[] = {"bash", NULL};
+	struct rig *r = *state;
+	rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	rig_shell(r, "pid=60 ppid=1 uid=0 user=root tty=- seq=1 cwd=/ line=other");
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=- seq=1 cwd=/ line=first");
+	rig_exec(r, 7, 60, 1, 0, sh);
+	rig_wait(r, 250 * NS_PER_MS);
+	assert_false(r->book->parked[0].used);
+	rig_shell(r, "pid=50 ppid=1 uid=0 user=root tty=- seq=2 cwd=/ line=second");
+	assert_true(r->book->parked[0].used);
+	rig_exec(r, 7, 50, 1, 0, sh);
+	rig_wait(r, 600 * NS_PER_MS);
+	const struct event_command *c = &r->last[EVENT_COMMAND].u.command;
+	assert_int_equal(c->line_len, 6);
+	assert_memory_equal(c->line, "second", 6);
+}
+
 /* Refused in a flood, kept when there is room again. */
 static void test_refused_once(void **state)
 {
@@ -140,6 +164,29 @@ static void test_refused_once(void **state)
 	rig_wait(r, 2 * NS_PER_SEC);
 	rig_data(r, 1, 0, SENSOR_OUT, true, "b", 1);
 	assert_true(book_find(r->book, first)->kept);
+}
+
+/* Sizes are foreign numbers: one that is too big for readers of JSON must not hide the record or the file. */
+static void test_huge_size(void **state)
+{
+	struct rig *r = *state;
+	uint64_t id = rig_visit(r, 7, "198.51.100.7", 40001, 22);
+	struct session_file_open o = {
+		.session = id, .how = "uploaded", .name = "x", .source = "", .size = UINT64_MAX};
+	uint64_t f = session_file_begin(r->book, &o, r->now);
+	char name[32], text[SESSION_ID_TEXT];
+	session_file_data(r->book, f, "abc", 3);
+	session_file_end(r->book, f, true, r->now);
+	rig_wait(r, 2 * NS_PER_SEC);
+	snprintf(name, sizeof(name), "%s.json", session_id_text(id, text));
+	char *record = rig_read(r, rig_day(r, name)), *index = rig_read(r, "files/index.jsonl");
+	json_t *a = json_loads(record, 0, NULL), *b = json_loads(index, 0, NULL);
+	assert_non_null(a);
+	assert_non_null(b);
+	json_decref(a);
+	json_decref(b);
+	free(record);
+	free(index);
 }
 
 static void test_budget(void **state)
@@ -230,7 +277,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_wire_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parked_shares, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parked_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refused_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_huge_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 	};
