@@ -118,6 +118,27 @@ static void beat(struct crosscheck *c, struct guest *g, const struct sensor_reco
 	clock_pace(c, g, boot_ns, now_ns);
 }
 
+/* The guest booted anew, as the monitor says. A boot that nobody had asked for is told: a crash, or a lie by which
+ * what was found would be forgotten; what waits is told before it is. */
+static void boot(struct crosscheck *c, struct guest *g, int64_t now_ns)
+{
+	struct finding f = finding_of(RULE_RESTARTED, "monitor", "restarted");
+	bool asked = !g->life.began || now_ns < g->shutdown_until_ns;
+	uint64_t damage = g->life.damage;
+
+	for (unsigned i = 0; i < HELD && !asked; i++) {
+		if (g->held[i].used)
+			tell_finding(c, g, &g->held[i].f, now_ns);
+	}
+	guest_anew(g);
+	g->life.damage = damage;
+	if (asked)
+		return;
+	f.priority = 1;
+	finding_say(&f, "the guest says that it booted anew, and nobody had asked it to");
+	tell_finding(c, g, &f, now_ns);
+}
+
 /* Another boot of the guest is none of an intruder's tricks. But a monitor that says so long after the boot
  * was begun by somebody else. */
 static void hello(struct crosscheck *c, struct guest *g, const struct sensor_record *r,
@@ -130,10 +151,7 @@ static void hello(struct crosscheck *c, struct guest *g, const struct sensor_rec
 	bool late = h->first && l->began && r->boot_ns > BOOT_LATEST_NS;
 
 	if (h->first && !known && !late) {
-		uint64_t damage = l->damage;
-
-		guest_anew(g);
-		l->damage = damage;
+		boot(c, g, now_ns);
 	} else {
 		finding_say(&f, "the monitor was started again while the guest ran");
 		tell_finding(c, g, &f, now_ns);

@@ -17,8 +17,9 @@ struct conversation { /* as the guest sees it; zeroed: compared as bytes */
 };
 struct conversation_slot {
 	struct conversation c;
-	uint64_t flow_id;       /* 0: free */
-	char guest[EVENT_NAME]; /* who was asked from outside; "": a guest by another */
+	uint64_t flow_id; /* 0: free */
+	bool lateral;
+	char guest[EVENT_NAME], peer_guest[EVENT_NAME]; /* whose it is, both if one asked another */
 };
 struct session_slot {
 	uint64_t session, flow_id;
@@ -98,8 +99,17 @@ void ties_conversation(struct ties *t, const struct event *e)
 		return;
 	struct conversation_slot *s = slot_of(t, &c);
 	*s = (struct conversation_slot){.c = c, .flow_id = e->flow_id};
-	if (e->direction == DIR_INBOUND)
-		text_copy(s->guest, sizeof(s->guest), o->guest);
+	s->lateral = e->direction == DIR_LATERAL;
+	text_copy(s->guest, sizeof(s->guest), o->guest);
+	text_copy(s->peer_guest, sizeof(s->peer_guest), o->peer_guest);
+}
+
+/* Whose address a visit came to is the guest's word: another's conversation is none of it. */
+static bool may_claim(const struct conversation_slot *s, const char *guest)
+{
+	return strncmp(s->guest, guest, EVENT_NAME) == 0 ||
+	       (s->lateral &&
+		(s->peer_guest[0] == '\0' || strncmp(s->peer_guest, guest, EVENT_NAME) == 0));
 }
 
 uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
@@ -111,19 +121,24 @@ uint64_t ties_flow(const struct ties *t, const struct event_visit *v)
 	const struct conversation_slot *s = slot_of(t, &c);
 	if (s->flow_id == 0 || memcmp(&s->c, &c, sizeof(c)) != 0)
 		return 0;
-	/* Whose address a visit came to is the guest's word: another's conversation is none of it. */
-	return s->guest[0] == '\0' || strncmp(s->guest, v->guest, EVENT_NAME) == 0 ? s->flow_id : 0;
+	return may_claim(s, v->guest) ? s->flow_id : 0;
+}
+
+/* Their numbers are times: most differ in their upper bits alone. */
+static struct session_slot *session_slot(const struct ties *t, uint64_t session)
+{
+	return &t->sessions[hash_keyed(t->hash_key, &session, sizeof(session)) % SESSIONS];
 }
 
 void ties_session(struct ties *t, uint64_t session, uint64_t flow_id, const struct tie *to)
 {
 	if (session != 0)
-		t->sessions[session % SESSIONS] = (struct session_slot){session, flow_id, *to};
+		*session_slot(t, session) = (struct session_slot){session, flow_id, *to};
 }
 
 bool ties_of_session(const struct ties *t, uint64_t session, uint64_t *ret_flow, struct tie *ret)
 {
-	const struct session_slot *s = &t->sessions[session % SESSIONS];
+	const struct session_slot *s = session_slot(t, session);
 	if (session == 0 || s->session != session)
 		return false;
 	*ret_flow = s->flow_id;

@@ -17,6 +17,8 @@
 	(3 * NS_PER_SEC) /* one layer says it is over: the other's last words are waited for */
 #define IDLE_NS (3600 * NS_PER_SEC) /* only a shell tells of it, and that says nothing any more */
 #define RECORDS_A_TICK 64u
+#define VICTIMS 64u
+#define REFUSED_NS NS_PER_SEC
 
 /* ---- indexes --------------------------------------------------------------------------------------- */
 
@@ -155,12 +157,41 @@ void book_touch(struct session_book *b, struct session *s, enum layer layer, int
 	order_add(b, s);
 }
 
+static int64_t day_number(const struct session_book *b)
+{
+	return b->now_ns / (86400 * NS_PER_SEC);
+}
+
+void book_wrote(struct session_book *b, uint32_t guest, uint64_t bytes)
+{
+	struct guest_book *g = &b->guests[guest];
+	if (g->day != day_number(b))
+		g->day_bytes = 0;
+	g->day = day_number(b);
+	g->day_bytes += bytes;
+}
+
+bool book_is_over(const struct session_book *b, uint32_t guest)
+{
+	const struct guest_book *g = &b->guests[guest];
+	return g->day == day_number(b) && g->day_bytes > b->folder.budget_bytes / DAY_SHARE;
+}
+
+static bool may_keep(struct session_book *b, uint32_t guest)
+{
+	if (!book_is_over(b, guest))
+		return book_may(b, guest, BUDGET_KEEP, b->now_ns);
+	b->guests[guest].suppressed[BUDGET_KEEP]++;
+	return false;
+}
+
 void book_keep(struct session_book *b, struct session *s, int64_t ns)
 {
-	if (s->kept || s->refused)
+	if (s->kept || (s->refused_ns != 0 && b->now_ns - s->refused_ns < REFUSED_NS))
 		return;
-	if (!book_may(b, s->guest, BUDGET_KEEP, b->now_ns)) {
-		s->refused = true;
+	if (!may_keep(b, s->guest)) {
+		s->refused_ns =
+			b->now_ns; /* a long visit that began in a flood gets its record yet */
 		return;
 	}
 	s->kept = s->dirty = true;
@@ -171,11 +202,22 @@ void book_keep(struct session_book *b, struct session *s, int64_t ns)
 
 /* ---- begin and end --------------------------------------------------------------------------------------- */
 
+/* The oldest that nobody hears on the wire any more, if there is one among the oldest: visits that a guest makes up
+ * must not end the recording of a conversation that goes on. */
+static struct session *victim(struct session_book *b, const struct guest_book *g)
+{
+	uint32_t n = g->oldest;
+	for (uint32_t i = 0; i < VICTIMS && n != 0; i++, n = b->slots[n - 1].newer)
+		if (!b->slots[n - 1].wire_open)
+			return &b->slots[n - 1];
+	return &b->slots[g->oldest - 1];
+}
+
 struct session *book_new(struct session_book *b, uint32_t guest, int64_t ns)
 {
 	struct guest_book *g = &b->guests[guest];
 	if (g->open >= b->share)
-		book_end(b, &b->slots[g->oldest - 1], "limit", ns);
+		book_end(b, victim(b, g), "limit", ns);
 	/* Shares add up to no more than there are: one is free. */
 	uint32_t n = b->free_slots != 0 ? b->free_slots : ++b->fresh_slots;
 	struct session *s = &b->slots[n - 1];
@@ -205,6 +247,9 @@ static void write_end(struct session_book *b, struct session *s, const char *why
 		int err = record_write(b, s, ns, why);
 		if (err != 0 && b->folder.err == 0)
 			b->folder.err = err;
+	} else if (book_is_over(b, s->guest) &&
+		   b->guests[s->guest].day_bytes > b->folder.budget_bytes / 2) {
+		b->guests[s->guest].suppressed[BUDGET_LIST]++; /* not even lines any more */
 	} else if (book_may(b, s->guest, BUDGET_LIST, b->now_ns)) {
 		record_list(b, s, ns, why);
 	}
@@ -255,6 +300,7 @@ struct pid_row *book_pid_add(struct session_book *b, uint32_t guest, uint32_t pi
 		if (set[i].used < row->used)
 			row = &set[i];
 	*row = (struct pid_row){.pid = pid, .used = ++b->clock};
+	b->guests[guest].has_pids = true;
 	return row;
 }
 
@@ -268,19 +314,49 @@ void book_pid_of(struct pid_row *row, const struct session *s)
 	row->session = id;
 }
 
+/* Processes, clock and files that the guest told of; all: files that the wire told of, too. */
+static void forget_inside(struct session_book *b, uint32_t guest, bool all, int64_t ns)
+{
+	struct guest_book *g = &b->guests[guest];
+	if (g->has_pids) /* a guest may say a hundred thousand times a second that it begins */
+		memset(g->pids, 0, sizeof(g->pids));
+	g->has_pids = g->has_offset = g->has_shell = false;
+	for (uint32_t i = 0; i < FILES_OPEN; i++) {
+		const struct open_file *f = &b->files->open[i];
+		if (f->id != 0 && f->guest == guest && (all || f->pid != 0))
+			session_file_end(b, f->id, false, ns);
+	}
+}
+
 void session_guest_gone(struct session_book *b, uint32_t guest, int64_t now_wall_ns)
+{
+	if (guest >= b->conf.n_guests)
+		return;
+	b->now_ns = now_wall_ns;
+	while (b->guests[guest].oldest != 0)
+		book_end(b, &b->slots[b->guests[guest].oldest - 1], "guest", now_wall_ns);
+	forget_inside(b, guest, true, now_wall_ns);
+}
+
+void session_monitor_anew(struct session_book *b, uint32_t guest, int64_t now_wall_ns)
 {
 	if (guest >= b->conf.n_guests)
 		return;
 	struct guest_book *g = &b->guests[guest];
 	b->now_ns = now_wall_ns;
-	while (g->oldest != 0)
-		book_end(b, &b->slots[g->oldest - 1], "guest", now_wall_ns);
-	memset(g->pids, 0, sizeof(g->pids));
-	g->has_offset = g->has_shell = false;
-	for (uint32_t i = 0; i < FILES_OPEN; i++)
-		if (b->files->open[i].id != 0 && b->files->open[i].guest == guest)
-			session_file_end(b, b->files->open[i].id, false, now_wall_ns);
+	for (uint32_t n = g->newest, older; n != 0; n = older) {
+		struct session *s = &b->slots[n - 1];
+		older = s->older;
+		if (!s->wire_open) {
+			book_end(b, s, "guest", now_wall_ns);
+			continue;
+		}
+		index_remove(b, s, BY_VISIT);
+		s->visit = 0;
+		s->monitor_open = false;
+		s->shut_ns = 0;
+	}
+	forget_inside(b, guest, false, now_wall_ns);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
@@ -374,10 +450,11 @@ static void day_gone(void *ctx, uint32_t day)
 }
 
 /* Ends it if it is over; false: it was ended. */
-static bool look_at(struct session_book *b, struct session *s, int64_t now, uint32_t *records)
+static bool look_at(struct session_book *b, struct session *s, int64_t now, uint32_t *left)
 {
 	bool heard_open = s->monitor_open || s->wire_open;
-	if (s->shut_ns != 0 && now - s->shut_ns > LINGER_NS) {
+	/* The guest says that it is over; what the wire still hears is not. */
+	if (s->shut_ns != 0 && !s->wire_open && now - s->shut_ns > LINGER_NS) {
 		book_end(b, s, "closed", s->last_ns);
 		return false;
 	}
@@ -385,12 +462,12 @@ static bool look_at(struct session_book *b, struct session *s, int64_t now, uint
 		book_end(b, s, "idle", s->last_ns);
 		return false;
 	}
-	if (s->kept && s->dirty && *records < RECORDS_A_TICK &&
+	if (s->kept && s->dirty && *left > 0 &&
 	    now - s->written_ns > RECORD_NS * (1 + s->n_blocks / 2)) {
 		int err = record_write(b, s, 0, "");
 		if (err != 0 && b->folder.err == 0)
 			b->folder.err = err;
-		++*records;
+		--*left;
 		if (now - s->told_ns > UPDATE_NS)
 			tell_session(b, s, "update", "", now);
 	}
@@ -399,7 +476,6 @@ static bool look_at(struct session_book *b, struct session *s, int64_t now, uint
 
 int session_book_tick(struct session_book *b, int64_t now_wall_ns, uint32_t *ret_days)
 {
-	uint32_t records = 0;
 	b->now_ns = now_wall_ns;
 	shell_parked(b, now_wall_ns);
 	for (uint32_t i = 0; i < FILES_OPEN; i++)
@@ -407,9 +483,11 @@ int session_book_tick(struct session_book *b, int64_t now_wall_ns, uint32_t *ret
 		    now_wall_ns - b->files->open[i].last_ns > 60 * NS_PER_SEC)
 			session_file_end(b, b->files->open[i].id, false, now_wall_ns);
 	for (uint32_t g = 0; g < b->conf.n_guests; g++) {
+		/* A share each: one guest's many must not keep another's from the disk. */
+		uint32_t left = 1 + RECORDS_A_TICK / b->conf.n_guests;
 		for (uint32_t n = b->guests[g].newest, older; n != 0; n = older) {
 			older = b->slots[n - 1].older;
-			look_at(b, &b->slots[n - 1], now_wall_ns, &records);
+			look_at(b, &b->slots[n - 1], now_wall_ns, &left);
 		}
 		tell_suppressed(b, g, now_wall_ns);
 	}

@@ -62,7 +62,9 @@ static void flush(struct session_book *b, struct cast_buf *f)
 			  : append_lines(dir, cast_name(s, f->cast, name), f->data, len, &written);
 	if (err != 0 && b->folder.err == 0)
 		b->folder.err = err;
-	folder_used(&b->folder, s->day, (int64_t)written);
+	folder_used(&b->folder, s->day,
+		    (int64_t)on_disk(c->written + written) - (int64_t)on_disk(c->written));
+	book_wrote(b, s->guest, written);
 	c->written += written;
 	b->folder.lost_bytes += len - written;
 	lose(c, len - (uint32_t)written);
@@ -173,9 +175,14 @@ static bool may_write(struct session_book *b, struct session *s, struct cast *c,
 	struct writer w = writer_of(words, sizeof(words));
 	if (c->full)
 		return false;
-	if (c->bytes + len * 6 + 2 * LAST_WORDS > b->conf.conf.session_bytes) {
-		write_fmt(&w, "recording cut: it has reached %llu bytes",
-			  (unsigned long long)b->conf.conf.session_bytes);
+	bool over = book_is_over(b, s->guest);
+	if (over || c->bytes + len * 6 + 2 * LAST_WORDS > b->conf.conf.session_bytes) {
+		if (over)
+			write_str(&w, "recording cut: this guest's share of the disk for a day is "
+				      "used up");
+		else
+			write_fmt(&w, "recording cut: it has reached %llu bytes",
+				  (unsigned long long)b->conf.conf.session_bytes);
 		write_line(b, s, c, 'm', words, w.len, ns);
 		c->full = true;
 		s->dirty = true;

@@ -21,6 +21,10 @@ static void end(struct session_book *b, const struct session *s, struct writer *
 		const char *message, int64_t ns)
 {
 	char t[EVENT_TIME];
+	if (book_is_over(b, s->guest)) {
+		b->guests[s->guest].suppressed[BUDGET_COWRIE]++;
+		return;
+	}
 	if (!book_may(b, s->guest, BUDGET_COWRIE, b->now_ns))
 		return;
 	event_time_text(ns, t);
@@ -28,8 +32,10 @@ static void end(struct session_book *b, const struct session *s, struct writer *
 	json_member(w, "message", message, strlen(message), JSON_LABEL);
 	json_member(w, "sensor", b->conf.sensor, strlen(b->conf.sensor), JSON_LABEL);
 	write_fmt(w, ",\"timestamp\":\"%sZ\"}", t);
-	if (!w->full)
-		lines_put(&b->folder, &b->folder.cowrie, day_of(ns), w->buf, w->len);
+	if (w->full)
+		return;
+	book_wrote(b, s->guest, w->len);
+	lines_put(&b->folder, &b->folder.cowrie, day_of(ns), w->buf, w->len);
 }
 
 void cowrie_connect(struct session_book *b, const struct session *s)

@@ -19,12 +19,6 @@
 #define INDEX_OLD "index-old.jsonl"
 #define FIRST_KEY "{\"sha256\":\""
 #define HASH_TEXT 64u
-#define DISK_BLOCK 4096u
-
-static uint64_t on_disk(uint64_t bytes)
-{
-	return (bytes + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
-}
 
 /* ---- what was seen before --------------------------------------------------------------------------- */
 
@@ -227,14 +221,27 @@ void files_close(struct file_store *f)
 
 /* ---- open files ------------------------------------------------------------------------------------------------ */
 
+static uint32_t open_of(const struct file_store *f, uint32_t guest)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < FILES_OPEN; i++)
+		n += f->open[i].id != 0 && f->open[i].guest == guest;
+	return n;
+}
+
 struct open_file *files_oldest(struct file_store *f)
 {
-	struct open_file *o = &f->open[0];
+	struct open_file *o = NULL;
+	uint32_t most = 0;
 	for (uint32_t i = 0; i < FILES_OPEN; i++) {
-		if (f->open[i].id == 0)
+		struct open_file *x = &f->open[i];
+		if (x->id == 0)
 			return NULL;
-		if (f->open[i].last_ns < o->last_ns)
-			o = &f->open[i];
+		uint32_t n = open_of(f, x->guest);
+		if (o == NULL || n > most || (n == most && x->last_ns < o->last_ns)) {
+			o = x;
+			most = n;
+		}
 	}
 	return o;
 }
@@ -373,7 +380,8 @@ static void tell_index(struct file_store *f, const struct open_file *o, const ch
 	write_fmt(&w, ",\"guest\":\"%s\",\"session\":\"%s\"", guest, session);
 	if (d->known)
 		write_str(&w, ",\"again\":true");
-	write_fmt(&w, ",\"size\":%llu,\"how\":\"%s\"", (unsigned long long)d->size, o->how);
+	json_count(&w, "size", d->size);
+	write_fmt(&w, ",\"how\":\"%s\"", o->how);
 	json_member(&w, "type", d->type, strlen(d->type), JSON_BYTES);
 	json_member(&w, "name", o->name, strlen(o->name), JSON_BYTES);
 	if (o->source[0] != '\0')

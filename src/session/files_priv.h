@@ -55,7 +55,7 @@ void files_close(struct file_store *f);
 struct open_file *files_begin(struct file_store *f, int64_t ns);
 struct open_file *files_find(struct file_store *f, uint64_t id);
 struct open_file *files_number(struct file_store *f, uint32_t guest, uint64_t number);
-/* The one that was quiet for longest; NULL: there is a free one. */
+/* Of the guest that has most open, the one that was quiet for longest; NULL: there is a free one. */
 struct open_file *files_oldest(struct file_store *f);
 void files_data(struct file_store *f, struct open_file *o, const void *data, size_t len);
 /* Keeps it, tells what it is, frees the slot. guest: name; session: text or "". */

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define COUNT_MOST ((UINT64_C(1) << 53) - 1) /* what every reader of JSON knows exactly */
+
 static void put(struct writer *w, const char *s, size_t n)
 {
 	if (w->size == 0 || w->len + n + 1 > w->size) {
@@ -94,6 +96,11 @@ void json_member(struct writer *w, const char *key, const void *data, size_t len
 {
 	write_fmt(w, ",\"%s\":", key);
 	json_text(w, data, len, how);
+}
+
+void json_count(struct writer *w, const char *key, uint64_t n)
+{
+	write_fmt(w, ",\"%s\":%llu", key, (unsigned long long)(n < COUNT_MOST ? n : COUNT_MOST));
 }
 
 void json_time(struct writer *w, const char *key, int64_t ns)

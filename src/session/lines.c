@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DISK_BLOCK 4096u
+
 /* ---- days ------------------------------------------------------------------------------------- */
 
 uint32_t day_of(int64_t ns)
@@ -61,6 +63,11 @@ uint32_t day_before(uint32_t day, uint32_t n)
 }
 
 /* ---- bytes -------------------------------------------------------------------------------------- */
+
+uint64_t on_disk(uint64_t bytes)
+{
+	return (bytes + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
+}
 
 static uint32_t day_index(const struct folder *f, uint32_t day)
 {

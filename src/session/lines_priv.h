@@ -41,6 +41,8 @@ struct folder {
 	uint64_t lost_bytes;
 };
 
+/* So much a file of that size takes: many small ones are not small. */
+uint64_t on_disk(uint64_t bytes);
 uint32_t day_of(int64_t ns);
 const char *day_text(uint32_t day, char buf[DAY_TEXT]);
 /* 0: no name of a day. */

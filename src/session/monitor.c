@@ -402,7 +402,7 @@ static void dispatch(struct session_book *b, uint32_t guest, const struct sensor
 	switch ((enum sensor_type)r->type) {
 	case SENSOR_HELLO:
 		if (r->u.hello.first)
-			session_guest_gone(b, guest, b->now_ns);
+			session_monitor_anew(b, guest, b->now_ns);
 		break;
 	case SENSOR_VISIT:
 		on_visit(b, guest, &r->u.visit, ns);

@@ -24,6 +24,8 @@ void json_text(struct writer *w, const void *data, size_t len, enum json_how how
 /* ,"key":"text" */
 void json_member(struct writer *w, const char *key, const void *data, size_t len,
 		 enum json_how how);
+/* ,"key":N. Foreign numbers may be any: a reader that finds one too big refuses the whole. */
+void json_count(struct writer *w, const char *key, uint64_t n);
 /* ,"key":"TIME" */
 void json_time(struct writer *w, const char *key, int64_t ns);
 /* JSON_BYTES back into bytes, terminated and cut; returns the length. */

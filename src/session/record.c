@@ -190,7 +190,7 @@ static void put_entry(struct writer *w, const struct entry *e)
 		put_t(w, "path", e, 1);
 		put_t(w, e->ok == 1 ? "source" : "to", e, 2);
 		put_t(w, "sha256", e, 3);
-		write_fmt(w, ",\"size\":%llu", (unsigned long long)e->bytes);
+		json_count(w, "size", e->bytes);
 		break;
 	case ENTRY_SECRET:
 		put_t(w, "text", e, 0);
@@ -283,7 +283,9 @@ int record_write(struct session_book *b, struct session *s, int64_t end_ns, cons
 		(void)unlinkat(dir, tmp, 0);
 		return err;
 	}
-	folder_used(&b->folder, s->day, (int64_t)bytes - (int64_t)s->record_bytes);
+	folder_used(&b->folder, s->day,
+		    (int64_t)on_disk(bytes) - (int64_t)on_disk(s->record_bytes));
+	book_wrote(b, s->guest, bytes > s->record_bytes ? bytes - s->record_bytes : 0);
 	s->record_bytes = bytes;
 	return 0;
 }
@@ -305,8 +307,10 @@ void record_list(struct session_book *b, struct session *s, int64_t end_ns, cons
 		put_entry(&w, e);
 	}
 	write_str(&w, "]}");
-	if (!w.full)
-		lines_put(&b->folder, &b->folder.list, s->day, w.buf, w.len);
+	if (w.full)
+		return;
+	book_wrote(b, s->guest, w.len);
+	lines_put(&b->folder, &b->folder.list, s->day, w.buf, w.len);
 }
 
 /* ---- after a death ---------------------------------------------------------------------------------- */

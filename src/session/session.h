@@ -47,8 +47,11 @@ MUST_USE int session_book_tick(struct session_book *b, int64_t now_wall_ns, uint
 /* A record of the guest's monitor. Returns the session it belongs to; 0: none. */
 uint64_t session_record(struct session_book *b, uint32_t guest, const struct sensor_record *r,
 			int64_t now_wall_ns);
-/* The guest's machine ended, or its monitor started anew: its sessions end. */
+/* The guest's machine ended: its sessions end. */
 void session_guest_gone(struct session_book *b, uint32_t guest, int64_t now_wall_ns);
+/* Its monitor says that it started anew: what only the guest told of ends. A conversation that the wire still hears
+ * goes on, whatever a guest says; it has no visit any more. */
+void session_monitor_anew(struct session_book *b, uint32_t guest, int64_t now_wall_ns);
 /* A syslog line. Is it the modified shell's (docs/INSIDE.md)? Then *ret says what was typed. */
 struct session_shell {
 	uint32_t pid, ppid, uid, seq;

@@ -12,7 +12,8 @@
 #define SLOTS 4096u /* open sessions of all guests; each guest has its share */
 #define PIDS 4096u  /* processes remembered of each guest */
 #define PID_WAYS 4u
-#define PARKED 64u /* shell lines that wait for their process to become known */
+#define DAY_SHARE 4u /* of a budget of the disk, that one guest may fill in a day */
+#define PARKED 64u   /* shell lines that wait for their process to become known */
 
 enum layer { LAYER_MONITOR, LAYER_SHELL, LAYER_WIRE, LAYER_SYSLOG, LAYERS };
 
@@ -29,8 +30,8 @@ struct session {
 	uint8_t heard;                   /* bit per layer */
 	uint8_t direction, proto;
 	bool monitor_open, wire_open;
-	bool kept, refused, told, dirty,
-		gone; /* refused: too many are kept; gone: its day was deleted */
+	bool kept, told, dirty, gone; /* gone: its day was deleted */
+	int64_t refused_ns;           /* too many were kept then; 0: never */
 	char service[16], user[64], secret[64], client[64];
 	struct addr peer, server;
 	uint16_t peer_port, server_port;
@@ -86,6 +87,11 @@ struct guest_book {
 	struct budget budgets[BUDGETS];
 	uint32_t suppressed[BUDGETS];
 	int64_t told_ns; /* suppressed ones were told */
+	bool has_pids;   /* pids is not empty */
+	int64_t day;     /* since 1970; of day_bytes: what was written of it then */
+	uint64_t day_bytes;
+	int64_t content_day; /* the same of content of files */
+	uint64_t content_bytes;
 	struct pid_row pids[PIDS];
 };
 struct parked { /* a shell's line whose process nobody knows yet */
@@ -133,6 +139,10 @@ void book_end(struct session_book *b, struct session *s, const char *why, int64_
 void book_touch(struct session_book *b, struct session *s, enum layer layer, int64_t ns);
 /* It is more than a scan or a guess: it gets a record of its own. */
 void book_keep(struct session_book *b, struct session *s, int64_t ns);
+/* So much was written of that guest. */
+void book_wrote(struct session_book *b, uint32_t guest, uint64_t bytes);
+/* It has filled its share of the budget today: no more recordings and records of it begin. */
+bool book_is_over(const struct session_book *b, uint32_t guest);
 uint32_t book_slot(const struct session_book *b, const struct session *s);
 bool book_may(struct session_book *b, uint32_t guest, enum budget_kind what, int64_t ns);
 /* NULL: pid is not known. */

@@ -255,7 +255,11 @@ static uint64_t began(struct session_book *b, uint32_t guest, const struct sessi
 
 static bool park(struct session_book *b, uint32_t guest, const struct session_shell *sh, int64_t ns)
 {
-	for (uint32_t i = 0; i < PARKED; i++) {
+	uint32_t own = 0;
+	for (uint32_t i = 0; i < PARKED; i++)
+		own += b->parked[i].used && b->parked[i].guest == guest;
+	/* A guest that makes lines up must not take the places that another's wait in. */
+	for (uint32_t i = 0; i < PARKED && own < PARKED / b->conf.n_guests; i++) {
 		struct parked *p = &b->parked[i];
 		if (p->used)
 			continue;
@@ -268,13 +272,25 @@ static bool park(struct session_book *b, uint32_t guest, const struct session_sh
 	return false;
 }
 
+/* An earlier line of the same process still waits: places are taken in no order. */
+static bool is_behind(const struct session_book *b, const struct parked *p)
+{
+	for (uint32_t i = 0; i < PARKED; i++) {
+		const struct parked *q = &b->parked[i];
+		if (q->used && q->guest == p->guest && q->shell.pid == p->shell.pid &&
+		    q->since_ns < p->since_ns)
+			return true;
+	}
+	return false;
+}
+
 void shell_parked(struct session_book *b, int64_t now_ns)
 {
 	for (uint32_t i = 0; i < PARKED; i++) {
 		struct parked *p = &b->parked[i];
 		struct session *s;
 		bool late = now_ns - p->since_ns > WAIT_NS || now_ns < p->since_ns;
-		if (!p->used || !whose(b, p->guest, &p->shell, now_ns, late, &s))
+		if (!p->used || is_behind(b, p) || !whose(b, p->guest, &p->shell, now_ns, late, &s))
 			continue;
 		p->used = false;
 		if (p->shell.end)

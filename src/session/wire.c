@@ -145,10 +145,23 @@ void session_end(struct session_book *b, uint64_t id, const char *why, int64_t n
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 
+/* A guest that fills its share today pushes out what was kept before, of others too: no more of it, then. */
+static bool may_keep_content(struct session_book *b, uint32_t guest)
+{
+	struct guest_book *g = &b->guests[guest];
+	int64_t today = b->now_ns / (86400 * NS_PER_SEC);
+	if (g->content_day != today)
+		g->content_bytes = 0;
+	g->content_day = today;
+	if (g->content_bytes <= b->files->budget_bytes / DAY_SHARE)
+		return book_may(b, guest, BUDGET_CONTENT, b->now_ns);
+	g->suppressed[BUDGET_CONTENT]++;
+	return false;
+}
+
 uint64_t session_file_begin(struct session_book *b, const struct session_file_open *o, int64_t ns)
 {
-	if (o->guest >= b->conf.n_guests || !b->conf.conf.on ||
-	    !book_may(b, o->guest, BUDGET_CONTENT, b->now_ns))
+	if (o->guest >= b->conf.n_guests || !b->conf.conf.on || !may_keep_content(b, o->guest))
 		return 0;
 	struct open_file *f = files_oldest(b->files);
 	if (f != NULL)
@@ -240,6 +253,9 @@ void session_file_end(struct session_book *b, uint64_t file, bool complete, int6
 	int err = files_end(b->files, f, b->conf.guests[guest].name, id, ns, &done);
 	if (err != 0 && b->files->err == 0)
 		b->files->err = err;
+	/* The index has its budget as well: another sight of the same is not free. */
+	if (done.kept)
+		b->guests[guest].content_bytes += on_disk(done.known ? 1 : done.size);
 	struct note n = {.s = s,
 			 .guest = guest,
 			 .pid = pid,

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """Done-when 2 of the syslog server: lines lie by guest and day under the guests' names, whatever they claim and
 however they are sent; it looks no name up and begins no conversation, not even with root on it; only syslog and
 the forwarded ssh reach it; the host has a copy of its own, and `skep log diff` names what somebody altered."""

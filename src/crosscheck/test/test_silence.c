@@ -84,8 +84,13 @@ static void test_restarted(void **state)
 	world_one(w, EVENT_SILENCE, "monitor", "restarted");
 	w->booted_ns = w->now_ns;
 	world_run(w, 20);
-	w->n = 0;                /* the clock of a guest that starts anew without a hello is told */
-	world_hello(w, true, 3); /* it did start anew */
+	w->n = 0; /* the clock of a guest that starts anew without a hello is told */
+	world_exit(w, 300, "rsyslogd", 9);
+	world_quiet(w);
+	world_hello(w, true, 3); /* it did start anew, or lies: what waited is told, and that */
+	assert_int_equal(world_found(w, "syslog", "stopped"), 1);
+	assert_int_equal(world_found(w, "monitor", "restarted"), 1);
+	w->n = 0;
 	world_run(w, 60);
 	world_quiet(w);
 }

@@ -163,6 +163,8 @@ static int prepare_guests(struct collector *c, const struct start_collector *sta
 	for (uint32_t i = 0; i < c->n_guests; i++) {
 		struct feed *f = &c->guests[i];
 		text_copy(f->name, sizeof(f->name), start->guests[i].name);
+		f->inside = start->guests[i].inside;
+		f->inside6 = start->guests[i].inside6;
 		f->honeypot = start->guests[i].kind == GUEST_HONEYPOT;
 		f->fd = -1;
 		budget_set(&f->lines, LINES_MOST, LINES_PER_S, now);

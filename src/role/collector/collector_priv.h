@@ -21,6 +21,7 @@ struct budget {
 
 struct feed { /* one guest */
 	char name[EVENT_NAME];
+	struct addr inside, inside6;
 	bool honeypot, runs;
 	int fd;                                  /* its monitor's serial port; -1: none */
 	struct budget read;                      /* bytes of it */

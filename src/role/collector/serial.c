@@ -13,13 +13,16 @@
 #define TURN_RECORDS 2048u
 #define BYTES_MOST (16.0 * (1 << 20))
 #define BYTES_PER_S (4.0 * (1 << 20))
+#define ANEW_BYTES (256.0 * 1024) /* a monitor's new life is as much work as so many bytes */
 
 static void take(struct collector *c, uint32_t guest, const struct sensor_record *r, int64_t now_ns)
 {
 	int64_t wall = clock_wall_ns();
-	if (r->type ==
-	    SENSOR_HELLO) /* another life of the monitor, or of the guest: visits count anew */
-		session_guest_gone(c->book, guest, wall);
+	if (r->type == SENSOR_HELLO) {
+		/* Another life of the monitor, or of the guest: visits count anew. */
+		session_monitor_anew(c->book, guest, wall);
+		c->guests[guest].read.left -= ANEW_BYTES;
+	}
 	uint64_t session = session_record(c->book, guest, r, wall);
 	crosscheck_record(c->check, guest, r, session, wall);
 	c->guests[guest].monitor_ns = now_ns;

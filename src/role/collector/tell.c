@@ -48,10 +48,35 @@ static bool is_bulk(const struct event *e)
 	       e->kind == EVENT_LOGIN || e->kind == EVENT_SESSION;
 }
 
-void tell_event(void *ctx, const struct event *e)
+static bool is_anothers(const struct collector *c, const struct feed *f, const struct addr *a)
+{
+	for (uint32_t i = 0; i < c->n_guests; i++)
+		if (&c->guests[i] != f && a->ver != 0 &&
+		    (addr_eq(a, &c->guests[i].inside) || addr_eq(a, &c->guests[i].inside6)))
+			return true;
+	return false;
+}
+
+/* That somebody came in at another guest's address is a lie, by which hub would find that one's conversation. */
+static bool is_stolen(const struct collector *c, const struct feed *f, const struct event *e)
+{
+	const struct event_visit *v = event_visit_of(e);
+	return f != NULL && v != NULL && is_anothers(c, f, &v->server);
+}
+
+void tell_event(void *ctx, const struct event *told)
 {
 	struct collector *c = ctx;
+	struct event own;
+	const struct event *e = told;
 	struct feed *f = feed_of(c, event_guest_of(e));
+	if (is_stolen(c, f, e)) {
+		own = *told;
+		struct event_visit *v = (struct event_visit *)(uintptr_t)event_visit_of(&own);
+		v->server = (struct addr){0};
+		v->server_port = 0;
+		e = &own;
+	}
 	if (f != NULL && is_bulk(e) && !budget_take(&f->facts, 1, clock_boot_ns())) {
 		f->facts_held++;
 		return;

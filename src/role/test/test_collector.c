@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -336,7 +337,7 @@ static struct sensor_text text_of(const char *s, size_t len)
 	return (struct sensor_text){(const uint8_t *)s, (uint32_t)len};
 }
 
-static void comes_in(struct say *s, uint64_t visit)
+static void comes_in_at(struct say *s, uint64_t visit, uint8_t host)
 {
 	struct sensor_visit v = {.visit = visit,
 				 .pid = 300,
@@ -345,9 +346,14 @@ static void comes_in(struct say *s, uint64_t visit)
 				 .peer_port = 40000,
 				 .local_port = 22,
 				 .peer = {198, 51, 100, 66},
-				 .local = {10, 99, 0, 10},
+				 .local = {10, 99, 0, host},
 				 .comm = "sshd"};
 	say_record(s, SENSOR_VISIT, &v, sizeof(v), 0, NULL);
+}
+
+static void comes_in(struct say *s, uint64_t visit)
+{
+	comes_in_at(s, visit, 10);
 }
 
 static void runs(struct say *s, uint64_t visit, uint32_t pid)
@@ -407,6 +413,53 @@ static void a_command_comes_out_with_its_visit(void **state)
 	close(g->serial[0][1]);
 }
 
+/* Root in web1 says that a visitor came in at db1's address: by that, hub would find db1's conversation. */
+static void nobody_speaks_for_another(void **state)
+{
+	struct rig *g = *state;
+	begin(g);
+	machine(g, 0);
+	say_plain(&g->say[0], SENSOR_HELLO);
+	comes_in_at(&g->say[0], 7, 11);
+	runs(&g->say[0], 7, 301);
+	says(g, 0);
+	await(g, EVENT_COMMAND, NULL);
+	const struct event_visit *v = &g->last.u.command.visit;
+	assert_string_equal(v->guest, "web1");
+	assert_int_equal(v->server.ver, 0);
+	assert_int_equal(v->server_port, 0);
+	assert_int_equal(v->peer_port, 40000);
+	stop(g);
+	close(g->serial[0][1]);
+}
+
+/* It says over and over that it begins anew, which is work: that has its end, and the other one is heard. */
+static void a_flood_of_beginnings_starves_nobody(void **state)
+{
+	struct rig *g = *state;
+	begin(g);
+	machine(g, 0);
+	machine(g, 1);
+	for (unsigned n = 0; n < 200; n++)
+		say_plain(&g->say[0], SENSOR_HELLO);
+	says(g, 0);
+	while (g->heard.guests[0].monitor_ns == 0)
+		(void)super_takes(g);
+	/* Its budget is spent: what it says now is not read, while the other one's is. */
+	int unread = 0;
+	say_plain(&g->say[0], SENSOR_HELLO);
+	says(g, 0);
+	say_plain(&g->say[1], SENSOR_HELLO);
+	says(g, 1);
+	while (g->heard.guests[1].monitor_ns == 0)
+		(void)super_takes(g);
+	assert_int_equal(ioctl(g->serial[0][1], TIOCOUTQ, &unread), 0);
+	assert_true(unread > 0);
+	stop(g);
+	close(g->serial[0][1]);
+	close(g->serial[1][1]);
+}
+
 /* One guest says what it can, for as long as it can: the other one is heard, and memory has its end. */
 static void a_flood_starves_nobody(void **state)
 {
@@ -464,6 +517,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_command_comes_out_with_its_visit),
+		TEST(nobody_speaks_for_another),
+		TEST(a_flood_of_beginnings_starves_nobody),
 		TEST(a_flood_starves_nobody),
 		TEST(a_beat_is_heard),
 		TEST(lines_are_told_and_kept),

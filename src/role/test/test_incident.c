@@ -425,6 +425,25 @@ static void a_visit_is_found_by_its_conversation(void **state)
 	assert_int_equal(e.incident, 0);
 }
 
+/* Numbers of sessions are milliseconds, shifted: many at once, of two visitors, are all known by them. */
+static void sessions_are_told_apart(void **state)
+{
+	struct world *w = *state;
+	uint64_t flow, in = come(w, 1, &flow);
+	unsigned known = 0;
+	assert_int_not_equal(come(w, 2, NULL), in);
+	for (uint64_t n = 1; n <= 64; n++) {
+		struct event_visit v = visit_of(1, n << 12);
+		assert_int_equal(ran(w, &v).incident, in);
+	}
+	for (uint64_t n = 1; n <= 64; n++) {
+		struct event_visit v = {.session = n << 12};
+		text_copy(v.guest, sizeof(v.guest), "web1");
+		known += ran(w, &v).flow_id == flow;
+	}
+	assert_true(known > 56); /* a few fall into one place */
+}
+
 static struct event begins(struct world *w, const struct event_visit *v, uint32_t to)
 {
 	struct event e = event_new(EVENT_ACTIVITY);
@@ -529,6 +548,7 @@ int main(void)
 		TEST(the_rate_of_opening_is_bounded),
 		TEST(what_the_sink_tells_finds_its_conversation),
 		TEST(a_visit_is_found_by_its_conversation),
+		TEST(sessions_are_told_apart),
 		TEST(a_process_says_whose_a_conversation_is),
 		TEST(alone_nobody_waits),
 		TEST(what_a_guest_does_by_itself_keeps_nothing_open),

@@ -217,76 +217,6 @@ static void test_days(void **state)
 	assert_int_equal(r->book->folder.n_days, 2);
 }
 
-static void test_budget(void **state)
-{
-	struct rig *r = *state;
-	char noise[4000];
-	rig_close(r);
-	r->conf.conf.disk_bytes = 4u << 20;
-	rig_again(r);
-	memset(noise, 'n', sizeof(noise));
-	for (uint64_t v = 1; v <= 3; v++) { /* 2 MB a day */
-		rig_visit(r, v, "198.51.100.7", (uint16_t)v, 22);
-		for (int i = 0; i < 500; i++)
-			rig_data(r, v, 0, SENSOR_OUT, true, noise, sizeof(noise));
-		rig_visit_end(r, v);
-		rig_wait(r, 5 * NS_PER_SEC);
-		r->now += 86400 * NS_PER_SEC;
-	}
-	rig_wait(r, NS_PER_SEC);
-	assert_true(rig_bytes(r) <= 4u << 20);
-	assert_int_equal(rows_of(r).n, 2);
-	/* Today alone is too much: the recording stops, and its beginning stays. */
-	rig_visit(r, 9, "198.51.100.7", 9, 22);
-	for (int i = 0; i < 4000; i++) {
-		rig_data(r, 9, 0, SENSOR_OUT, true, noise, sizeof(noise));
-		if (i % 100 == 0)
-			rig_wait(r, 250 * NS_PER_MS);
-	}
-	rig_wait(r, NS_PER_SEC);
-	assert_true(rig_bytes(r) < 5u << 20);
-	assert_true(r->book->folder.lost_bytes > 0);
-	assert_true(rows_of(r).n >= 1);
-}
-
-static void test_full(void **state)
-{
-	struct rig *r = *state;
-	struct rlimit old, now;
-	char noise[4000];
-	memset(noise, 'n', sizeof(noise));
-	one_visit(r);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	now = old;
-	now.rlim_cur = 6000;
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
-	for (int i = 0; i < 4; i++)
-		rig_data(r, 7, 0, SENSOR_OUT, true, noise, sizeof(noise));
-	uint32_t days;
-	r->now += 250 * NS_PER_MS;
-	int err = session_book_tick(r->book, r->now, &days);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_true(err < 0);
-	rig_data(r, 7, 0, SENSOR_OUT, true, "after", 5);
-	assert_int_equal(rig_wait(r, 2 * NS_PER_SEC), 0);
-	struct rows rows = rows_of(r);
-	char *cast = rig_read(r, rig_day(r, cast_of_row(&rows.all[0])));
-	uint32_t n = 0;
-	char *save = NULL;
-	for (char *l = strtok_r(cast, "\n", &save); l != NULL;
-	     l = strtok_r(NULL, "\n", &save), n++) {
-		json_t *o = json_loads(l, 0, NULL);
-		assert_non_null(o);
-		json_decref(o);
-	}
-	free(cast);
-	assert_true(n > 3);
-	assert_int_equal(
-		lines_with(r, cast_of_row(&rows.all[0]), "bytes of this recording are lost"), 1);
-	assert_int_equal(lines_with(r, cast_of_row(&rows.all[0]), "\"after\""), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,8 +227,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

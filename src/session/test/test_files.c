@@ -154,6 +154,8 @@ static void test_budget(void **state)
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "file %d", i);
 		rig_content(r, 1, 50, (uint64_t)i + 1, "/tmp/f", text, sizeof(text));
+		if (i % 20 == 19) /* a guest's share of a day */
+			r->now += 86400 * NS_PER_SEC;
 	}
 	struct rows rows = rows_of(r);
 	assert_int_equal(rows.n, 300);
@@ -177,7 +179,7 @@ static void test_flood(void **state)
 	for (int i = 0; i < 100000; i++) {
 		snprintf(text, sizeof(text), "file %d", i);
 		rig_content(r, 1, 50, (uint64_t)i + 1, "/tmp/f", text, strlen(text));
-		r->now += NS_PER_MS;
+		r->now += i % 10000 == 0 ? 86400 * NS_PER_SEC : NS_PER_MS;
 	}
 	struct rows rows = rows_of(r);
 	/* The index is in two parts of a sixteenth each. */
@@ -272,6 +274,56 @@ static void test_wire(void **state)
 	assert_true(rows.all[0].session == 0);
 }
 
+/* A guest that opens many ends its own, not another's. */
+static void test_open_shares(void **state)
+{
+	struct rig *r = *state;
+	struct session_file_open o = {.guest = 1, .how = "uploaded", .name = "a", .source = ""};
+	rig_close(r);
+	text_copy(r->conf.guests[1].name, sizeof(r->conf.guests[1].name), "db");
+	r->conf.n_guests = 2;
+	rig_again(r);
+	uint64_t f = session_file_begin(r->book, &o, r->now);
+	session_file_data(r->book, f, "abc", 3);
+	o.guest = 0;
+	for (unsigned i = 0; i < 2 * FILES_OPEN; i++)
+		assert_true(session_file_begin(r->book, &o, r->now + i) != 0);
+	assert_non_null(files_find(r->book->files, f));
+	session_file_end(r->book, f, true, r->now);
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.n, 1);
+	assert_string_equal(rows.all[0].sha256, ABC);
+}
+
+/* In a day a guest may fill a part of the budget: what was kept before, of another, stays. */
+static void test_day_share(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t big[100000];
+	struct session_file_open o = {.guest = 1, .how = "uploaded", .name = "a", .source = ""};
+	rig_close(r);
+	text_copy(r->conf.guests[1].name, sizeof(r->conf.guests[1].name), "db");
+	r->conf.n_guests = 2;
+	r->conf.conf.files_bytes = 1u << 20;
+	rig_again(r);
+	uint64_t f = session_file_begin(r->book, &o, r->now);
+	session_file_data(r->book, f, "abc", 3);
+	session_file_end(r->book, f, true, r->now);
+	o.guest = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		big[0] = (uint8_t)i;
+		f = session_file_begin(r->book, &o, r->now);
+		session_file_data(r->book, f, big, sizeof(big));
+		session_file_end(r->book, f, true, r->now);
+	}
+	struct rows rows = rows_of(r);
+	assert_int_equal(rows.kept, 1 + 3);
+	assert_int_equal(rows.n, rows.kept);
+	r->now += 86400 * NS_PER_SEC;
+	rig_wait(r, NS_PER_SEC);
+	assert_true(session_file_begin(r->book, &o, r->now) != 0);
+}
+
 static void test_types(void **state)
 {
 	static const struct {
@@ -319,6 +371,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_open_shares, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_day_share, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
