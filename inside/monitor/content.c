@@ -133,7 +133,7 @@ static bool everyday(const struct sensor_file *f, const uint8_t *at, const uint8
 
 void file_take(struct monitor *m, const struct sensor_head *h, uint8_t *payload, size_t len)
 {
-	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOATIME;
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOATIME;
 	const uint8_t *at = payload + sizeof(struct sensor_file), *end = payload + len;
 	struct sensor_file f;
 	char path[PATH];

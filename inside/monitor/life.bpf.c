@@ -131,8 +131,11 @@ static __always_inline void visit_join(uint64_t visit, uint32_t pid)
 	struct proc_note n = {.visit = visit};
 	struct visit_note *v = bpf_map_lookup_elem(&visits, &visit);
 
-	if (bpf_map_update_elem(&procs, &pid, &n, BPF_ANY) == 0 && v)
-		__sync_fetch_and_add(&v->live, 1);
+	if (!v || bpf_map_update_elem(&procs, &pid, &n, BPF_ANY) == 0) {
+		if (v)
+			__sync_fetch_and_add(&v->live, 1);
+	} else if (v->live <= 0) /* nobody would see its end, and it not make room for others */
+		bpf_map_delete_elem(&visits, &visit);
 }
 
 struct visit_end_record {

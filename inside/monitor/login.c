@@ -107,10 +107,9 @@ static void take_question(struct login_talk *t, uint8_t type, struct body b)
 			t->user_len = keep(t->user, text, len);
 		break;
 	case PAM_RESPOND:
-		if (take_u32(&b) != 1)
-			break;
-		/* fall through */
 	case AUTHPASSWORD:
+		if (type == PAM_RESPOND && take_u32(&b) != 1)
+			break;
 		text = take_string(&b, &len);
 		if (b.bad)
 			break;

@@ -38,7 +38,8 @@ static void empty(const char *dir, const char *but)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		    (but && strcmp(e->d_name, but) == 0))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= sizeof(path))
+			continue;
 		if (unlink(path) && rmdir(path) && errno != ENOTEMPTY)
 			fprintf(stderr, "monitor: can't remove %s: %s\n", path, strerror(errno));
 	}

@@ -82,22 +82,13 @@ int prefix_parse(const char *s, struct prefix *ret_prefix)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int mac_parse(const char *s, struct mac *ret_mac)
 {
 	struct mac m;
 	if (strlen(s) != MAC_TEXT - 1)
 		return SKEP_EFORMAT;
 	for (size_t i = 0; i < 6; i++) {
-		int high = hex_digit(s[i * 3]), low = hex_digit(s[i * 3 + 1]);
+		int high = text_hex(s[i * 3]), low = text_hex(s[i * 3 + 1]);
 		if (high < 0 || low < 0 || (i < 5 && s[i * 3 + 2] != ':'))
 			return SKEP_EFORMAT;
 		m.b[i] = (uint8_t)(high << 4 | low);

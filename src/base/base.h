@@ -104,6 +104,8 @@ void write_escaped(struct writer *w, const void *data, size_t len);
 /* Length of the valid UTF-8 sequence that s begins with (RFC 3629: no overlong forms, no surrogates); 0: none.
  * With left 0 as well. ret_more (may be NULL): what is there may become one, when more bytes come. */
 size_t text_utf8(const void *s, size_t left, bool *ret_more);
+/* What a hexadecimal digit is worth; -1: it is none. */
+int text_hex(char c);
 /* Base64 (RFC 4648) into ret, which has room for size bytes; stops at the first byte that is none.
  * Returns how many bytes were made. */
 size_t text_unbase64(const char *s, void *ret, size_t size);

@@ -111,6 +111,15 @@ size_t text_utf8(const void *bytes, size_t left, bool *ret_more)
 	return 0;
 }
 
+int text_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static int digit64(char c)
 {
 	static const char digits[] =

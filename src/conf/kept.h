@@ -29,7 +29,7 @@ struct conf_sessions {    /* what happens inside guests, as it is kept */
 };
 
 struct conf_loghost {
-	uint8_t tls; /* honeypots send syslog over TLS: the host then has no copy of its own */
+	uint8_t tls; /* what honeypots log goes over TLS: the host then has no copy of that */
 };
 
 #endif

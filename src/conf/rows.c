@@ -201,7 +201,7 @@ const struct row conf_rows[] = {
 	 .help = "of a longer file only this much is kept"},
 
 	{"loghost.tls", ROW_BOOL, AT(loghost.tls), .text = "false",
-	 .help = "honeypots send syslog over TLS; the host then has no copy of its own, which skep status says"},
+	 .help = "what honeypots log goes over TLS; the host then has no copy of that, which skep status says"},
 
 	{"sink.enabled", ROW_BOOL, AT(sink.on), .text = "true",
 	 .help = "run the sink: the guests' name server, and servers that contained traffic is sent to"},

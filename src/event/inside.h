@@ -23,7 +23,7 @@ struct event_session {
 	struct event_visit visit;
 	char state[EVENT_NAME];   /* "begin", "update", "end" */
 	char service[EVENT_NAME]; /* "ssh", "telnet" ... */
-	char heard[48];           /* layers: "monitor", "shell", "wire", "syslog", with blanks between */
+	char heard[48]; /* layers: "monitor", "shell", "wire", "syslog", with blanks between */
 	char user[EVENT_USER];
 	int64_t start_ns;
 	uint64_t input, output; /* bytes */

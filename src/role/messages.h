@@ -50,7 +50,7 @@ struct start_collector {
 	struct conf_sessions conf;
 	char sensor[CONF_NAME];
 	uint64_t cursors[2]; /* as the one before last said; 0: there was none */
-	uint8_t tls;         /* syslog is encrypted: the wire has no copy */
+	uint8_t tls;         /* what syslogds send is encrypted: the wire has no copy of that */
 	uint32_t n_guests;
 	struct {
 		char name[EVENT_NAME];

@@ -35,15 +35,10 @@ static bool seen(struct file_store *f, const uint8_t sha[32])
 	return false;
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool unhex(const char *s, uint8_t ret[32])
 {
 	for (int i = 0; i < 32; i++) {
-		int a = nibble(s[2 * i]), b = a < 0 ? -1 : nibble(s[2 * i + 1]);
+		int a = text_hex(s[2 * i]), b = a < 0 ? -1 : text_hex(s[2 * i + 1]);
 		if (b < 0)
 			return false;
 		ret[i] = (uint8_t)(a << 4 | b);
@@ -366,8 +361,8 @@ static int copy_all(int to, int from)
 	return n < 0 ? -errno : 0;
 }
 
-/* Into files/XX under a name of its own, then renamed: a reader sees all of it or nothing. From the folder above it may
- * not be renamed (Landlock allows no move between folders), so a long one is copied. */
+/* Into files/XX under a name of its own, then renamed: a reader sees all of it or nothing. A long one is there as a
+ * file: it is moved, or copied where Landlock allows no move between folders (before Linux 5.19). */
 static int put_content(struct file_store *f, struct open_file *o, const char *sha)
 {
 	char xx[4], tmp[40], to[72];

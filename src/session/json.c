@@ -109,19 +109,14 @@ void json_time(struct writer *w, const char *key, int64_t ns)
 	write_fmt(w, ",\"%s\":\"%s\"", key, event_time_text(ns, buf));
 }
 
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t json_unescape(const char *s, char *ret, size_t size)
 {
 	size_t n = 0;
 	while (*s != '\0' && n + 1 < size) {
 		if (s[0] != '\\') {
 			ret[n++] = *s++;
-		} else if (s[1] == 'x' && digit(s[2]) >= 0 && digit(s[3]) >= 0) {
-			ret[n++] = (char)(digit(s[2]) << 4 | digit(s[3]));
+		} else if (s[1] == 'x' && text_hex(s[2]) >= 0 && text_hex(s[3]) >= 0) {
+			ret[n++] = (char)(text_hex(s[2]) << 4 | text_hex(s[3]));
 			s += 4;
 		} else {
 			ret[n++] = '\\';

@@ -15,24 +15,15 @@
 
 /* ---- reading a line ---------------------------------------------------------------------------- */
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* %XX back into bytes; returns how many. */
 static size_t decode(struct bytes in, char *ret, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < in.len && n < size; i++) {
 		char c = in.data[i];
-		if (c == '%' && in.len - i > 2 && digit(in.data[i + 1]) >= 0 &&
-		    digit(in.data[i + 2]) >= 0) {
-			c = (char)(digit(in.data[i + 1]) << 4 | digit(in.data[i + 2]));
+		if (c == '%' && in.len - i > 2 && text_hex(in.data[i + 1]) >= 0 &&
+		    text_hex(in.data[i + 2]) >= 0) {
+			c = (char)(text_hex(in.data[i + 1]) << 4 | text_hex(in.data[i + 2]));
 			i += 2;
 		}
 		ret[n++] = c;

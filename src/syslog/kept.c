@@ -96,13 +96,6 @@ size_t store_line_write(char *buf, size_t size, const struct syslog_kept *k)
 	return w.len;
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Undoes write_escaped. */
 static int unescape(const char *s, size_t len, char raw[SYSLOG_LINE], uint32_t *ret)
 {
@@ -118,8 +111,8 @@ static int unescape(const char *s, size_t len, char raw[SYSLOG_LINE], uint32_t *
 			i += 2;
 		} else {
 			if (len - i >= 4 && s[i + 1] == 'x') {
-				high = nibble(s[i + 2]);
-				low = nibble(s[i + 3]);
+				high = text_hex(s[i + 2]);
+				low = text_hex(s[i + 3]);
 			}
 			if (high < 0 || low < 0)
 				return SKEP_EFORMAT;

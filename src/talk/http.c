@@ -71,21 +71,14 @@ static void basic(struct talk_conv *c, struct http *s, const char *at)
 	s->waits = true;
 }
 
-static int hex(char ch)
-{
-	const char *digits = "0123456789abcdef",
-		   *at = ch != '\0' ? strchr(digits, ch | 0x20) : NULL;
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
 static void unescape(const char *at, size_t len, char ret[TALK_WORD])
 {
 	size_t n = 0;
 	for (size_t i = 0; i < len && n + 1 < TALK_WORD; i++) {
 		int high = -1, low = -1;
 		if (at[i] == '%' && i + 2 < len) {
-			high = hex(at[i + 1]);
-			low = hex(at[i + 2]);
+			high = text_hex(at[i + 1]);
+			low = text_hex(at[i + 2]);
 		}
 		char b = at[i] == '+' ? ' ' : at[i];
 		if (high >= 0 && low >= 0) {

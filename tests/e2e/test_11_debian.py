@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest asan
+# tags: namespaces guest
 """The honeynet a newcomer gets: a real Debian 12 server and the loghost. It boots, takes a drawn weak
 password, runs commands, serves web and FTP, logs to the loghost; both guests and all roles stay under
 1 GB (proportional set size); tiny + loghost + roles are measured against the aim of 256 MB."""

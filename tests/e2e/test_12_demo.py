@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest asan
+# tags: namespaces guest
 """`skep demo` plays a break-in with real tools and ends with a readable account, each line with the
 command that shows its events or packets; each of these commands works."""
 import json

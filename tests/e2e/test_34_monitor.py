@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """The monitor in a small guest of its own: what it says of visits, processes, rights, connections, signals and
 states; that it survives being killed and slow hosts, counts what it drops, and says next to nothing when idle."""
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """What the monitor hears of a real sshd's visitors: who tries to log in with what, terminals byte for byte, shells
 without one, the files they bring. Debian's disk with sshd and nothing else, so that it is up soon."""
 import fcntl

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """Done-when 2 of the syslog server: lines lie by guest and day under the guests' names, whatever they claim and
 however they are sent; it looks no name up and begins no conversation, not even with root on it; only syslog and
 the forwarded ssh reach it; the host has a copy of its own, and `skep log diff` names what somebody altered."""
@@ -57,9 +57,12 @@ def send_all(net):
 
 
 def up(net):
-    """`skep up` waits for honeypots; until the loghost is there datagrams go nowhere."""
+    """`skep up` waits for honeypots; until the loghost is there, and has made sure of its IPv6 address, datagrams
+    go nowhere."""
     net.up()
-    return wait_for(lambda: "rsyslogd" in net.ssh_loghost("ps; ls /var/log/remote").stdout, 60, 0.5)
+    there = wait_for(lambda: "rsyslogd" in net.ssh_loghost("ps; ls /var/log/remote").stdout, 60, 0.5)
+    sender(net, lambda: send_tcp(LOG6, b""))
+    return there
 
 
 def remote(net, path):
@@ -233,6 +236,10 @@ def test_tls(t, net):
     t.check(got in ("TLSv1.2", "TLSv1.3"), "syslog over TLS, with a certificate of the drawn CA", got)
     t.check(wait_for(lambda: "this came by TLS" in remote(net, f"bare/{DAY}.log"), 10), "... is kept like any other",
             net.ssh_loghost("cat /var/log/messages").stdout)
+    sender(net, lambda: send_udp(LOG, [b"<14>and this in clear"]))
+    got = wait_for(lambda: "and this in clear" in net.skep("log", "-n", "0").stdout, 10)
+    t.check(got, "what is sent in clear, as the shell does, is kept on the host all the same", net.skep("log").stdout)
+    t.check("came by TLS" not in net.skep("log", "-n", "0").stdout, "... and nothing else")
     p = net.skep("log", "diff")
     t.check(p.returncode == 2 and "tls" in p.stderr, "log diff can't tell then, and says why", p.stderr)
     t.check("encrypted" in net.skep("status").stdout, "... and so does status")

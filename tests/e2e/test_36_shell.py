@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces
+# tags: namespaces site
 """The shell that tells (inside/shell), without any guest: forms of commands against what it says of them to a
 log host in a namespace, and against the ordinary bash, from which it must differ in nothing else."""
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest seccomp
+# tags: namespaces guest seccomp asan
 """From inside a guest to events: what its monitor tells is found by flow and incident, also with two visitors in the
 guest; a collector or a machine that dies loses nothing that was said and is heard again."""
 import os

@@ -171,9 +171,42 @@ static void test_error_texts(void **state)
 	assert_string_equal(err_text(5), "unknown error");
 }
 
+static void test_utf8(void **state)
+{
+	static const struct {
+		const char *s;
+		size_t left, len;
+		bool more;
+	} rows[] = {
+		{"", 0, 0, true},
+		{"a", 1, 1, false},
+		{"\xc3\xa4x", 3, 2, false},
+		{"\xc3", 1, 0, true},
+		{"\xe2\x82", 2, 0, true},
+		{"\xe2\x82\xac", 3, 3, false},
+		{"\xf0\x9f\x90", 3, 0, true},
+		{"\xf0\x9f\x90\x9d", 4, 4, false},
+		{"\xc0\x80", 2, 0, false},
+		{"\xe0\x80", 2, 0, false},
+		{"\xed\xa0", 2, 0, false},
+		{"\xf4\x90", 2, 0, false},
+		{"\xf5", 1, 0, false},
+		{"\x80", 1, 0, false},
+		{"\xe2(", 2, 0, false},
+		{"\xff", 1, 0, false},
+		{"\0", 1, 1, false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool more = !rows[i].more;
+		assert_int_equal(text_utf8(rows[i].s, rows[i].left, &more), rows[i].len);
+		assert_int_equal(more, rows[i].more);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_reader_is_sticky),
 		cmocka_unit_test(test_reader_refuses_a_huge_length),
 		cmocka_unit_test(test_writer_is_bounded),

@@ -76,6 +76,7 @@ static void what_asks_or_reaches_out_is_left_out(void **state)
 		"\033Z\033%@\033%G\033 G\033 F\033l\033m",
 		"\033[>4;2m\033[>1u\033[<u\033[?u",
 		"\033[1;2;3;4;5T",
+		"\033[2h\033[12l\033[h\033[4;2h", /* locks the keyboard, echoes */
 		"\005\x11\x13\x7f",
 		"\xc2\x9b"
 		"6n", /* the same in eight bits */

@@ -12,10 +12,11 @@
 
 enum { GROUND, ESCAPE, CSI, STRING, STRING_ESCAPE };
 
-/* Soft reset, out of the other screen, cursor on, wrap, no mouse, no bracketed paste, plain letters, whole screen. */
+/* Soft reset, out of the other screen, cursor on and of its own shape, wrap forward only, no colours reversed, no margins
+ * at the sides, plain letters, whole screen. */
 const char safe_reset[] =
-	"\033[!p\033[?1049l\033[?25h\033[?7h\033[?1l\033[?6l\033[?2026l\033[4l\033[20l\033>"
-	"\033[r\033[0m\033(B\017";
+	"\033[!p\033[?1049l\033[?25h\033[0 q\033[?7h\033[?45l\033[?5l\033[?69l\033[?1l\033[?6l"
+	"\033[?2026l\033[4l\033[20l\033>\033[r\033[0m\033(B\017";
 
 struct safe_to {
 	safe_out_fn *out;
@@ -100,6 +101,13 @@ static bool numbers_are_small(const struct safe *s)
 	return true;
 }
 
+/* Inserting, and what a line's end is; others would lock the keyboard, or show twice what is typed. */
+static bool is_drawing_mode(const struct safe *s)
+{
+	return (s->len == 4 && s->seq[2] == '4') ||
+	       (s->len == 5 && s->seq[2] == '2' && s->seq[3] == '0');
+}
+
 static bool has_many_numbers(const struct safe *s)
 {
 	return memchr(s->seq, ';', s->len) != NULL;
@@ -134,7 +142,8 @@ static void csi_ends(const struct safe *s, const struct safe_to *to)
 	else if (before == '\'')
 		fine = last == '}' || last == '~';
 	else if (before < 0x20 || before > 0x2f)
-		fine = strchr("@ABCDEFGHIJKLMPSXZ`abdefghlmrsu", last) != NULL ||
+		fine = strchr("@ABCDEFGHIJKLMPSXZ`abdefgmrsu", last) != NULL ||
+		       ((last == 'h' || last == 'l') && is_drawing_mode(s)) ||
 		       (last == 'T' && !has_many_numbers(s));
 	if (last == 'J' && first == '3')
 		return; /* the lines that have left the screen are the operator's */

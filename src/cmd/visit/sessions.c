@@ -351,6 +351,9 @@ int visit_list(int argc, char **argv)
 
 int cmd_sessions(int argc, char **argv)
 {
+	bool asks = argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+	if (asks && (strcmp(argv[1], "show") == 0 || strcmp(argv[1], "export") == 0))
+		return visit_list(2, argv + 1); /* one help for all of them */
 	if (argc > 1 && strcmp(argv[1], "show") == 0)
 		return visit_show(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "export") == 0)

@@ -181,6 +181,31 @@ static void check_passed(const struct bed *b, const struct judge_conf *c, const 
 		must(!(r->first && in->kind == JUDGE_LOGHOST));
 }
 
+/* The copy bears the addresses that the guest concerned sees, and is sound. */
+static void check_copy(const struct judge_conf *c, struct frame *f, const struct judge_result *r)
+{
+	struct layers l;
+	must(r->copy->to == JUDGE_COPY_SYSLOG || r->copy->to == JUDGE_COPY_TALK);
+	must(r->copy->guest > 0 && r->copy->guest < c->n_ports);
+	must(r->copy->peer_guest == 0xffff || r->copy->peer_guest < c->n_ports);
+	must(r->copy->flow_id == r->flow_id);
+	const struct judge_port *g = &c->ports[r->copy->guest];
+	must(g->kind == JUDGE_HONEYPOT || g->kind == JUDGE_LOGHOST);
+	judge_copy_view(r->copy, f);
+	packet_decode(f, &l);
+	must(packet_checksums_ok(f, &l));
+	must(addr_eq(r->copy->from_guest ? &l.src : &l.dst,
+		     l.ip_ver == 4 ? &g->inside : &g->inside6));
+}
+
+static void on_tally(void *ctx, const struct judge_tally *t)
+{
+	const struct judge_conf *c = ctx;
+	must(t->guest > 0 && t->guest < c->n_ports && t->direction != DIR_OUTBOUND);
+	must(addr_eq(&t->inside, t->inside.ver == 4 ? &c->ports[t->guest].inside
+						    : &c->ports[t->guest].inside6));
+}
+
 static void run(struct bed *b, const struct judge_conf *c, const uint8_t *data, size_t size)
 {
 	static uint8_t bytes[CAP + 256];
@@ -213,6 +238,9 @@ static void run(struct bed *b, const struct judge_conf *c, const uint8_t *data, 
 			must(r.reply_port[i] == f.port);
 		if (r.verdict == VERDICT_FORWARD)
 			check_passed(b, c, &f, &was, &r);
+		must(r.copy == NULL || r.verdict == VERDICT_FORWARD);
+		if (r.copy != NULL)
+			check_copy(c, &f, &r);
 		now += (int64_t)(port >> 2) * NS_PER_SEC / 4;
 		judge_tick(b->j, now);
 	}
@@ -234,7 +262,9 @@ static void play(const uint8_t *data, size_t size, bool policy, bool bridged)
 		configure_bridged(&conf);
 	policy_off_limits_make(&conf.wall, NULL, 0, &b.off);
 	must(limits != NULL && arena_create(judge_arena_bytes(&conf), &arena) == 0);
+	conf.copies = (struct judge_copies){.syslog = 1, .inside = 1, .talk = 1};
 	must(judge_create(&arena, &conf, limits, &b.stats, on_event, &b, NS_PER_SEC, &b.j) == 0);
+	judge_listen(b.j, &(struct judge_listener){.tally = on_tally, .ctx = &conf});
 	run(&b, &conf, data, size);
 	arena_destroy(&arena);
 	free(limits);

@@ -211,7 +211,7 @@ static int open_check(struct collector *c, const struct start_collector *start)
 	for (uint32_t i = 0; i < c->n_guests; i++) {
 		memcpy(conf.guests[i].name, c->guests[i].name, sizeof(conf.guests[i].name));
 		conf.guests[i].sensor = start->guests[i].monitor;
-		conf.guests[i].shell = start->guests[i].shell && !start->tls;
+		conf.guests[i].shell = start->guests[i].shell;
 		conf.guests[i].syslog = start->guests[i].syslog && !start->tls;
 	}
 	return crosscheck_create(&conf, &c->check);

@@ -97,15 +97,15 @@ static json_t *heard_json(const struct super *s, uint32_t guest)
 {
 	const struct guest_run *g = &s->guests[guest];
 	int64_t syslog_ns = s->heard.guests[guest].syslog_ns;
-	bool tls = s->c->loghost.tls || !super_has_loghost(s);
+	bool loghost = super_has_loghost(s), clear = loghost && !s->c->loghost.tls;
 	bool on = s->c->sessions.on && g->state != RUN_NONE;
 	if (!on || g->conf->kind != GUEST_HONEYPOT)
 		return json_null();
 	return json_pack(
 		"{s:o, s:o, s:o}", "shell",
-		heard(g->image.shell && !tls, s->heard.guests[guest].shell_ns), "monitor",
+		heard(g->image.shell && loghost, s->heard.guests[guest].shell_ns), "monitor",
 		heard(g->conf->monitor && g->image.monitor, s->heard.guests[guest].monitor_ns),
-		"syslog", heard((g->image.shell || syslog_ns != 0) && !tls, syslog_ns));
+		"syslog", heard((g->image.shell || syslog_ns != 0) && clear, syslog_ns));
 }
 
 static json_t *guests_json(const struct super *s)

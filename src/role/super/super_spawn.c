@@ -164,7 +164,7 @@ static int start_wall(struct super *s, const struct child *ch)
 	if (s->c->sessions.on) {
 		m->copies = 1;
 		m->judge.copies = (struct judge_copies){
-			.syslog = !s->c->loghost.tls, .inside = 1, .talk = s->c->sessions.wire};
+			.syslog = 1, .inside = 1, .talk = s->c->sessions.wire};
 		fds[n++] = s->copies[JUDGE_COPY_SYSLOG];
 		fds[n++] = s->copies[JUDGE_COPY_TALK];
 	}

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "session/test/rig.h"
+#include "session/test/look.h"
 
 #include "session/session_priv.h"
-#include "sys/sys.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,8 +16,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static int set_up(void **state)
 {
@@ -37,66 +33,6 @@ static int tear_down(void **state)
 	rig_remove(r);
 	free(r);
 	return 0;
-}
-
-/* ---- helpers ------------------------------------------------------------------------------------ */
-
-struct rows {
-	struct session_row all[64];
-	uint32_t n;
-};
-
-static bool take_row(void *ctx, const struct session_row *row)
-{
-	struct rows *r = ctx;
-	if (r->n < 64)
-		r->all[r->n] = *row;
-	r->n++;
-	return true;
-}
-
-static struct rows rows_of(struct rig *r)
-{
-	struct rows rows = {.n = 0};
-	assert_int_equal(session_list(r->dir, 0, INT64_MAX / 2, take_row, &rows), 0);
-	return rows;
-}
-
-static json_t *record_of(struct rig *r, uint64_t id)
-{
-	char name[32], text[SESSION_ID_TEXT];
-	snprintf(name, sizeof(name), "%s.json", session_id_text(id, text));
-	char *s = rig_read(r, rig_day(r, name));
-	json_t *o = json_loads(s, 0, NULL);
-	free(s);
-	return o;
-}
-
-/* How many lines of the file have the word. */
-static uint32_t lines_with(struct rig *r, const char *name, const char *word)
-{
-	uint32_t n = 0;
-	char *text = rig_read(r, rig_day(r, name));
-	char *save = NULL;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
-		n += strstr(line, word) != NULL;
-	free(text);
-	return n;
-}
-
-static const char *cast_of_row(const struct session_row *row)
-{
-	static char name[32];
-	char id[SESSION_ID_TEXT];
-	snprintf(name, sizeof(name), "%s.cast", session_id_text(row->id, id));
-	return name;
-}
-
-static uint64_t count_of(const json_t *record, const char *key)
-{
-	return (uint64_t)json_integer_value(
-		json_object_get(json_object_get(record, "counts"), key));
 }
 
 /* ---- ids ------------------------------------------------------------------------------------------ */
@@ -121,25 +57,6 @@ static void test_ids(void **state)
 }
 
 /* ---- one visit, whole ----------------------------------------------------------------------------- */
-
-static void one_visit(struct rig *r)
-{
-	rig_visit(r, 7, "198.51.100.7", 40001, 22);
-	rig_login(r, 7, "root", "wrong", false);
-	rig_login(r, 7, "root", "hunter2", true);
-	rig_size(r, 7, 0, 100, 30);
-	rig_exec(r, 7, 50, 1007, 0, ARGS("-bash"));
-	rig_data(r, 7, 0, SENSOR_OUT, true, "root@web:~# ", 12);
-	rig_wait(r, NS_PER_SEC);
-	rig_data(r, 7, 0, SENSOR_IN, true, "ls\r", 3);
-	assert_true(rig_shell(r, "pid=50 ppid=1007 uid=0 user=root tty=pts/0 seq=1 cwd=/root "
-				 "line=ls -l 'a b'") != 0);
-	rig_exec(r, 7, 60, 50, 0, ARGS("ls", "-l", "a b"));
-	rig_data(r, 7, 0, SENSOR_OUT, true, "a b\r\n", 5);
-	rig_exit(r, 7, 60, 256);
-	rig_shell(r, "pid=50 seq=1 status=256");
-	rig_wait(r, NS_PER_SEC);
-}
 
 static void test_visit(void **state)
 {
@@ -294,92 +211,6 @@ static void test_pid_again(void **state)
 	json_t *rec = record_of(r, rows.all[0].id);
 	assert_null(json_object_get(json_array_get(json_object_get(rec, "commands"), 0), "status"));
 	json_decref(rec);
-}
-
-/* ---- many that do nothing ---------------------------------------------------------------------------- */
-
-static void test_guesses(void **state)
-{
-	struct rig *r = *state;
-	for (uint64_t v = 1; v <= 6000; v++) {
-		rig_visit(r, v, "203.0.113.9", (uint16_t)(v + 1000), 22);
-		rig_login(r, v, "root", "123456", false);
-		rig_login(r, v, "admin", "admin", false);
-		rig_visit_end(r, v);
-		if (v % 100 == 0)
-			rig_wait(r, NS_PER_SEC);
-	}
-	rig_wait(r, 10 * NS_PER_SEC);
-	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 6000);
-	for (int i = 1; i < 64; i++)
-		assert_true(rows.all[i - 1].id < rows.all[i].id);
-	assert_string_equal(rows.all[0].user, "admin");
-	assert_int_equal(rows.all[0].logins_failed, 2);
-	assert_true(rows.all[0].end_ns != 0 && !rows.all[0].has_cast);
-	/* Two files, whatever the number. */
-	assert_true(rig_bytes(r) < UINT64_C(6000) * 2500);
-	assert_int_equal(lines_with(r, "list.jsonl", "\"secret\":\"123456\""), 6000);
-	assert_true(r->by_kind[EVENT_LOGIN] < 5000 && r->by_kind[EVENT_HEALTH] > 0);
-}
-
-/* ---- floods ------------------------------------------------------------------------------------------- */
-
-static void test_made_up(void **state)
-{
-	struct rig *r = *state;
-	char word[2000];
-	memset(word, 'x', sizeof(word) - 1);
-	word[sizeof(word) - 1] = '\0';
-	/* Forty thousand visits, each with a command, as fast as they can be told. */
-	for (uint64_t v = 1; v <= 40000; v++) {
-		rig_visit(r, v, "203.0.113.9", (uint16_t)v, 22);
-		rig_exec(r, v, (uint32_t)v, 1, 0, ARGS("sh", "-c", word));
-		if (v % 10000 == 0)
-			rig_wait(r, 250 * NS_PER_MS);
-	}
-	uint64_t bytes = rig_bytes(r);
-	assert_true(bytes < UINT64_C(150) << 20);
-	/* The other guest's sessions are not touched by it. */
-	assert_true(r->by_kind[EVENT_COMMAND] < 3000);
-	rig_wait(r, 11 * NS_PER_SEC);
-	assert_true(r->by_kind[EVENT_HEALTH] > 0);
-	assert_string_equal(r->last[EVENT_HEALTH].u.health.what, "suppressed");
-}
-
-static void test_many_commands(void **state)
-{
-	struct rig *r = *state;
-	rig_visit(r, 1, "203.0.113.9", 1, 22);
-	rig_data(r, 1, 0, SENSOR_OUT, true, "$ ", 2);
-	for (uint32_t i = 0; i < 10000; i++)
-		rig_exec(r, 1, 100 + i, 99, 0, ARGS("true", "and", "what", "else"));
-	rig_visit_end(r, 1);
-	rig_wait(r, 5 * NS_PER_SEC);
-	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 1);
-	assert_int_equal(rows.all[0].commands, 10000);
-	json_t *rec = record_of(r, rows.all[0].id);
-	size_t listed = json_array_size(json_object_get(rec, "commands"));
-	assert_true(listed > 500);
-	assert_int_equal(listed + count_of(rec, "unlisted"), 10000);
-	json_decref(rec);
-}
-
-static void test_shares(void **state)
-{
-	struct rig *r = *state;
-	struct session_open o = {
-		.guest = 1, .service = "telnet", .client_port = 7, .server_port = 23};
-	assert_int_equal(addr_parse("198.51.100.9", &o.client), 0);
-	o.start_ns = r->now;
-	uint64_t other = session_begin(r->book, &o);
-	assert_true(other != 0);
-	for (uint64_t v = 1; v <= 10000; v++)
-		rig_visit(r, v, "203.0.113.9", (uint16_t)v, 22);
-	assert_non_null(book_find(r->book, other));
-	assert_int_equal(r->book->guests[0].open, SLOTS / 2);
-	assert_string_equal(r->last[EVENT_SESSION].u.session.why, "limit");
 }
 
 /* ---- hostile bytes -------------------------------------------------------------------------------------- */
@@ -655,106 +486,6 @@ static void test_wire_kept(void **state)
 	assert_true(!rows.all[0].has_cast && !rows.all[1].has_cast && rows.all[2].has_cast);
 }
 
-/* ---- disk -------------------------------------------------------------------------------------------------- */
-
-static void test_died(void **state)
-{
-	struct rig *r = *state;
-	rig_close(r);
-	pid_t pid = fork();
-	if (pid == 0) {
-		rig_again(r);
-		one_visit(r);
-		_exit(0); /* without a word */
-	}
-	int status;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	char path[256];
-	r->now += 2 * NS_PER_SEC;
-	snprintf(path, sizeof(path), "%s/%s", r->dir, rig_day(r, "cowrie.json"));
-	FILE *f = fopen(path, "a");
-	fputs("{\"half", f);
-	fclose(f);
-	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 1);
-	assert_true(rows.all[0].end_ns == 0);
-	rig_again(r);
-	rows = rows_of(r);
-	assert_int_equal(rows.n, 1);
-	assert_true(rows.all[0].end_ns != 0);
-	json_t *rec = record_of(r, rows.all[0].id);
-	assert_string_equal(json_string_value(json_object_get(rec, "why")), "lost");
-	assert_int_equal(json_array_size(json_object_get(rec, "commands")), 3);
-	json_decref(rec);
-	assert_int_equal(lines_with(r, "cowrie.json", "half"), 0);
-}
-
-/* With nothing but the folder (Landlock), all of it works: days are made and deleted, long files arrive. */
-static void test_confined(void **state)
-{
-	struct rig *r = *state;
-	uint32_t days;
-	if (landlock_abi() == 0)
-		skip();
-	rig_close(r);
-	r->conf.conf.keep_days = 1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		size_t len = 200000;
-		uint8_t *data = calloc(1, len);
-		if (data == NULL || confine_early(0, false) != 0 || confine_tree(r->fd) != 0)
-			_exit(10);
-		rig_again(r);
-		one_visit(r);
-		rig_content(r, 7, 50, 1, "/tmp/long", data, len);
-		rig_content(r, 7, 50, 2, "/tmp/short", "abc", 3);
-		r->now += 3 * 86400 * NS_PER_SEC;
-		rig_visit(r, 8, "198.51.100.7", 8, 22);
-		rig_data(r, 8, 0, SENSOR_OUT, true, "x", 1);
-		int err = session_book_tick(r->book, r->now, &days);
-		rig_close(r);
-		free(data);
-		_exit(err != 0 ? 11 : days != 1 ? 12 : 0);
-	}
-	int status;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	rig_again(r);
-	struct rows rows = rows_of(r);
-	assert_int_equal(rows.n, 1); /* the first one's day is gone */
-	char *index = rig_read(r, "files/index.jsonl");
-	assert_non_null(strstr(index, "/tmp/long"));
-	assert_non_null(strstr(index, "/tmp/short"));
-	free(index);
-	char *gone = rig_read(r, "files/.tmp-1");
-	assert_string_equal(gone, "");
-	free(gone);
-}
-
-static void test_days(void **state)
-{
-	struct rig *r = *state;
-	uint32_t days = 0, removed = 0;
-	rig_close(r);
-	r->conf.conf.keep_days = 3;
-	rig_again(r);
-	for (uint64_t v = 1; v <= 10; v++) {
-		rig_visit(r, v, "198.51.100.7", (uint16_t)v, 22);
-		rig_data(r, v, 0, SENSOR_OUT, true, "x", 1);
-		rig_visit_end(r, v);
-		rig_wait(r, 5 * NS_PER_SEC);
-		r->now += 86400 * NS_PER_SEC;
-		assert_int_equal(session_book_tick(r->book, r->now, &days), 0);
-		removed += days;
-	}
-	assert_int_equal(removed, 8);
-	assert_int_equal(rows_of(r).n, 2); /* and today, on which nothing was yet */
-	/* Only the rest is measured after a new start. */
-	rig_close(r);
-	rig_again(r);
-	assert_int_equal(r->book->folder.n_days, 2);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -764,12 +495,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_early, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
@@ -777,8 +503,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_visit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wire_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
