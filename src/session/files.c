@@ -307,10 +307,26 @@ static int add(struct file_store *f, struct open_file *o, const uint8_t *p, size
 	return err == 0 ? write_whole(o->fd, p, len) : err;
 }
 
+/* What lies on the disk of the guest's open files, which the budget does not know yet. */
+static uint64_t open_bytes(const struct file_store *f, uint32_t guest)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < FILES_OPEN; i++)
+		if (f->open[i].id != 0 && f->open[i].fd >= 0 && f->open[i].guest == guest)
+			sum += f->open[i].len;
+	return sum;
+}
+
 void files_data(struct file_store *f, struct open_file *o, const void *data, size_t len)
 {
 	if (o->full || len == 0)
 		return;
+	if (o->len + len > FILE_MEMORY &&
+	    open_bytes(f, o->guest) + len > f->budget_bytes / DAY_SHARE) {
+		o->cut = o->full =
+			true; /* many long ones at once: of this one the beginning is kept */
+		return;
+	}
 	if (o->len + len > f->file_bytes) {
 		len = (size_t)(f->file_bytes - o->len);
 		o->cut = o->full = true;

@@ -148,7 +148,8 @@ int syslog_compare_loghost(struct syslog_compare *c, const char *line, size_t le
 	const char *blank = len > stamp + 1 && line[stamp] == ' '
 				    ? memchr(line + stamp + 1, ' ', len - stamp - 1)
 				    : NULL;
-	if (blank == NULL || store_time_parse(line, stamp, &e.time_ns) != 0) {
+	/* None of its times is before 1970; with such a one the differences below would not fit. */
+	if (blank == NULL || store_time_parse(line, stamp, &e.time_ns) != 0 || e.time_ns < 0) {
 		c->bad++;
 		return 0;
 	}

@@ -27,15 +27,14 @@
 #define FACTS_PER_S 100
 
 static const struct syscall_row syscalls[] = {
-	{"openat", -1, 0},     {"open", -1, 0},      {"newfstatat", -1, 0}, {"fstat", -1, 0},
-	{"lstat", -1, 0},      {"stat", -1, 0},      {"statx", -1, 0},      {"lseek", -1, 0},
-	{"pread64", -1, 0},    {"pwrite64", -1, 0},  {"getdents64", -1, 0}, {"unlink", -1, 0},
-	{"unlinkat", -1, 0},   {"rmdir", -1, 0},     {"rename", -1, 0},     {"renameat", -1, 0},
-	{"renameat2", -1, 0},  {"mkdir", -1, 0},     {"mkdirat", -1, 0},    {"ftruncate", -1, 0},
-	{"fcntl", -1, 0},      {"fsync", -1, 0},     {"fdatasync", -1, 0},  {"fchmod", -1, 0},
-	{"fchmodat", -1, 0},   {"link", -1, 0},      {"linkat", -1, 0},     {"faccessat", -1, 0},
-	{"faccessat2", -1, 0}, {"access", -1, 0},    {"utimensat", -1, 0},  {"fstatfs", -1, 0},
-	{"dup", -1, 0},        {"fadvise64", -1, 0}, {"sysinfo", -1, 0},    {NULL, -1, 0},
+	{"openat", -1, 0},    {"open", -1, 0},       {"newfstatat", -1, 0}, {"fstat", -1, 0},
+	{"lstat", -1, 0},     {"stat", -1, 0},       {"statx", -1, 0},      {"lseek", -1, 0},
+	{"pread64", -1, 0},   {"pwrite64", -1, 0},   {"getdents64", -1, 0}, {"unlink", -1, 0},
+	{"unlinkat", -1, 0},  {"rmdir", -1, 0},      {"rename", -1, 0},     {"renameat", -1, 0},
+	{"renameat2", -1, 0}, {"mkdir", -1, 0},      {"mkdirat", -1, 0},    {"ftruncate", -1, 0},
+	{"fcntl", -1, 0},     {"fsync", -1, 0},      {"fdatasync", -1, 0},  {"fchmod", -1, 0},
+	{"faccessat", -1, 0}, {"faccessat2", -1, 0}, {"access", -1, 0},     {"fstatfs", -1, 0},
+	{"dup", -1, 0},       {"fadvise64", -1, 0},  {"sysinfo", -1, 0},    {NULL, -1, 0},
 };
 
 /* ---- super's word -------------------------------------------------------------------------------- */

@@ -324,6 +324,23 @@ static void test_day_share(void **state)
 	assert_true(session_file_begin(r->book, &o, r->now) != 0);
 }
 
+/* Files that never end take no more of the disk than a part of the budget, either. */
+static void test_open_bytes(void **state)
+{
+	struct rig *r = *state;
+	static uint8_t big[200000];
+	struct session_file_open o = {.guest = 0, .how = "uploaded", .name = "a", .source = ""};
+	rig_close(r);
+	r->conf.conf.files_bytes = 4u << 20;
+	rig_again(r);
+	for (unsigned i = 0; i < FILES_OPEN; i++) {
+		uint64_t f = session_file_begin(r->book, &o, r->now);
+		assert_true(f != 0);
+		session_file_data(r->book, f, big, sizeof(big));
+	}
+	assert_true(rig_bytes(r) < (1u << 20) + 2 * sizeof(big));
+}
+
 static void test_types(void **state)
 {
 	static const struct {
@@ -373,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_open_shares, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_day_share, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_open_bytes, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,11 +128,13 @@ static void edges(void **state)
 	host(s, -4000, "<13>the day before");
 	assert_int_equal(syslog_compare_host(s->c, &lost), 0);
 	assert_int_equal(syslog_compare_host(s->c, &half), 0);
+	static const char old[] = "1900-01-01T00:00:00.000000+00:00 10.99.0.10 <13>x";
 	assert_int_equal(syslog_compare_loghost(s->c, "rubbish", 7), 0);
+	assert_int_equal(syslog_compare_loghost(s->c, old, sizeof(old) - 1), 0);
 	run(s, "", 20);
 	assert_int_equal(s->r.in_flight, 1);
 	assert_int_equal(s->r.lost, 12);
-	assert_int_equal(s->r.bad, 1);
+	assert_int_equal(s->r.bad, 2);
 	free(s);
 }
 
