@@ -20,7 +20,8 @@ TRICKS = [
      "cp -p /usr/bin/bash /tmp/bash.old; cp -p /usr/bin/bash /tmp/bash.new; echo >> /tmp/bash.new"),
     # From here on nothing comes in that way until it is up again, so it does that by itself.
     ("no network", "setsid nohup sh -c 'ip link set eth0 down; sleep 9; ip link set eth0 up; ifdown eth0; ifup eth0' "
-     "> /dev/null 2>&1 &", [("syslog", "network"), ("wire", "network")], "", ""),
+     "> /dev/null 2>&1 &", [("syslog", "network"), ("wire", "network")],
+     "sleep 12", ""),  # else the next one would be timed from before it got through
     ("another hosts file", "echo 127.0.0.1 loghost > /etc/hosts", [("syslog", "replaced")],
      "cat /tmp/hosts.old > /etc/hosts", "cp /etc/hosts /tmp/hosts.old"),
     ("functions not traced", "sysctl -w kernel.ftrace_enabled=0", [("monitor", "unhooked")],
