@@ -182,7 +182,7 @@ static void test_terminals(void **state)
 	struct rig *r = *state;
 	uint64_t id = rig_visit(r, 1, "198.51.100.7", 1, 22);
 	for (int tty = 0; tty < 5; tty++)
-		rig_data(r, 1, tty, SENSOR_OUT, true, "01234" + tty, 1);
+		rig_data(r, 1, tty, SENSOR_OUT, true, &"01234"[tty], 1);
 	rig_wait(r, NS_PER_SEC);
 	for (int i = 0; i < 4; i++) {
 		char ending[8] = "";
