@@ -305,7 +305,10 @@ static int show(struct view *v)
 	if (err == -EACCES)
 		return cmd_fail(1, "%s may be read by root only: run `sudo skep log`", v->dir);
 	if (err == -ENOENT)
-		return cmd_fail(1, "no guest has sent a syslog line yet (%s)", v->dir);
+		return cmd_fail(1,
+				"no guest has sent a syslog line yet (%s); `sudo skep up` starts "
+				"the honeynet",
+				v->dir);
 	if (err != 0)
 		return cmd_fail(1, "the lines in %s can't be read: %s", v->dir, err_text(err));
 	if (!v->any && !v->json)
