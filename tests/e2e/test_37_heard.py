@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces guest
+# tags: namespaces guest site
 """What an intruder types is heard: every form of tests/lib/forms.py over real ssh in a real guest, by at least one
 layer, and on the host while it still runs; a full-screen program looks in the recording as it did; floods cost bounded
 memory and disk; and what root in the guest does against it is told, and takes nothing back.
