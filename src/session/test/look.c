@@ -9,6 +9,24 @@
 
 #include <cmocka.h>
 
+int look_set_up(void **state)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	assert_non_null(r);
+	rig_open(r, 2);
+	*state = r;
+	return 0;
+}
+
+int look_tear_down(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(r->invalid, 0);
+	rig_remove(r);
+	free(r);
+	return 0;
+}
+
 bool take_row(void *ctx, const struct session_row *row)
 {
 	struct rows *r = ctx;
@@ -78,4 +96,17 @@ void one_visit(struct rig *r)
 	rig_exit(r, 7, 60, 256);
 	rig_shell(r, "pid=50 seq=1 status=256");
 	rig_wait(r, NS_PER_SEC);
+}
+
+struct session_open telnet(struct rig *r)
+{
+	struct session_open o = {.service = "telnet",
+				 .flow_id = 42,
+				 .client_port = 40001,
+				 .server_port = 23,
+				 .direction = DIR_INBOUND,
+				 .start_ns = r->now};
+	assert_int_equal(addr_parse("198.51.100.7", &o.client), 0);
+	assert_int_equal(addr_parse("10.0.0.2", &o.server), 0);
+	return o;
 }

@@ -9,6 +9,10 @@
 
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* Fixtures of cmocka: *state is a struct rig with two guests; whatever was told must have been valid. */
+int look_set_up(void **state);
+int look_tear_down(void **state);
+
 struct rows {
 	struct session_row all[64];
 	uint32_t n;
@@ -25,5 +29,7 @@ uint32_t lines_with(struct rig *r, const char *name, const char *word);
 const char *cast_of_row(const struct session_row *row);
 /* A visit by ssh with logins, a shell and a command, that goes on. */
 void one_visit(struct rig *r);
+/* A conversation by telnet, as the wire hears it begin. */
+struct session_open telnet(struct rig *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A rule hit is found the session that it is of. */
-#include "session/test/rig.h"
+#include "session/test/look.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,27 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-struct rows {
-	struct session_row all[4];
-	uint32_t n;
-};
-
-static bool take_row(void *ctx, const struct session_row *row)
-{
-	struct rows *r = ctx;
-	if (r->n < ARRAY_LEN(r->all))
-		r->all[r->n] = *row;
-	r->n++;
-	return true;
-}
-
-static struct rows rows_of(struct rig *r)
-{
-	struct rows rows = {.n = 0};
-	assert_int_equal(session_list(r->dir, 0, INT64_MAX / 2, take_row, &rows), 0);
-	return rows;
-}
 
 static uint64_t hit(struct rig *r, const char *src, uint16_t sport, const char *dst, uint16_t dport)
 {

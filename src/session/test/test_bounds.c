@@ -19,24 +19,6 @@
 
 #include <cmocka.h>
 
-static int set_up(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-	assert_non_null(r);
-	rig_open(r, 2);
-	*state = r;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct rig *r = *state;
-	assert_int_equal(r->invalid, 0);
-	rig_remove(r);
-	free(r);
-	return 0;
-}
-
 static void test_guesses(void **state)
 {
 	struct rig *r = *state;
@@ -220,13 +202,13 @@ static void test_days(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_guesses, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_made_up, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_many_commands, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shares, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_died, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_confined, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_days, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_guesses, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_made_up, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_many_commands, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_shares, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_died, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_confined, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_days, look_set_up, look_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Floods and lies of one guest, and a full disk: what they may cost, and whom. */
-#include "session/test/rig.h"
+#include "session/test/look.h"
 
 #include "session/session_priv.h"
 
@@ -14,79 +14,6 @@
 #include <sys/resource.h>
 
 #include <cmocka.h>
-
-static int set_up(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-	assert_non_null(r);
-	rig_open(r, 2);
-	*state = r;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct rig *r = *state;
-	assert_int_equal(r->invalid, 0);
-	rig_remove(r);
-	free(r);
-	return 0;
-}
-
-struct rows {
-	struct session_row all[64];
-	uint32_t n;
-};
-
-static bool take_row(void *ctx, const struct session_row *row)
-{
-	struct rows *r = ctx;
-	if (r->n < 64)
-		r->all[r->n] = *row;
-	r->n++;
-	return true;
-}
-
-static struct rows rows_of(struct rig *r)
-{
-	struct rows rows = {.n = 0};
-	assert_int_equal(session_list(r->dir, 0, INT64_MAX / 2, take_row, &rows), 0);
-	return rows;
-}
-
-/* How many lines of the file have the word. */
-static uint32_t lines_with(struct rig *r, const char *name, const char *word)
-{
-	uint32_t n = 0;
-	char *text = rig_read(r, rig_day(r, name));
-	char *save = NULL;
-	for (char *line = strtok_r(text, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
-		n += strstr(line, word) != NULL;
-	free(text);
-	return n;
-}
-
-static const char *cast_of_row(const struct session_row *row)
-{
-	static char name[32];
-	char id[SESSION_ID_TEXT];
-	snprintf(name, sizeof(name), "%s.cast", session_id_text(row->id, id));
-	return name;
-}
-
-static struct session_open telnet(struct rig *r)
-{
-	struct session_open o = {.service = "telnet",
-				 .flow_id = 42,
-				 .client_port = 40001,
-				 .server_port = 23,
-				 .direction = DIR_INBOUND,
-				 .start_ns = r->now};
-	assert_int_equal(addr_parse("198.51.100.7", &o.client), 0);
-	assert_int_equal(addr_parse("10.0.0.2", &o.server), 0);
-	return o;
-}
 
 /* Root in the guest says that the monitor began anew, and makes up visits: what the wire hears goes on. */
 static void test_wire_goes_on(void **state)
@@ -275,13 +202,13 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_wire_goes_on, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_parked_shares, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_parked_order, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_refused_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_huge_size, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_goes_on, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_parked_shares, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_parked_order, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_refused_once, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_huge_size, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_budget, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_full, look_set_up, look_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,24 +17,6 @@
 
 #include <cmocka.h>
 
-static int set_up(void **state)
-{
-	struct rig *r = calloc(1, sizeof(*r));
-	assert_non_null(r);
-	rig_open(r, 2);
-	*state = r;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct rig *r = *state;
-	assert_int_equal(r->invalid, 0);
-	rig_remove(r);
-	free(r);
-	return 0;
-}
-
 /* ---- ids ------------------------------------------------------------------------------------------ */
 
 static void test_ids(void **state)
@@ -416,19 +398,6 @@ static void test_no_visit(void **state)
 
 /* ---- the wire ---------------------------------------------------------------------------------------------- */
 
-static struct session_open telnet(struct rig *r)
-{
-	struct session_open o = {.service = "telnet",
-				 .flow_id = 42,
-				 .client_port = 40001,
-				 .server_port = 23,
-				 .direction = DIR_INBOUND,
-				 .start_ns = r->now};
-	assert_int_equal(addr_parse("198.51.100.7", &o.client), 0);
-	assert_int_equal(addr_parse("10.0.0.2", &o.server), 0);
-	return o;
-}
-
 static void test_wire(void **state)
 {
 	struct rig *r = *state;
@@ -491,18 +460,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_shell_parse),
-		cmocka_unit_test_setup_teardown(test_visit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_service, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_pid_again, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shell_early, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shell_alone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_sshd, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_visit, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_wire, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_wire_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_visit, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_find, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_service, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_exec, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_pid_again, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_hostile, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_shell_early, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_shell_alone, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_sshd, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_no_visit, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_wire, look_set_up, look_tear_down),
+		cmocka_unit_test_setup_teardown(test_wire_kept, look_set_up, look_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
