@@ -49,10 +49,13 @@ def clear_text(t, net):
                 "... and plays with what was typed and what came back", p.stdout)
     files = [json.loads(x) for x in net.skep("files", "--json").stdout.splitlines()]
     t.check(any(f["how"] == "fetched" and f["size"] == 50 for f in files), "the file of the demo is kept", files)
-    p = net.skep("events", "--kind", "command", "--json", "-n", "0")
-    mine = [json.loads(x) for x in p.stdout.splitlines() if "from-the-wire" in x]
-    t.check(any(e["command"]["layer"] == "wire" and e["incident"] and e["flow_id"] for e in mine),
-            "its commands are events of the incident", mine)
+
+    def told():  # a recording is on the disk before the events have gone through hub and ledger
+        p = net.skep("events", "--kind", "command", "--json", "-n", "0")
+        mine = [json.loads(x) for x in p.stdout.splitlines() if "from-the-wire" in x]
+        return [e for e in mine if e["command"]["layer"] == "wire" and e["incident"] and e["flow_id"]]
+    t.check(wait_for(told, 20), "its commands are events of the incident",
+            net.skep("events", "--kind", "command", "-n", "0").stdout)
 
 
 def main(t):
