@@ -9,10 +9,9 @@
 #ifndef SKEP_CONF_H
 #define SKEP_CONF_H
 
+#include "conf/alerts.h"
 #include "conf/kept.h"
-#include "conf/policy.h"
 
-#define CONF_PATH 128
 #define CONF_GUESTS 16
 #define CONF_FORWARDS 16
 #define CONF_PREFIXES 64
@@ -145,6 +144,7 @@ struct conf {
 	struct conf_sink sink;
 	struct conf_sessions sessions;
 	struct conf_loghost loghost;
+	struct conf_alerts alerts;
 };
 
 /* Where and what is wrong, and how to mend it. Caller's. line and column count from 1; 0: whole file. */

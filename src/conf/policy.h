@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #define CONF_NAME 32
+#define CONF_PATH 128
 #define CONF_WINDOWS 4
 #define CONF_POLICY 32
 #define CONF_POLICY_GUESTS 8

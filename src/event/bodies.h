@@ -8,6 +8,22 @@
 #define EVENT_TEXT 256    /* free text, with terminator; already harmless UTF-8 is not assumed */
 #define EVENT_EXCERPT 512 /* foreign bytes as they came, a zero byte included */
 
+/* How somebody greets by TCP (inbound, first packet): his operating system may show by it. */
+#define EVENT_SYN_OPTIONS 16
+struct event_syn {
+	uint8_t ttl;                        /* as it arrived; 0: not known */
+	uint8_t df, n_options, wscale;      /* wscale 255: none */
+	uint16_t window, mss;               /* mss 0: none */
+	uint8_t options[EVENT_SYN_OPTIONS]; /* kinds in their order, as p0f reads them */
+	uint32_t quirks;                    /* enum event_syn_quirk */
+};
+/* clang-format off */
+enum event_syn_quirk { SYN_ID = 1 /* DF and an IP id, or none and none */, SYN_ECN = 2, SYN_FLOW = 4 /* IPv6 flow label */,
+		       SYN_SEQ0 = 8, SYN_ACK = 16 /* ack number without ACK */, SYN_URG = 32, SYN_PUSH = 64,
+		       SYN_TS0 = 128 /* own timestamp 0 */, SYN_TS2 = 256 /* peer's is not */, SYN_EOL = 512 /* data behind EOL */,
+		       SYN_BAD = 1024 /* malformed options */, SYN_WSCALE = 2048 /* over 14 */, SYN_DATA = 4096 };
+/* clang-format on */
+
 struct event_guest {
 	char guest[EVENT_NAME];
 	char state

@@ -102,6 +102,9 @@ const char *event_kind_text(enum event_kind kind)
 		[EVENT_ACTIVITY] = "process",
 		[EVENT_SILENCE] = "silence",
 		[EVENT_MISMATCH] = "mismatch",
+		[EVENT_ESCAPE] = "escape",
+		[EVENT_NOTICE] = "notice",
+		[EVENT_SEAL] = "seal",
 	};
 	_Static_assert(ARRAY_LEN(names) == EVENT_KINDS, "a text for each kind");
 	return kind < EVENT_KINDS && names[kind] != NULL ? names[kind] : "?";
@@ -191,6 +194,10 @@ const char *event_guest_of(const struct event *e)
 		return e->u.sink.guest;
 	case EVENT_SYSLOG:
 		return e->u.syslog.guest;
+	case EVENT_ESCAPE:
+		return e->u.escape.guest;
+	case EVENT_NOTICE:
+		return e->u.notice.guest;
 	case EVENT_SESSION:
 	case EVENT_COMMAND:
 	case EVENT_LOGIN:
@@ -201,6 +208,7 @@ const char *event_guest_of(const struct event *e)
 		return event_visit_of(e)->guest;
 	case EVENT_HEALTH:
 	case EVENT_STATS:
+	case EVENT_SEAL:
 	case EVENT_KINDS:
 		break;
 	}
@@ -383,11 +391,26 @@ static bool inside_valid(const struct event *e)
 	}
 }
 
+/* Bodies of event/told.h. */
+static bool told_valid(const struct event *e)
+{
+	const struct event_escape *x = &e->u.escape;
+	const struct event_notice *n = &e->u.notice;
+	const struct event_seal *s = &e->u.seal;
+	if (e->kind == EVENT_ESCAPE)
+		return TERMINATED(x->guest) && TERMINATED(x->what) && TERMINATED(x->detail);
+	if (e->kind == EVENT_NOTICE)
+		return TERMINATED(n->what) && TERMINATED(n->destination) && TERMINATED(n->class) &&
+		       TERMINATED(n->guest) && TERMINATED(n->why) && TERMINATED(n->answer);
+	return TERMINATED(s->file) && TERMINATED(s->sha256) && TERMINATED(s->previous);
+}
+
 static bool body_valid(const struct event *e)
 {
 	switch ((enum event_kind)e->kind) {
 	case EVENT_CONNECTION:
-		return tuple_valid(&e->u.connection.tuple);
+		return tuple_valid(&e->u.connection.tuple) &&
+		       e->u.connection.syn.n_options <= EVENT_SYN_OPTIONS;
 	case EVENT_LIMIT:
 		return TERMINATED(e->u.limit.guest) && TERMINATED(e->u.limit.what) &&
 		       e->u.limit.flow_id <= EVENT_INT_MAX;
@@ -418,6 +441,10 @@ static bool body_valid(const struct event *e)
 		return tuple_valid(&e->u.drop.tuple) && e->u.drop.toclient <= 1;
 	case EVENT_SYSLOG:
 		return inside_valid(e);
+	case EVENT_ESCAPE:
+	case EVENT_NOTICE:
+	case EVENT_SEAL:
+		return told_valid(e);
 	case EVENT_SESSION:
 	case EVENT_COMMAND:
 	case EVENT_LOGIN:

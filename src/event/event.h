@@ -9,7 +9,7 @@
 #ifndef SKEP_EVENT_H
 #define SKEP_EVENT_H
 
-#include "event/inside.h"
+#include "event/told.h"
 #include "event/words.h"
 
 enum event_kind {
@@ -33,6 +33,9 @@ enum event_kind {
 	EVENT_ACTIVITY, /* skep: something else that a process in a guest did */
 	EVENT_SILENCE,  /* skep: a layer that should tell of a guest says nothing */
 	EVENT_MISMATCH, /* skep: one layer saw what another did not */
+	EVENT_ESCAPE,   /* skep: somebody broke, or tried to break, out of a guest's machine */
+	EVENT_NOTICE,   /* skep: a message was sent, held back, given up */
+	EVENT_SEAL,     /* skep: a digest of an event file up to here */
 	EVENT_KINDS
 };
 
@@ -40,6 +43,7 @@ struct event_connection {
 	struct event_tuple tuple;
 	uint32_t limit_used, limit_max,
 		limit_window_s; /* tightest window; max 0: no limit applies */
+	struct event_syn syn;
 };
 
 struct event_limit {
@@ -111,6 +115,9 @@ struct event {
 		struct event_file file;
 		struct event_activity activity;
 		struct event_silence silence; /* EVENT_SILENCE, EVENT_MISMATCH */
+		struct event_escape escape;
+		struct event_notice notice;
+		struct event_seal seal;
 	} u;
 };
 

@@ -148,6 +148,39 @@ static int put_sink(json_t *o, const struct event *e)
 	return bad;
 }
 
+static int put_escape(json_t *o, const struct event *e)
+{
+	const struct event_escape *x = &e->u.escape;
+	int bad = put_text(o, "guest", x->guest, sizeof(x->guest));
+	bad |= put_text(o, "what", x->what, sizeof(x->what));
+	bad |= put_some_text(o, "detail", x->detail, sizeof(x->detail));
+	bad |= put_code(o, "signal", x->signal);
+	return bad | put_int(o, "pid", x->pid);
+}
+
+static int put_notice(json_t *o, const struct event *e)
+{
+	const struct event_notice *n = &e->u.notice;
+	int bad = put_text(o, "what", n->what, sizeof(n->what));
+	bad |= put_text(o, "destination", n->destination, sizeof(n->destination));
+	bad |= put_text(o, "class", n->class, sizeof(n->class));
+	bad |= put_some_text(o, "guest", n->guest, sizeof(n->guest));
+	bad |= put_some_text(o, "why", n->why, sizeof(n->why));
+	bad |= put_ref(o, "number", n->number);
+	bad |= put_int(o, "count", n->count);
+	return bad | put_some_text(o, "answer", n->answer, sizeof(n->answer));
+}
+
+static int put_seal(json_t *o, const struct event *e)
+{
+	const struct event_seal *s = &e->u.seal;
+	int bad = put_text(o, "file", s->file, sizeof(s->file));
+	bad |= put_int(o, "n", s->n);
+	bad |= put_int(o, "bytes", s->bytes);
+	bad |= put_text(o, "sha256", s->sha256, sizeof(s->sha256));
+	return bad | put_some_text(o, "previous", s->previous, sizeof(s->previous));
+}
+
 static int put_body(json_t *o, const struct event *e)
 {
 	static int (*const put[EVENT_KINDS])(json_t *, const struct event *) = {
@@ -158,6 +191,9 @@ static int put_body(json_t *o, const struct event *e)
 		[EVENT_INCIDENT] = put_incident,
 		[EVENT_CONTAINMENT] = put_containment,
 		[EVENT_SINK] = put_sink,
+		[EVENT_ESCAPE] = put_escape,
+		[EVENT_NOTICE] = put_notice,
+		[EVENT_SEAL] = put_seal,
 	};
 	if (e->kind < EVENT_KINDS && put[e->kind] != NULL)
 		return put[e->kind](o, e);

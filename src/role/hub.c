@@ -62,18 +62,21 @@ struct hub {
 };
 
 static const uint32_t may_say[ROLES] = {
-	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_CONTAINMENT,
+	[ROLE_SUPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_CONTAINMENT |
+		       1u << EVENT_ESCAPE,
 	[ROLE_WALL] = 1u << EVENT_CONNECTION | 1u << EVENT_LIMIT | 1u << EVENT_FLOW |
 		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH |
 		      1u << EVENT_CONTAINMENT | 1u << EVENT_ALERT | 1u << EVENT_DROP,
 	[ROLE_RECORDER] = 1u << EVENT_HEALTH,
-	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
+	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_ESCAPE,
 	[ROLE_HUB] = 0,
-	[ROLE_LEDGER] = 1u << EVENT_HEALTH,
+	[ROLE_LEDGER] = 1u << EVENT_HEALTH | 1u << EVENT_SEAL,
 	[ROLE_SINK] = 1u << EVENT_SINK | 1u << EVENT_HEALTH,
 	[ROLE_COLLECTOR] = 1u << EVENT_SESSION | 1u << EVENT_COMMAND | 1u << EVENT_LOGIN |
 			   1u << EVENT_SYSLOG | 1u << EVENT_FILE | 1u << EVENT_ACTIVITY |
 			   1u << EVENT_SILENCE | 1u << EVENT_MISMATCH | 1u << EVENT_HEALTH,
+	[ROLE_ALERTER] = 1u << EVENT_NOTICE | 1u << EVENT_HEALTH,
+	[ROLE_COURIER] = 0,
 };
 
 /* ---- the queue ---------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "capture/capture.h"
 #include "conf/conf.h"
+#include "deliver/deliver.h"
 #include "event/event.h"
 #include "judge/judge.h"
 #include "sink/sink.h"
@@ -38,6 +39,7 @@ struct start_hub {
 		char name[EVENT_NAME]; /* role or guest name */
 	} sources[HUB_SOURCES];
 	uint64_t boot_id;
+	uint8_t with_alerter, pad[7];
 };
 struct start_ledger {
 	struct conf_store conf;
@@ -68,6 +70,30 @@ struct msg_heard { /* when each layer of a guest last told something (boot clock
 		int64_t monitor_ns, shell_ns, syslog_ns;
 	} guests[CONF_GUESTS];
 	uint64_t cursors[2]; /* up to where the copies are read; the next collector goes on there */
+};
+enum { ALERTER_LOCATION = 1, ALERTER_NAMES = 2, ALERTER_SIGNATURES = 4 };
+struct start_alerter {
+	struct conf_alerts conf;
+	char sensor[CONF_NAME], name[CONF_NAME];
+	int64_t since_ns; /* wall clock: when this honeynet began */
+	uint8_t has;      /* ALERTER_ bits: which descriptors follow */
+	uint8_t pad[7];
+};
+struct start_courier {
+	struct conf_alerts conf;
+};
+struct msg_seen {
+	uint64_t id; /* of the newest event whose consequences are on the disk */
+};
+struct msg_deliver {
+	uint64_t
+		number; /* courier answers a number that it knows with what became of it, and does not send twice */
+	uint32_t size;
+	uint8_t destination, pad[3];
+};
+struct msg_alert_test {
+	uint8_t destination; /* 255: all */
+	uint8_t pad[7];
 };
 struct msg_ready {
 	uint32_t pid;

@@ -27,6 +27,8 @@ enum role {
 	ROLE_LEDGER,
 	ROLE_SINK,
 	ROLE_COLLECTOR,
+	ROLE_ALERTER,
+	ROLE_COURIER,
 	ROLES
 };
 #define ROLE_BIT(r) ((uint16_t)(1u << (r)))
@@ -39,7 +41,8 @@ enum message {
 			       the rules (unless rules_mode is off), then one per port */
 	MSG_START_RECORDER, /* fds: events, marks, capture folder, then one passive socket per port */
 	MSG_START_KEEPER,   /* fds: events, console log (a plain file, kept under 256 KiB) */
-	MSG_START_HUB, /* fds: ledger, then the read end of each source (in the order of sources) */
+	MSG_START_HUB, /* fds: ledger, alerter (with_alerter), then the read end of each source (in the order
+			  of sources) */
 	MSG_START_LEDGER, /* fds: hub, store folder */
 	MSG_START_SINK,   /* fds: events, one socket per enum sink_service (bound to every
 			     address, TCP ones listen), then one connected to the
@@ -49,7 +52,7 @@ enum message {
 	MSG_PORT,   /* super -> wall, recorder: struct msg_port; fd: the port's new descriptor */
 	MSG_QEMU,   /* super -> keeper: struct msg_qemu; fds: QMP, console (when started) */
 	MSG_GUEST,  /* keeper -> super: struct msg_guest */
-	MSG_EVENT,  /* role -> hub, hub -> ledger: struct event */
+	MSG_EVENT,  /* role -> hub, hub -> ledger, hub -> alerter: struct event */
 	MSG_DONE,   /* role -> super: everything is written, ending now */
 	MSG_ORDERS, /* super -> wall: struct policy_now, all of it */
 	MSG_RULES,  /* super -> wall: go over to these; fds: texts, snapshot */
@@ -57,6 +60,15 @@ enum message {
 	MSG_START_COLLECTOR, /* fds: events, copies of syslog, copies of talk (both read-only), the folder */
 	MSG_HEARD,           /* collector -> super: struct msg_heard, about once a second */
 	MSG_MONITOR, /* super -> collector: struct msg_monitor; fd: the guest's serial port (started) */
+	MSG_START_ALERTER, /* struct start_alerter; fds: events, hub, courier, folder, then (by has) location,
+			      names, signatures */
+	MSG_START_COURIER, /* struct start_courier; fds: alerter, struct deliver_secrets in a sealed memfd */
+	MSG_SEEN, /* alerter -> hub: struct msg_seen, up to where events are safely dealt with */
+	MSG_DELIVER, /* alerter -> courier; alerter -> super (a command, sendmail): struct msg_deliver; fd: body,
+			a sealed memfd */
+	MSG_DELIVERED, /* courier, super -> alerter: struct deliver_result */
+	MSG_COURIER, /* super -> alerter: a new courier started: what was under way may not have gone */
+	MSG_ALERT_TEST, /* super -> alerter: struct msg_alert_test */
 	MSG_RULES_DONE, /* wall -> super: struct msg_rules_done; also at the start, before ready */
 };
 extern const struct ipc_table role_messages;
@@ -76,6 +88,8 @@ int role_hub(void);
 int role_ledger(void);
 int role_sink(void);
 int role_collector(void);
+int role_alerter(void);
+int role_courier(void);
 struct super_start {
 	int report_fd; /* -1: none, and the log goes to standard error */
 	bool service; /* nobody is there to ask: a configuration that was confirmed before needs no word again */

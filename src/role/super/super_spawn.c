@@ -344,6 +344,8 @@ static int send_start(struct super *s, const struct child *ch)
 		return start_sink(s, ch);
 	case ROLE_COLLECTOR:
 		return start_collector(s, ch);
+	case ROLE_ALERTER: /* under way */
+	case ROLE_COURIER:
 	case ROLE_SUPER:
 	case ROLES:
 		break;
