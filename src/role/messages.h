@@ -83,7 +83,11 @@ struct start_courier {
 	struct conf_alerts conf;
 };
 struct msg_seen {
-	uint64_t id; /* of the newest event whose consequences are on the disk */
+	uint64_t id; /* of the newest event whose consequences are on the disk; 0: none */
+	/* 1: a new alerter began, which says this once, before anything else: hub sends what it has after id
+	 * again (some of it may lie in the channel, too: what is no newer than what was dealt with is dropped) */
+	uint8_t again;
+	uint8_t pad[7];
 };
 struct msg_deliver {
 	uint64_t
