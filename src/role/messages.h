@@ -82,12 +82,13 @@ struct start_alerter {
 struct start_courier {
 	struct conf_alerts conf;
 };
+/* A new alerter says first of all what its predecessor dealt with (again 1), and then drops every event until
+ * hub answers with such a message itself: what lies in the channel before that may have gaps, where the
+ * predecessor took events that it did not live to deal with. Behind the answer comes all after id, in order;
+ * what it dealt with meanwhile may be among it, and is dropped by its id. A new hub says it unasked. */
 struct msg_seen {
 	uint64_t id; /* of the newest event whose consequences are on the disk; 0: none */
-	/* 1: a new alerter began, which says this once, before anything else: hub sends what it has after id
-	 * again (some of it may lie in the channel, too: what is no newer than what was dealt with is dropped) */
-	uint8_t again;
-	uint8_t pad[7];
+	uint8_t again, pad[7];
 };
 struct msg_deliver {
 	uint64_t
