@@ -109,11 +109,12 @@ static int place_fds(const int *src, size_t n)
 
 static int become(const struct spawn *s, pid_t parent)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (!s->setid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (s->uid != 0) {
 		/* The bounding set goes while we still may; the change of uid empties the rest. */
-		int err = caps_drop(UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID, 0);
+		int err = caps_drop(UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID,
+				    s->setid ? ~UINT64_C(0) : 0);
 		if (err != 0)
 			return err;
 		if (setgroups(0, NULL) < 0 || setresgid(s->uid, s->uid, s->uid) < 0 ||
@@ -178,7 +179,7 @@ int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
 {
 	pid_t parent = getpid();
 	int p[2], err = 0;
-	if (s->n_fds > SPAWN_FDS)
+	if (s->n_fds > SPAWN_FDS || (s->setid && s->fenced))
 		return SKEP_ERANGE;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
