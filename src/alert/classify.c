@@ -13,9 +13,9 @@
 /* What skep says of itself and nobody need get up for, or what another event has told already. */
 static bool is_routine(const char *what)
 {
-	static const char *const words[] = {"started",    "restarted", "stopped", "confirmed",
-					    "prove",      "suppressed", "steered", "unsteered",
-					    "well",       "running",   "told",    "back"};
+	static const char *const words[] = {"started", "restarted",  "stopped", "confirmed",
+					    "prove",   "suppressed", "steered", "unsteered",
+					    "well",    "running",    "told",    "back"};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcmp(what, words[i]) == 0)
 			return true;
@@ -35,7 +35,7 @@ static bool health_class(const struct event *e)
  * wants out. What is refused for its form (multicast, spoofed ...) is no conversation with anybody. */
 static bool wants_out(const struct event *e)
 {
-	switch ((enum reason)e->reason) {
+	switch ((int)e->reason) {
 	case REASON_NONE:
 	case REASON_OFF_LIMITS:
 	case REASON_LIMIT:
@@ -51,6 +51,11 @@ static bool wants_out(const struct event *e)
 	}
 }
 
+static bool has_ports(uint8_t proto)
+{
+	return proto == 6 || proto == 17 || proto == 132;
+}
+
 static uint8_t connection_class(const struct event *e)
 {
 	const struct event_tuple *t = &e->u.connection.tuple;
@@ -59,9 +64,10 @@ static uint8_t connection_class(const struct event *e)
 	if (e->direction == DIR_OUTBOUND)
 		return wants_out(e) ? ALERT_OUTBOUND : ALERT_CLASSES;
 	/* Guest to guest is a way out of it, too; but all speak with the loghost. */
-	bool to_loghost = t->dport == SYSLOG_PORT || t->dport == SYSLOG_TLS_PORT;
+	bool to_loghost =
+		has_ports(t->proto) && (t->dport == SYSLOG_PORT || t->dport == SYSLOG_TLS_PORT);
 	return e->direction == DIR_LATERAL && !to_loghost && wants_out(e) ? ALERT_OUTBOUND
-									   : ALERT_CLASSES;
+									  : ALERT_CLASSES;
 }
 
 static uint8_t rule_class(uint32_t severity)
@@ -112,11 +118,6 @@ bool alert_wants(const struct event *e)
 {
 	bool wanted;
 	return class_of(e, &wanted) < ALERT_CLASSES || wanted;
-}
-
-static bool has_ports(uint8_t proto)
-{
-	return proto == 6 || proto == 17 || proto == 132;
 }
 
 /* toclient: the tuple is of a packet that the one sent who did not begin. */
@@ -202,8 +203,12 @@ static void of_host(struct alert_input *in, const struct event *e)
 static void of_connection(struct alert_input *in, const struct event *e)
 {
 	of_tuple(in, &e->u.connection.tuple, false);
-	if (in->direction == DIR_INBOUND && in->proto == 6)
-		in->syn = e->u.connection.syn;
+	const struct event_syn *s = &e->u.connection.syn;
+	if (s->ttl == 0)
+		return;
+	in->syn = *s;
+	for (size_t i = s->n_options; i < EVENT_SYN_OPTIONS; i++)
+		in->syn.options[i] = 0;
 }
 
 bool alert_input_of(const struct event *e, struct alert_input *ret)
