@@ -162,7 +162,7 @@ void conf_write_schema(struct writer *w)
 	schema_map(&p);
 	schema_list(w, "guests", conf_guest_rows, conf_guest_rows_n, CONF_GUESTS, "[\"name\"]");
 	schema_list(w, "forwards", conf_forward_rows, conf_forward_rows_n, CONF_FORWARDS,
-		    "[\"public\", \"guest\"]");
+		    "[\"guest\"]");
 	schema_list(w, "policy", conf_policy_rows, conf_policy_rows_n, CONF_POLICY,
 		    "[\"verdict\"]");
 	schema_list(w, "destinations", conf_destination_rows, conf_destination_rows_n,
