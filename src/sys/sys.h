@@ -38,7 +38,8 @@ MUST_USE int sysctl_set(const char *path, const char *value);
 
 #define SPAWN_FDS 64
 struct spawn {
-	const char *path;        /* NULL: this very binary (/proc/self/exe) */
+	const char *path; /* NULL: this very binary (/proc/self/exe) */
+	bool by_path; /* path is opened at the very end, with the child's own rights; may be a script */
 	char *const *argv;       /* NULL-terminated */
 	char *const *envp;       /* NULL: PATH and LANG only */
 	uid_t uid;               /* and gid; 0 stays root */
