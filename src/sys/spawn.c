@@ -139,6 +139,8 @@ static int child_setup(const struct spawn *s, pid_t parent, int *ret_exe)
 	default_signals();
 	setsid();
 	umask(027);
+	if (s->by_path && s->path == NULL)
+		return -EINVAL;
 	*ret_exe = open(s->path != NULL ? s->path : "/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (*ret_exe < 0)
 		return -errno;
@@ -167,7 +169,11 @@ static _Noreturn void child_main(const struct spawn *s, pid_t parent, int report
 	report = fcntl(report, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
 	err = report < 0 ? -errno : child_setup(s, parent, &exe);
 	if (err == 0) {
-		execveat(exe, "", s->argv, s->envp != NULL ? s->envp : env, AT_EMPTY_PATH);
+		char *const *with = s->envp != NULL ? s->envp : env;
+		if (s->by_path)
+			execve(s->path, s->argv, with);
+		else
+			execveat(exe, "", s->argv, with, AT_EMPTY_PATH);
 		err = -errno;
 	}
 	if (report < 0 || write(report, &err, sizeof(err)) < 0)

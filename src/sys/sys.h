@@ -38,7 +38,8 @@ MUST_USE int sysctl_set(const char *path, const char *value);
 
 #define SPAWN_FDS 64
 struct spawn {
-	const char *path;        /* NULL: this very binary (/proc/self/exe) */
+	const char *path; /* NULL: this very binary (/proc/self/exe) */
+	bool by_path; /* path is opened at the very end, with the child's own rights; may be a script */
 	char *const *argv;       /* NULL-terminated */
 	char *const *envp;       /* NULL: PATH and LANG only */
 	uid_t uid;               /* and gid; 0 stays root */
@@ -91,9 +92,10 @@ MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 MUST_USE int confine_parent(uint64_t keep_caps);
 
 /* One row per system call a role may use after start; listed beside the code that needs it. */
+#define SYSCALL_FAILS (-2) /* fails with errno value: where a library then takes another way */
 struct syscall_row {
 	const char *name; /* libseccomp name; unknown on this architecture: skipped */
-	int arg;          /* -1, or index of an argument that must equal value */
+	int arg;          /* -1, index of an argument that must equal value, or SYSCALL_FAILS */
 	uint64_t value;
 };
 /* No dumpable flag, no_new_privs, all capabilities dropped (except those in keep_caps, a mask of
@@ -112,6 +114,8 @@ MUST_USE int confine_folder(int dir);
 /* As confine_folder, and folders below dir can be made and removed, and files moved between them (before Linux
  * 5.19 only within one). */
 MUST_USE int confine_tree(int dir);
+/* As confine_folder, but only reading, below any of several paths (NULL-terminated; absent ones are skipped). */
+MUST_USE int confine_read(const char *const *paths);
 /* Version of Landlock the kernel offers; 0: none. */
 int landlock_abi(void);
 
