@@ -38,6 +38,7 @@ struct alert_input {
 
 /* False: of no interest. Cheap enough for every event. */
 bool alert_wants(const struct event *e);
+/* The same, and what it is to us. Times are cut to microseconds, as in the store. */
 bool alert_input_of(const struct event *e, struct alert_input *ret);
 /* The same from a line of the event store; equal to what alert_input_of gave for that event.
  * SKEP_ENOTFOUND: of no interest; SKEP_EFORMAT: not one of our lines. Allocates. */

@@ -92,9 +92,10 @@ MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 MUST_USE int confine_parent(uint64_t keep_caps);
 
 /* One row per system call a role may use after start; listed beside the code that needs it. */
+#define SYSCALL_FAILS (-2) /* fails with errno value: where a library then takes another way */
 struct syscall_row {
 	const char *name; /* libseccomp name; unknown on this architecture: skipped */
-	int arg;          /* -1, or index of an argument that must equal value */
+	int arg;          /* -1, index of an argument that must equal value, or SYSCALL_FAILS */
 	uint64_t value;
 };
 /* No dumpable flag, no_new_privs, all capabilities dropped (except those in keep_caps, a mask of
@@ -113,6 +114,8 @@ MUST_USE int confine_folder(int dir);
 /* As confine_folder, and folders below dir can be made and removed, and files moved between them (before Linux
  * 5.19 only within one). */
 MUST_USE int confine_tree(int dir);
+/* As confine_folder, but only reading, below any of several paths (NULL-terminated; absent ones are skipped). */
+MUST_USE int confine_read(const char *const *paths);
 /* Version of Landlock the kernel offers; 0: none. */
 int landlock_abi(void);
 

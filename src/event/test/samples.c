@@ -80,7 +80,10 @@ static void tuples(unsigned i, const char *text)
 			fill_tuple(&e.u.connection.tuple, protos[p], v6 != 0, text);
 			e.u.connection.limit_max = i % 2 != 0 ? UINT32_MAX : 0;
 			e.u.connection.limit_used = e.u.connection.limit_window_s = UINT32_MAX;
-			fill_syn(&e.u.connection.syn, i);
+			if (i % 2 != 0) {
+				memset(&e.u.connection.syn, 0xff, sizeof(e.u.connection.syn));
+				e.u.connection.syn.n_options = EVENT_SYN_OPTIONS;
+			}
 			print(&e);
 			e = base(EVENT_FLOW, i, text);
 			fill_tuple(&e.u.flow.tuple, protos[p], v6 != 0, text);

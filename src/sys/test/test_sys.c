@@ -146,6 +146,24 @@ static int child_tree(void)
 	return unlinkat(3, "a", AT_REMOVEDIR) == 0 && unlinkat(3, "b", AT_REMOVEDIR) == 0 ? 0 : 92;
 }
 
+/* Reads below what is listed, and writes nowhere, not even there. */
+static int child_read(void)
+{
+	static const char *const paths[] = {"/etc", "/skt-is-not-there", NULL};
+	int err = confine_read(paths);
+	if (err == SKEP_EUNSUPPORTED)
+		return SKIPPED;
+	if (err != 0)
+		return 99;
+	if (open("/etc/passwd", O_RDONLY) < 0)
+		return 98;
+	if (open("/usr/bin/env", O_RDONLY) >= 0 || errno != EACCES)
+		return 97;
+	if (open("/etc/passwd", O_RDWR) >= 0 || errno != EACCES)
+		return 96;
+	return open("/etc/skt-new", O_CREAT | O_RDWR, 0600) < 0 && errno == EACCES ? 0 : 95;
+}
+
 static int child(const char *what)
 {
 	if (strcmp(what, "report") == 0)
@@ -156,6 +174,8 @@ static int child(const char *what)
 		return child_folder();
 	if (strcmp(what, "tree") == 0)
 		return child_tree();
+	if (strcmp(what, "read") == 0)
+		return child_read();
 	if (strcmp(what, "fenced") == 0)
 		return child_fenced();
 	if (strcmp(what, "sleep") == 0)
@@ -370,6 +390,12 @@ static void test_tree(void **state)
 	confined_in("tree");
 }
 
+static void test_read(void **state)
+{
+	(void)state;
+	confined_in("read");
+}
+
 static void test_dies_with_parent(void **state)
 {
 	char *argv[] = {(char *)"test", (char *)"--child", (char *)"sleep", NULL};
@@ -544,6 +570,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_dies_with_parent),
 		cmocka_unit_test(test_netns),
 		cmocka_unit_test(test_prefixes),
