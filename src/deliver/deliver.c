@@ -136,6 +136,7 @@ static CURLcode trust(CURL *easy, void *ssl_ctx, void *ctx)
 static void end_easy(struct job *j)
 {
 	if (j->easy != NULL) {
+		hear_no_more(j); /* it says good-bye here as well, if it was under way */
 		(void)curl_multi_remove_handle(j->d->multi, j->easy);
 		curl_easy_cleanup(j->easy);
 	}
@@ -159,7 +160,6 @@ static bool set_limits(struct job *j, const char *url, const char *protocols)
 	CURL *e = j->easy;
 	bool bad = curl_easy_setopt(e, CURLOPT_URL, url) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, protocols) != CURLE_OK;
-	bad |= curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "") != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_PROXY, "") != CURLE_OK;
