@@ -481,4 +481,3 @@ void stop_alerter(struct rig *r)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
-
