@@ -31,7 +31,8 @@ struct links {
 };
 
 struct table {
-	uint32_t max, n, n_buckets, oldest, newest, free, n_dirty;
+	uint32_t max, n, n_buckets, oldest, newest, free, touched,
+		n_dirty; /* touched: places used so far */
 	uint32_t entry_bytes, key_bytes;
 	bool unsettled; /* loaded, and not in order yet */
 	uint64_t stamp, hash_key[2];
