@@ -88,18 +88,14 @@ static void on_send(void *ctx, const struct alert_message *m)
 	(v->json ? alerts_json_line : alerts_print_line)(&l);
 }
 
+/* "2 research scanner": the rule's number is its place in the file. */
 static void rule_text(const struct view *v, uint8_t quiet, char ret[CONF_MAIL + 16])
 {
-	const struct conf_alerts *a = &v->conf->alerts;
-	ret[0] = '\0';
-	if (quiet == 0)
-		return;
-	if (quiet <= a->n_quiet && a->quiet[quiet - 1].comment[0] != '\0')
-		snprintf(ret, CONF_MAIL + 16, "%u %s", quiet, a->quiet[quiet - 1].comment);
-	else if (quiet <= a->n_quiet)
-		snprintf(ret, CONF_MAIL + 16, "%u", quiet);
+	const char *text = alert_quiet_text(&v->conf->alerts, quiet);
+	if (quiet > 0 && quiet <= v->conf->alerts.n_quiet)
+		snprintf(ret, CONF_MAIL + 16, "%u%s%s", quiet, text[0] != '\0' ? " " : "", text);
 	else
-		text_copy(ret, CONF_MAIL + 16, alert_quiet_text(quiet));
+		text_copy(ret, CONF_MAIL + 16, text);
 }
 
 static void count(struct view *v, const struct alert_held *h)
