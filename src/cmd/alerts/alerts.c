@@ -126,7 +126,7 @@ static void print_to(const struct conf_destination *d, const struct to *t)
 	printf("%-12s %-9s%s%s  ", d->name,
 	       conf_destination_kind_text((enum conf_destination_kind)d->kind),
 	       d->short_form ? " short" : "", d->watch ? " watch" : "");
-	printf("%s\n            ", stuck          ? "does not take messages now"
+	printf("%s\n            ", stuck           ? "does not take messages now"
 				   : t->total == 0 ? "nothing yet"
 						   : "well");
 	print_budget("this hour", t->hour, d->throttle.hour);

@@ -30,7 +30,8 @@ bool alerts_number(const char *text, uint64_t most, uint64_t *ret);
 struct alerts_line { /* a message, as log and preview show it: equal where they mean the same */
 	uint64_t number, incident;
 	int64_t at_ns;
-	const char *destination, *class, *kind, *guest, *summary, *state, *answer; /* answer may be NULL */
+	const char *destination, *class, *kind, *guest, *summary, *state,
+		*answer; /* answer may be NULL */
 	struct addr source;
 	uint8_t weight;
 	bool bypass;

@@ -89,7 +89,7 @@ static void print_answer(struct view *v, uint32_t n)
 	const struct outbox_item *i = &v->got[n];
 	static const char *const words[] = {"waits", "sent", "failed", "kept"};
 	bool well = i->number != 0 && (i->state == OUTBOX_SENT || i->state == OUTBOX_KEPT);
-	const char *word = i->number == 0                 ? "no answer"
+	const char *word = i->number == 0                ? "no answer"
 			   : i->state < ARRAY_LEN(words) ? words[i->state]
 							 : "?";
 	const char *cure = well ? "" : alerts_cure(d, i->number != 0 ? i->answer : "time");
@@ -263,7 +263,8 @@ int alerts_reload(int argc, char **argv)
 	if (optind < argc)
 		return cmd_fail(2, "alerts reload: '%s' is not expected", argv[optind]);
 	struct conf *c = calloc(1, sizeof(*c));
-	int rc = c == NULL ? cmd_fail(1, "alerts reload: no memory") : cmd_need_root("alerts reload");
+	int rc = c == NULL ? cmd_fail(1, "alerts reload: no memory")
+			   : cmd_need_root("alerts reload");
 	if (rc == 0)
 		rc = cmd_conf(path, c);
 	if (rc == 0)
