@@ -302,7 +302,7 @@ static void tick(struct hub *h)
 	if (outlet_load(&h->ledger) < 50)
 		tell_lost(h, &h->ledger, "ledger");
 	/* Of a dead alerter ledger is told from time to time. */
-	if (h->with_alerter && now - h->told_lost_ns > COMPLAIN_NS) {
+	if (h->alerter.lost > 0 && now - h->told_lost_ns > COMPLAIN_NS) {
 		tell_lost(h, &h->alerter, "alerter");
 		h->told_lost_ns = now;
 	}
@@ -368,6 +368,8 @@ static void drain(struct hub *h)
 	}
 	release_held(h, true);
 	incident_finish(h->incidents, clock_boot_ns());
+	tell_lost(h, &h->ledger, "ledger");
+	tell_lost(h, &h->alerter, "alerter");
 	while (has_queued(h) && clock_boot_ns() < end) {
 		struct pollfd pfds[2] = {
 			{.fd = outlet_waiting(&h->ledger) ? h->ledger.fd : -1, .events = POLLOUT},
