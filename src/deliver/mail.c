@@ -115,7 +115,7 @@ static int login(struct job *j, const char *token)
 	return bad ? -ENOMEM : 0;
 }
 
-int mail_begin(struct job *j, const char *token)
+int deliver_mail_begin(struct job *j, const char *token)
 {
 	struct target t;
 	int err = target_of(j->to, &t);
@@ -175,7 +175,7 @@ static bool about_the_message(const struct talk *t)
 	return (t->at == TALK_MAIL || t->at == TALK_DATA || t->at == TALK_BODY) && t->code != 530;
 }
 
-void mail_over(struct job *j, CURLcode code)
+void deliver_mail_over(struct job *j, CURLcode code)
 {
 	const struct talk *t = &j->talk;
 	char text[2 * DELIVER_TEXT];
@@ -194,13 +194,13 @@ void mail_over(struct job *j, CURLcode code)
 			0; /* may have been withdrawn: a new one next time */
 	if (t->code / 100 != 4 && t->code / 100 != 5) {
 		if (t->at != TALK_GREETING)
-			write_fmt(&w, "%s: ", talk_at_text(t->at));
+			write_fmt(&w, "%s: ", deliver_talk_at_text(t->at));
 		write_str(&w, job_error(j, code));
 		job_unreached(j, code);
 		text_copy(j->result.text, sizeof(j->result.text), text);
 		return;
 	}
-	write_fmt(&w, "%s: %s", talk_at_text(t->at), t->line);
+	write_fmt(&w, "%s: %s", deliver_talk_at_text(t->at), t->line);
 	if (t->code / 100 == 4)
 		job_result(j, DELIVER_LATER, t->code, 0, text);
 	else if (about_the_message(t))

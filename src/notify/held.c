@@ -58,11 +58,12 @@ static void put_held(struct writer *w, const struct letter *l, const struct aler
 	put_why(w, l, c);
 	if (c->first_ns <= 0)
 		return;
-	write_str(w, "; ");
+	write_str(w, "; first ");
 	put_stamp(w, l->from, c->first_ns);
 	if (c->last_ns > c->first_ns) {
-		write_str(w, " and within ");
+		write_str(w, ", last ");
 		text_duration(w, c->last_ns - c->first_ns);
+		write_str(w, " later");
 	}
 }
 

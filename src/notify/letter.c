@@ -86,7 +86,7 @@ static void rows_system(struct letter *l)
 	struct writer w = row_begin(l, "System");
 	if (f->os[0] == '\0')
 		return;
-	put_foreign(&w, f->os, sizeof(f->os));
+	put_plain(&w, f->os, sizeof(f->os)); /* no outsider's: a version is no link */
 	write_str(&w, ", a guess by how it greets");
 	if (f->hops != 255)
 		write_fmt(&w, ", about %u hop%s away", f->hops, f->hops == 1 ? "" : "s");
@@ -115,12 +115,15 @@ static void rows_seen(struct letter *l)
 static void rows_where(struct letter *l)
 {
 	const struct alert_input *in = &l->m->what;
+	char proto[EVENT_PROTO];
 	struct writer w = row_begin(l, "Guest");
 	put_foreign(&w, in->guest, sizeof(in->guest));
 	row_end(l, &w);
 	w = row_begin(l, "Port");
-	if (in->port != 0 || in->proto != 0)
-		say_port(&w, in);
+	if (in->port != 0)
+		write_fmt(&w, "%u/", in->port);
+	if (in->proto != 0)
+		write_str(&w, event_proto_text(in->proto, proto));
 	row_end(l, &w);
 	w = row_begin(l, "Direction");
 	if (in->direction == DIR_INBOUND || in->direction == DIR_OUTBOUND || in->direction == DIR_LATERAL)
@@ -198,7 +201,7 @@ static void footer(struct letter *l)
 {
 	const struct alert_message *m = l->m;
 	struct writer w = writer_of(l->footer, sizeof(l->footer));
-	write_str(&w, "skep ");
+	write_str(&w, "honeynet ");
 	put_plain(&w, l->from->name, strlen(l->from->name));
 	write_str(&w, " on ");
 	put_plain(&w, l->from->sensor, strlen(l->from->sensor));

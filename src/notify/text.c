@@ -23,26 +23,28 @@ static size_t word_columns(const char *s, size_t *ret_len)
 /* Goes on at column; further lines begin after indent blanks. Words longer than a line are broken. */
 static void put_wrapped(struct writer *w, const char *s, size_t column, size_t indent)
 {
-	while (*s != '\0') {
+	for (bool first = true; *s != '\0'; first = false) {
 		size_t len, columns = word_columns(s, &len), room = COLUMNS - indent;
-		if (column > indent && column + columns > COLUMNS && *s != ' ') {
+		if (!first && column + 1 + columns > COLUMNS) {
 			write_fmt(w, "\n%*s", (int)indent, "");
 			column = indent;
+		} else if (!first) {
+			write_str(w, " ");
+			column++;
 		}
-		if (columns > room) { /* only ASCII can be that long: links, escapes */
-			len = 0;
-			for (columns = 0; columns < room; columns++)
-				len += text_utf8(s + len, strnlen(s + len, 4), NULL);
+		while (columns > room) {
+			size_t part = 0;
+			for (size_t i = 0; i < room; i++)
+				part += text_utf8(s + part, strnlen(s + part, 4), NULL);
+			write_fmt(w, "%.*s\n%*s", (int)part, s, (int)indent, "");
+			s += part;
+			len -= part;
+			columns -= room;
+			column = indent;
 		}
 		write_fmt(w, "%.*s", (int)len, s);
-		s += len;
+		s += len + (s[len] == ' ');
 		column += columns;
-		if (*s == ' ') {
-			if (column + 1 < COLUMNS && s[1] != '\0')
-				write_str(w, " ");
-			column++;
-			s++;
-		}
 	}
 	write_str(w, "\n");
 }
@@ -81,7 +83,7 @@ void text_form(const struct letter *l, struct writer *w)
 	if (l->n_more > 0)
 		write_str(w, "\nTo look further:\n");
 	for (uint32_t i = 0; i < l->n_more; i++)
-		write_fmt(w, "  %-36s %s\n", l->more[i].value, l->more[i].label);
+		write_fmt(w, "  %-28s %s\n", l->more[i].label, l->more[i].value);
 	write_str(w, "\n--\n");
 	put_wrapped(w, l->footer, 0, 0);
 }
