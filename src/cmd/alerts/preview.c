@@ -21,7 +21,7 @@
 
 enum { OPT_SINCE = 256, OPT_UNTIL, OPT_JSON, OPT_HELD };
 
-static const char help[] =
+const char alerts_preview_help[] =
 	"usage: skep alerts preview [OPTION ...]\n"
 	"Shows what this configuration would have sent of past events, and what it would have\n"
 	"held back and why. Nothing is sent. With the configuration that was in force, it is\n"
@@ -313,7 +313,7 @@ static int parse(int argc, char **argv, struct view *v)
 {
 	for (int o; (o = getopt_long(argc, argv, "d:c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_preview_help, stdout);
 			return 1;
 		}
 		if (o == '?') {
