@@ -41,7 +41,7 @@ static const struct {
 } roles[] = {
 	{"wall", role_wall}, {"recorder", role_recorder},   {"keeper", role_keeper},
 	{"hub", role_hub},   {"ledger", role_ledger},       {"compiler", role_compiler},
-	{"sink", role_sink}, {"collector", role_collector},
+	{"sink", role_sink}, {"collector", role_collector}, {"courier", role_courier},
 };
 
 static void usage(FILE *out)

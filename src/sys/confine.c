@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -81,17 +82,21 @@ int caps_drop(uint64_t keep, uint64_t keep_bounding)
 	return 0;
 }
 
-int confine_early(uint64_t keep_caps, bool die_with_parent)
+int confine_parent(uint64_t keep_caps)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
 #ifndef SKEP_SANITIZE /* the leak check at exit attaches to its own process */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
 #endif
-	if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return -errno;
 	return caps_drop(keep_caps, keep_caps);
+}
+
+int confine_early(uint64_t keep_caps, bool die_with_parent)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0))
+		return -errno;
+	return confine_parent(keep_caps);
 }
 
 /* ---- file system --------------------------------------------------------------------------- */
@@ -132,6 +137,17 @@ static int allow_leak_check(int set)
 	return 0;
 }
 
+static int restrict_to(int set)
+{
+	int err = allow_leak_check(set);
+	if (err != 0)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 static int confine_below(int dir, uint64_t rights)
 {
 	int abi = landlock_abi();
@@ -148,13 +164,34 @@ static int confine_below(int dir, uint64_t rights)
 	if (dir >= 0 &&
 	    syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		return -errno;
-	int err = allow_leak_check(set);
-	if (err != 0)
-		return err;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    syscall(SYS_landlock_restrict_self, set, 0) < 0)
+	return restrict_to(set);
+}
+
+int confine_read(const char *const *paths)
+{
+	int abi = landlock_abi();
+	if (abi < 1)
+		return SKEP_EUNSUPPORTED;
+	struct landlock_ruleset_attr attr = {.handled_access_fs = EVERY_ABI1 |
+								  (abi >= 3 ? TRUNCATE_ABI3 : 0) |
+								  (abi >= 2 ? REFER_ABI2 : 0)};
+	CLEANUP(fd_close)
+	int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (set < 0)
 		return -errno;
-	return 0;
+	for (; *paths != NULL; paths++) {
+		struct landlock_path_beneath_attr rule = {.parent_fd = -1};
+		struct stat st;
+		CLEANUP(fd_close) int fd = open(*paths, O_PATH | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0) /* not every host has every place */
+			continue;
+		rule.parent_fd = fd;
+		rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
+				      (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+		if (syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+			return -errno;
+	}
+	return restrict_to(set);
 }
 
 int confine_folder(int dir)
@@ -184,6 +221,8 @@ static int add_row(scmp_filter_ctx filter, const struct syscall_row *row)
 	if (maps_memory(row->name))
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (row->arg == SYSCALL_FAILS)
+		return seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)row->value), nr, 0);
 	if (row->arg < 0)
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
 	if (row->arg > 5)

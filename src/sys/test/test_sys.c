@@ -146,6 +146,24 @@ static int child_tree(void)
 	return unlinkat(3, "a", AT_REMOVEDIR) == 0 && unlinkat(3, "b", AT_REMOVEDIR) == 0 ? 0 : 92;
 }
 
+/* Reads below what is listed, and writes nowhere, not even there. */
+static int child_read(void)
+{
+	static const char *const paths[] = {"/etc", "/skt-is-not-there", NULL};
+	int err = confine_read(paths);
+	if (err == SKEP_EUNSUPPORTED)
+		return SKIPPED;
+	if (err != 0)
+		return 99;
+	if (open("/etc/passwd", O_RDONLY) < 0)
+		return 98;
+	if (open("/usr/bin/env", O_RDONLY) >= 0 || errno != EACCES)
+		return 97;
+	if (open("/etc/passwd", O_RDWR) >= 0 || errno != EACCES)
+		return 96;
+	return open("/etc/skt-new", O_CREAT | O_RDWR, 0600) < 0 && errno == EACCES ? 0 : 95;
+}
+
 static int child(const char *what)
 {
 	if (strcmp(what, "report") == 0)
@@ -156,6 +174,8 @@ static int child(const char *what)
 		return child_folder();
 	if (strcmp(what, "tree") == 0)
 		return child_tree();
+	if (strcmp(what, "read") == 0)
+		return child_read();
 	if (strcmp(what, "fenced") == 0)
 		return child_fenced();
 	if (strcmp(what, "sleep") == 0)
@@ -217,6 +237,57 @@ static void test_child_has_nothing(void **state)
 	assert_non_null(strstr(out, "fds 0 1 2 5\n"));
 	assert_non_null(strstr(out, "links lo\n"));
 	assert_non_null(strstr(out, "pdeathsig 9\n"));
+}
+
+/* For sendmail: it may become what its file's mode says; everything else of its parent's is gone all the same. */
+static void test_setid_child_may_become_another(void **state)
+{
+	char *argv[] = {(char *)"test", (char *)"--child", (char *)"report", NULL};
+	char out[4096];
+	struct spawn s = spawn_of(argv);
+	(void)state;
+	s.setid = true;
+	assert_int_equal(run_child(&s, out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "NoNewPrivs:\t0\n"));
+	assert_null(strstr(out, "CapBnd:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "CapEff:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "CapPrm:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "Uid:\t61999\t61999\t61999\t61999\n"));
+	assert_non_null(strstr(out, "fds 0 1 2\n"));
+	s.fenced = true;
+	pid_t pid;
+	int pidfd;
+	assert_int_equal(spawn_child(&s, &pid, &pidfd), SKEP_ERANGE);
+}
+
+static void test_sealed(void **state)
+{
+	const char text[] = "a body\0with anything";
+	char back[sizeof(text)];
+	size_t size = 0;
+	int fd = -1;
+	(void)state;
+	assert_int_equal(sealed_create("test", text, sizeof(text), &fd), 0);
+	assert_int_equal(sealed_size(fd, &size), 0);
+	assert_int_equal(size, sizeof(text));
+	assert_int_equal(sealed_read(fd, back, sizeof(back)), 0);
+	assert_memory_equal(back, text, sizeof(text));
+	assert_int_equal(sealed_read(fd, back, sizeof(back) - 1), SKEP_EPEER);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 3), -1);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR),
+			 0); /* who gets it as standard input reads all of it */
+	close(fd);
+	fd = memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_true(fd >= 0);
+	assert_int_equal(sealed_size(fd, &size), SKEP_EPEER);
+	close(fd);
+	fd = open("/dev/null", O_RDONLY);
+	assert_int_equal(sealed_read(fd, back, 0), SKEP_EPEER);
+	close(fd);
+	assert_int_equal(sealed_create("empty", "", 0, &fd), 0);
+	assert_int_equal(sealed_read(fd, back, 0), 0);
+	close(fd);
 }
 
 static void test_jail(void **state)
@@ -317,6 +388,12 @@ static void test_tree(void **state)
 {
 	(void)state;
 	confined_in("tree");
+}
+
+static void test_read(void **state)
+{
+	(void)state;
+	confined_in("read");
 }
 
 static void test_dies_with_parent(void **state)
@@ -493,11 +570,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fence),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_dies_with_parent),
 		cmocka_unit_test(test_netns),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_run_program),
 		cmocka_unit_test(test_shm),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_setid_child_may_become_another),
 		cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_proc),
 	};
