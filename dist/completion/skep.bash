@@ -58,6 +58,7 @@ _skep_words()
 	fence::1) echo add del list ;;
 	lockdown::1) echo on off status ;;
 	log::1) echo diff ;;
+	evidence::1) echo verify ;;
 	guest:creds:2 | guest:console:2 | guest:reset:2 | policy:set:2 | policy:reset:2)
 		_skep_guests "$program" ;;
 	policy:set:3) echo forward limit drop reject redirect rewrite ;;
