@@ -66,6 +66,7 @@ _skep_words()
 	log::1) echo diff ;;
 	alerts::1) echo log show test preview reload ;;
 	alerts:test:2) _skep_destinations "$program" ;;
+	evidence::1) echo verify ;;
 	guest:creds:2 | guest:console:2 | guest:reset:2 | policy:set:2 | policy:reset:2)
 		_skep_guests "$program" ;;
 	policy:set:3) echo forward limit drop reject redirect rewrite ;;

@@ -104,6 +104,10 @@ static size_t put_defanged(struct writer *w, const char *s, size_t at, size_t si
 		write_str(w, "[:]");
 		return 1;
 	}
+	if (left >= 2 && s[at] == '<' && s[at + 1] == '!') { /* Slack's "everybody", through a template */
+		write_str(w, "<[!]");
+		return 2;
+	}
 	if (s[at] == '@' || (s[at] == '.' && dot_of_name(s, at, size))) {
 		write_fmt(w, "[%c]", s[at]);
 		return 1;

@@ -112,28 +112,28 @@ static void rows_seen(struct letter *l)
 	row_end(l, &w);
 }
 
+static const char *way(uint8_t direction)
+{
+	return direction == DIR_INBOUND	   ? "inbound"
+	       : direction == DIR_OUTBOUND ? "outbound"
+	       : direction == DIR_LATERAL  ? "from guest to guest"
+					   : "";
+}
+
+/* In one row, since it is for a phone: "web1, port 22/TCP, inbound, verdict forward". */
 static void rows_where(struct letter *l)
 {
 	const struct alert_input *in = &l->m->what;
-	char proto[EVENT_PROTO];
-	struct writer w = row_begin(l, "Guest");
+	const char *direction = way(in->direction);
+	struct writer w = row_begin(l, "Where");
 	put_foreign(&w, in->guest, sizeof(in->guest));
-	row_end(l, &w);
-	w = row_begin(l, "Port");
-	if (in->port != 0)
-		write_fmt(&w, "%u/", in->port);
-	if (in->proto != 0)
-		write_str(&w, event_proto_text(in->proto, proto));
-	row_end(l, &w);
-	w = row_begin(l, "Direction");
-	if (in->direction == DIR_INBOUND || in->direction == DIR_OUTBOUND || in->direction == DIR_LATERAL)
-		write_str(&w, in->direction == DIR_INBOUND    ? "inbound"
-			      : in->direction == DIR_OUTBOUND ? "outbound"
-							      : "from guest to guest");
-	row_end(l, &w);
-	w = row_begin(l, "Verdict");
-	if (in->verdict < VERDICTS && in->direction != DIR_NONE)
-		write_str(&w, verdict_text(in->verdict));
+	if (in->port != 0 || in->proto != 0) {
+		write_str(&w, w.len > 0 ? ", " : "");
+		say_port(&w, in);
+	}
+	if (direction[0] != '\0')
+		write_fmt(&w, "%s%s, verdict %s", w.len > 0 ? ", " : "", direction,
+			  verdict_text((enum verdict)in->verdict));
 	row_end(l, &w);
 	w = row_begin(l, "Rule");
 	if (in->sid != 0)

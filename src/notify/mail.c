@@ -62,11 +62,10 @@ static void put_words(struct mail *m, const char *s)
 		for (size_t n; s[len] != '\0'; len += n) {
 			n = text_utf8(s + len, strnlen(s + len, 4), NULL);
 			n = n > 0 ? n : 1;
-			if (len + n > 42)
+			if (len + n > (first ? 33 : 42)) /* the first shares its line with the name */
 				break;
 		}
-		write_fmt(m->w, "%s=?UTF-8?B?", first ? "" : m->nl);
-		write_str(m->w, first ? "" : " ");
+		write_fmt(m->w, "%s%s=?UTF-8?B?", first ? "" : m->nl, first ? "" : " ");
 		put_base64(m->w, s, len);
 		write_str(m->w, "?=");
 		s += len;
@@ -86,7 +85,7 @@ static void put_header(struct mail *m, const char *name, const char *value)
 {
 	size_t column = strlen(name) + 2;
 	if (!is_ascii(value) || strstr(value, "=?") != NULL) {
-		write_fmt(m->w, "%s:%s ", name, m->nl);
+		write_fmt(m->w, "%s: ", name);
 		put_words(m, value);
 		write_str(m->w, m->nl);
 		return;

@@ -22,7 +22,7 @@ WORDS = {"config": "example schema reference show", "guest": "list creds console
          "image": "build list", "rules": "check list stats update reload rehearse",
          "policy": "show set reset ignore", "fence": "add del list", "lockdown": "on off status",
          "sessions": "show export", "files": "list show get",
-         "log": "diff", "alerts": "log show test preview reload"}
+         "log": "diff", "evidence": "verify", "alerts": "log show test preview reload"}
 
 
 def report(good, what, detail=""):

@@ -33,6 +33,7 @@ ALLOWED = dict(BELOW, **{
     "scrub": {"base", "packet", "event", "dissect", "stream", "proto", "rule", "inspect"},
     "judge": {"base", "packet", "event", "conf", "sys", "flow", "policy", "stream", "rule", "inspect",
               "scrub"},
+    "store": BELOW["store"] | {"proto"},
     "prove": {"base", "packet", "event", "conf", "sys", "port", "capture", "steer"},
     "sensor": {"base"},
     "syslog": {"base", "sys"},

@@ -88,14 +88,18 @@ static void on_send(void *ctx, const struct alert_message *m)
 	(v->json ? alerts_json_line : alerts_print_line)(&l);
 }
 
-/* "2 research scanner": the rule's number is its place in the file. */
 static void rule_text(const struct view *v, uint8_t quiet, char ret[CONF_MAIL + 16])
 {
-	const char *text = alert_quiet_text(&v->conf->alerts, quiet);
-	if (quiet > 0 && quiet <= v->conf->alerts.n_quiet)
-		snprintf(ret, CONF_MAIL + 16, "%u%s%s", quiet, text[0] != '\0' ? " " : "", text);
+	const struct conf_alerts *a = &v->conf->alerts;
+	ret[0] = '\0';
+	if (quiet == 0)
+		return;
+	if (quiet <= a->n_quiet && a->quiet[quiet - 1].comment[0] != '\0')
+		snprintf(ret, CONF_MAIL + 16, "%u %s", quiet, a->quiet[quiet - 1].comment);
+	else if (quiet <= a->n_quiet)
+		snprintf(ret, CONF_MAIL + 16, "%u", quiet);
 	else
-		text_copy(ret, CONF_MAIL + 16, text);
+		text_copy(ret, CONF_MAIL + 16, alert_quiet_text(quiet));
 }
 
 static void count(struct view *v, const struct alert_held *h)
@@ -108,7 +112,8 @@ static void count(struct view *v, const struct alert_held *h)
 	if (i == HELD_ROWS)
 		i--; /* more than there are kinds of reasons for 8 destinations: can't be */
 	if (i == v->n_sums)
-		v->sums[v->n_sums++] = (struct sum){h->destination, h->class, h->why, h->quiet, 0};
+		v->sums[v->n_sums++] =
+			(struct sum){h->destination, h->class, h->why, h->quiet, 0};
 	v->sums[i].n += h->n;
 }
 
@@ -180,11 +185,8 @@ static int64_t warm_up(const struct conf *c)
 static int replay(struct view *v)
 {
 	struct store_query q = {.from_ns = v->since_ns - warm_up(v->conf)};
-	const struct alert_out out = {.send = on_send,
-				      .held = on_held,
-				      .place = on_place,
-				      .local = alerts_local,
-				      .ctx = v};
+	const struct alert_out out = {
+		.send = on_send, .held = on_held, .place = on_place, .local = alerts_local, .ctx = v};
 	CLEANUP(arena_destroy) struct arena arena = {0};
 	int err = arena_create(alert_bytes() + SLACK_BYTES, &arena);
 	if (err == 0)

@@ -12,7 +12,8 @@
 #define HELD_NS (60 * NS_PER_SEC)
 #define COMPLAIN_NS (60 * NS_PER_SEC)
 
-void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count, const char *text)
+void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count,
+		 const char *text)
 {
 	struct event e = event_new(EVENT_HEALTH);
 	e.priority = priority;
