@@ -6,7 +6,8 @@
 #include "alert/alert.h"
 
 #define MINUTE_NS (60 * NS_PER_SEC)
-#define HOUR_S 3600
+#define HOUR_NS (3600 * NS_PER_SEC)
+#define DAY_NS (86400 * NS_PER_SEC)
 #define DAY_S 86400
 #define WINDOWS 4096u
 #define INCIDENTS 4096u
@@ -72,6 +73,7 @@ struct source {
 	struct addr addr;
 	uint32_t times; /* visits: an hour of silence is between two */
 	int64_t first_ns, last_ns;
+	int64_t news_ns; /* when it was last news */
 };
 
 /* One message in a time of what is alike. */
@@ -101,15 +103,22 @@ struct incident {
 	uint32_t seen_times;
 	uint8_t out; /* outbound was told: 1 a conversation that was stopped, 2 one let out */
 	uint8_t any, weight, n_commands; /* any: what is set */
+	uint8_t fresh, pad[7];           /* its visitor was news */
 	struct thread threads[CONF_DESTINATIONS];
 	struct tallies tallies;
 	char commands[ALERT_COMMANDS][ALERT_COMMAND];
 	struct alert_input what; /* the heaviest */
 };
 
+/* Messages of a period, by slices of it: what is in any part of it counts. */
+#define SLICES 12u
+struct meter {
+	int64_t newest; /* number of the slice since the epoch */
+	uint32_t n[SLICES + 1], pad;
+};
 struct budget {
-	int64_t hour, day; /* of the local calendar, counted from the epoch */
-	uint32_t in_hour, in_day, total, pad;
+	struct meter hour, day;
+	uint32_t total, pad;
 };
 /* What budgets and hours held back since the last message of a class. */
 struct lapse {
@@ -138,8 +147,8 @@ struct hours {
 };
 struct quiet {
 	const struct conf_quiet *c;
-	bool on;         /* false: something of it can't be read, and it quiets nothing */
-	int64_t until_s; /* local */
+	bool on;          /* false: something of it can't be read, and it quiets nothing */
+	int64_t until_ns; /* on a clock that shows local time */
 	struct hours hours;
 	uint32_t classes, n_as, n_sids;
 	uint32_t as[8], sids[16];

@@ -46,6 +46,7 @@ int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_evidence(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_alerts(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_sessions(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

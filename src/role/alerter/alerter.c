@@ -87,7 +87,7 @@ static bool turn(struct alerter *a)
 		beat_tick(a);
 		intake_prune(a);
 	}
-	tell_tick(a, false);
+	tell_due(a, false);
 	return fds[SUPER].revents == 0 || super_said(a);
 }
 
@@ -113,7 +113,7 @@ static void drain(struct alerter *a)
 		if (fds[1].revents != 0 && !super_said(a) && (fds[1].revents & POLLHUP) != 0)
 			break;
 	}
-	tell_tick(a, true);
+	tell_due(a, true);
 	intake_commit(a, true);
 }
 
