@@ -4,7 +4,7 @@
  * whose hash has another key, gives way alike. Memory is touched with the first use of it. Chains hold places
  * counted from 1, so that nothing needs to be set at the start; the list of free places counts from 0.
  */
-#include "alert/alert_priv.h"
+#include "alert/table_priv.h"
 
 #include <string.h>
 
