@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#define VISIT_NS (HOUR_S * NS_PER_SEC) /* of silence is between two visits of a source */
-#define DIGESTS 8                      /* days without us that still get their digest afterwards */
+#define VISIT_NS HOUR_NS /* of silence is between two visits of a source */
+#define DIGESTS 8        /* days without us that still get their digest afterwards */
 
 uint64_t name_hash(const char *name)
 {
@@ -102,7 +102,7 @@ static void advance(struct alert *a, int64_t ns)
 {
 	if (!a->ready)
 		begin(a, ns);
-	int64_t late = ns - DIGESTS * DAY_S * NS_PER_SEC;
+	int64_t late = ns - DIGESTS * DAY_NS;
 	while (a->clock.digest_ns <= ns) {
 		int64_t at = a->clock.digest_ns;
 		digest_day(a, at);
@@ -132,6 +132,14 @@ int64_t alert_next_ns(const struct alert *a)
 
 /* ---- incidents ------------------------------------------------------------------------------------------ */
 
+/* How it was known before this visit. */
+static void recall(const struct source *s, int64_t ns, int64_t *ret_ns, uint32_t *ret_times)
+{
+	uint32_t times = s->times - (ns - s->last_ns < VISIT_NS && s->times > 0 ? 1 : 0);
+	*ret_ns = times > 0 ? s->first_ns : 0;
+	*ret_times = times;
+}
+
 static struct incident *incident_of(struct alert *a, const struct alert_input *in)
 {
 	bool fresh;
@@ -145,10 +153,9 @@ static struct incident *incident_of(struct alert *a, const struct alert_input *i
 	bool visit = in->kind == EVENT_INCIDENT || in->direction == DIR_INBOUND;
 	const struct source *s =
 		visit && in->source.ver != 0 ? table_find(&a->sources, &in->source) : NULL;
-	if (s != NULL) {
-		x->seen_ns = s->first_ns;
-		x->seen_times = s->times;
-	}
+	if (s != NULL)
+		recall(s, a->clock.now_ns, &x->seen_ns, &x->seen_times);
+	x->fresh = visit && (s == NULL || a->clock.now_ns - s->news_ns < VISIT_NS);
 	return x;
 }
 
@@ -205,22 +212,21 @@ static bool meet(struct alert *a, const struct alert_input *in, struct now *now)
 	if (in->source.ver == 0)
 		return false;
 	struct source *s = table_find(&a->sources, &in->source);
-	if (s != NULL && now->ns - s->last_ns < MINUTE_NS) {
-		now->seen_ns = s->first_ns;
-		now->seen_times = s->times;
+	if (s != NULL)
+		recall(s, now->ns, &now->seen_ns, &now->seen_times);
+	if (s != NULL && now->ns - s->last_ns < MINUTE_NS)
 		return false; /* nothing that is worth saving */
-	}
 	s = table_get(&a->sources, &in->source, &fresh);
 	int64_t away = now->ns - s->last_ns;
+	bool news = fresh || away >= a->c->new_source_ns;
 	if (fresh)
 		s->first_ns = now->ns;
-	else
-		now->seen_ns = s->first_ns;
-	now->seen_times = s->times;
 	if (fresh || away >= VISIT_NS)
 		s->times += s->times < UINT32_MAX;
+	if (news)
+		s->news_ns = now->ns;
 	s->last_ns = now->ns;
-	return fresh || away >= a->c->new_source_ns;
+	return news;
 }
 
 /* The first of a guest in an incident is; and the first that is let out after others were stopped. */

@@ -98,8 +98,8 @@ struct alert_class alert_class_of(const struct conf_alerts *c, enum conf_alert_c
 /* Does this destination take that class? By its own filter, and by the class's. */
 bool alert_takes(const struct conf_alerts *c, const struct conf_destination *to,
 		 enum conf_alert_class class);
-/* A quiet rule by its number in alert_count: its comment, or a name of ours ("own-dns"); "" for none. */
-const char *alert_quiet_text(const struct conf_alerts *c, uint8_t quiet);
+/* Name of a built-in quiet rule ("own-dns") by its number in alert_count; "" for others. */
+const char *alert_quiet_text(uint8_t quiet);
 
 /* Held-back events of one key, told once a minute and at the end of its window: for the log. */
 struct alert_held {

@@ -62,8 +62,8 @@ void tally_list(const struct tallies *t, uint64_t to, struct alert_message *m)
 				add_count(m, &t->all[i]);
 }
 
-/* Whoever only knocked, and was told of, or is no news, is not told of again. */
-static bool worth(const struct incident *in, uint64_t to, uint32_t sent)
+/* A visitor who only knocked is told of if he is news and did so often. */
+static bool worth(const struct incident *in, uint64_t to)
 {
 	uint64_t knocks = 0;
 	for (uint32_t i = 0; i < in->tallies.n; i++) {
@@ -74,7 +74,7 @@ static bool worth(const struct incident *in, uint64_t to, uint32_t sent)
 			return true;
 		knocks += t->n;
 	}
-	return sent > 0 && knocks >= LEAST;
+	return in->fresh != 0 && knocks >= LEAST;
 }
 
 static const struct thread *thread_find(const struct incident *in, uint64_t to)
@@ -103,7 +103,7 @@ void digest_incident(struct alert *a, struct incident *in, int64_t ns)
 		struct target *t = &a->targets[i];
 		const struct thread *th = thread_find(in, t->to);
 		uint32_t sent = th != NULL ? th->sent : 0;
-		if (t->c->digest == 0 || !worth(in, t->to, sent))
+		if (t->c->digest == 0 || !worth(in, t->to))
 			continue;
 		begin(a, ALERT_INCIDENT_END, &in->what, in->weight, ns);
 		a->m.incident = in->id;

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #define OWN 129 /* number of the first built-in one */
+#define ICMP 1
 #define TCP 6
 #define UDP 17
+#define ICMP6 58
 #define DNS_PORT 53
 #define IDENT_PORT 113
 #define NTP_PORT 123
@@ -17,11 +19,10 @@
 
 static const char *const own_names[] = {"own-dns", "ident", "own-ntp", "own-probes"};
 
-const char *alert_quiet_text(const struct conf_alerts *c, uint8_t quiet)
+const char *alert_quiet_text(uint8_t quiet)
 {
-	if (quiet >= OWN)
-		return quiet - OWN < (int)ARRAY_LEN(own_names) ? own_names[quiet - OWN] : "";
-	return quiet > 0 && quiet <= c->n_quiet ? c->quiet[quiet - 1].comment : "";
+	return quiet >= OWN && quiet < OWN + (int)ARRAY_LEN(own_names) ? own_names[quiet - OWN]
+								       : "";
 }
 
 /* ---- made ready -------------------------------------------------------------------------------------- */
@@ -40,55 +41,23 @@ static bool number_parse(const char *s, uint32_t *ret)
 	return v <= UINT32_MAX;
 }
 
-static bool digits(const char *s, int n, int *ret)
-{
-	*ret = 0;
-	for (int i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		*ret = *ret * 10 + s[i] - '0';
-	}
-	return true;
-}
-
-/* "2026-12-31" holds to the end of that day, "2026-12-31 18:00" to that minute. */
-static bool until_parse(const char *s, int64_t *ret)
-{
-	int y, m, d;
-	size_t len = strnlen(s, 32);
-	*ret = INT64_MAX;
-	if (len == 0)
-		return true;
-	if ((len != 10 && len != 16) || !digits(s, 4, &y) || s[4] != '-' || !digits(s + 5, 2, &m) ||
-	    s[7] != '-' || !digits(s + 8, 2, &d) || m < 1 || m > 12 || d < 1 || d > 31)
-		return false;
-	int32_t minute = len == 10 ? 24 * 60 : minute_parse(s + 11);
-	if (minute < 0 || (len == 16 && s[10] != ' ' && s[10] != 'T'))
-		return false;
-	*ret = event_days(y, m, d) * DAY_S + minute * 60;
-	return true;
-}
-
 static bool classes_parse(const struct conf_quiet *c, uint32_t *ret)
 {
 	*ret = 0;
 	for (uint32_t i = 0; i < c->n_classes && i < ALERT_CLASSES; i++) {
-		uint32_t was = *ret;
-		for (int k = 0; k < ALERT_CLASSES; k++)
-			if (strcmp(c->classes[i],
-				   conf_alert_class_text((enum conf_alert_class)k)) == 0)
-				*ret |= UINT32_C(1) << k;
-		if (*ret == was)
+		enum conf_alert_class class = conf_alert_class_of(c->classes[i]);
+		if (class == ALERT_CLASSES)
 			return false;
+		*ret |= UINT32_C(1) << class;
 	}
 	return true;
 }
 
 static struct quiet prepare(const struct conf_quiet *c)
 {
-	struct quiet q = {.c = c};
-	bool fine = until_parse(c->until, &q.until_s) && hours_parse(c->hours, &q.hours) &&
-		    classes_parse(c, &q.classes);
+	struct quiet q = {.c = c, .until_ns = INT64_MAX};
+	bool fine = hours_parse(c->hours, &q.hours) && classes_parse(c, &q.classes) &&
+		    (c->until[0] == '\0' || conf_until_parse(c->until, &q.until_ns) == 0);
 	for (uint32_t i = 0; i < c->n_as && i < ARRAY_LEN(q.as); i++, q.n_as++) {
 		const char *s = c->as[i];
 		fine &= number_parse(strncmp(s, "AS", 2) == 0 ? s + 2 : s, &q.as[i]);
@@ -157,17 +126,24 @@ static bool has_sid(const struct quiet *q, const struct alert_input *in)
 	return q->n_sids == 0;
 }
 
+static bool has_proto(const struct conf_quiet *c, uint8_t proto)
+{
+	proto = proto == ICMP6 ? ICMP : proto;
+	if (c->proto == CONF_OTHER)
+		return proto != 0 && proto != ICMP && proto != TCP && proto != UDP;
+	return c->proto == 0 || c->proto == proto;
+}
+
 static bool matches(const struct quiet *q, const struct alert_input *in, const struct now *now,
 		    const struct place *p)
 {
 	const struct conf_quiet *c = q->c;
-	uint8_t proto = in->proto == 58 ? 1 : in->proto;
-	return q->on && now->local_s < q->until_s && hours_has(&q->hours, now->minute) &&
+	return q->on && now->local_s < q->until_ns / NS_PER_SEC &&
+	       hours_has(&q->hours, now->minute) &&
 	       (c->direction == DIR_NONE || c->direction == in->direction) &&
-	       (c->proto == 0 || (c->proto == 58 ? 1 : c->proto) == proto) &&
-	       (q->classes == 0 || (q->classes >> in->class & 1) != 0) && has_port(c, in->port) &&
-	       has_guest(c, in->guest) && has_source(c, &in->source) && has_sid(q, in) &&
-	       has_place(q, p);
+	       has_proto(c, in->proto) && (q->classes == 0 || (q->classes >> in->class & 1) != 0) &&
+	       has_port(c, in->port) && has_guest(c, in->guest) && has_source(c, &in->source) &&
+	       has_sid(q, in) && has_place(q, p);
 }
 
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */

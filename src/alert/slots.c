@@ -93,9 +93,19 @@ static bool clock_sound(const void *data)
 	       c->number < UINT64_MAX / 2 && c->digest_minute >= -1 && c->digest_minute <= 24 * 60;
 }
 
+static bool budget_sound(const struct budget *b)
+{
+	return time_sound(b->hour.newest) && time_sound(b->day.newest);
+}
+
 static bool state_sound(const void *data)
 {
 	const struct state *s = data;
+	for (int k = 0; k < ALERT_CLASSES; k++)
+		if (!budget_sound(&s->of[k]))
+			return false;
+	if (!budget_sound(&s->all))
+		return false;
 	return input_sound(&s->what) && tallies_sound(&s->tallies) && s->weight <= 9 &&
 	       time_sound(s->since_ns);
 }
@@ -121,7 +131,7 @@ static bool source_sound(const void *data)
 {
 	const struct source *s = data;
 	return addr_sound(&s->addr) && s->addr.ver != 0 && time_sound(s->first_ns) &&
-	       time_sound(s->last_ns);
+	       time_sound(s->last_ns) && time_sound(s->news_ns);
 }
 
 int alert_load(struct alert *a, uint64_t slot, const void *data, size_t size)

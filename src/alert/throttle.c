@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much of it: one message in a window of what is alike; so many an hour and a day of the local calendar, and
- * in all, of a class and of a destination. A window is remembered only for what was sent, so that a flood that
+ * How much of it: one message in a window of what is alike; so many in any hour, in any day and in all, of a
+ * class and of a destination. A window is remembered only for what was sent, so that a flood that
  * budgets hold back can't push anything out.
  */
 #include "alert/alert_priv.h"
@@ -10,15 +10,48 @@
 
 /* ---- budgets ----------------------------------------------------------------------------------------- */
 
-static void budget_turn(struct budget *b, int64_t local_s)
+static int64_t slice_ns(int64_t period_ns)
 {
-	int64_t hour = local_s / HOUR_S, day = local_s / DAY_S;
-	if (b->hour != hour)
-		b->in_hour = 0;
-	if (b->day != day)
-		b->in_day = 0;
-	b->hour = hour;
-	b->day = day;
+	return period_ns / SLICES;
+}
+
+static void meter_turn(struct meter *m, int64_t period_ns, int64_t ns)
+{
+	int64_t slice = ns / slice_ns(period_ns);
+	if (slice <= m->newest)
+		return;
+	if (slice - m->newest > SLICES)
+		memset(m->n, 0, sizeof(m->n));
+	for (int64_t i = m->newest + 1; i <= slice && slice - m->newest <= SLICES; i++)
+		m->n[i % (SLICES + 1)] = 0;
+	m->newest = slice;
+}
+
+static uint32_t meter_sum(const struct meter *m)
+{
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i <= SLICES; i++)
+		sum += m->n[i];
+	return sum;
+}
+
+/* When there is room for one more. */
+static int64_t meter_opens(const struct meter *m, int64_t period_ns, uint32_t max)
+{
+	uint32_t left = meter_sum(m);
+	int64_t slice = m->newest - SLICES;
+	for (; slice < m->newest; slice++) {
+		left -= slice >= 0 ? m->n[slice % (SLICES + 1)] : 0;
+		if (left < max)
+			break;
+	}
+	return (slice + SLICES + 1) * slice_ns(period_ns);
+}
+
+static void budget_turn(struct budget *b, int64_t ns)
+{
+	meter_turn(&b->hour, HOUR_NS, ns);
+	meter_turn(&b->day, DAY_NS, ns);
 }
 
 /* ALERT_SENT: there is room. */
@@ -26,57 +59,52 @@ static enum alert_why budget_full(const struct budget *b, const struct conf_thro
 {
 	if (t->total > 0 && b->total >= t->total)
 		return ALERT_TOTAL;
-	if (t->day > 0 && b->in_day >= t->day)
+	if (t->day > 0 && meter_sum(&b->day) >= t->day)
 		return ALERT_DAY;
-	return t->hour > 0 && b->in_hour >= t->hour ? ALERT_HOUR : ALERT_SENT;
+	return t->hour > 0 && meter_sum(&b->hour) >= t->hour ? ALERT_HOUR : ALERT_SENT;
 }
 
 static void budget_take(struct budget *b)
 {
-	b->in_hour++;
-	b->in_day++;
+	b->hour.n[b->hour.newest % (SLICES + 1)]++;
+	b->day.n[b->day.newest % (SLICES + 1)]++;
 	b->total += b->total < UINT32_MAX;
 }
 
 /* The one that stays shut for longer. */
-static enum alert_why longer(enum alert_why a, enum alert_why b)
+static enum alert_why longer(unsigned a, unsigned b)
 {
 	static const uint8_t rank[ALERT_WHYS] = {
 		[ALERT_HOUR] = 1, [ALERT_DAY] = 2, [ALERT_TOTAL] = 3};
-	return rank[a] >= rank[b] ? a : b;
+	return (enum alert_why)(rank[a] >= rank[b] ? a : b);
 }
 
-static int64_t opens_again(struct alert *a, enum alert_why why, int64_t ns, int64_t local_s)
+static int64_t opens_again(const struct budget *b, const struct conf_throttle *t,
+			   enum alert_why why)
 {
-	int64_t period = why == ALERT_HOUR ? HOUR_S : DAY_S;
-	if (why == ALERT_TOTAL)
-		return 0;
-	int64_t left = period - local_s % period;
-	int64_t then = ns - ns % NS_PER_SEC + left * NS_PER_SEC;
-	/* A change of the clocks in between moves midnight, not the full hour. */
-	int64_t moved = local_offset(a, ns) - local_offset(a, then);
-	return why == ALERT_DAY ? then + moved * NS_PER_SEC : then;
+	if (why == ALERT_HOUR)
+		return meter_opens(&b->hour, HOUR_NS, t->hour);
+	return why == ALERT_DAY ? meter_opens(&b->day, DAY_NS, t->day) : 0;
 }
 
 /* One message more; says in m if it is the last for now. */
 static void charge(struct alert *a, struct target *t, uint8_t class, bool of_class, int64_t ns)
 {
-	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
-	struct state *s = t->state;
-	enum alert_why full = ALERT_SENT;
-	budget_turn(&s->all, local_s);
-	budget_take(&s->all);
-	full = budget_full(&s->all, &t->c->throttle);
-	if (of_class) {
-		budget_turn(&s->of[class], local_s);
-		budget_take(&s->of[class]);
-		full = longer(full, budget_full(&s->of[class], &a->classes[class].throttle));
+	struct budget *const both[] = {&t->state->all, of_class ? &t->state->of[class] : NULL};
+	const struct conf_throttle *const most[] = {&t->c->throttle,
+						    of_class ? &a->classes[class].throttle : NULL};
+	for (size_t i = 0; i < ARRAY_LEN(both) && both[i] != NULL; i++) {
+		budget_turn(both[i], ns);
+		budget_take(both[i]);
+		enum alert_why full = budget_full(both[i], most[i]);
+		if (full == ALERT_SENT || longer(full, a->m.budget) == a->m.budget)
+			continue;
+		a->m.budget = (uint8_t)full;
+		a->m.quiet_until_ns = opens_again(both[i], most[i], full);
+		if (full == ALERT_TOTAL && i == 0)
+			a->m.kind = ALERT_BUDGET;
 	}
-	table_changed(&a->states, s);
-	if (full == ALERT_SENT)
-		return;
-	a->m.budget = (uint8_t)full;
-	a->m.quiet_until_ns = opens_again(a, full, ns, local_s);
+	table_changed(&a->states, t->state);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------- */
@@ -170,8 +198,8 @@ static enum alert_why against(struct alert *a, const struct target *t, const str
 	}
 	if (!hours_has(&t->hours, now->minute))
 		return ALERT_HOURS;
-	budget_turn(&s->all, now->local_s);
-	budget_turn(&s->of[in->class], now->local_s);
+	budget_turn(&s->all, now->ns);
+	budget_turn(&s->of[in->class], now->ns);
 	return longer(budget_full(&s->all, &t->c->throttle),
 		      budget_full(&s->of[in->class], &a->classes[in->class].throttle));
 }
@@ -247,7 +275,7 @@ bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hour
 {
 	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
 	int32_t minute = (int32_t)(local_s % DAY_S / 60);
-	budget_turn(&t->state->all, local_s);
+	budget_turn(&t->state->all, ns);
 	enum alert_why why = budget_full(&t->state->all, &t->c->throttle);
 	if (why == ALERT_SENT && by_hours && !hours_has(&t->hours, minute))
 		why = ALERT_HOURS;

@@ -6,36 +6,21 @@
 
 #define QUARTER_NS (15 * MINUTE_NS)
 
-static int two_digits(const char *s)
-{
-	if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
-		return -1;
-	return (s[0] - '0') * 10 + s[1] - '0';
-}
-
 int32_t minute_parse(const char *text)
 {
-	if (strnlen(text, 6) != 5 || text[2] != ':')
-		return -1;
-	int h = two_digits(text), m = two_digits(text + 3);
-	return h >= 0 && m >= 0 && m < 60 && (h < 24 || (h == 24 && m == 0)) ? h * 60 + m : -1;
+	uint16_t minute;
+	return text[0] != '\0' && conf_clock_parse(text, &minute) == 0 ? minute : -1;
 }
 
 bool hours_parse(const char *text, struct hours *ret)
 {
-	char from[6] = "", to[6] = "";
+	uint16_t from, to;
 	*ret = (struct hours){-1, -1};
 	if (text[0] == '\0')
 		return true;
-	if (strnlen(text, CONF_HOURS) != 11 || text[5] != '-')
+	if (conf_hours_parse(text, &from, &to) != 0)
 		return false;
-	memcpy(from, text, 5);
-	memcpy(to, text + 6, 5);
-	int32_t a = minute_parse(from), b = minute_parse(to);
-	if (a < 0 || b < 0)
-		return false;
-	if (a != b)
-		*ret = (struct hours){(int16_t)a, (int16_t)b};
+	*ret = (struct hours){(int16_t)from, (int16_t)to};
 	return true;
 }
 

@@ -17,11 +17,13 @@ const struct cmd_verb cmd_verbs[] = {
 	{"config", cmd_config, "print an example, the JSON Schema or the reference"},
 	{"demo", cmd_demo, "play a break-in against the running lab"},
 	{"events", cmd_events, "search and follow events"},
+	{"alerts", cmd_alerts, "who is told of what; what was sent, held back, and would be"},
 	{"sessions", cmd_sessions, "who was in the guests, and what he did there"},
 	{"replay", cmd_replay, "play a session in this terminal, as it looked"},
 	{"files", cmd_files, "what was fetched, uploaded and written in guests"},
 	{"log", cmd_log, "syslog lines of guests; hold them against the loghost's own"},
 	{"prove", cmd_prove, "prove that containment holds: send what must not pass"},
+	{"evidence", cmd_evidence, "were the event files changed? hold them against their seals"},
 	{"pcap", cmd_pcap, "extract packets from the captures"},
 	{"inspect", cmd_inspect, "captures through the rule engine, events out"},
 	{"rules", cmd_rules, "check, list, count, update and reload rules"},
@@ -41,6 +43,7 @@ static const struct {
 	{"wall", role_wall}, {"recorder", role_recorder},   {"keeper", role_keeper},
 	{"hub", role_hub},   {"ledger", role_ledger},       {"compiler", role_compiler},
 	{"sink", role_sink}, {"collector", role_collector}, {"courier", role_courier},
+	{"alerter", role_alerter},
 };
 
 static void usage(FILE *out)

@@ -81,18 +81,12 @@ static const uint32_t may_say[ROLES] = {
 
 /* ---- who gets it ------------------------------------------------------------------------------ */
 
-/* Until the engine is there: all that may be of interest. */
-static bool wanted(const struct event *e)
-{
-	return e->kind != EVENT_STATS && e->kind != EVENT_FLOW && e->kind != EVENT_SYSLOG;
-}
-
 /* In the order of ids: ledger gets all, alerter what may deserve somebody's attention. */
 static void push(struct hub *h, const struct event *e)
 {
 	outlet_push(&h->ledger, e);
 	/* What is said of messages never becomes one. */
-	if (h->with_alerter && e->kind != EVENT_NOTICE && wanted(e))
+	if (h->with_alerter && e->kind != EVENT_NOTICE && alert_wants(e))
 		outlet_push(&h->alerter, e);
 }
 

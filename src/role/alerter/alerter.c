@@ -88,7 +88,7 @@ static bool turn(struct alerter *a)
 		beat_tick(a);
 		intake_prune(a);
 	}
-	tell_tick(a, false);
+	tell_sums(a, false);
 	return fds[SUPER].revents == 0 || super_said(a);
 }
 
@@ -114,7 +114,7 @@ static void drain(struct alerter *a)
 		if (fds[1].revents != 0 && !super_said(a) && (fds[1].revents & POLLHUP) != 0)
 			break;
 	}
-	tell_tick(a, true);
+	tell_sums(a, true);
 	intake_commit(a, true);
 }
 

@@ -126,6 +126,6 @@ void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t
 		 const char *text);
 void tell_held(struct alerter *a, const struct alert_held *h);
 /* Counts of what was held back, once a minute; trouble with the disk, likewise. */
-void tell_tick(struct alerter *a, bool all);
+void tell_sums(struct alerter *a, bool all);
 
 #endif

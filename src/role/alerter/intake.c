@@ -101,7 +101,13 @@ static void on_held(void *ctx, const struct alert_held *h)
 			  a->start.conf.to[h->destination].name);
 	text_copy(l.class, sizeof(l.class), conf_alert_class_text((enum conf_alert_class)h->class));
 	text_copy(l.why, sizeof(l.why), alert_why_text((enum alert_why)h->why));
-	text_copy(l.rule, sizeof(l.rule), alert_quiet_text(&a->start.conf, h->quiet));
+	const struct conf_alerts *c = &a->start.conf;
+	if (h->quiet > 0 && h->quiet <= c->n_quiet) /* as `skep alerts preview` has it */
+		snprintf(l.rule, sizeof(l.rule), "%u%s%s", h->quiet,
+			 c->quiet[h->quiet - 1].comment[0] != '\0' ? " " : "",
+			 c->quiet[h->quiet - 1].comment);
+	else
+		text_copy(l.rule, sizeof(l.rule), alert_quiet_text(h->quiet));
 	text_copy(l.guest, sizeof(l.guest), h->guest);
 	if (outbox_held(a->box, &l) != 0)
 		log_line(LOG_DEBUG, "a line of the log is lost");

@@ -110,7 +110,7 @@ static void complain(struct alerter *a)
 	a->dropped = a->failed_commits = 0;
 }
 
-void tell_tick(struct alerter *a, bool all)
+void tell_sums(struct alerter *a, bool all)
 {
 	int64_t now = clock_boot_ns();
 	if ((a->dropped > 0 || a->failed_commits > 0) &&
