@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,7 +88,7 @@ static bool turn(struct alerter *a)
 		beat_tick(a);
 		intake_prune(a);
 	}
-	tell_due(a, false);
+	tell_sums(a, false);
 	return fds[SUPER].revents == 0 || super_said(a);
 }
 
@@ -113,7 +114,7 @@ static void drain(struct alerter *a)
 		if (fds[1].revents != 0 && !super_said(a) && (fds[1].revents & POLLHUP) != 0)
 			break;
 	}
-	tell_due(a, true);
+	tell_sums(a, true);
 	intake_commit(a, true);
 }
 
@@ -128,7 +129,8 @@ static int open_facts(struct alerter *a, const int *fds, size_t n)
 	for (size_t i = 0; i < ARRAY_LEN(bits); i++)
 		if ((a->start.has & bits[i]) != 0 && at < n)
 			of[i] = fds[at++];
-	int err = at == n ? facts_open(of[0], of[1], of[2], why, sizeof(why), &a->facts) : SKEP_EPEER;
+	int err =
+		at == n ? facts_open(of[0], of[1], of[2], why, sizeof(why), &a->facts) : SKEP_EPEER;
 	if (why[0] != '\0')
 		log_line(LOG_WARN, "%s", why);
 	for (size_t i = 0; i < n; i++)
@@ -142,7 +144,8 @@ static int open_box(struct alerter *a, int folder)
 		return -errno;
 	int err = confine_folder(folder);
 	if (err == SKEP_EUNSUPPORTED)
-		log_line(LOG_WARN, "this kernel has no Landlock: the filter alone confines alerter");
+		log_line(LOG_WARN,
+			 "this kernel has no Landlock: the filter alone confines alerter");
 	else if (err != 0)
 		return err;
 	err = outbox_open(".", &a->box);
@@ -179,6 +182,9 @@ static int prepare(struct alerter *a, const int *fds, size_t n)
 	a->body = malloc(NOTIFY_BODY);
 	if (a->body == NULL)
 		return -ENOMEM;
+	struct utsname host;
+	if (uname(&host) == 0)
+		text_copy(a->domain, sizeof(a->domain), host.nodename);
 	tzset(); /* while there are files */
 	int err = open_facts(a, fds + 4, n - 4);
 	if (err == 0)
@@ -205,8 +211,8 @@ int role_alerter(void)
 	log_setup("alerter", LOG_INFO);
 	int err = a == NULL ? -ENOMEM : confine_early(0, false);
 	if (err == 0)
-		err = role_wait_start(ROLE_ALERTER, MSG_START_ALERTER, &a->start, sizeof(a->start), fds,
-				      ARRAY_LEN(fds), &n_fds);
+		err = role_wait_start(ROLE_ALERTER, MSG_START_ALERTER, &a->start, sizeof(a->start),
+				      fds, ARRAY_LEN(fds), &n_fds);
 	if (err == 0)
 		err = prepare(a, fds, n_fds);
 	if (err == 0) {

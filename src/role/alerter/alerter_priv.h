@@ -9,13 +9,13 @@
 #include "outbox/outbox.h"
 #include "role/role.h"
 
-#define ALERTER_BEAT (UINT64_C(1) << 63) /* numbers of beats, which are not kept ... */
-#define ALERTER_TEST (UINT64_C(1) << 62) /* ... and of test messages, which are */
+#define ALERTER_BEAT (UINT64_C(1) << 63) /* numbers of beats, which nobody keeps */
+#define ALERTER_TEST (UINT64_C(1) << 52) /* of test messages; the engine's are below */
 
 /* A destination, and what is under way to it: one at a time. */
 struct route {
-	uint64_t number;   /* 0: nothing is */
-	int64_t handed_ns; /* boot clock, as all here */
+	uint64_t number;         /* 0: nothing is */
+	int64_t handed_ns;       /* boot clock, as all here */
 	struct outbox_item item; /* unless it is a beat */
 	int64_t not_before_ns;   /* it failed: until then it is left alone */
 	uint32_t fails;          /* in a row */
@@ -45,6 +45,7 @@ struct alerter {
 	struct facts *facts;
 	struct alert_out out;
 	struct notify_from from;
+	char domain[128];
 	char *body; /* NOTIFY_BODY bytes */
 	uint64_t lost;
 
@@ -120,9 +121,10 @@ void beat_tick(struct alerter *a);
 /* ---- tell.c: what hub is told --------------------------------------------------------------------- */
 
 void tell_notice(struct alerter *a, const char *what, const struct outbox_item *i, const char *why);
-void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count, const char *text);
+void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count,
+		 const char *text);
 void tell_held(struct alerter *a, const struct alert_held *h);
 /* Counts of what was held back, once a minute; trouble with the disk, likewise. */
-void tell_due(struct alerter *a, bool all);
+void tell_sums(struct alerter *a, bool all);
 
 #endif

@@ -38,8 +38,8 @@ static void find_facts(const struct alerter *a, const struct alert_input *in, st
 		facts_of(a->facts, &in->source, in->syn.ttl != 0 ? &in->syn : NULL, ret);
 }
 
-static int write_form(struct alerter *a, const struct alert_message *m, const struct facts_of *facts,
-		      struct writer *w)
+static int write_form(struct alerter *a, const struct alert_message *m,
+		      const struct facts_of *facts, struct writer *w)
 {
 	*w = writer_of(a->body, NOTIFY_BODY);
 	if (a->start.conf.to[m->destination].kind == DEST_KEEP)
@@ -90,27 +90,23 @@ static void on_send(void *ctx, const struct alert_message *m)
 	a->urgent = true;
 }
 
-static void rule_text(const struct alerter *a, uint8_t quiet, char ret[OUTBOX_TEXT])
-{
-	struct writer w = writer_of(ret, OUTBOX_TEXT);
-	if (quiet == 0)
-		return;
-	if (quiet > a->start.conf.n_quiet)
-		write_fmt(&w, "built-in %u", quiet > 128 ? quiet - 128u : quiet);
-	else
-		write_fmt(&w, "%u %s", quiet, a->start.conf.quiet[quiet - 1].comment);
-}
-
 static void on_held(void *ctx, const struct alert_held *h)
 {
 	struct alerter *a = ctx;
-	struct outbox_log l = {.at_ns = h->at_ns, .source = h->source, .incident = h->incident, .n = h->n};
+	struct outbox_log l = {
+		.at_ns = h->at_ns, .source = h->source, .incident = h->incident, .n = h->n};
 	if (h->destination < a->start.conf.n_to)
 		text_copy(l.destination, sizeof(l.destination),
 			  a->start.conf.to[h->destination].name);
 	text_copy(l.class, sizeof(l.class), conf_alert_class_text((enum conf_alert_class)h->class));
 	text_copy(l.why, sizeof(l.why), alert_why_text((enum alert_why)h->why));
-	rule_text(a, h->quiet, l.rule);
+	const struct conf_alerts *c = &a->start.conf;
+	if (h->quiet > 0 && h->quiet <= c->n_quiet) /* as `skep alerts preview` has it */
+		snprintf(l.rule, sizeof(l.rule), "%u%s%s", h->quiet,
+			 c->quiet[h->quiet - 1].comment[0] != '\0' ? " " : "",
+			 c->quiet[h->quiet - 1].comment);
+	else
+		text_copy(l.rule, sizeof(l.rule), alert_quiet_text(h->quiet));
 	text_copy(l.guest, sizeof(l.guest), h->guest);
 	if (outbox_held(a->box, &l) != 0)
 		log_line(LOG_DEBUG, "a line of the log is lost");
@@ -168,7 +164,7 @@ static void forsake(struct alerter *a)
 int intake_prepare(struct alerter *a)
 {
 	a->out = (struct alert_out){on_send, on_held, on_place, on_local, a};
-	a->from = (struct notify_from){a->start.sensor, a->start.name, "skep.invalid", on_local, a};
+	a->from = (struct notify_from){a->start.sensor, a->start.name, a->domain, on_local, a};
 	int err = arena_create(alert_bytes() + 4096, &a->arena);
 	if (err == 0)
 		err = alert_create(&a->arena, &a->start.conf, &a->out, &a->engine);
@@ -268,7 +264,7 @@ void intake_test(struct alerter *a, uint8_t destination)
 		if (destination != UINT8_MAX && destination != i)
 			continue;
 		m.destination = i;
-		m.number = ALERTER_TEST | (m.what.id << 4) | i;
+		m.number = ALERTER_TEST | (m.what.id + i);
 		on_send(a, &m);
 	}
 }

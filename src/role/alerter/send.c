@@ -43,16 +43,19 @@ static int64_t wait_of(const struct alerter *a, uint64_t number, uint32_t tries,
 
 /* ---- handing on ----------------------------------------------------------------------------------- */
 
-static int hand(struct alerter *a, uint8_t destination, uint64_t number, const void *body, size_t len)
+static int hand(struct alerter *a, uint8_t destination, uint64_t number, const void *body,
+		size_t len)
 {
 	enum conf_destination_kind kind =
 		(enum conf_destination_kind)a->start.conf.to[destination].kind;
 	bool ours = kind == DEST_SENDMAIL || kind == DEST_COMMAND;
-	const struct msg_deliver m = {.number = number, .size = (uint32_t)len, .destination = destination};
+	const struct msg_deliver m = {
+		.number = number, .size = (uint32_t)len, .destination = destination};
 	CLEANUP(fd_close) int fd = -1;
 	int err = sealed_create("alert", body, len, &fd);
 	if (err == 0)
-		err = ipc_send(ours ? ROLE_SUPER_FD : a->courier, MSG_DELIVER, &m, sizeof(m), &fd, 1);
+		err = ipc_send(ours ? ROLE_SUPER_FD : a->courier, MSG_DELIVER, &m, sizeof(m), &fd,
+			       1);
 	if (err != 0)
 		return err;
 	a->routes[destination].number = number;
@@ -86,8 +89,8 @@ static int64_t hand_item(struct alerter *a, uint8_t destination)
 	void *body = NULL;
 	size_t len = 0;
 	int64_t next = INT64_MAX, wall = clock_wall_ns(), boot = clock_boot_ns();
-	int err = outbox_due(a->box, a->start.conf.to[destination].name, wall, &r->item, &body, &len,
-			     &next);
+	int err = outbox_due(a->box, a->start.conf.to[destination].name, wall, &r->item, &body,
+			     &len, &next);
 	if (err == SKEP_ENOTFOUND)
 		return next == INT64_MAX ? INT64_MAX : boot + (next - wall);
 	if (err == 0)
@@ -149,7 +152,8 @@ static void tell_failed(struct alerter *a, struct route *r, bool given_up)
 	int64_t now = clock_boot_ns();
 	if (given_up)
 		r->failed += strcmp(r->item.class, conf_alert_class_text(ALERT_HEALTH)) != 0;
-	if (r->failed > 0 && (r->told_failed_ns == 0 || now - r->told_failed_ns > TOLD * a->wait_first_ns)) {
+	if (r->failed > 0 &&
+	    (r->told_failed_ns == 0 || now - r->told_failed_ns > TOLD * a->wait_first_ns)) {
 		snprintf(text, sizeof(text), "%u alerts to %s were given up: %.160s", r->failed,
 			 r->item.destination, r->item.answer);
 		log_line(LOG_WARN, "%u alerts to %s were given up", r->failed, r->item.destination);
@@ -260,7 +264,8 @@ void send_again(struct alerter *a)
 {
 	for (uint32_t i = 0; i < a->start.conf.n_to; i++) {
 		struct route *r = &a->routes[i];
-		enum conf_destination_kind kind = (enum conf_destination_kind)a->start.conf.to[i].kind;
+		enum conf_destination_kind kind =
+			(enum conf_destination_kind)a->start.conf.to[i].kind;
 		if (r->number == 0 || kind == DEST_SENDMAIL || kind == DEST_COMMAND)
 			continue;
 		if ((r->number & ALERTER_BEAT) != 0)

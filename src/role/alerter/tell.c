@@ -12,7 +12,8 @@
 #define HELD_NS (60 * NS_PER_SEC)
 #define COMPLAIN_NS (60 * NS_PER_SEC)
 
-void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count, const char *text)
+void tell_health(struct alerter *a, uint8_t priority, const char *what, uint64_t count,
+		 const char *text)
 {
 	struct event e = event_new(EVENT_HEALTH);
 	e.priority = priority;
@@ -109,7 +110,7 @@ static void complain(struct alerter *a)
 	a->dropped = a->failed_commits = 0;
 }
 
-void tell_due(struct alerter *a, bool all)
+void tell_sums(struct alerter *a, bool all)
 {
 	int64_t now = clock_boot_ns();
 	if ((a->dropped > 0 || a->failed_commits > 0) &&
