@@ -62,9 +62,9 @@ static int debug(CURL *easy, curl_infotype type, char *data, size_t len, void *c
 	struct job *j = ctx;
 	(void)easy;
 	if (type == CURLINFO_HEADER_OUT)
-		talk_sent(&j->talk, data, len);
+		deliver_talk_sent(&j->talk, data, len);
 	if (type == CURLINFO_HEADER_IN)
-		talk_heard(&j->talk, data, len);
+		deliver_talk_heard(&j->talk, data, len);
 	if (j->talk.quit)
 		hear_no_more(j);
 	return 0;
@@ -136,6 +136,7 @@ static CURLcode trust(CURL *easy, void *ssl_ctx, void *ctx)
 static void end_easy(struct job *j)
 {
 	if (j->easy != NULL) {
+		hear_no_more(j); /* it says good-bye here as well, if it was under way */
 		(void)curl_multi_remove_handle(j->d->multi, j->easy);
 		curl_easy_cleanup(j->easy);
 	}
@@ -159,7 +160,6 @@ static bool set_limits(struct job *j, const char *url, const char *protocols)
 	CURL *e = j->easy;
 	bool bad = curl_easy_setopt(e, CURLOPT_URL, url) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, protocols) != CURLE_OK;
-	bad |= curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "") != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) != CURLE_OK;
 	bad |= curl_easy_setopt(e, CURLOPT_PROXY, "") != CURLE_OK;
@@ -252,11 +252,11 @@ static int transfer(struct job *j)
 		if (j->to->auth == AUTH_XOAUTH2)
 			token = j->to->oauth_url[0] != '\0' ? j->d->tokens[j->index].text
 							    : j->d->secrets->to[j->index].secret;
-		err = mail_begin(j, token);
+		err = deliver_mail_begin(j, token);
 	} else if (j->to->kind == DEST_SYSLOG) {
-		err = lines_begin(j);
+		err = deliver_lines_begin(j);
 	} else if (j->to->kind >= DEST_SLACK && j->to->kind <= DEST_WEBHOOK) {
-		err = web_begin(j);
+		err = deliver_web_begin(j);
 	}
 	if (err == 0 && j->probe && curl_easy_setopt(j->easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK)
 		err = -ENOMEM;
@@ -293,7 +293,7 @@ static int begin(struct deliver *d, uint8_t destination, uint64_t number, const 
 	j->result = (struct deliver_result){.number = number, .destination = destination};
 	int err = 0;
 	if (needs_token(j)) {
-		err = token_begin(j);
+		err = deliver_token_begin(j);
 		if (err == 0 && curl_multi_add_handle(d->multi, j->easy) != CURLM_OK)
 			err = -ENOMEM;
 		j->phase = JOB_TOKEN;
@@ -321,15 +321,15 @@ int deliver_probe(struct deliver *d, uint8_t destination, uint64_t number)
 static void over(struct job *j, CURLcode code)
 {
 	if (j->phase == JOB_TOKEN) {
-		int err = token_over(j, code);
+		int err = deliver_token_over(j, code);
 		if (err == 0 && (err = transfer(j)) != 0)
 			job_result(j, DELIVER_LATER, 0, 0, err_text(err));
 	} else if (j->to->kind == DEST_SMTP) {
-		mail_over(j, code);
+		deliver_mail_over(j, code);
 	} else if (j->to->kind == DEST_SYSLOG) {
-		lines_over(j, code);
+		deliver_lines_over(j, code);
 	} else {
-		web_over(j, code);
+		deliver_web_over(j, code);
 	}
 	if (j->phase == JOB_DONE)
 		end_easy(j);
@@ -366,7 +366,7 @@ static int step_lines(struct deliver *d, struct curl_waitfd *fds, unsigned *n, i
 		curl_socket_t fd = CURL_SOCKET_BAD;
 		if (j->phase != JOB_SEND && j->phase != JOB_CLOSE)
 			continue;
-		lines_step(j, &events);
+		deliver_lines_step(j, &events);
 		if (j->phase == JOB_DONE) {
 			end_easy(j);
 			return 0;

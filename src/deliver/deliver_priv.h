@@ -63,9 +63,9 @@ struct talk {
 	uint16_t codes[CONF_MAILS];
 	char refused[DELIVER_TEXT]; /* the first refusal of a recipient */
 };
-void talk_sent(struct talk *t, const char *data, size_t len);
-void talk_heard(struct talk *t, const char *data, size_t len);
-const char *talk_at_text(uint8_t at);
+void deliver_talk_sent(struct talk *t, const char *data, size_t len);
+void deliver_talk_heard(struct talk *t, const char *data, size_t len);
+const char *deliver_talk_at_text(uint8_t at);
 
 /* ---- one delivery (deliver.c) -------------------------------------------------------------------- */
 
@@ -118,16 +118,16 @@ void job_unreached(struct job *j, CURLcode code);
 void deliver_timeouts(struct deliver *d, long connect_ms, long whole_ms);
 
 /* Each makes j->easy ready; ..._over decides what became of it. */
-MUST_USE int mail_begin(struct job *j, const char *token);
-void mail_over(struct job *j, CURLcode code);
-MUST_USE int token_begin(struct job *j);
+MUST_USE int deliver_mail_begin(struct job *j, const char *token);
+void deliver_mail_over(struct job *j, CURLcode code);
+MUST_USE int deliver_token_begin(struct job *j);
 /* 0: the token is there. Else the result is. */
-MUST_USE int token_over(struct job *j, CURLcode code);
-MUST_USE int web_begin(struct job *j);
-void web_over(struct job *j, CURLcode code);
-MUST_USE int lines_begin(struct job *j);
-void lines_over(struct job *j, CURLcode code); /* connected, or not */
+MUST_USE int deliver_token_over(struct job *j, CURLcode code);
+MUST_USE int deliver_web_begin(struct job *j);
+void deliver_web_over(struct job *j, CURLcode code);
+MUST_USE int deliver_lines_begin(struct job *j);
+void deliver_lines_over(struct job *j, CURLcode code); /* connected, or not */
 /* Moves it on; its socket waits for *ret_events of curl_multi_poll. */
-void lines_step(struct job *j, short *ret_events);
+void deliver_lines_step(struct job *j, short *ret_events);
 
 #endif

@@ -37,7 +37,7 @@ static int frame(struct job *j)
 	return 0;
 }
 
-int lines_begin(struct job *j)
+int deliver_lines_begin(struct job *j)
 {
 	struct target t;
 	int err = target_of(j->to, &t);
@@ -50,11 +50,13 @@ int lines_begin(struct job *j)
 	if (err != 0)
 		return err;
 	bool bad = curl_easy_setopt(j->easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK;
+	/* Else curl closes it before we have it; nobody else gets it even so. */
+	bad |= curl_easy_setopt(j->easy, CURLOPT_FORBID_REUSE, 0L) != CURLE_OK;
 	bad |= curl_easy_setopt(j->easy, CURLOPT_SSL_ENABLE_ALPN, 0L) != CURLE_OK;
 	return bad ? -ENOMEM : 0;
 }
 
-void lines_over(struct job *j, CURLcode code)
+void deliver_lines_over(struct job *j, CURLcode code)
 {
 	if (code != CURLE_OK) {
 		job_unreached(j, code);
@@ -148,7 +150,7 @@ static void hear_end(struct job *j)
 			   j->datagram ? "nobody listens there" : job_error(j, code));
 }
 
-void lines_step(struct job *j, short *ret_events)
+void deliver_lines_step(struct job *j, short *ret_events)
 {
 	if (j->phase == JOB_SEND)
 		send_some(j);

@@ -52,6 +52,13 @@ static uint8_t who_has_it(const struct job *j)
 	return 0;
 }
 
+static void forget_who(struct job *j)
+{
+	for (size_t i = 0; i < TAKEN; i++)
+		if (j->d->taken[j->index][i].number == j->result.number)
+			j->d->taken[j->index][i].mask = 0;
+}
+
 static void they_have_it(struct job *j, uint8_t mask)
 {
 	struct deliver *d = j->d;
@@ -115,7 +122,7 @@ static int login(struct job *j, const char *token)
 	return bad ? -ENOMEM : 0;
 }
 
-int mail_begin(struct job *j, const char *token)
+int deliver_mail_begin(struct job *j, const char *token)
 {
 	struct target t;
 	int err = target_of(j->to, &t);
@@ -156,15 +163,18 @@ static void recipients_over(struct job *j, bool sent)
 			refused++;
 		later |= t->codes[i] / 100 == 4;
 	}
-	if (took != 0)
+	bool somebody = (took | who_has_it(j)) != 0;
+	if (later && took != 0)
 		they_have_it(j, took);
+	if (!later)
+		forget_who(j);
 	if (refused > 0)
 		write_fmt(&w, "%u of %u recipients: %s", refused, j->to->n_to, t->refused);
 	else
 		write_str(&w, t->line);
 	if (later)
 		job_result(j, DELIVER_LATER, t->code, 0, text);
-	else if (who_has_it(j) != 0)
+	else if (somebody)
 		job_result(j, DELIVER_OK, t->code, 0, text);
 	else
 		job_result(j, DELIVER_NEVER, t->code, 0, text);
@@ -175,7 +185,7 @@ static bool about_the_message(const struct talk *t)
 	return (t->at == TALK_MAIL || t->at == TALK_DATA || t->at == TALK_BODY) && t->code != 530;
 }
 
-void mail_over(struct job *j, CURLcode code)
+void deliver_mail_over(struct job *j, CURLcode code)
 {
 	const struct talk *t = &j->talk;
 	char text[2 * DELIVER_TEXT];
@@ -194,13 +204,13 @@ void mail_over(struct job *j, CURLcode code)
 			0; /* may have been withdrawn: a new one next time */
 	if (t->code / 100 != 4 && t->code / 100 != 5) {
 		if (t->at != TALK_GREETING)
-			write_fmt(&w, "%s: ", talk_at_text(t->at));
+			write_fmt(&w, "%s: ", deliver_talk_at_text(t->at));
 		write_str(&w, job_error(j, code));
 		job_unreached(j, code);
 		text_copy(j->result.text, sizeof(j->result.text), text);
 		return;
 	}
-	write_fmt(&w, "%s: %s", talk_at_text(t->at), t->line);
+	write_fmt(&w, "%s: %s", deliver_talk_at_text(t->at), t->line);
 	if (t->code / 100 == 4)
 		job_result(j, DELIVER_LATER, t->code, 0, text);
 	else if (about_the_message(t))

@@ -8,7 +8,7 @@
 static const char *const names[] = {"greeting", "EHLO", "STARTTLS", "AUTH",
 				    "MAIL",     "RCPT", "DATA",     "message"};
 
-const char *talk_at_text(uint8_t at)
+const char *deliver_talk_at_text(uint8_t at)
 {
 	return at < ARRAY_LEN(names) ? names[at] : "?";
 }
@@ -20,7 +20,7 @@ static void go_to(struct talk *t, enum talk_at at)
 	t->line[0] = '\0';
 }
 
-void talk_sent(struct talk *t, const char *data, size_t len)
+void deliver_talk_sent(struct talk *t, const char *data, size_t len)
 {
 	static const struct {
 		const char *verb;
@@ -58,7 +58,7 @@ static void keep_line(char ret[DELIVER_TEXT], const char *data, size_t len)
 	ret[len] = '\0';
 }
 
-void talk_heard(struct talk *t, const char *data, size_t len)
+void deliver_talk_heard(struct talk *t, const char *data, size_t len)
 {
 	int code = 0;
 	if (len < 3 || t->quit)

@@ -41,7 +41,7 @@ static int fields(struct job *j)
 	return err;
 }
 
-int token_begin(struct job *j)
+int deliver_token_begin(struct job *j)
 {
 	int err = target_check_https(j->to->oauth_url);
 	if (err == 0)
@@ -49,7 +49,7 @@ int token_begin(struct job *j)
 	return err == 0 ? fields(j) : err;
 }
 
-int token_over(struct job *j, CURLcode code)
+int deliver_token_over(struct job *j, CURLcode code)
 {
 	char why[64], text[DELIVER_TEXT];
 	struct writer w = writer_of(text, sizeof(text));

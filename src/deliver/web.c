@@ -72,7 +72,7 @@ static int headers(struct job *j)
 	return err;
 }
 
-int web_begin(struct job *j)
+int deliver_web_begin(struct job *j)
 {
 	struct target t;
 	int err = target_of(j->to, &t);
@@ -109,7 +109,7 @@ static void said(const struct job *j, char *ret, size_t size)
 	}
 }
 
-void web_over(struct job *j, CURLcode code)
+void deliver_web_over(struct job *j, CURLcode code)
 {
 	char text[DELIVER_TEXT];
 	long http = 0;

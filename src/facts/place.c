@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOC_MAGIC "LOCDBXX"
@@ -36,8 +37,29 @@ static void silent(struct loc_ctx *ctx, int priority, const char *file, int line
 
 /* ---- libloc ---------------------------------------------------------------------------------------- */
 
+/* libloc takes a file that ends early, and reads behind it later. */
+static bool loc_is_whole(int fd)
+{
+	enum { PAIRS = 5, PAIRS_AT = 28, HEADER = 4208 };
+	uint8_t head[PAIRS_AT + PAIRS * 8];
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || st.st_size < HEADER ||
+	    pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		return false;
+	for (unsigned i = 0; i < PAIRS; i++) {
+		const uint8_t *at = head + PAIRS_AT + i * 8u;
+
+		if ((int64_t)load_be32(at) + load_be32(at + 4) > st.st_size)
+			return false;
+	}
+	return true;
+}
+
 static int loc_open(struct place *p, int fd)
 {
+	if (!loc_is_whole(fd))
+		return SKEP_EFORMAT;
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = -ENOMEM;
 	FILE *f = own < 0 ? NULL : fdopen(own, "re");
 

@@ -194,7 +194,7 @@ static int end(struct file *f, int err)
 	return err;
 }
 
-int file_write(struct file *f, const struct memory *m)
+int file_save(struct file *f, const struct memory *m)
 {
 	int err = dbfile_error(sqlite3_exec(f->db.handle, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 	return err != 0 ? err : end(f, write_all(f, m));

@@ -82,7 +82,7 @@ int outbox_commit(struct outbox *o)
 		return 0;
 	int err = o->file.db.handle == NULL ? open_file(o, &damaged) : 0;
 	if (err == 0)
-		err = file_write(&o->file, &o->memory);
+		err = file_save(&o->file, &o->memory);
 	if (err != 0)
 		return settle(o, err);
 	memory_clear(&o->memory);

@@ -73,7 +73,7 @@ struct file {
 MUST_USE int file_open(struct file *f, const char *path);
 void file_close(struct file *f);
 /* All that is in memory, as one. */
-MUST_USE int file_write(struct file *f, const struct memory *m);
+MUST_USE int file_save(struct file *f, const struct memory *m);
 /* Some old entries go, as one. */
 MUST_USE int file_prune(struct file *f, int64_t before_ns, uint32_t most);
 /* Columns of file_item_columns, from the first. */

@@ -81,18 +81,12 @@ static const uint32_t may_say[ROLES] = {
 
 /* ---- who gets it ------------------------------------------------------------------------------ */
 
-/* Until the engine is there: all that may be of interest. */
-static bool wanted(const struct event *e)
-{
-	return e->kind != EVENT_STATS && e->kind != EVENT_FLOW && e->kind != EVENT_SYSLOG;
-}
-
 /* In the order of ids: ledger gets all, alerter what may deserve somebody's attention. */
 static void push(struct hub *h, const struct event *e)
 {
 	outlet_push(&h->ledger, e);
 	/* What is said of messages never becomes one. */
-	if (h->with_alerter && e->kind != EVENT_NOTICE && wanted(e))
+	if (h->with_alerter && e->kind != EVENT_NOTICE && alert_wants(e))
 		outlet_push(&h->alerter, e);
 }
 
@@ -302,7 +296,7 @@ static void tick(struct hub *h)
 	if (outlet_load(&h->ledger) < 50)
 		tell_lost(h, &h->ledger, "ledger");
 	/* Of a dead alerter ledger is told from time to time. */
-	if (h->with_alerter && now - h->told_lost_ns > COMPLAIN_NS) {
+	if (h->alerter.lost > 0 && now - h->told_lost_ns > COMPLAIN_NS) {
 		tell_lost(h, &h->alerter, "alerter");
 		h->told_lost_ns = now;
 	}
@@ -368,6 +362,8 @@ static void drain(struct hub *h)
 	}
 	release_held(h, true);
 	incident_finish(h->incidents, clock_boot_ns());
+	tell_lost(h, &h->ledger, "ledger");
+	tell_lost(h, &h->alerter, "alerter");
 	while (has_queued(h) && clock_boot_ns() < end) {
 		struct pollfd pfds[2] = {
 			{.fd = outlet_waiting(&h->ledger) ? h->ledger.fd : -1, .events = POLLOUT},

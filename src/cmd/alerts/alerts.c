@@ -13,13 +13,14 @@
 
 static const char help[] =
 	"usage: skep alerts [-c FILE] [--json]\n"
-	"       skep alerts log | show NUMBER | test [DESTINATION] | preview\n\n"
+	"       skep alerts log | show NUMBER | test [DESTINATION] | preview | reload\n\n"
 	"Who is told of what happens, how much of each budget is used, what waits and what\n"
 	"became of the last message of each destination.\n\n"
 	"  log        what was sent, held back (and by which rule) and given up\n"
 	"  show N     one message, as it was written\n"
 	"  test       send a test to one destination or all, and see what the servers say\n"
-	"  preview    what the configuration would have sent and held back of past events\n\n"
+	"  preview    what the configuration would have sent and held back of past events\n"
+	"  reload     the running honeynet takes the configuration's alerts anew\n\n"
 	"`skep alerts WORD --help` says more. docs/ALERTS.md tells what is sent when.\n\n"
 	"      --json             for programs\n"
 	"  -c, --config FILE      which honeynet\n";
@@ -125,7 +126,7 @@ static void print_to(const struct conf_destination *d, const struct to *t)
 	printf("%-12s %-9s%s%s  ", d->name,
 	       conf_destination_kind_text((enum conf_destination_kind)d->kind),
 	       d->short_form ? " short" : "", d->watch ? " watch" : "");
-	printf("%s\n            ", stuck          ? "does not take messages now"
+	printf("%s\n            ", stuck           ? "does not take messages now"
 				   : t->total == 0 ? "nothing yet"
 						   : "well");
 	print_budget("this hour", t->hour, d->throttle.hour);
@@ -234,7 +235,7 @@ static int overview(int argc, char **argv)
 		path = o == 'c' ? optarg : path;
 	}
 	if (optind < argc)
-		return cmd_fail(2, "alerts: '%s' is none of log, show, test, preview",
+		return cmd_fail(2, "alerts: '%s' is none of log, show, test, preview, reload",
 				argv[optind]);
 	struct conf *c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -254,7 +255,8 @@ int cmd_alerts(int argc, char **argv)
 	} words[] = {{"log", alerts_log},
 		     {"show", alerts_show},
 		     {"test", alerts_try},
-		     {"preview", alerts_preview}};
+		     {"preview", alerts_preview},
+		     {"reload", alerts_reload}};
 	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++)
 		if (strcmp(argv[1], words[i].name) == 0)
 			return words[i].run(argc - 1, argv + 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * skep alerts, its parts: alerts.c is the overview and finds the words after it, log.c lists what was sent, held
- * back and given up, show.c prints one message, try.c sends a test, preview.c replays the store, line.c has the
- * lines that log and preview share.
+ * back and given up, show.c prints one message, try.c sends a test and reloads, preview.c replays the store, line.c
+ * has the lines that log and preview share, check.c is for other verbs: what a configuration needs beyond its file.
  */
 #ifndef SKEP_CMD_ALERTS_H
 #define SKEP_CMD_ALERTS_H
@@ -30,7 +30,8 @@ bool alerts_number(const char *text, uint64_t most, uint64_t *ret);
 struct alerts_line { /* a message, as log and preview show it: equal where they mean the same */
 	uint64_t number, incident;
 	int64_t at_ns;
-	const char *destination, *class, *kind, *guest, *summary, *state, *answer; /* answer may be NULL */
+	const char *destination, *class, *kind, *guest, *summary, *state,
+		*answer; /* answer may be NULL */
 	struct addr source;
 	uint8_t weight;
 	bool bypass;
@@ -56,11 +57,19 @@ void alerts_print(const char *text, int columns);
 void alerts_print_text(const char *text, size_t len);
 json_t *alerts_foreign(const char *text);
 
+/* ---- check.c -------------------------------------------------------------------------------------- */
+
+/* What conf can't know: is each template one? 0, or 1 after writing which is not and why. */
+MUST_USE int alerts_check(const struct conf *c, char *why, size_t why_size);
+/* What to do about a server's answer, or about none. */
+const char *alerts_cure(const struct conf_destination *d, const char *answer);
+
 /* ---- the words after `skep alerts` ---------------------------------------------------------------- */
 
 int alerts_log(int argc, char **argv);
 int alerts_show(int argc, char **argv);
 int alerts_try(int argc, char **argv);
 int alerts_preview(int argc, char **argv);
+int alerts_reload(int argc, char **argv);
 
 #endif

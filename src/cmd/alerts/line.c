@@ -42,8 +42,8 @@ void alerts_print_text(const char *text, size_t len)
 		const char *end = memchr(text + at, '\n', len - at);
 		size_t line = end != NULL ? (size_t)(end - text) - at : len - at;
 		size_t step = line < LINE_TEXT / 4 - 1 ? line : LINE_TEXT / 4 - 1;
-		size_t shown = step > 0 && step == line && text[at + step - 1] == '\r' ? step - 1
-										       : step;
+		size_t shown =
+			step > 0 && step == line && text[at + step - 1] == '\r' ? step - 1 : step;
 		struct writer w = writer_of(buf, sizeof(buf));
 		write_escaped(&w, text + at, shown);
 		fputs(buf, stdout);

@@ -53,8 +53,8 @@ static struct row *add(struct view *v, int64_t at_ns)
 {
 	if (v->n == v->cap) {
 		size_t cap = v->cap > 0 ? v->cap * 2 : 256;
-		struct row *more = cap <= MOST_ROWS * 2 ? realloc(v->rows, cap * sizeof(*more))
-							: NULL;
+		struct row *more =
+			cap <= MOST_ROWS * 2 ? realloc(v->rows, cap * sizeof(*more)) : NULL;
 		v->no_memory = more == NULL;
 		if (more == NULL)
 			return NULL;

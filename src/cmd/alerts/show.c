@@ -16,22 +16,26 @@ static const char help[] =
 	"      --raw              the message byte for byte, all of it\n"
 	"  -c, --config FILE      which honeynet\n";
 
-#define MARK "text/plain"
+#define MARK "Content-Type: text/plain"
+
+static const char *find(const char *at, const char *end, const char *what)
+{
+	return memmem(at, (size_t)(end - at), what, strlen(what));
+}
 
 /* The plain part of a mail of ours; the whole of anything else. */
 static const char *plain_part(const char *body, size_t len, size_t *ret_len)
 {
+	const char *end = body + len, *at = find(body, end, MARK);
 	*ret_len = len;
-	const char *mark = memmem(body, len, "\r\nContent-Type: " MARK, 16 + strlen(MARK));
-	if (mark == NULL || len < 6 || memcmp(body, "From: ", 6) != 0)
+	if (len < 6 || memcmp(body, "From: ", 6) != 0 || at == NULL)
 		return body;
-	const char *at = memmem(mark, len - (size_t)(mark - body), "\r\n\r\n", 4);
-	if (at == NULL)
+	const char *rn = find(at, end, "\r\n\r\n"), *n = find(at, end, "\n\n");
+	if (rn == NULL && n == NULL)
 		return body;
-	at += 4;
-	size_t left = len - (size_t)(at - body);
-	const char *end = memmem(at, left, "\r\n--", 4);
-	*ret_len = end != NULL ? (size_t)(end - at) : left;
+	at = rn != NULL && (n == NULL || rn < n) ? rn + 4 : n + 2;
+	const char *stop = find(at, end, "\n--=_");
+	*ret_len = (size_t)((stop != NULL ? stop : end) - at);
 	return at;
 }
 
@@ -42,6 +46,8 @@ static size_t unquote(char *s, size_t len)
 	for (size_t i = 0; i < len;) {
 		if (s[i] == '=' && i + 2 < len && s[i + 1] == '\r' && s[i + 2] == '\n') {
 			i += 3;
+		} else if (s[i] == '=' && i + 1 < len && s[i + 1] == '\n') {
+			i += 2;
 		} else if (s[i] == '=' && i + 2 < len && text_hex(s[i + 1]) >= 0 &&
 			   text_hex(s[i + 2]) >= 0) {
 			s[n++] = (char)(text_hex(s[i + 1]) << 4 | text_hex(s[i + 2]));

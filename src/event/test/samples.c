@@ -50,13 +50,6 @@ static void fill_tuple(struct event_tuple *t, uint8_t proto, bool v6, const char
 	text_copy(t->inside_community_id, EVENT_NAME, "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
 }
 
-static void fill_syn(struct event_syn *s, unsigned i)
-{
-	memset(s, i % 3 == 1 ? 0xff : 0, sizeof(*s));
-	s->n_options = i % 3 == 1 ? EVENT_SYN_OPTIONS : 0;
-	s->ttl = (uint8_t)(i % 3 == 0 ? 0 : i); /* 0: it is not told */
-}
-
 static struct event base(enum event_kind kind, unsigned i, const char *text)
 {
 	struct event e = event_new(kind);

@@ -6,11 +6,11 @@
  * Secrets are read here, as root, at each start of courier; they leave in a sealed file in memory, and nothing of
  * them stays.
  */
+#include "facts/facts.h"
 #include "role/super/super_priv.h"
 #include "sys/sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,14 +62,6 @@ bool alerts_need_setid(const struct conf_alerts *c)
 
 /* ---- start messages --------------------------------------------------------------------------- */
 
-/* Until facts is there. */
-static void find_facts(const char *location, const char *names, int ret_fds[3])
-{
-	(void)location;
-	(void)names;
-	ret_fds[0] = ret_fds[1] = ret_fds[2] = -1;
-}
-
 int alerts_start_alerter(struct super *s, const struct child *ch)
 {
 	static const uint8_t bits[3] = {ALERTER_LOCATION, ALERTER_NAMES, ALERTER_SIGNATURES};
@@ -83,7 +75,7 @@ int alerts_start_alerter(struct super *s, const struct child *ch)
 	memcpy(m->sensor, s->c->sensor, sizeof(m->sensor));
 	memcpy(m->name, s->c->name, sizeof(m->name));
 	m->since_ns = s->since_ns;
-	find_facts(a->conf.location, a->conf.names, known);
+	facts_find(a->conf.location, a->conf.names, known);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		if (known[i] < 0)
 			continue;
@@ -97,78 +89,54 @@ int alerts_start_alerter(struct super *s, const struct child *ch)
 	return err;
 }
 
-/* One line of text. SKEP_ERANGE: too long; SKEP_EFORMAT: empty, or no such line. */
-static int read_secret(const char *path, char *ret, size_t size, bool *ret_open)
+static void say_secret(struct super *s, const char *text)
 {
-	struct stat st;
-	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return SKEP_EFORMAT;
-	ssize_t n = read(fd, ret, size);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n == size)
-		return SKEP_ERANGE;
-	while (n > 0 && (ret[n - 1] == '\n' || ret[n - 1] == '\r'))
-		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)ret[i] < 0x20 || ret[i] == 0x7f)
-			return SKEP_EFORMAT;
-	ret[n] = '\0';
-	*ret_open = (st.st_mode & (S_IRWXG | S_IRWXO)) != 0;
-	return n > 0 ? 0 : SKEP_EFORMAT;
-}
-
-static void say_secret(struct super *s, const char *destination, const char *path, const char *what)
-{
-	char text[EVENT_TEXT];
-	snprintf(text, sizeof(text), "destination '%s': %s: %s", destination, path, what);
-	log_line(LOG_WARN, "%s", text);
+	log_line(LOG_WARN, "alerts: %s", text);
 	super_health(s, "courier", "secret", 1, -1, -1, 1, text);
 }
 
-static void take_secret(struct super *s, const struct conf_destination *d, const char *path,
-			char *ret, size_t size)
+/* May others read it too? */
+static void check_mode(struct super *s, const struct conf_destination *d, const char *path)
 {
-	char what[128];
-	bool open_to_all = false;
-	if (path[0] == '\0')
+	char text[EVENT_TEXT];
+	struct stat st;
+	if (path[0] == '\0' || stat(path, &st) < 0 || (st.st_mode & (S_IRWXG | S_IRWXO)) == 0)
 		return;
-	int err = read_secret(path, ret, size, &open_to_all);
-	if (err != 0) {
-		explicit_bzero(ret, size);
-		snprintf(what, sizeof(what), "%s; it goes without",
-			 err == SKEP_EFORMAT ? "not one line of text" : err_text(err));
-		say_secret(s, d->name, path, what);
-	} else if (open_to_all) {
-		say_secret(s, d->name, path, "others can read this secret: chmod 600 mends it");
+	snprintf(text, sizeof(text), "%s: others can read the secret %s; `chmod 600` mends that",
+		 d->name, path);
+	say_secret(s, text);
+}
+
+/* What can't be read is told, and its destination goes without: no server takes that, and the message waits. */
+static void read_secrets(struct super *s, struct deliver_secrets *ret)
+{
+	const struct conf_alerts *c = &s->alerts.conf;
+	char why[EVENT_TEXT - 32] = "", text[EVENT_TEXT];
+	if (deliver_secrets_read(c, ret, why, sizeof(why)) != 0) {
+		snprintf(text, sizeof(text), "%s; it goes without", why);
+		say_secret(s, text);
+	}
+	for (uint32_t i = 0; i < c->n_to; i++) {
+		check_mode(s, &c->to[i], c->to[i].secret);
+		check_mode(s, &c->to[i], c->to[i].oauth_secret);
 	}
 }
 
 int alerts_start_courier(struct super *s, const struct child *ch)
 {
-	const struct conf_alerts *c = &s->alerts.conf;
 	struct deliver_secrets *secrets = calloc(1, sizeof(*secrets));
 	CLEANUP(fd_close) int sealed = -1;
 	if (secrets == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < c->n_to; i++) {
-		const struct conf_destination *d = &c->to[i];
-		if (!is_courier(d->kind))
-			continue;
-		take_secret(s, d, d->secret, secrets->to[i].secret, sizeof(secrets->to[i].secret));
-		take_secret(s, d, d->oauth_secret, secrets->to[i].oauth_secret,
-			    sizeof(secrets->to[i].oauth_secret));
-	}
+	read_secrets(s, secrets);
 	int err = sealed_create("secrets", secrets, sizeof(*secrets), &sealed);
 	explicit_bzero(secrets, sizeof(*secrets));
 	free(secrets);
 	if (err != 0)
 		return err;
 	const int fds[] = {s->alerts.courier[1], sealed};
-	return ipc_send(ch->control, MSG_START_COURIER, c, sizeof(struct start_courier), fds, 2);
+	return ipc_send(ch->control, MSG_START_COURIER, &s->alerts.conf,
+			sizeof(struct start_courier), fds, 2);
 }
 _Static_assert(sizeof(struct start_courier) == sizeof(struct conf_alerts), "it is just that");
 
