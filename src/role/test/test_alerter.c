@@ -53,7 +53,7 @@ struct rig {
 	uint32_t n_known, handed, tests, again;
 	struct msg_deliver last;
 	uint64_t beats, beats_bad, last_beat;
-	char beat_why[16];
+	bool sealed;
 
 	/* what hub told ledger */
 	uint32_t notices_sent, notices_failed, undelivered, full;
@@ -241,6 +241,7 @@ static bool deliver(struct rig *r, const struct msg_deliver *m, int fd)
 		r->beats++;
 		r->beats_bad += n < r->last_beat;
 		r->last_beat = n;
+		r->sealed |= strstr(r->body, "skep-20260101.json") != NULL;
 		return true;
 	}
 	for (uint32_t i = 0; i < r->n_known; i++)
@@ -433,6 +434,15 @@ static void an_event_becomes_a_message_and_a_notice(void **state)
 	assert_int_equal(r->tests, 2);
 	assert_int_equal(r->notices_sent, 6);
 	uint64_t beats = r->beats;
+	struct event seal = event_new(EVENT_SEAL);
+	text_copy(seal.u.seal.file, EVENT_NAME, "skep-20260101.json");
+	memset(seal.u.seal.sha256, 'a', sizeof(seal.u.seal.sha256) - 1);
+	assert_int_equal(ipc_send(r->hub_ledger[1], MSG_EVENT, &seal, sizeof(seal), NULL, 0), 0);
+	for (int i = 0; i < 200 && r->beats == beats; i++)
+		play(r, 50);
+	assert_int_equal(r->beats, beats + 1);
+	assert_true(r->sealed);
+	beats = r->beats;
 	stop_alerter(r);
 	assert_true(r->beats > beats); /* and it has stopped */
 	assert_int_equal(r->beats_bad, 0);
@@ -464,6 +474,7 @@ static void kills_at_any_moment_lose_and_repeat_nothing(void **state)
 	play(r, 1200);
 	assert_int_equal(repeated(r, n), 0);
 	assert_int_equal(r->lost, 0);
+	assert_int_equal(r->beats_bad, 0);
 	print_message("%u kills, %u events, %u handed on, %u of them again\n", kills, n, r->handed,
 		      r->again);
 	assert_true(n > kills / 2);
