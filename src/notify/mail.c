@@ -115,10 +115,11 @@ static bool address_fine(const char *s, size_t size)
 	size_t n = strnlen(s, size);
 	if (n == 0 || n == size)
 		return false;
+	const char *at = strchr(s, '@'); /* none: a user of this machine, for sendmail */
 	for (size_t i = 0; i < n; i++)
 		if (s[i] <= ' ' || s[i] >= 0x7f || strchr("<>,;:\"()[]\\", s[i]) != NULL)
 			return false;
-	return true;
+	return at == NULL || (at > s && at[1] != '\0' && strchr(at + 1, '@') == NULL);
 }
 
 static void put_from(struct mail *m, const struct letter *l)
