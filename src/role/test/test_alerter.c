@@ -53,7 +53,7 @@ struct rig {
 	uint32_t n_known, handed, tests, again;
 	struct msg_deliver last;
 	uint64_t beats, beats_bad, last_beat;
-	char beat_why[16];
+	bool sealed;
 
 	/* what hub told ledger */
 	uint32_t notices_sent, notices_failed, undelivered, full;
@@ -241,6 +241,7 @@ static bool deliver(struct rig *r, const struct msg_deliver *m, int fd)
 		r->beats++;
 		r->beats_bad += n < r->last_beat;
 		r->last_beat = n;
+		r->sealed |= strstr(r->body, "skep-20260101.json") != NULL;
 		return true;
 	}
 	for (uint32_t i = 0; i < r->n_known; i++)
@@ -433,6 +434,15 @@ static void an_event_becomes_a_message_and_a_notice(void **state)
 	assert_int_equal(r->tests, 2);
 	assert_int_equal(r->notices_sent, 6);
 	uint64_t beats = r->beats;
+	struct event seal = event_new(EVENT_SEAL);
+	text_copy(seal.u.seal.file, EVENT_NAME, "skep-20260101.json");
+	memset(seal.u.seal.sha256, 'a', sizeof(seal.u.seal.sha256) - 1);
+	assert_int_equal(ipc_send(r->hub_ledger[1], MSG_EVENT, &seal, sizeof(seal), NULL, 0), 0);
+	for (int i = 0; i < 200 && r->beats == beats; i++)
+		play(r, 50);
+	assert_int_equal(r->beats, beats + 1);
+	assert_true(r->sealed);
+	beats = r->beats;
 	stop_alerter(r);
 	assert_true(r->beats > beats); /* and it has stopped */
 	assert_int_equal(r->beats_bad, 0);
@@ -442,34 +452,88 @@ static void an_event_becomes_a_message_and_a_notice(void **state)
 	assert_int_equal(f.states[OUTBOX_SENT], 6);
 }
 
+/* A life of up to 100 ms, from its very start; events come now and then. */
+static void short_life(struct rig *r, unsigned *seed, uint32_t most, uint32_t *n)
+{
+	spawn_alerter(r);
+	int64_t end = clock_boot_ns() + rand_r(seed) % 100000 * INT64_C(1000);
+	while (clock_boot_ns() < end) {
+		/* hub keeps 64 escapes for an alerter that is away. */
+		if (*n < most && missing(r, *n) < 40)
+			some_event(r, (*n)++);
+		play(r, 3);
+	}
+	kill_role(&r->alerter);
+}
+
+/* One that ends within a few milliseconds of an event. */
+static void sudden_death(struct rig *r, unsigned *seed, uint32_t *n)
+{
+	start_alerter(r);
+	play(r, 5);
+	if (missing(r, *n) < 40)
+		some_event(r, (*n)++);
+	int64_t end = clock_boot_ns() + rand_r(seed) % 4000 * INT64_C(1000);
+	while (clock_boot_ns() < end)
+		play(r, 0);
+	kill_role(&r->alerter);
+}
+
 static void kills_at_any_moment_lose_and_repeat_nothing(void **state)
 {
 	struct rig *r = *state;
-	uint32_t kills = getenv("SKEP_SOAK") != NULL ? 1000 : 60, n = 0;
-	unsigned seed = 7;
+	uint32_t kills = getenv("SKEP_SOAK") != NULL ? 1000 : 100, n = 0;
+	unsigned seed = (unsigned)clock_boot_ns();
+	print_message("seed %u\n", seed);
 	start_hub(r);
 	for (uint32_t k = 0; k < kills; k++) {
-		spawn_alerter(r);
-		int64_t end = clock_boot_ns() + rand_r(&seed) % 100000 * INT64_C(1000);
-		while (clock_boot_ns() < end) {
-			/* hub keeps 64 escapes for an alerter that is away. */
-			if (n < 2 * kills && missing(r, n) < 40)
-				some_event(r, n++);
-			play(r, 3);
-		}
-		kill_role(&r->alerter);
+		if (k % 4 == 0)
+			short_life(r, &seed, 2 * kills, &n);
+		else
+			sudden_death(r, &seed, &n);
 	}
 	start_alerter(r);
 	wait_all(r, n);
 	play(r, 1200);
 	assert_int_equal(repeated(r, n), 0);
 	assert_int_equal(r->lost, 0);
+	assert_int_equal(r->beats_bad, 0);
 	print_message("%u kills, %u events, %u handed on, %u of them again\n", kills, n, r->handed,
 		      r->again);
 	assert_true(n > kills / 2);
 	stop_alerter(r);
 	struct found f = outbox(r);
 	assert_int_equal(f.states[OUTBOX_WAITING] + f.states[OUTBOX_FAILED], 0);
+}
+
+static bool on_line(void *ctx, const struct outbox_log *l)
+{
+	if (strcmp(l->why, "window") == 0)
+		*(uint32_t *)ctx += l->n;
+	return true;
+}
+
+static void a_restart_forgets_no_throttle(void **state)
+{
+	struct rig *r = *state;
+	uint32_t held = 0;
+	r->start.conf.n_classes = 0; /* of one source a login in 15 minutes */
+	start_hub(r);
+	start_alerter(r);
+	login(r, 0);
+	wait_all(r, 1);
+	play(r, 300);
+	kill_role(&r->alerter);
+	start_alerter(r);
+	login(r, 256); /* the same source */
+	escape(r, 2);
+	for (int i = 0; i < 600 && (r->sent[0][2] == 0 || r->sent[1][2] == 0); i++)
+		play(r, 50);
+	stop_alerter(r);
+	assert_int_equal(r->sent[0][2], 1);
+	assert_int_equal(r->sent[0][256] + r->sent[1][256], 0);
+	assert_int_equal(outbox_logs(r->dir, 0, on_line, &held), 0);
+	assert_int_equal(held, 2); /* from either destination */
 }
 
 static void a_new_courier_gets_what_the_last_one_had(void **state)
@@ -674,6 +738,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(an_event_becomes_a_message_and_a_notice),
 		RIGGED(kills_at_any_moment_lose_and_repeat_nothing),
+		RIGGED(a_restart_forgets_no_throttle),
 		RIGGED(a_new_courier_gets_what_the_last_one_had),
 		RIGGED(a_server_that_is_down_is_asked_seldom_and_then_gets_all_once),
 		RIGGED(what_is_refused_for_good_is_given_up_and_told),
