@@ -279,6 +279,36 @@ static void digests_come_late(void **state)
 	play_close(&p);
 }
 
+/* hub was started anew and says nothing of it any more: half a day later the incident is over. */
+static void an_incident_falls_silent(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	for (int i = 0; i < 3; i++)
+		play_login(&p, "web1", "198.51.100.66", "root");
+	int64_t last = p.now_ns;
+	assert_int_equal(r.n, 2);
+	p.incident = 0;
+	play_health(&p, "hub", "died");
+	assert_int_equal(r.n, 3);
+	assert_int_equal(alert_next_ns(p.alert) / MINUTE, p.now_ns / MINUTE + 1);
+	alert_tick(p.alert, p.now_ns + MINUTE);
+	assert_int_equal(alert_next_ns(p.alert), last + 12 * HOUR);
+	play_restart(&p);
+	alert_tick(p.alert, last + 12 * HOUR - 1);
+	assert_int_equal(r.n, 3);
+	alert_tick(p.alert, last + 12 * HOUR);
+	assert_int_equal(r.n, 4);
+	assert_int_equal(r.all[3].kind, ALERT_INCIDENT_END);
+	assert_int_equal(r.all[3].thread, r.all[0].number);
+	assert_int_equal(r.all[3].sent, 1);
+	assert_int_equal(r.all[3].counts[0].n, 2);
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +319,7 @@ int main(void)
 		cmocka_unit_test(budgets_slide),
 		cmocka_unit_test(a_source_comes_back),
 		cmocka_unit_test(digests_come_late),
+		cmocka_unit_test(an_incident_falls_silent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
