@@ -114,7 +114,7 @@ static void rows_seen(struct letter *l)
 
 static const char *way(uint8_t direction)
 {
-	return direction == DIR_INBOUND	   ? "inbound"
+	return direction == DIR_INBOUND    ? "inbound"
 	       : direction == DIR_OUTBOUND ? "outbound"
 	       : direction == DIR_LATERAL  ? "from guest to guest"
 					   : "";
@@ -176,10 +176,12 @@ static void look_further(struct letter *l)
 		more(l, "All of the conversation", "skep events --flow %s", id);
 	}
 	if (in->session != 0) {
-		more(l, "The visit", "skep sessions show %s", event_session_text(in->session, session));
+		more(l, "The visit", "skep sessions show %s",
+		     event_session_text(in->session, session));
 		more(l, "Watch it", "skep replay %s", session);
 	}
-	if (l->m->class == ALERT_HEALTH || l->m->class == ALERT_SILENCE || l->m->class == ALERT_ESCAPE)
+	if (l->m->class == ALERT_HEALTH || l->m->class == ALERT_SILENCE ||
+	    l->m->class == ALERT_ESCAPE)
 		more(l, "State of the honeynet", "skep status%s", "");
 	if (l->n_held > 0)
 		more(l, "What was sent and held back", "skep alerts log%s", "");
@@ -211,14 +213,16 @@ static void footer(struct letter *l)
 	write_fmt(&w, ", weight %u", m->weight);
 }
 
-void letter_build(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		  const struct facts_of *facts, struct letter *ret)
+void letter_build(const struct notify_from *from, const struct conf_alerts *c,
+		  const struct alert_message *m, const struct facts_of *facts, struct letter *ret)
 {
 	static const struct facts_of nothing = {.hops = 255};
 	memset(ret, 0, sizeof(*ret));
 	ret->from = from;
 	ret->conf = c;
-	ret->to = m->destination < c->n_to && m->destination < CONF_DESTINATIONS ? &c->to[m->destination] : NULL;
+	ret->to = m->destination < c->n_to && m->destination < CONF_DESTINATIONS
+			  ? &c->to[m->destination]
+			  : NULL;
 	ret->m = m;
 	ret->facts = facts != NULL ? facts : &nothing;
 	ret->brief = ret->to != NULL && ret->to->short_form;

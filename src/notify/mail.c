@@ -31,7 +31,8 @@ static void put_quoted(struct mail *m, const char *s)
 		}
 		bool last = s[1] == '\0' || s[1] == '\n';
 		bool fine = *s >= ' ' && *s < 0x7f && *s != '=' && !(*s == ' ' && last) &&
-			    !(column == 0 && (*s == '.' || *s == 'F')); /* lone dots, "From " of mailboxes */
+			    !(column == 0 &&
+			      (*s == '.' || *s == 'F')); /* lone dots, "From " of mailboxes */
 		write_fmt(&p, fine ? "%c" : "=%02X", fine ? *s : (uint8_t)*s);
 		if (column + p.len > LINE - 1) { /* one more for the soft break */
 			write_fmt(m->w, "=%s", m->nl);
@@ -44,13 +45,15 @@ static void put_quoted(struct mail *m, const char *s)
 
 static void put_base64(struct writer *w, const char *s, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = (const uint8_t *)s;
 	for (size_t i = 0; i < len; i += 3) {
 		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) |
 			     (i + 2 < len ? p[i + 2] : 0);
 		write_fmt(w, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63],
-			  i + 1 < len ? digits[v >> 6 & 63] : '=', i + 2 < len ? digits[v & 63] : '=');
+			  i + 1 < len ? digits[v >> 6 & 63] : '=',
+			  i + 2 < len ? digits[v & 63] : '=');
 	}
 }
 
@@ -62,7 +65,8 @@ static void put_words(struct mail *m, const char *s)
 		for (size_t n; s[len] != '\0'; len += n) {
 			n = text_utf8(s + len, strnlen(s + len, 4), NULL);
 			n = n > 0 ? n : 1;
-			if (len + n > (first ? 33 : 42)) /* the first shares its line with the name */
+			if (len + n >
+			    (first ? 33 : 42)) /* the first shares its line with the name */
 				break;
 		}
 		write_fmt(m->w, "%s%s=?UTF-8?B?", first ? "" : m->nl, first ? "" : " ");
@@ -179,7 +183,8 @@ static void put_ours(struct mail *m, const struct letter *l)
 		put_header(m, "Importance", "high");
 		put_header(m, "X-Priority", "1");
 	}
-	put_header(m, "X-Skep-Class", l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class) : "none");
+	put_header(m, "X-Skep-Class",
+		   l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class) : "none");
 	put_header(m, "X-Skep-Kind", alert_kind_text(l->m->kind));
 	w = writer_of(value, sizeof(value));
 	put_plain(&w, l->from->sensor, CONF_NAME);
@@ -221,9 +226,11 @@ static int mail_long(struct mail *m, const struct letter *l, char *part)
 {
 	char line[64];
 	struct writer b = writer_of(line, sizeof(line));
-	write_fmt(&b, "=_skep_%llu_=", (unsigned long long)l->m->number); /* no quoted-printable has "=_" */
+	write_fmt(&b, "=_skep_%llu_=",
+		  (unsigned long long)l->m->number); /* no quoted-printable has "=_" */
 	put_headers(m, l);
-	write_fmt(m->w, "Content-Type: multipart/alternative;%s boundary=\"%s\"%s%s", m->nl, line, m->nl, m->nl);
+	write_fmt(m->w, "Content-Type: multipart/alternative;%s boundary=\"%s\"%s%s", m->nl, line,
+		  m->nl, m->nl);
 	struct writer w = writer_of(part, PART);
 	text_form(l, &w);
 	write_fmt(m->w, "--%s%s", line, m->nl);

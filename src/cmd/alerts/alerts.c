@@ -225,7 +225,8 @@ static int overview(int argc, char **argv)
 	bool json = false;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			printf("%s\n%s\n%s\n%s\n%s\n%s", help, alerts_log_help, alerts_show_help,
+			       alerts_test_help, alerts_preview_help, alerts_reload_help);
 			return 0;
 		}
 		if (o == '?') {

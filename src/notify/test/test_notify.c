@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Texts made harmless, sentences, bounds of each form, templates, beats. */
 #include "notify/notify_priv.h"
-#include "test/world.h"
+#include "notify/test/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,8 @@ static void test_foreign(void **state)
 	check_foreign("gopher://a", "gopher[:]//a");
 	check_foreign("mail a@b.org MAILTO:x", "mail a[@]b[.]org MAILTO[:]x");
 	check_foreign("javascript:alert(1)", "javascript[:]alert(1)");
-	check_foreign("10.0.0.1:80 ./x ../y .ssh v1. 8:30", "10[.]0[.]0[.]1:80 ./x ../y .ssh v1. 8:30");
+	check_foreign("10.0.0.1:80 ./x ../y .ssh v1. 8:30",
+		      "10[.]0[.]0[.]1:80 ./x ../y .ssh v1. 8:30");
 	check_foreign("a\r\nB: c\x1b[2J\x7f", "a\\x0d\\x0aB: c\\x1b[2J\\x7f");
 	check_foreign("\xd0\xb0pple.com", "\\u{430}pple[.]com");
 	check_foreign("x\xe2\x80\xaegpj\xe2\x80\x8b", "x\\u{202e}gpj\\u{200b}");
@@ -48,8 +49,8 @@ static void test_foreign_is_bounded(void **state)
 	put_foreign(&w, in, 3);
 	assert_string_equal(out, "a\\xe2\\x80");
 	for (size_t i = 0; i < 0x110000; i += 7) { /* at most four times as long */
-		char s[8] = {(char)(0xf0 | i >> 18), (char)(0x80 | (i >> 12 & 63)), (char)(0x80 | (i >> 6 & 63)),
-			     (char)(0x80 | (i & 63))};
+		char s[8] = {(char)(0xf0 | i >> 18), (char)(0x80 | (i >> 12 & 63)),
+			     (char)(0x80 | (i >> 6 & 63)), (char)(0x80 | (i & 63))};
 		w = writer_of(out, sizeof(out));
 		put_foreign(&w, s, sizeof(s));
 		assert_true(w.len <= 16);
@@ -93,31 +94,40 @@ static void test_sentences(void **state)
 		const char *name, *lead, *subject;
 	} rows[] = {
 		{"outbound",
-		 "web1 began a conversation with 198.51.100.77, port 80/TCP: the first outbound one of incident "
+		 "web1 began a conversation with 198.51.100.77, port 80/TCP: the first outbound "
+		 "one of incident "
 		 "1795878000000000. It was led to the sink.",
 		 "[hive] First outbound connection: web1 -> 198.51.100.77 port 80/TCP, redirect"},
 		{"login", "203.0.113.5 logged in to web1 as \"root\", port 22/TCP.",
 		 "[hive] Login: web1 from 203.0.113.5 as root (414 held back)"},
 		{"escape", "Somebody broke, or tried to break, out of the machine of web1.",
-		 "[hive] Escape: web1: the QEMU of web1 made a call that it may not (ptrace) and was ended"},
+		 "[hive] Escape: web1: the QEMU of web1 made a call that it may not (ptrace) and "
+		 "was ended"},
 		{"silence", "A layer that should tell of web1 says nothing.",
 		 "[hive] Silence: web1: the monitor in web1 has said nothing for 15 s"},
-		{"limit", "web1 reached the limit of tcp.", "[hive] Limit reached: web1 and 198.51.100.77: tcp"},
+		{"limit", "web1 reached the limit of tcp.",
+		 "[hive] Limit reached: web1 and 198.51.100.77: tcp"},
 		{"rule",
-		 "Rule 9000123 matched: SKEP shell in a request's header; between web1 and 2001:db8:66::5, port 80/TCP.",
-		 "[hive] Rule hit (high): web1 and 2001:db8:66::5: SKEP shell in a request's header"},
+		 "Rule 9000123 matched: SKEP shell in a request's header; between web1 and "
+		 "2001:db8:66::5, port 80/TCP.",
+		 "[hive] Rule hit (high): web1 and 2001:db8:66::5: SKEP shell in a request's "
+		 "header"},
 		{"inbound", "2001:db8:66::5, not seen before, connects to web1, port 22/TCP.",
 		 "[hive] New source: web1 from 2001:db8:66::5, port 22/TCP"},
 		{"health", "The honeynet needs a look: the disk of the captures has 2 % left",
 		 "[hive] Health: the honeynet: the disk of the captures has 2 % left"},
 		{"incident",
-		 "Incident 1795878000000000 is over: 203.0.113.5 and web1, within 30 min 0 s. 2 messages were sent, 414 "
+		 "Incident 1795878000000000 is over: 203.0.113.5 and web1, within 30 min 0 s. 2 "
+		 "messages were sent, 414 "
 		 "events were held back.",
 		 "[hive] Incident is over: 1795878000000000, web1 and 203.0.113.5 (414 held back)"},
 		{"day",
-		 "The day's digest, since 2026-11-28 15:34:05 +0100: 2 messages were sent, 414 events were held back.",
+		 "The day's digest, since 2026-11-28 15:34:05 +0100: 2 messages were sent, 414 "
+		 "events were held back.",
 		 "[hive] Digest of the day: 2 messages were sent, 414 events were held back"},
-		{"test", "This is a test: nothing has happened. Who reads it, is reached by this destination.",
+		{"test",
+		 "This is a test: nothing has happened. Who reads it, is reached by this "
+		 "destination.",
 		 "[hive] Test: nothing has happened"},
 	};
 	struct letter *l = malloc(sizeof(*l));
@@ -135,16 +145,22 @@ static void test_budget_and_held(void **state)
 	struct letter *l = malloc(sizeof(*l));
 	assert_non_null(l);
 	letter_of("budget", false, DEST_KEEP, l);
-	assert_string_equal(l->budget, "This is the last message that the budget of the hour allows. More is counted, and "
-				       "told from 2026-11-28 16:30:00 +0100 on.");
+	assert_string_equal(
+		l->budget,
+		"This is the last message that the budget of the hour allows. More is counted, and "
+		"told from 2026-11-28 16:30:00 +0100 on.");
 	letter_of("login", false, DEST_KEEP, l);
 	assert_string_equal(l->budget, "");
 	assert_string_equal(l->held_title, "Held back: 414 events");
 	assert_int_equal(l->n_held, 2);
-	assert_string_equal(l->held[0], "411 of login: one of the same had just been sent; first 2026-11-28 15:35:45 "
-					"+0100, last 28 min 0 s later");
-	assert_string_equal(l->held[1], "3 of inbound: quiet by rule 1 (unser Prüfer, bis März); first 2026-11-28 "
-					"15:49:05 +0100");
+	assert_string_equal(
+		l->held[0],
+		"411 of login: one of the same had just been sent; first 2026-11-28 15:35:45 "
+		"+0100, last 28 min 0 s later");
+	assert_string_equal(
+		l->held[1],
+		"3 of inbound: quiet by rule 1 (unser Prüfer, bis März); first 2026-11-28 "
+		"15:49:05 +0100");
 	letter_of("outbound", false, DEST_KEEP, l);
 	assert_int_equal(l->n_held, 0);
 	free(l);
@@ -182,9 +198,12 @@ static void test_all_forms_fit(void **state)
 			world_conf(i % 2 == 0, kind, &c);
 			assert_int_equal(notify_body(&from, &c, &s.m, &s.facts, &w), 0);
 			assert_true(w.len > 20 && !w.full);
-			w = writer_of(body, 100); /* too small a buffer is said, and nothing is written behind it */
+			w = writer_of(
+				body,
+				100); /* too small a buffer is said, and nothing is written behind it */
 			body[100] = '\1';
-			assert_int_equal(notify_body(&from, &c, &s.m, NULL, &w), w.full ? SKEP_ETRUNC : 0);
+			int r = notify_body(&from, &c, &s.m, NULL, &w);
+			assert_int_equal(r, w.full ? SKEP_ETRUNC : 0);
 			assert_int_equal(body[100], '\1');
 		}
 		struct writer w = writer_of(body, sizeof(body));
@@ -203,13 +222,14 @@ static void test_template(void **state)
 		{"{\"a\":\"{{title}}\",\"n\":{{number}}}", true},
 		{"{\"a\":\"x {{source}} y {{guest}}\"}", true},
 		{"[\"{{text}}\", {\"{{class}}\": {{weight}}}]", true},
-		{"{\"a\":{{title}}}", false},		  /* text without quotes */
-		{"{\"a\":\"{{nothing}}\"}", false},	  /* no such place */
-		{"{\"a\":\"{{title}\"}", false},	  /* not closed */
-		{"{\"a\":\"{{title}}\"", false},	  /* no JSON */
-		{"{\"a\":\"\\{{title}}\"}", false},	  /* a backslash that would take our first letter */
-		{"{\"a\":\"\\u00{{port}}\"}", false},	  /* half a letter */
-		{"{\"a\":{{port}}{{port}}}", false},	  /* 00 is no number */
+		{"{\"a\":{{title}}}", false},       /* text without quotes */
+		{"{\"a\":\"{{nothing}}\"}", false}, /* no such place */
+		{"{\"a\":\"{{title}\"}", false},    /* not closed */
+		{"{\"a\":\"{{title}}\"", false},    /* no JSON */
+		{"{\"a\":\"\\{{title}}\"}",
+		 false}, /* a backslash that would take our first letter */
+		{"{\"a\":\"\\u00{{port}}\"}", false},        /* half a letter */
+		{"{\"a\":{{port}}{{port}}}", false},         /* 00 is no number */
 		{"{\"{{class}}\":1,\"{{kind}}\":2}", false}, /* keys that may be the same */
 		{"", false},
 		{"{\"a\":\"{ {single} {\"}", true},
@@ -222,7 +242,8 @@ static void test_template(void **state)
 			fail_msg("%s: %d %s", rows[i].text, r, why);
 		assert_true(r == 0 || why[0] != '\0');
 	}
-	assert_true(notify_template_check("{\"a\":\"{{nothing}}\"}", why, sizeof(why)) == SKEP_EFORMAT);
+	assert_true(notify_template_check("{\"a\":\"{{nothing}}\"}", why, sizeof(why)) ==
+		    SKEP_EFORMAT);
 	assert_non_null(strstr(why, "no place {{nothing}}; there are: text short title"));
 }
 
@@ -237,11 +258,13 @@ static void test_beat(void **state)
 	memset(&b.seals[1], 0, sizeof(b.seals[1]));
 	assert_int_equal(notify_beat(&from, &d, &b, &w), 0);
 	assert_string_equal(
-		body,
-		"<134>1 2026-11-28T15:04:05.123456Z hive skep - beat [skep@32473 n=\"12\" why=\"beat\" "
-		"since=\"2026-11-28T13:04:05.123456Z\" every=\"60\" waiting=\"1\" event=\"1795878245123455\"]"
-		"[seal1@32473 file=\"skep.json\" n=\"3\" bytes=\"1000\" "
-		"sha256=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"] beat 12, with seals");
+		body, "<134>1 2026-11-28T15:04:05.123456Z hive skep - beat [skep@32473 n=\"12\" "
+		      "why=\"beat\" "
+		      "since=\"2026-11-28T13:04:05.123456Z\" every=\"60\" waiting=\"1\" "
+		      "event=\"1795878245123455\"]"
+		      "[seal1@32473 file=\"skep.json\" n=\"3\" bytes=\"1000\" "
+		      "sha256=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]"
+		      " beat 12, with seals");
 	d.kind = DEST_SMTP;
 	assert_int_equal(notify_beat(&from, &d, &b, &w), SKEP_EUNSUPPORTED);
 }
@@ -267,11 +290,16 @@ static void test_times(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_foreign),	       cmocka_unit_test(test_foreign_is_bounded),
-		cmocka_unit_test(test_own),	       cmocka_unit_test(test_sentences),
-		cmocka_unit_test(test_budget_and_held), cmocka_unit_test(test_short),
-		cmocka_unit_test(test_all_forms_fit),  cmocka_unit_test(test_template),
-		cmocka_unit_test(test_beat),	       cmocka_unit_test(test_times),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_foreign_is_bounded),
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_budget_and_held),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_all_forms_fit),
+		cmocka_unit_test(test_template),
+		cmocka_unit_test(test_beat),
+		cmocka_unit_test(test_times),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
