@@ -30,14 +30,14 @@ static void put_quoted(struct mail *m, const char *s)
 			continue;
 		}
 		bool last = s[1] == '\0' || s[1] == '\n';
-		bool fine = *s >= ' ' && *s < 0x7f && *s != '=' && !(*s == ' ' && last) &&
-			    !(column == 0 &&
-			      (*s == '.' || *s == 'F')); /* lone dots, "From " of mailboxes */
-		write_fmt(&p, fine ? "%c" : "=%02X", fine ? *s : (uint8_t)*s);
-		if (column + p.len > LINE - 1) { /* one more for the soft break */
+		bool fine = *s >= ' ' && *s < 0x7f && *s != '=' && !(*s == ' ' && last);
+		if (column + (fine ? 1 : 3) > LINE - 1) { /* one more for the soft break */
 			write_fmt(m->w, "=%s", m->nl);
 			column = 0;
 		}
+		/* No line is a lone dot or begins like a mailbox's "From ", be it by our own breaks. */
+		fine = fine && !(column == 0 && (*s == '.' || *s == 'F'));
+		write_fmt(&p, fine ? "%c" : "=%02X", fine ? *s : (uint8_t)*s);
 		write_str(m->w, piece);
 		column += p.len;
 	}
@@ -115,10 +115,11 @@ static bool address_fine(const char *s, size_t size)
 	size_t n = strnlen(s, size);
 	if (n == 0 || n == size)
 		return false;
+	const char *at = strchr(s, '@'); /* none: a user of this machine, for sendmail */
 	for (size_t i = 0; i < n; i++)
 		if (s[i] <= ' ' || s[i] >= 0x7f || strchr("<>,;:\"()[]\\", s[i]) != NULL)
 			return false;
-	return true;
+	return at == NULL || (at > s && at[1] != '\0' && strchr(at + 1, '@') == NULL);
 }
 
 static void put_from(struct mail *m, const struct letter *l)
@@ -190,7 +191,7 @@ static void put_ours(struct mail *m, const struct letter *l)
 	put_plain(&w, l->from->sensor, CONF_NAME);
 	put_header(m, "X-Skep-Sensor", value);
 	w = writer_of(value, sizeof(value));
-	put_plain(&w, l->m->what.guest, sizeof(l->m->what.guest));
+	put_foreign(&w, l->m->what.guest, sizeof(l->m->what.guest));
 	if (w.len > 0)
 		put_header(m, "X-Skep-Guest", value);
 	if (l->m->incident != 0)
