@@ -136,6 +136,7 @@ static CURLcode trust(CURL *easy, void *ssl_ctx, void *ctx)
 static void end_easy(struct job *j)
 {
 	if (j->easy != NULL) {
+		hear_no_more(j); /* it says good-bye here as well, if it was under way */
 		(void)curl_multi_remove_handle(j->d->multi, j->easy);
 		curl_easy_cleanup(j->easy);
 	}

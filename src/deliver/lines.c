@@ -50,6 +50,8 @@ int deliver_lines_begin(struct job *j)
 	if (err != 0)
 		return err;
 	bool bad = curl_easy_setopt(j->easy, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK;
+	/* Else curl closes it before we have it; nobody else gets it even so. */
+	bad |= curl_easy_setopt(j->easy, CURLOPT_FORBID_REUSE, 0L) != CURLE_OK;
 	bad |= curl_easy_setopt(j->easy, CURLOPT_SSL_ENABLE_ALPN, 0L) != CURLE_OK;
 	return bad ? -ENOMEM : 0;
 }

@@ -52,6 +52,13 @@ static uint8_t who_has_it(const struct job *j)
 	return 0;
 }
 
+static void forget_who(struct job *j)
+{
+	for (size_t i = 0; i < TAKEN; i++)
+		if (j->d->taken[j->index][i].number == j->result.number)
+			j->d->taken[j->index][i].mask = 0;
+}
+
 static void they_have_it(struct job *j, uint8_t mask)
 {
 	struct deliver *d = j->d;
@@ -156,15 +163,18 @@ static void recipients_over(struct job *j, bool sent)
 			refused++;
 		later |= t->codes[i] / 100 == 4;
 	}
-	if (took != 0)
+	bool somebody = (took | who_has_it(j)) != 0;
+	if (later && took != 0)
 		they_have_it(j, took);
+	if (!later)
+		forget_who(j);
 	if (refused > 0)
 		write_fmt(&w, "%u of %u recipients: %s", refused, j->to->n_to, t->refused);
 	else
 		write_str(&w, t->line);
 	if (later)
 		job_result(j, DELIVER_LATER, t->code, 0, text);
-	else if (who_has_it(j) != 0)
+	else if (somebody)
 		job_result(j, DELIVER_OK, t->code, 0, text);
 	else
 		job_result(j, DELIVER_NEVER, t->code, 0, text);
