@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* skep check: is this configuration good? Every problem with its place and its cure. */
-#include "cmd/cmd.h"
+#include "cmd/alerts/alerts.h"
 
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +36,27 @@ static void add_problem(void *ctx, const struct conf_error *e)
 					(int)strnlen(e->what, sizeof(e->what)), "cure", e->cure));
 }
 
+/* conf_read_file, and what conf itself can't know. */
+static int read_file(const char *path, struct conf *c,
+		     void (*more)(void *ctx, const struct conf_error *e), void *ctx)
+{
+	struct conf_error err = {0};
+	int r = conf_read_file(path, c, &err, more, ctx);
+	if (r < 0)
+		return r;
+	err = (struct conf_error){.cure = "docs/ALERTS.md lists the places of a template"};
+	text_copy(err.file, sizeof(err.file), path);
+	if (alerts_check(c, err.what, sizeof(err.what)) == 0)
+		return 0;
+	more(ctx, &err);
+	return SKEP_EFORMAT;
+}
+
 static int report_json(const char *path)
 {
 	struct conf c;
-	struct conf_error err;
 	json_t *errors = json_array();
-	int r = path != NULL ? conf_read_file(path, &c, &err, add_problem, errors) : 0;
+	int r = path != NULL ? read_file(path, &c, add_problem, errors) : 0;
 	json_t *all = json_pack("{s:b, s:s?, s:o}", "ok", r == 0, "file", path, "errors", errors);
 	char *text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
 	if (text != NULL)
@@ -55,10 +69,9 @@ static int report_json(const char *path)
 static int report(const char *path)
 {
 	struct conf c;
-	struct conf_error err;
 	if (path == NULL)
 		conf_defaults(&c);
-	else if (conf_read_file(path, &c, &err, print_problem, NULL) < 0)
+	else if (read_file(path, &c, print_problem, NULL) < 0)
 		return 1;
 	printf("%s: ok, %u guest%s, %u forward%s\n", path != NULL ? path : "built-in lab",
 	       c.n_guests, c.n_guests == 1 ? "" : "s", c.n_forwards, c.n_forwards == 1 ? "" : "s");

@@ -47,7 +47,7 @@ static const char help[] =
 	"flow, anomaly,\n"
 	"                         stats, alert, drop, session, command, login, syslog, file, "
 	"process,\n"
-	"                         silence, mismatch\n"
+	"                         silence, mismatch, escape, notice, seal\n"
 	"  -D, --direction D      inbound, outbound or lateral\n"
 	"  -V, --verdict V        forward, limit, drop, reject ...\n"
 	"  -g, --guest NAME       the guest concerned\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* skep events: what happened inside guests, in a line for people. */
+/* skep events: what happened inside guests, and what is told of the watch itself, in a line for people. */
 #include "cmd/events.h"
 
 #include <string.h>
@@ -117,6 +117,39 @@ static void write_silence(struct writer *w, const json_t *o)
 	write_some(w, ": ", o, "detail", "");
 }
 
+static void write_notice(struct writer *w, const json_t *o)
+{
+	write_some(w, "", o, "what", "");
+	write_count(w, o, "count", "event", "events");
+	write_some(w, " to ", o, "destination", "");
+	write_some(w, ": ", o, "class", "");
+	write_some(w, " (", o, "why", ")");
+	if (count_of(o, "number") > 0)
+		write_fmt(w, " #%llu", (unsigned long long)count_of(o, "number"));
+	write_some(w, ": ", o, "answer", "");
+}
+
+static void write_seal(struct writer *w, const json_t *o)
+{
+	write_some(w, "", o, "file", "");
+	write_fmt(w, " %llu, ", (unsigned long long)count_of(o, "n"));
+	text_bytes(w, count_of(o, "bytes"));
+	write_some(w, ", sha256 ", o, "sha256", "");
+}
+
+/* What is told of the watch itself: its sentence, if it has one. A seal without its digest says nothing. */
+static bool events_told(struct writer *w, const json_t *body, const char *kind, const char *text)
+{
+	bool notice = strcmp(kind, "notice") == 0, seal = strcmp(kind, "seal") == 0;
+	if (seal)
+		write_seal(w, body);
+	if (notice && text[0] == '\0')
+		write_notice(w, body);
+	else if (notice)
+		write_escaped(w, text, strlen(text));
+	return notice || seal;
+}
+
 bool events_inside(struct writer *w, const json_t *body, const char *kind, const char *text)
 {
 	if (strcmp(kind, "session") == 0) {
@@ -138,7 +171,7 @@ bool events_inside(struct writer *w, const json_t *body, const char *kind, const
 			write_silence(w, body);
 		write_escaped(w, text, strlen(text));
 	} else {
-		return false;
+		return events_told(w, body, kind, text);
 	}
 	return true;
 }

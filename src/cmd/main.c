@@ -17,6 +17,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"config", cmd_config, "print an example, the JSON Schema or the reference"},
 	{"demo", cmd_demo, "play a break-in against the running lab"},
 	{"events", cmd_events, "search and follow events"},
+	{"alerts", cmd_alerts, "who is told of what; what was sent, held back, and would be"},
 	{"sessions", cmd_sessions, "who was in the guests, and what he did there"},
 	{"replay", cmd_replay, "play a session in this terminal, as it looked"},
 	{"files", cmd_files, "what was fetched, uploaded and written in guests"},
@@ -41,6 +42,7 @@ static const struct {
 	{"wall", role_wall}, {"recorder", role_recorder},   {"keeper", role_keeper},
 	{"hub", role_hub},   {"ledger", role_ledger},       {"compiler", role_compiler},
 	{"sink", role_sink}, {"collector", role_collector}, {"courier", role_courier},
+	{"alerter", role_alerter},
 };
 
 static void usage(FILE *out)

@@ -4,7 +4,7 @@
  * and listens to its progress, then knocks at the honeypots from the lab until ssh answers. On the real
  * wire: see up_wire.h.
  */
-#include "cmd/cmd.h"
+#include "cmd/alerts/alerts.h"
 #include "cmd/up_wire.h"
 #include "guest/guest.h"
 #include "role/role.h"
@@ -393,9 +393,12 @@ int cmd_up(int argc, char **argv)
 		free(c);
 		return code < 0 ? 0 : code;
 	}
+	char why[320];
 	code = cmd_conf(o.conf, c);
 	if (code == 0)
 		code = cmd_need_root("up");
+	if (code == 0 && alerts_check(c, why, sizeof(why)) != 0)
+		code = cmd_fail(2, "up: %s", why);
 	if (code == 0 && o.confirm) {
 		code = up_wire_confirm(c);
 	} else if (code == 0 && super_running(c) != 0) {

@@ -17,8 +17,8 @@
 
 /* What is worth an alert, heaviest first: the order of weight. */
 enum conf_alert_class {
-	ALERT_ESCAPE,      /* somebody broke, or tried to break, out of a guest's machine */
-	ALERT_SILENCE,     /* a layer that should tell of a guest says nothing, or another thing than the rest */
+	ALERT_ESCAPE, /* somebody broke, or tried to break, out of a guest's machine */
+	ALERT_SILENCE, /* a layer that should tell of a guest says nothing, or another thing than the rest */
 	ALERT_OUTBOUND,    /* the first outbound conversation of a guest in an incident */
 	ALERT_LOGIN,       /* a login that succeeded */
 	ALERT_LIMIT,       /* a limit of the policy was reached */
@@ -61,25 +61,28 @@ struct conf_destination {
 	char to[CONF_MAILS][CONF_MAIL]; /* mail */
 	char from[CONF_MAIL];
 	char user[CONF_MAIL];
-	char secret[CONF_PATH]; /* file with the password, token, HMAC key or (with oauth_url) refresh
+	char secret
+		[CONF_PATH]; /* file with the password, token, HMAC key or (with oauth_url) refresh
 				   token; empty: none */
-	char ca[CONF_PATH];     /* further certificates to trust, PEM; empty: the system's only */
+	char ca[CONF_PATH];  /* further certificates to trust, PEM; empty: the system's only */
 	char oauth_url[CONF_URL], oauth_client[CONF_MAIL], oauth_secret[CONF_PATH];
 	uint32_t n_command;
-	char command[CONF_COMMAND][CONF_PATH]; /* run as the courier's user, message on standard input */
-	char template[CONF_TEMPLATE];          /* webhook: JSON with {{places}}; empty: the built-in one */
+	char command[CONF_COMMAND]
+		    [CONF_PATH];      /* run as the courier's user, message on standard input */
+	char template[CONF_TEMPLATE]; /* webhook: JSON with {{places}}; empty: the built-in one */
 	uint32_t n_classes;
 	char classes[ALERT_CLASSES][CONF_NAME]; /* only these; empty: by weight */
 	uint8_t weight;                         /* only classes of at least this weight, 0..9 */
 	uint32_t n_guests;
 	char guests[CONF_POLICY_GUESTS][CONF_NAME]; /* only these; empty: all */
 	char hours[CONF_HOURS];                     /* outside these only what is never throttled */
-	struct conf_throttle throttle; /* hour, day, total: of this destination; window: at least this */
+	struct conf_throttle
+		throttle; /* hour, day, total: of this destination; window: at least this */
 };
 
 /* What the operator wants otherwise for a class than it comes with (alert/defaults.c). */
 struct conf_alert_class_row {
-	uint8_t class; /* enum conf_alert_class */
+	uint8_t class;  /* enum conf_alert_class */
 	uint8_t weight; /* 0..9; 255: as it comes */
 	uint8_t bypass; /* never throttled, never quiet by hours: 0, 1; 255: as it comes */
 	uint32_t n_to;
@@ -90,7 +93,7 @@ struct conf_alert_class_row {
 /* Nothing is sent of what matches all that is given. */
 struct conf_quiet {
 	char comment[CONF_MAIL];
-	char until[32]; /* "2026-12-31" or "2026-12-31 18:00", local time; empty: for good */
+	char until[32];    /* "2026-12-31" or "2026-12-31 18:00", local time; empty: for good */
 	uint8_t direction; /* enum event_direction; 0: any */
 	uint8_t proto;     /* 0: any; 1 for both ICMPs */
 	uint32_t n_ports, n_guests, n_sources, n_as, n_countries, n_sids, n_classes;
@@ -106,13 +109,14 @@ struct conf_quiet {
 
 struct conf_alerts {
 	uint8_t on;
-	uint8_t incidents;     /* a digest when an incident is over, if anything was held back */
-	char digest[8];        /* time of the day's digest, "07:00"; empty: none */
-	int64_t heartbeat_ns;  /* to destinations with watch */
-	int64_t give_up_ns;    /* a message that can't be delivered for so long is given up */
-	int64_t new_source_ns; /* a source is new when it was not seen for so long */
+	uint8_t incidents;        /* a digest when an incident is over, if anything was held back */
+	char digest[8];           /* time of the day's digest, "07:00"; empty: none */
+	int64_t heartbeat_ns;     /* to destinations with watch */
+	int64_t give_up_ns;       /* a message that can't be delivered for so long is given up */
+	int64_t new_source_ns;    /* a source is new when it was not seen for so long */
 	char location[CONF_PATH]; /* "auto", a libloc or .mmdb database; empty: none */
-	char names[CONF_PATH];    /* names of addresses in the form of hosts(5); empty: none. Nobody is asked. */
+	char names
+		[CONF_PATH]; /* names of addresses in the form of hosts(5); empty: none. Nobody is asked. */
 	uint8_t quiet_own; /* the built-in quiet rules: the guest's own DNS, ident, NTP, our own probes */
 	uint32_t n_to, n_classes, n_quiet;
 	struct conf_destination to[CONF_DESTINATIONS];
@@ -123,5 +127,14 @@ struct conf_alerts {
 /* "escape", "rule-high"; "" for none of them. */
 const char *conf_alert_class_text(enum conf_alert_class c);
 const char *conf_destination_kind_text(enum conf_destination_kind k);
+/* ALERT_CLASSES: there is none of that name. */
+enum conf_alert_class conf_alert_class_of(const char *text);
+/* "07:00": minutes since midnight. SKEP_EFORMAT. */
+MUST_USE int conf_clock_parse(const char *text, uint16_t *ret_minute);
+/* "23:00-07:00": from the first minute, up to before the other; from > to goes over midnight. */
+MUST_USE int conf_hours_parse(const char *text, uint16_t *ret_from, uint16_t *ret_to);
+/* "2026-12-31" (that day included) or "2026-12-31 18:00": on a clock that shows local time, in ns since
+ * 1970-01-01 00:00 of that clock. */
+MUST_USE int conf_until_parse(const char *text, int64_t *ret_local_ns);
 
 #endif

@@ -291,4 +291,5 @@ void check_all(struct check *k)
 		check_forward(k, i);
 	check_uplink(k);
 	check_policy(k);
+	check_alerts(k);
 }

@@ -13,8 +13,7 @@ static void complain(const struct check *k, uint32_t i, const char *key, const c
 	problem_add(k->p, n != NULL ? n->line : 0, n != NULL ? n->column : 0, cure, "%s", what);
 }
 
-/* A guest's name, or the class of one. */
-static bool is_known(const struct conf *c, const char *name)
+bool check_is_guest(const struct conf *c, const char *name)
 {
 	if (conf_guest(c, name) != NULL)
 		return true;
@@ -73,7 +72,7 @@ void check_policy(const struct check *k)
 		const struct conf_policy *p = &k->c->wall.policy[i];
 		bool open = p->act != ACT_FORWARD && p->act != ACT_DROP && p->act != ACT_REJECT;
 		for (uint32_t n = 0; n < p->n_guests; n++)
-			if (!is_known(k->c, p->guests[n]))
+			if (!check_is_guest(k->c, p->guests[n]))
 				complain(k, i, "guests", "name a guest, or the class of one",
 					 "a rule of the policy is for a guest that is not there");
 		if (p->n_ports > 0 && p->proto != 6 && p->proto != 17)

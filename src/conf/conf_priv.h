@@ -23,12 +23,21 @@ enum row_type {
 	ROW_PORTS,
 	ROW_BYTE_LIMIT,
 	ROW_TEXTS, /* a list of short texts in arrays of row.item bytes */
+	ROW_TEXT,  /* one text; several lines where row.lines */
 	ROW_TYPES
 };
 
 struct row_choice {
 	const char *name;
 	uint32_t value;
+};
+
+/* What a text must look like beyond being printable. */
+struct row_form_of {
+	bool (*is)(const char *text);
+	const char *like;    /* "a mail address such as ..." */
+	const char *pattern; /* the same for the JSON Schema */
+	const char *list;    /* a list of them; NULL: like */
 };
 
 /* One setting. The default is text, read by the same code as the operator's file. */
@@ -40,12 +49,17 @@ struct row {
 	size_t item;         /* ROW_TEXTS: bytes of each */
 	uint64_t min, max;   /* number, bytes, ns, text length; addresses: the only version, or 0 */
 	const char *text;    /* default */
-	const char *text_loghost; /* default of guests of that kind, where it differs */
-	const char *empty;        /* word that means "not set" (all zero), or NULL */
+	const char *text_other; /* default of loghosts and of short forms, where it differs */
+	const char *empty;      /* word that means "not set" (all zero), or NULL */
+	const char *
+		word; /* numbers: word that means word_value, which is out of range else, or NULL */
+	uint64_t word_value;
 	const struct row_choice *choices;
-	const char *unit; /* for people, or NULL */
+	const struct row_form_of *form; /* ROW_TEXT, ROW_TEXTS; NULL: any */
+	const char *unit;               /* for people, or NULL */
 	const char *help;
-	bool live; /* a change needs no restart */
+	bool live;  /* a change needs no restart */
+	bool lines; /* ROW_TEXT: line ends are taken, too */
 };
 
 struct row_group {
@@ -54,6 +68,9 @@ struct row_group {
 
 extern const struct row conf_rows[], conf_guest_rows[], conf_forward_rows[], conf_policy_rows[];
 extern const size_t conf_rows_n, conf_guest_rows_n, conf_forward_rows_n, conf_policy_rows_n;
+/* rows_alerts.c: the lists that belong to the group `alerts`. */
+extern const struct row conf_destination_rows[], conf_quiet_rows[], conf_class_rows[];
+extern const size_t conf_destination_rows_n, conf_quiet_rows_n, conf_class_rows_n;
 extern const struct row_group conf_groups[];
 extern const size_t conf_groups_n;
 
@@ -83,8 +100,15 @@ size_t row_most(const struct row *row);
 void row_write(struct writer *w, const struct row *row, const void *base);
 /* The same for a number of this row's type. */
 void row_write_number(struct writer *w, const struct row *row, uint64_t value);
-/* Sets every row of a table to its default; loghost picks the second default where there is one. */
-void rows_default(const struct row *rows, size_t n, void *base, bool loghost);
+/* Sets every row of a table to its default; other picks the second default where there is one. */
+void rows_default(const struct row *rows, size_t n, void *base, bool other);
+/* The built-in destination: messages are kept to be read. */
+void rows_alerts_default(struct conf_alerts *ret);
+/* forms.c: what texts must look like. */
+extern const struct row_form_of form_mail, form_url, form_hours, form_until, form_clock,
+	form_number, form_country, form_location;
+/* Does the URL lead to this machine itself? */
+bool form_is_near(const char *url);
 
 /* ---- tree of a file: bounded, in one arena --------------------------------------------------- */
 
@@ -130,6 +154,8 @@ struct check {
 	const struct node *guests[CONF_GUESTS]; /* NULL: from the built-in lab */
 	const struct node *forwards[CONF_FORWARDS];
 	const struct node *policy[CONF_POLICY];
+	const struct node *destinations[CONF_DESTINATIONS], *quiet[CONF_QUIET],
+		*classes[ALERT_CLASSES];
 };
 /* Where to point: the key of the item, else the item, else the setting at path, else the file. */
 void check_at(const struct check *k, const struct node *item, const char *key, const char *path,
@@ -146,5 +172,9 @@ void check_all(struct check *k);
 void check_uplink(const struct check *k);
 /* The same for the rules of the policy. */
 void check_policy(const struct check *k);
+/* A guest's name, or the class of one. */
+bool check_is_guest(const struct conf *c, const char *name);
+/* The same for who is told of what. */
+void check_alerts(const struct check *k);
 
 #endif

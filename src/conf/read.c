@@ -49,6 +49,18 @@ void conf_error_text(struct writer *w, const struct conf_error *e)
 		write_fmt(w, "\n  cure: %s", e->cure);
 }
 
+/* Top-level lists of maps; each has rows of its own. */
+static const char *const lists[] = {"guests",       "forwards", "policy",
+				    "destinations", "quiet",    "alert_classes"};
+
+static bool is_list_key(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (strcmp(lists[i], key) == 0)
+			return true;
+	return false;
+}
+
 static void consider(const char *key, const char *given, char best[PATH_PART], unsigned *distance)
 {
 	unsigned d = text_distance(key, given);
@@ -71,11 +83,9 @@ static void nearest(const struct scope *s, const char *given, char cure[256])
 			consider(key, given, best, &distance);
 		}
 	}
-	if (s->rows == conf_rows && s->prefix[0] == '\0') {
-		consider("guests", given, best, &distance);
-		consider("forwards", given, best, &distance);
-		consider("policy", given, best, &distance);
-	}
+	for (size_t i = 0; s->rows == conf_rows && s->prefix[0] == '\0' && i < ARRAY_LEN(lists);
+	     i++)
+		consider(lists[i], given, best, &distance);
 	if (best[0] != '\0') {
 		snprintf(cure, 256, "did you mean '%s'?", best);
 		return;
@@ -107,7 +117,7 @@ static void range_cure(const struct row *row, char *buf, size_t size)
 {
 	struct writer w = writer_of(buf, size);
 	if (row->type == ROW_NAME || row->type == ROW_PATH || row->type == ROW_LINK ||
-	    row->type == ROW_TEXTS) {
+	    row->type == ROW_TEXTS || row->type == ROW_TEXT) {
 		write_fmt(&w, "use %llu to %llu characters", (unsigned long long)row->min,
 			  (unsigned long long)row->max);
 		return;
@@ -133,6 +143,8 @@ static void range_cure(const struct row *row, char *buf, size_t size)
 	row_write_number(&w, row, row->min);
 	write_str(&w, " to ");
 	row_write_number(&w, row, row->max);
+	if (row->word != NULL)
+		write_fmt(&w, ", or %s", row->word);
 }
 
 static void form_cure(const struct row *row, char *buf, size_t size)
@@ -151,6 +163,8 @@ static void form_cure(const struct row *row, char *buf, size_t size)
 	write_fmt(&w, "write %s", row_form(row));
 	if (row->empty != NULL && !row_is_limit(row))
 		write_fmt(&w, ", or %s", row->empty);
+	if (row->word != NULL)
+		write_fmt(&w, ", or %s", row->word);
 }
 
 static void bad_value(struct reading *r, const struct row *row, const struct node *n, int err)
@@ -245,10 +259,8 @@ static void read_map(struct reading *r, const struct scope *s, const struct node
 	for (const struct node *n = map->first; n != NULL; n = n->next) {
 		bool group;
 		const struct row *row = find_row(s, n->key, &group);
-		if (row == NULL && top &&
-		    (strcmp(n->key, "guests") == 0 || strcmp(n->key, "forwards") == 0 ||
-		     strcmp(n->key, "policy") == 0))
-			continue; /* read_lists */
+		if (row == NULL && top && is_list_key(n->key))
+			continue; /* read_lists, read_policy, read_alerts */
 		if (row == NULL) {
 			unknown_key(r, s, n);
 		} else if (group) {
@@ -328,6 +340,80 @@ static void read_policy(struct reading *r, const struct node *root)
 	}
 }
 
+static bool is_true(const struct node *n)
+{
+	return n != NULL && n->text != NULL &&
+	       (strcmp(n->text, "true") == 0 || strcmp(n->text, "yes") == 0 ||
+		strcmp(n->text, "on") == 0);
+}
+
+/* One item of a list of alerts: its defaults, then what the file says; the keys it must have. */
+static void read_item(struct reading *r, const struct node *n, const struct scope *s, bool other,
+		      const char *const must[2], const char *what)
+{
+	rows_default(s->rows, s->n, s->base, other);
+	read_map(r, s, n);
+	for (size_t i = 0; i < 2 && must[i] != NULL && n->kind == NODE_MAP; i++) {
+		char cure[64];
+		snprintf(cure, sizeof(cure), "add `%s: ...`", must[i]);
+		if (tree_child(n, must[i]) == NULL)
+			problem_add(r->p, n->line, n->column, cure, "%s has no %s", what, must[i]);
+	}
+}
+
+static bool has_room(struct reading *r, const struct node *n, uint32_t have, uint32_t most,
+		     const char *what)
+{
+	char cure[32];
+	if (have < most)
+		return true;
+	snprintf(cure, sizeof(cure), "keep at most %u", most);
+	problem_add(r->p, n->line, n->column, cure, "too many %s", what);
+	return false;
+}
+
+static void read_destinations(struct reading *r, const struct node *list)
+{
+	struct conf_alerts *a = &r->c->alerts;
+	memset(a->to, 0, sizeof(a->to));
+	a->n_to = 0;
+	for (const struct node *n = list->first; n != NULL; n = n->next) {
+		if (!has_room(r, n, a->n_to, CONF_DESTINATIONS, "destinations"))
+			return;
+		struct scope s = {conf_destination_rows, conf_destination_rows_n, "",
+				  &a->to[a->n_to]};
+		r->check.destinations[a->n_to++] = n;
+		read_item(r, n, &s, is_true(tree_child(n, "short")),
+			  (const char *const[2]){"name", "kind"}, "a destination");
+	}
+}
+
+static void read_alerts(struct reading *r, const struct node *root)
+{
+	struct conf_alerts *a = &r->c->alerts;
+	const struct node *to = find_list(r, root, "destinations");
+	const struct node *quiet = find_list(r, root, "quiet");
+	const struct node *classes = find_list(r, root, "alert_classes");
+	if (to != NULL)
+		read_destinations(r, to);
+	for (const struct node *n = quiet ? quiet->first : NULL; n != NULL; n = n->next) {
+		if (!has_room(r, n, a->n_quiet, CONF_QUIET, "quiet rules"))
+			break;
+		struct scope s = {conf_quiet_rows, conf_quiet_rows_n, "", &a->quiet[a->n_quiet]};
+		r->check.quiet[a->n_quiet++] = n;
+		read_item(r, n, &s, false, (const char *const[2]){NULL, NULL}, "a quiet rule");
+	}
+	for (const struct node *n = classes ? classes->first : NULL; n != NULL; n = n->next) {
+		if (!has_room(r, n, a->n_classes, ALERT_CLASSES, "classes of alerts"))
+			break;
+		struct scope s = {conf_class_rows, conf_class_rows_n, "",
+				  &a->classes[a->n_classes]};
+		r->check.classes[a->n_classes++] = n;
+		read_item(r, n, &s, false, (const char *const[2]){"class", NULL},
+			  "one of alert_classes");
+	}
+}
+
 static void read_lists(struct reading *r, const struct node *root)
 {
 	const struct node *guests = find_list(r, root, "guests");
@@ -374,6 +460,7 @@ static void read_tree(struct reading *r, const struct node *root)
 		read_map(r, &s, root);
 	read_lists(r, root);
 	read_policy(r, root);
+	read_alerts(r, root);
 	for (uint32_t i = r->c->n_guests; i < CONF_GUESTS; i++)
 		r->c->guests[i] = (struct conf_guest){0};
 	for (uint32_t i = r->c->n_forwards; i < CONF_FORWARDS; i++)

@@ -3,22 +3,12 @@
  * Every setting, once. Reading, checking, defaults, the example, the JSON Schema and the reference
  * page all come from these tables; so do the tests of defaults and limits.
  */
-#include "conf/conf_priv.h"
+#include "conf/rows_priv.h"
 
-#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define AT(member) FIELD(struct conf, member)
 #define GUEST(member) FIELD(struct conf_guest, member)
 #define FORWARD(member) FIELD(struct conf_forward, member)
 #define POLICY(member) FIELD(struct conf_policy, member)
-#define COUNT(type, member) .count_offset = offsetof(type, member)
-
-#define KB UINT64_C(1024)
-#define MB (KB * 1024)
-#define GB (MB * 1024)
-#define SECOND ((uint64_t)NS_PER_SEC)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
 #define RUN_DIR_MAX (sizeof("/control.sock") + 1) /* socket addresses hold 108 bytes */
 #define LIMIT_MAX 4096
 
@@ -61,6 +51,7 @@ const struct row_group conf_groups[] = {
 	{"sink", "Where contained traffic ends: servers that listen and do nothing."},
 	{"sink.dns", "The name server that guests see."},
 	{"lab", "The fake Internet of mode lab."},
+	{"alerts", "Who is told of what happens: see [ALERTS.md](ALERTS.md)."},
 };
 const size_t conf_groups_n = ARRAY_LEN(conf_groups);
 
@@ -224,15 +215,35 @@ const struct row conf_rows[] = {
 	{"lab.router", ROW_ADDR, AT(lab.router), .min = 4, .text = "203.0.113.1", .help = "next hop outside, on a network of 24 bits"},
 	{"lab.router6", ROW_ADDR, AT(lab.router6), .min = 6, .text = "2001:db8:113::1", .help = "the same over IPv6, on a network of 64 bits"},
 	{"lab.services", ROW_BOOL, AT(lab.services), .text = "true", .help = "run the web and name server of the fake Internet"},
+
+	{"alerts.enabled", ROW_BOOL, AT(alerts.on), .text = "true",
+	 .help = "decide what is worth somebody's attention, and tell the destinations"},
+	{"alerts.incidents", ROW_BOOL, AT(alerts.incidents), .text = "true", .live = true,
+	 .help = "a digest when an incident is over, if anything of it was held back"},
+	{"alerts.digest", ROW_TEXT, AT(alerts.digest), .form = &form_clock, .min = 5, .max = 5, .text = "07:00",
+	 .empty = "none", .live = true, .help = "local time of the day's digest"},
+	{"alerts.heartbeat", ROW_DURATION, AT(alerts.heartbeat_ns), .min = 5 * SECOND, .max = DAY, .text = "1m", .live = true,
+	 .help = "how often destinations with `watch` hear that this machine is alive"},
+	{"alerts.give_up", ROW_DURATION, AT(alerts.give_up_ns), .min = MINUTE, .max = 90 * DAY, .text = "7d", .live = true,
+	 .help = "a message that can't be delivered for so long is given up, and that is told"},
+	{"alerts.new_source", ROW_DURATION, AT(alerts.new_source_ns), .min = MINUTE, .max = 365 * DAY, .text = "7d", .live = true,
+	 .help = "a source is new when it was not seen for so long"},
+	{"alerts.location", ROW_TEXT, AT(alerts.location), .form = &form_location, .min = 2, .max = CONF_PATH - 1,
+	 .text = "auto", .empty = "none", .live = true,
+	 .help = "where countries and AS are looked up: a database of libloc or a .mmdb on this machine; auto: libloc's, if it is installed"},
+	{"alerts.names", ROW_PATH, AT(alerts.names), .min = 2, .max = CONF_PATH - 1, .text = "none", .empty = "none", .live = true,
+	 .help = "names of addresses, in the form of hosts(5); nobody is ever asked for a name"},
+	{"alerts.quiet_own", ROW_BOOL, AT(alerts.quiet_own), .text = "true", .live = true,
+	 .help = "the built-in quiet rules: the guests' own DNS, ident, NTP, our own probes"},
 };
 const size_t conf_rows_n = ARRAY_LEN(conf_rows);
 
 const struct row conf_guest_rows[] = {
 	{"name", ROW_NAME, GUEST(name), .min = 1, .max = CONF_NAME - 1, .text = "",
 	 .help = "unique name of the guest; must be given"},
-	{"kind", ROW_ENUM, GUEST(kind), .text = "honeypot", .text_loghost = "loghost", .choices = kind_choices,
+	{"kind", ROW_ENUM, GUEST(kind), .text = "honeypot", .text_other = "loghost", .choices = kind_choices,
 	 .help = "honeypot: meant to be broken into; loghost: takes their logs and may begin nothing"},
-	{"class", ROW_NAME, GUEST(class), .min = 1, .max = CONF_NAME - 1, .text = "honeypot", .text_loghost = "loghost",
+	{"class", ROW_NAME, GUEST(class), .min = 1, .max = CONF_NAME - 1, .text = "honeypot", .text_other = "loghost",
 	 .help = "name by which rules of the policy may mean it together with others"},
 	{"monitor", ROW_BOOL, GUEST(monitor), .text = "true",
 	 .help = "give it the serial port by which the monitor in its image reports what happens inside"},
@@ -240,13 +251,13 @@ const struct row conf_guest_rows[] = {
 	 .help = "in, but never out: it may begin nothing but its syslog"},
 	{"shared", ROW_BOOL, GUEST(shared), .text = "false",
 	 .help = "mode nat: it has the host's own address (the uplink's first of each kind), but for the ports that stay the host's"},
-	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_loghost = "loghost",
+	{"image", ROW_NAME, GUEST(image), .min = 1, .max = CONF_NAME - 1, .text = "debian", .text_other = "loghost",
 	 .help = "image it starts from (`skep image list`); none: no machine, a bare port for tests"},
 	{"memory", ROW_BYTES, GUEST(memory_bytes), .min = 64 * MB, .max = 256 * GB, .text = "384MB",
-	 .text_loghost = "96MB", .help = "its memory"},
+	 .text_other = "96MB", .help = "its memory"},
 	{"overlay_max", ROW_BYTES, GUEST(overlay_max_bytes), .min = 64 * MB, .max = 65536 * GB, .text = "4GB",
 	 .help = "what it may write to its disk before it is paused"},
-	{"tb_size", ROW_UINT, GUEST(tb_size_mb), .min = 8, .max = 2048, .text = "64", .text_loghost = "32",
+	{"tb_size", ROW_UINT, GUEST(tb_size_mb), .min = 8, .max = 2048, .text = "64", .text_other = "32",
 	 .unit = "MB", .help = "QEMU's translation cache, without KVM"},
 	{"mac", ROW_MAC, GUEST(mac), .text = "auto", .empty = "auto",
 	 .help = "link address; auto: drawn at first start and kept"},
@@ -326,12 +337,12 @@ static const struct row_preset lab_forwards[][PRESET_KEYS] = {
 	{{"public", "2001:db8:113::10"}, {"guest", "loghost"}, {"sources", "2001:db8:66::/64"}},
 };
 
-void rows_default(const struct row *rows, size_t n, void *base, bool loghost)
+void rows_default(const struct row *rows, size_t n, void *base, bool other)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *text = rows[i].text;
-		if (loghost && rows[i].text_loghost != NULL)
-			text = rows[i].text_loghost;
+		if (other && rows[i].text_other != NULL)
+			text = rows[i].text_other;
 		/* A default of "" has no meaning as a value: the row must be given, or is a list. */
 		if (text[0] != '\0' && row_set(&rows[i], base, text) < 0)
 			__builtin_trap(); /* our own table is wrong; a unit test visits every row */
@@ -363,4 +374,5 @@ void conf_defaults(struct conf *ret)
 		rows_default(conf_forward_rows, conf_forward_rows_n, f, false);
 		apply_presets(conf_forward_rows, conf_forward_rows_n, f, lab_forwards[i]);
 	}
+	rows_alerts_default(&ret->alerts);
 }

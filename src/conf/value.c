@@ -39,10 +39,15 @@ static const char *const forms[ROW_TYPES] = {
 	[ROW_PORTS] = "a list of ports such as [80, 8000-8100]",
 	[ROW_BYTE_LIMIT] = "a limit such as 10MB/1h, a list such as [1MB/1m, 10MB/1h], or none",
 	[ROW_TEXTS] = "a list of texts such as [\"a\", \"b\"]",
+	[ROW_TEXT] = "a text between quotes",
 };
 
 const char *row_form(const struct row *row)
 {
+	if (row->form != NULL && row->form->list != NULL && row_is_list(row))
+		return row->form->list;
+	if (row->form != NULL)
+		return row->form->like;
 	if (row->type == ROW_ADDR && row->min == 4)
 		return "an IPv4 address";
 	if (row->type == ROW_ADDR && row->min == 6)
@@ -310,6 +315,27 @@ static int append_item(const struct row *row, void *base, const char *s)
 	return 0;
 }
 
+static bool has_form(const struct row *row, const char *s)
+{
+	return row->form == NULL || row->form->is(s);
+}
+
+/* Printable, with line ends where the row takes them. */
+static int set_line(const struct row *row, void *base, const char *s)
+{
+	size_t len = strlen(s);
+	for (const char *p = s; *p != '\0'; p++)
+		if ((*p < 0x20 || *p > 0x7e) && !(row->lines && (*p == '\n' || *p == '\t')))
+			return SKEP_EFORMAT;
+	if (!has_form(row, s))
+		return SKEP_EFORMAT;
+	if (len < row->min || len > row->max || len >= row->size)
+		return SKEP_ERANGE;
+	memset((char *)base + row->offset, 0, row->size);
+	memcpy((char *)base + row->offset, s, len);
+	return 0;
+}
+
 /* Printable, and nothing that would need an escape between quotes. */
 static int append_text(const struct row *row, void *base, const char *s)
 {
@@ -319,6 +345,8 @@ static int append_text(const struct row *row, void *base, const char *s)
 	for (const char *p = s; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
 			return SKEP_EFORMAT;
+	if (!has_form(row, s))
+		return SKEP_EFORMAT;
 	if (len < row->min || len > row->max || len >= row->item)
 		return SKEP_ERANGE;
 	if (n >= row->size / row->item)
@@ -419,11 +447,17 @@ int row_set(const struct row *row, void *base, const char *text)
 		row_clear(row, base);
 		return 0;
 	}
+	if (row->word != NULL && strcmp(row->word, text) == 0) {
+		store_number(row, base, row->word_value);
+		return 0;
+	}
 	switch (row->type) {
 	case ROW_NAME:
 	case ROW_PATH:
 	case ROW_LINK:
 		return set_text(row, base, text);
+	case ROW_TEXT:
+		return set_line(row, base, text);
 	case ROW_ADDR:
 		return set_addr(row, at, text);
 	case ROW_PREFIX:
@@ -562,10 +596,15 @@ void row_write(struct writer *w, const struct row *row, const void *base)
 		write_str(w, row->empty);
 		return;
 	}
+	if (row->word != NULL && load_number(row, base) == row->word_value) {
+		write_str(w, row->word);
+		return;
+	}
 	switch (row->type) {
 	case ROW_NAME:
 	case ROW_PATH:
 	case ROW_LINK:
+	case ROW_TEXT:
 		write_fmt(w, "%.*s", (int)row->size, (const char *)at);
 		return;
 	case ROW_ADDR:

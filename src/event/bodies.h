@@ -14,14 +14,16 @@ struct event_syn {
 	uint8_t ttl;                        /* as it arrived; 0: not known */
 	uint8_t df, n_options, wscale;      /* wscale 255: none */
 	uint16_t window, mss;               /* mss 0: none */
-	uint8_t options[EVENT_SYN_OPTIONS]; /* kinds in their order, as p0f reads them */
+	uint8_t options[EVENT_SYN_OPTIONS]; /* kinds in their order; behind 0 (the end) how many bytes of padding follow */
 	uint32_t quirks;                    /* enum event_syn_quirk */
 };
 /* clang-format off */
 enum event_syn_quirk { SYN_ID = 1 /* DF and an IP id, or none and none */, SYN_ECN = 2, SYN_FLOW = 4 /* IPv6 flow label */,
 		       SYN_SEQ0 = 8, SYN_ACK = 16 /* ack number without ACK */, SYN_URG = 32, SYN_PUSH = 64,
 		       SYN_TS0 = 128 /* own timestamp 0 */, SYN_TS2 = 256 /* peer's is not */, SYN_EOL = 512 /* data behind EOL */,
-		       SYN_BAD = 1024 /* malformed options */, SYN_WSCALE = 2048 /* over 14 */, SYN_DATA = 4096 };
+		       SYN_BAD = 1024 /* malformed options */, SYN_WSCALE = 2048 /* over 14 */, SYN_DATA = 4096,
+		       SYN_URGENT = 8192 /* urgent pointer without URG */, SYN_ZERO = 16384 /* IPv4's reserved bit */,
+		       SYN_IP_OPTIONS = 32768 /* or extension headers */, SYN_MANY = 65536 /* more options than there is room for */ };
 /* clang-format on */
 
 struct event_guest {

@@ -215,33 +215,76 @@ const char *event_guest_of(const struct event *e)
 	return "";
 }
 
+/* Crockford's base 32: no i, l, o, u. */
+static const char session_digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
 const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT])
 {
-	static const char digits[] =
-		"0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's: no i, l, o, u */
 	buf[11] = '\0';
 	for (int i = 10; i >= 0; i--, id >>= 5)
-		buf[i] = digits[id & 31];
+		buf[i] = session_digits[id & 31];
 	return buf;
 }
 
+int event_session_parse(const char *text, uint64_t *ret)
+{
+	uint64_t id = 0;
+	if (strlen(text) != 11)
+		return SKEP_EFORMAT;
+	for (int i = 0; i < 11; i++) {
+		const char *at = strchr(session_digits, text[i]);
+		if (at == NULL)
+			return SKEP_EFORMAT;
+		id = id << 5 | (uint64_t)(at - session_digits);
+	}
+	*ret = id;
+	return 0;
+}
+
+static bool digits(const char *s, int n, int *ret)
+{
+	*ret = 0;
+	for (int i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		*ret = *ret * 10 + s[i] - '0';
+	}
+	return true;
+}
+
+static const struct {
+	uint8_t proto;
+	const char *name;
+} protos[] = {
+	{1, "ICMP"}, {2, "IGMP"}, {6, "TCP"},        {17, "UDP"},   {41, "IPv6"},
+	{47, "GRE"}, {50, "ESP"}, {58, "IPv6-ICMP"}, {132, "SCTP"},
+};
+
 const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO])
 {
-	static const struct {
-		uint8_t proto;
-		const char *name;
-	} rows[] = {
-		{1, "ICMP"}, {2, "IGMP"}, {6, "TCP"},        {17, "UDP"},   {41, "IPv6"},
-		{47, "GRE"}, {50, "ESP"}, {58, "IPv6-ICMP"}, {132, "SCTP"},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].proto != proto)
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		if (protos[i].proto != proto)
 			continue;
-		text_copy(buf, EVENT_PROTO, rows[i].name);
+		text_copy(buf, EVENT_PROTO, protos[i].name);
 		return buf;
 	}
 	snprintf(buf, EVENT_PROTO, "%03u", proto);
 	return buf;
+}
+
+int event_proto_parse(const char *text, uint8_t *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
+		if (strcmp(protos[i].name, text) != 0)
+			continue;
+		*ret = protos[i].proto;
+		return 0;
+	}
+	int n;
+	if (strlen(text) != 3 || !digits(text, 3, &n) || n > UINT8_MAX)
+		return SKEP_ENOTFOUND;
+	*ret = (uint8_t)n;
+	return 0;
 }
 
 /* Days since 1970-01-01 to a civil date (proleptic Gregorian), without the C library's time zone
@@ -276,6 +319,32 @@ const char *event_time_text(int64_t time_ns, char buf[EVENT_TIME])
 	snprintf(buf, EVENT_TIME, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+0000", year, month, day,
 		 (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)(frac / 1000));
 	return buf;
+}
+
+int64_t event_days(int year, int month, int day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+int event_time_parse(const char *s, int64_t *ret_ns)
+{
+	int y, mo, d, h, mi, sec, us;
+	if (strlen(s) != 31 || !digits(s, 4, &y) || !digits(s + 5, 2, &mo) ||
+	    !digits(s + 8, 2, &d) || !digits(s + 11, 2, &h) || !digits(s + 14, 2, &mi) ||
+	    !digits(s + 17, 2, &sec) || !digits(s + 20, 6, &us))
+		return SKEP_EFORMAT;
+	if (y < 1970 || y > 2262 || mo < 1 || mo > 12 || d < 1 || d > 31)
+		return SKEP_EFORMAT;
+	int64_t ns;
+	if (__builtin_mul_overflow((event_days(y, mo, d) * 24 + h) * 3600 + mi * 60 + sec,
+				   NS_PER_SEC, &ns) ||
+	    __builtin_add_overflow(ns, us * INT64_C(1000), &ns))
+		return SKEP_EFORMAT;
+	*ret_ns = ns;
+	return 0;
 }
 
 /* ---- validity ------------------------------------------------------------------------------ */

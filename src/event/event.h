@@ -137,12 +137,20 @@ const char *event_guest_of(const struct event *e);
 /* A visit's id as people and file names have it: 11 digits of base 32, in their order. */
 #define EVENT_SESSION_TEXT 16
 const char *event_session_text(uint64_t id, char buf[EVENT_SESSION_TEXT]);
+/* Back: SKEP_EFORMAT. */
+MUST_USE int event_session_parse(const char *text, uint64_t *ret);
 /* "TCP", "IPv6-ICMP" (Suricata's names), or the number as three digits; returns buf. */
 #define EVENT_PROTO 16
 const char *event_proto_text(uint8_t proto, char buf[EVENT_PROTO]);
+/* Back: SKEP_ENOTFOUND. */
+MUST_USE int event_proto_parse(const char *text, uint8_t *ret);
 /* "2026-11-23T20:01:02.123456+0000", always UTC; returns buf. */
 #define EVENT_TIME 40
 const char *event_time_text(int64_t time_ns, char buf[EVENT_TIME]);
+/* Back: SKEP_EFORMAT if it is not what event_time_text writes. */
+MUST_USE int event_time_parse(const char *text, int64_t *ret_ns);
+/* Days from the epoch to a date (proleptic Gregorian); month 1..12, day 1..31. */
+int64_t event_days(int year, int month, int day);
 /* Does it belong to eve.json (else skep.json)? */
 bool event_is_eve(enum event_kind kind);
 /* One JSON object (no newline), valid UTF-8 whatever the bytes; caller frees. NULL: out of memory. */

@@ -134,6 +134,30 @@ static int put_direction(json_t *o, uint8_t toclient)
 				   json_string(toclient != 0 ? "to_client" : "to_server"));
 }
 
+static int add_var(json_t *vars, const char *key, const char *text, size_t size)
+{
+	json_t *v = json_object();
+	int bad = json_object_set_new(v, "key", json_string(key));
+	bad |= put_text(v, "value", text, size);
+	return bad | json_array_append_new(vars, v);
+}
+
+/* What EVE has no key for goes where it admits a program's own variables: whose incident, which guest, which
+ * way. Alerts are judged again from these lines (`skep alerts preview`). */
+static int put_ours(json_t *o, const struct event *e, const struct event_tuple *t)
+{
+	const char *way = direction_text((enum event_direction)e->direction);
+	const char *verdict = verdict_text((enum verdict)e->verdict);
+	json_t *meta = json_object(), *ints = json_object(), *vars = json_array();
+	int bad = put_int(ints, "skep.incident", e->incident);
+	bad |= json_object_set_new(meta, "flowints", ints);
+	bad |= add_var(vars, "skep.guest", t->guest, sizeof(t->guest));
+	bad |= add_var(vars, "skep.direction", way, strlen(way));
+	bad |= add_var(vars, "skep.verdict", verdict, strlen(verdict));
+	bad |= json_object_set_new(meta, "flowvars", vars);
+	return bad | json_object_set_new(o, "metadata", meta);
+}
+
 static int put_alert(json_t *o, const struct event *e)
 {
 	const struct event_alert *a = &e->u.alert;
@@ -148,6 +172,7 @@ static int put_alert(json_t *o, const struct event *e)
 	bad |= put_text(alert, "signature", e->text, sizeof(e->text));
 	bad |= put_text(alert, "category", a->class, sizeof(a->class));
 	bad |= put_int(alert, "severity", a->severity);
+	bad |= put_ours(o, e, &a->tuple);
 	return bad | json_object_set_new(o, "alert", alert);
 }
 

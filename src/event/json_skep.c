@@ -55,10 +55,28 @@ static int put_tuple(json_t *o, const struct event_tuple *t)
 	return bad | put_inside(o, t);
 }
 
+/* All of it as numbers: what reads this again must get the same struct. */
+static int put_syn(json_t *o, const struct event_syn *syn)
+{
+	if (syn->ttl == 0)
+		return 0;
+	json_t *s = json_object(), *options = json_array();
+	int bad = put_int(s, "ttl", syn->ttl);
+	bad |= put_int(s, "df", syn->df);
+	bad |= put_int(s, "window", syn->window);
+	bad |= put_int(s, "mss", syn->mss);
+	bad |= put_int(s, "wscale", syn->wscale);
+	bad |= put_int(s, "quirks", syn->quirks);
+	for (unsigned i = 0; i < syn->n_options && i < EVENT_SYN_OPTIONS; i++)
+		bad |= json_array_append_new(options, json_integer(syn->options[i]));
+	bad |= json_object_set_new(s, "options", options);
+	return bad | json_object_set_new(o, "syn", s);
+}
+
 static int put_connection(json_t *o, const struct event *e)
 {
 	const struct event_connection *c = &e->u.connection;
-	int bad = put_tuple(o, &c->tuple);
+	int bad = put_tuple(o, &c->tuple) | put_syn(o, &c->syn);
 	if (c->limit_max == 0)
 		return bad | put_null(o, "limit");
 	json_t *limit = json_object();

@@ -221,6 +221,8 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 	c->limit_used = p->use.used;
 	c->limit_max = p->use.max;
 	c->limit_window_s = p->use.window_s;
+	if (p->direction == DIR_INBOUND)
+		greet_read(w, &c->syn);
 	say_connection(&e, p);
 	report_event(j, &e);
 }

@@ -5,6 +5,8 @@
 
 #include "judge/judge_priv.h"
 
+/* greet.c: what the first packet of w shows of its sender; ttl 0: nothing. */
+void greet_read(const struct way *w, struct event_syn *ret);
 void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, enum verdict verdict);
 void report_limit_reached(struct way *w, const struct plan *p);
 void report_flow(void *judge, const struct flow *f, enum flow_end why, int64_t now_ns);

@@ -117,8 +117,9 @@ static void tell(struct role_courier *c, struct known *k)
 {
 	int err = ipc_send(c->alerter, MSG_DELIVERED, &k->result, sizeof(k->result), NULL, 0);
 	k->untold = err == -EAGAIN;
-	if (!k->untold && (k->result.outcome == DELIVER_LATER || !kept(k->number)))
-		k->state = KNOWN_FREE; /* the next time it is tried anew */
+	/* What did not go is tried anew the next time, also after a word for good: somebody may have mended it. */
+	if (!k->untold && (k->result.outcome != DELIVER_OK || !kept(k->number)))
+		k->state = KNOWN_FREE;
 }
 
 /* The oldest place that nobody waits for. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hub: takes events from every role, checks them, gives id and incident, and hands them to ledger.
- * It has no disk and never waits: a full queue drops the least important, and says so.
+ * hub: takes events from every role, checks them, gives id and incident, and hands them to ledger, and
+ * those of interest to alerter. It has no disk and never waits: a full queue drops the least important, and
+ * says so; neither consumer's trouble is the other's.
  *
  * What a role may say is a table: a wall that was taken over can still not claim that a guest
  * stopped, or speak in super's name.
  */
+#include "alert/alert.h"
 #include "packet/packet.h"
 #include "role/incident.h"
+#include "role/outlet.h"
 #include "role/role.h"
 #include "sys/sys.h"
 
@@ -17,10 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUTINE_EVENTS 6144u /* priority 0 waits here ... */
-#define NOTABLE_EVENTS 2048u /* ... 1 and 2 here, so that a flood can't push them out */
-#define URGENT_ROOM 256u     /* of which this much is for priority 2 alone */
-#define BURST 64             /* events taken from one source before the next has its turn */
+#define LEDGER_ROUTINE 6144u
+#define LEDGER_NOTABLE 2048u
+#define ALERTER_ROUTINE 4096u /* with what it has not acknowledged */
+#define ALERTER_NOTABLE 2048u
+#define BURST 64 /* events taken from one source before the next has its turn */
 #define OPEN_INCIDENTS 4096
 #define OPEN_PER_S 50
 #define HELD 128u            /* events that wait for a word of a guest's monitor ... */
@@ -31,11 +35,6 @@
 #define PAST_NS (86400 * NS_PER_SEC)
 #define FUTURE_NS (5 * NS_PER_SEC)
 
-struct queue {
-	struct event *slots;
-	uint32_t size, head, n;
-};
-
 struct held {
 	struct event e;
 	int64_t until_ns;
@@ -44,20 +43,21 @@ struct held {
 struct source {
 	int fd;
 	uint8_t role;
+	struct outlet *back; /* the way back of a consumer; NULL: no such */
 	char name[EVENT_NAME];
 	uint64_t refused; /* since the last complaint */
 	int64_t complained_ns;
 };
 
 struct hub {
-	int ledger;
-	uint32_t n_sources; /* the last one is ledger's way back */
-	struct source sources[HUB_SOURCES + 1];
-	struct queue routine, notable;
+	struct outlet ledger, alerter;
+	bool with_alerter;
+	uint32_t n_sources; /* the last ones are the consumers' ways back */
+	struct source sources[HUB_SOURCES + 2];
 	struct held *held; /* in the order of their coming */
 	uint32_t n_held;
 	struct incidents *incidents;
-	uint64_t last_id, lost;
+	uint64_t last_id;
 	int64_t told_lost_ns, ticked_ns;
 };
 
@@ -68,7 +68,7 @@ static const uint32_t may_say[ROLES] = {
 		      1u << EVENT_ANOMALY | 1u << EVENT_STATS | 1u << EVENT_HEALTH |
 		      1u << EVENT_CONTAINMENT | 1u << EVENT_ALERT | 1u << EVENT_DROP,
 	[ROLE_RECORDER] = 1u << EVENT_HEALTH,
-	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH | 1u << EVENT_ESCAPE,
+	[ROLE_KEEPER] = 1u << EVENT_GUEST | 1u << EVENT_HEALTH,
 	[ROLE_HUB] = 0,
 	[ROLE_LEDGER] = 1u << EVENT_HEALTH | 1u << EVENT_SEAL,
 	[ROLE_SINK] = 1u << EVENT_SINK | 1u << EVENT_HEALTH,
@@ -79,47 +79,22 @@ static const uint32_t may_say[ROLES] = {
 	[ROLE_COURIER] = 0,
 };
 
-/* ---- the queue ---------------------------------------------------------------------------------- */
+/* ---- who gets it ------------------------------------------------------------------------------ */
 
+/* In the order of ids: ledger gets all, alerter what may deserve somebody's attention. */
 static void push(struct hub *h, const struct event *e)
 {
-	struct queue *q = e->priority == 0 ? &h->routine : &h->notable;
-	uint32_t room = e->priority == 1 ? URGENT_ROOM : 0;
-	if (q->n + room >= q->size) {
-		h->lost++;
-		return;
-	}
-	q->slots[(q->head + q->n++) % q->size] = *e;
-}
-
-/* The queue with the older event, so that ids go out in order. */
-static struct queue *next_queue(struct hub *h)
-{
-	if (h->routine.n == 0 || h->notable.n == 0)
-		return h->routine.n > 0 ? &h->routine : h->notable.n > 0 ? &h->notable : NULL;
-	return h->routine.slots[h->routine.head].id < h->notable.slots[h->notable.head].id
-		       ? &h->routine
-		       : &h->notable;
-}
-
-static void pop(struct queue *q)
-{
-	q->head = (q->head + 1) % q->size;
-	q->n--;
+	outlet_push(&h->ledger, e);
+	/* What is said of messages never becomes one. */
+	if (h->with_alerter && e->kind != EVENT_NOTICE && alert_wants(e))
+		outlet_push(&h->alerter, e);
 }
 
 static void send_queued(struct hub *h)
 {
-	struct queue *q;
-	while ((q = next_queue(h)) != NULL) {
-		int err = ipc_send(h->ledger, MSG_EVENT, &q->slots[q->head], sizeof(struct event),
-				   NULL, 0);
-		if (err == -EAGAIN || err == -ENOBUFS)
-			return;
-		if (err != 0)
-			h->lost++;
-		pop(q);
-	}
+	outlet_send(&h->ledger);
+	if (h->with_alerter)
+		outlet_send(&h->alerter);
 }
 
 /* ---- stamps ------------------------------------------------------------------------------------- */
@@ -256,6 +231,13 @@ static void take_event(struct hub *h, struct source *s, const struct event *rece
 	accept_event(h, &e);
 }
 
+static void lose_source(struct source *s)
+{
+	fd_close(&s->fd);
+	if (s->back != NULL) /* its number may be another's soon */
+		s->back->fd = -1;
+}
+
 /* At most a burst; false when there was less. */
 static bool read_source(struct hub *h, struct source *s)
 {
@@ -270,7 +252,7 @@ static bool read_source(struct hub *h, struct source *s)
 		}
 		if (err != 0) {
 			if (err != -EAGAIN)
-				fd_close(&s->fd);
+				lose_source(s);
 			return false;
 		}
 		if (m.type == MSG_EVENT) {
@@ -278,12 +260,29 @@ static bool read_source(struct hub *h, struct source *s)
 			memcpy(&e, m.payload, sizeof(e)); /* the frame may not be aligned */
 			take_event(h, s, &e);
 		}
+		if (m.type == MSG_SEEN && s->back == &h->alerter) {
+			struct msg_seen seen;
+			memcpy(&seen, m.payload, sizeof(seen));
+			outlet_seen(s->back, seen.id, seen.again != 0);
+		}
 		ipc_msg_done(&m);
 	}
 	return true;
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
+
+static void tell_lost(struct hub *h, struct outlet *o, const char *who)
+{
+	char text[EVENT_TEXT];
+	uint64_t lost = o->lost;
+	if (lost == 0)
+		return;
+	o->lost = 0;
+	snprintf(text, sizeof(text), "%llu events were lost: %s is behind",
+		 (unsigned long long)lost, who);
+	health(h, "lost", lost, text);
+}
 
 static void tick(struct hub *h)
 {
@@ -294,19 +293,18 @@ static void tick(struct hub *h)
 	incident_tick(h->incidents, now);
 	for (uint32_t i = 0; i < h->n_sources; i++)
 		complain(h, &h->sources[i], now);
-	if (h->lost > 0 && h->notable.n < h->notable.size / 2) {
-		uint64_t lost = h->lost;
-		char text[EVENT_TEXT];
-		h->lost = 0;
-		snprintf(text, sizeof(text), "%llu events were lost: ledger is behind",
-			 (unsigned long long)lost);
-		health(h, "lost", lost, text);
+	if (outlet_load(&h->ledger) < 50)
+		tell_lost(h, &h->ledger, "ledger");
+	/* Of a dead alerter ledger is told from time to time. */
+	if (h->alerter.lost > 0 && now - h->told_lost_ns > COMPLAIN_NS) {
+		tell_lost(h, &h->alerter, "alerter");
+		h->told_lost_ns = now;
 	}
 }
 
 static bool has_queued(const struct hub *h)
 {
-	return h->routine.n + h->notable.n > 0;
+	return outlet_waiting(&h->ledger) || (h->with_alerter && outlet_waiting(&h->alerter));
 }
 
 /* True when super says stop, or is gone. */
@@ -327,13 +325,14 @@ static bool stop_asked(void)
 
 static void run(struct hub *h)
 {
-	struct pollfd fds[HUB_SOURCES + 2];
+	struct pollfd fds[HUB_SOURCES + 3];
 	for (bool stop = false; !stop;) {
-		for (uint32_t i = 0; i < h->n_sources; i++)
+		for (uint32_t i = 0; i < h->n_sources; i++) {
+			const struct outlet *o = h->sources[i].back;
 			fds[i] = (struct pollfd){.fd = h->sources[i].fd, .events = POLLIN};
-		/* The last source is ledger's end, which is also written to. */
-		if (h->n_sources > 0 && has_queued(h))
-			fds[h->n_sources - 1].events |= POLLOUT;
+			if (o != NULL && outlet_waiting(o))
+				fds[i].events |= POLLOUT;
+		}
 		fds[h->n_sources] = (struct pollfd){.fd = ROLE_SUPER_FD, .events = POLLIN};
 		if (poll(fds, h->n_sources + 1, h->n_held > 0 ? HELD_MS : 1000) < 0 &&
 		    errno != EINTR)
@@ -363,18 +362,37 @@ static void drain(struct hub *h)
 	}
 	release_held(h, true);
 	incident_finish(h->incidents, clock_boot_ns());
+	tell_lost(h, &h->ledger, "ledger");
+	tell_lost(h, &h->alerter, "alerter");
 	while (has_queued(h) && clock_boot_ns() < end) {
-		struct pollfd pfd = {.fd = h->ledger, .events = POLLOUT};
-		poll(&pfd, 1, 100);
+		struct pollfd pfds[2] = {
+			{.fd = outlet_waiting(&h->ledger) ? h->ledger.fd : -1, .events = POLLOUT},
+			{.fd = h->alerter.fd, .events = POLLOUT}};
+		if (!h->with_alerter || !outlet_waiting(&h->alerter))
+			pfds[1].fd = -1;
+		poll(pfds, 2, 100);
 		send_queued(h);
 	}
 }
 
-static int make_queue(struct arena *arena, struct queue *q, uint32_t size)
+static void add_back(struct hub *h, enum role role, struct outlet *o)
 {
-	q->slots = arena_alloc(arena, size, sizeof(struct event));
-	q->size = size;
-	return q->slots == NULL ? SKEP_EFULL : 0;
+	struct source *s = &h->sources[h->n_sources++];
+	*s = (struct source){.fd = o->fd, .role = (uint8_t)role, .back = o};
+	text_copy(s->name, sizeof(s->name), role_text(role));
+}
+
+static int make_outlets(struct hub *h, struct arena *arena, const int *fds)
+{
+	int err = outlet_create(arena, fds[0], false, LEDGER_ROUTINE, LEDGER_NOTABLE, &h->ledger);
+	if (err == 0)
+		add_back(h, ROLE_LEDGER, &h->ledger);
+	if (err != 0 || !h->with_alerter)
+		return err;
+	err = outlet_create(arena, fds[1], true, ALERTER_ROUTINE, ALERTER_NOTABLE, &h->alerter);
+	if (err == 0)
+		add_back(h, ROLE_ALERTER, &h->alerter);
+	return err;
 }
 
 static int prepare(struct hub *h, struct arena *arena, const struct start_hub *start,
@@ -383,27 +401,26 @@ static int prepare(struct hub *h, struct arena *arena, const struct start_hub *s
 	const struct incident_conf conf = {
 		OPEN_INCIDENTS, OPEN_PER_S,    start->conf.incident_quiet_ns,
 		next_id,        take_incident, h};
-	if (start->n_sources > HUB_SOURCES || n_fds != start->n_sources + 1)
+	h->with_alerter = start->with_alerter != 0;
+	size_t outlets = h->with_alerter ? 2 : 1;
+	if (start->n_sources > HUB_SOURCES || n_fds != start->n_sources + outlets)
 		return SKEP_EPEER;
-	h->ledger = fds[0];
 	for (uint32_t i = 0; i < start->n_sources; i++) {
 		struct source *s = &h->sources[i];
 		if (start->sources[i].role >= ROLES)
 			return SKEP_EPEER;
-		s->fd = fds[i + 1];
+		s->fd = fds[outlets + i];
 		s->role = start->sources[i].role;
 		memcpy(s->name, start->sources[i].name, sizeof(s->name));
 		s->name[EVENT_NAME - 1] = '\0';
 	}
-	h->n_sources = start->n_sources + 1;
-	h->sources[start->n_sources] = (struct source){h->ledger, ROLE_LEDGER, "ledger", 0, 0};
-	int err = arena_create((ROUTINE_EVENTS + NOTABLE_EVENTS) * sizeof(struct event) +
+	h->n_sources = start->n_sources;
+	int err = arena_create(outlet_bytes(LEDGER_ROUTINE, LEDGER_NOTABLE) +
+				       outlet_bytes(ALERTER_ROUTINE, ALERTER_NOTABLE) +
 				       HELD * sizeof(struct held) + incident_bytes(&conf) + 4096,
 			       arena);
 	if (err == 0)
-		err = make_queue(arena, &h->routine, ROUTINE_EVENTS);
-	if (err == 0)
-		err = make_queue(arena, &h->notable, NOTABLE_EVENTS);
+		err = make_outlets(h, arena, fds);
 	if (err == 0 && (h->held = arena_alloc(arena, HELD, sizeof(*h->held))) == NULL)
 		err = SKEP_EFULL;
 	if (err == 0)
@@ -425,7 +442,7 @@ int role_hub(void)
 	struct start_hub start;
 	struct hub h = {0};
 	struct arena arena = {0};
-	int fds[1 + HUB_SOURCES];
+	int fds[2 + HUB_SOURCES];
 	size_t n_fds = 0;
 	log_setup("hub", LOG_INFO);
 	int err = confine_early(0, false);

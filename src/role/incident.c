@@ -439,7 +439,7 @@ static struct incident *belongs_to(struct incidents *t, int64_t now_ns, struct e
 	if (e->direction == DIR_INBOUND)
 		return tuple != NULL ? visit(t, now_ns, e, guest, &tuple->src) : NULL;
 	if (e->direction == DIR_OUTBOUND || e->direction == DIR_LATERAL || e->kind == EVENT_LIMIT ||
-	    e->kind == EVENT_SINK)
+	    e->kind == EVENT_SINK || e->kind == EVENT_ESCAPE)
 		return begun(t, now_ns, e, guest);
 	return NULL;
 }
@@ -518,11 +518,14 @@ static bool is_news(const struct event *e)
 
 void incident_event(struct incidents *t, int64_t now_ns, struct event *e)
 {
+	if (e->kind == EVENT_NOTICE) /* of an incident that alerter knows: nothing happens in it */
+		return;
 	e->incident = 0;
 	if (e->kind == EVENT_HEALTH && strcmp(e->u.health.role, "wall") == 0 &&
 	    (strcmp(e->u.health.what, "died") == 0 || strcmp(e->u.health.what, "restarted") == 0))
 		all_flows_ended(t);
-	if (e->kind == EVENT_HEALTH || e->kind == EVENT_STATS || e->kind == EVENT_INCIDENT)
+	if (e->kind == EVENT_HEALTH || e->kind == EVENT_STATS || e->kind == EVENT_INCIDENT ||
+	    e->kind == EVENT_SEAL)
 		return;
 	incident_arrived(t, e);
 	struct incident *in = belongs_to(t, now_ns, e);

@@ -4,6 +4,7 @@
  * itself (damage, a full disk, days that were dropped) goes back to hub over the same pair and
  * returns to it as an event with an id.
  */
+#include "dbfile/dbfile.h"
 #include "role/role.h"
 #include "store/store.h"
 #include "sys/sys.h"
@@ -20,17 +21,10 @@
 #define HOUSEKEEP_NS (10 * NS_PER_SEC)
 #define COMPLAIN_NS (60 * NS_PER_SEC)
 
-/* What SQLite and the event files need; all below the one folder (Landlock). */
+/* What the event files need beside what SQLite does. */
 static const struct syscall_row syscalls[] = {
-	{"open", -1, 0},      {"openat", -1, 0},     {"stat", -1, 0},      {"fstat", -1, 0},
-	{"lstat", -1, 0},     {"newfstatat", -1, 0}, {"statx", -1, 0},     {"access", -1, 0},
-	{"faccessat", -1, 0}, {"faccessat2", -1, 0}, {"pread64", -1, 0},   {"pwrite64", -1, 0},
-	{"lseek", -1, 0},     {"fcntl", -1, 0},      {"fsync", -1, 0},     {"fdatasync", -1, 0},
-	{"ftruncate", -1, 0}, {"fallocate", -1, 0},  {"unlink", -1, 0},    {"unlinkat", -1, 0},
-	{"rename", -1, 0},    {"renameat", -1, 0},   {"renameat2", -1, 0}, {"getdents64", -1, 0},
-	{"fstatfs", -1, 0},   {"geteuid", -1, 0},    {"getuid", -1, 0},    {"getcwd", -1, 0},
-	{"readlink", -1, 0},  {"readlinkat", -1, 0}, {"fchmod", -1, 0},    {"fchown", -1, 0},
-	{"uname", -1, 0},     {"sysinfo", -1, 0},    {"utimensat", -1, 0}, {NULL, -1, 0},
+	{"getdents64", -1, 0},
+	{NULL, -1, 0},
 };
 
 struct ledger {
@@ -221,7 +215,7 @@ int role_ledger(void)
 		err = prepare(&l, &start, fds, n_fds);
 	if (err == 0) {
 		const struct syscall_row *const tables[] = {syscalls_common, syscalls_heap,
-							    syscalls};
+							    dbfile_syscalls, syscalls};
 		err = confine_final(tables, ARRAY_LEN(tables));
 	}
 	const struct msg_ready ready = {(uint32_t)getpid()};

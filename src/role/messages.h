@@ -77,13 +77,19 @@ struct start_alerter {
 	char sensor[CONF_NAME], name[CONF_NAME];
 	int64_t since_ns; /* wall clock: when this honeynet began */
 	uint8_t has;      /* ALERTER_ bits: which descriptors follow */
-	uint8_t pad[7];
+	uint8_t pad[3];
+	uint32_t retry_ms; /* first wait before a second try, the others are multiples; 0: as it comes (15 s) */
 };
 struct start_courier {
 	struct conf_alerts conf;
 };
+/* A new alerter says first of all what its predecessor dealt with (again 1), and then drops every event until
+ * hub answers with such a message itself: what lies in the channel before that may have gaps, where the
+ * predecessor took events that it did not live to deal with. Behind the answer comes all after id, in order;
+ * what it dealt with meanwhile may be among it, and is dropped by its id. A new hub says it unasked. */
 struct msg_seen {
-	uint64_t id; /* of the newest event whose consequences are on the disk */
+	uint64_t id; /* of the newest event whose consequences are on the disk; 0: none */
+	uint8_t again, pad[7];
 };
 struct msg_deliver {
 	uint64_t

@@ -63,7 +63,8 @@ enum message {
 	MSG_START_ALERTER, /* struct start_alerter; fds: events, hub, courier, folder, then (by has) location,
 			      names, signatures */
 	MSG_START_COURIER, /* struct start_courier; fds: alerter, struct deliver_secrets in a sealed memfd */
-	MSG_SEEN, /* alerter -> hub: struct msg_seen, up to where events are safely dealt with */
+	MSG_SEEN, /* alerter -> hub: struct msg_seen, up to where events are safely dealt with; hub -> alerter: from
+		     here on it is all, in order (see there) */
 	MSG_DELIVER, /* alerter -> courier; alerter -> super (a command, sendmail): struct msg_deliver; fd: body,
 			a sealed memfd */
 	MSG_DELIVERED, /* courier, super -> alerter: struct deliver_result */

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* event_session_text's */
-
 uint64_t id_next(uint64_t last, int64_t now_wall_ns)
 {
 	uint64_t ms = now_wall_ns > 0 ? (uint64_t)(now_wall_ns / NS_PER_MS) : 0;
@@ -25,15 +23,5 @@ const char *session_id_text(uint64_t id, char buf[SESSION_ID_TEXT])
 
 int session_id_parse(const char *s, uint64_t *ret)
 {
-	uint64_t id = 0;
-	if (strlen(s) != ID_DIGITS)
-		return SKEP_EFORMAT;
-	for (int i = 0; i < ID_DIGITS; i++) {
-		const char *at = strchr(alphabet, s[i]);
-		if (at == NULL)
-			return SKEP_EFORMAT;
-		id = id << 5 | (uint64_t)(at - alphabet);
-	}
-	*ret = id;
-	return 0;
+	return event_session_parse(s, ret);
 }

@@ -38,38 +38,12 @@ static uint32_t get_count(const json_t *o, const char *key)
 	return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
 }
 
-static int64_t days_from_civil(int y, int m, int d)
-{
-	int64_t yy = m <= 2 ? y - 1 : y;
-	int64_t era = yy / 400, yoe = yy - era * 400;
-	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static bool digits(const char *s, int n, int *ret)
-{
-	*ret = 0;
-	for (int i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		*ret = *ret * 10 + s[i] - '0';
-	}
-	return true;
-}
-
 /* What event_time_text writes; 0: not that. */
 int64_t json_time_value(const struct json_t *o, const char *key)
 {
 	const char *s = json_string_value(json_object_get(o, key));
-	int y, mo, d, h, mi, sec, us;
-	if (s == NULL || strlen(s) != 31 || !digits(s, 4, &y) || !digits(s + 5, 2, &mo) ||
-	    !digits(s + 8, 2, &d) || !digits(s + 11, 2, &h) || !digits(s + 14, 2, &mi) ||
-	    !digits(s + 17, 2, &sec) || !digits(s + 20, 6, &us))
-		return 0;
-	if (y < 1970 || y > 2200 || mo < 1 || mo > 12 || d < 1 || d > 31)
-		return 0;
-	return ((days_from_civil(y, mo, d) * 24 + h) * 3600 + mi * 60 + sec) * NS_PER_SEC +
-	       us * INT64_C(1000);
+	int64_t ns;
+	return s != NULL && event_time_parse(s, &ns) == 0 ? ns : 0;
 }
 
 static uint16_t get_port(const json_t *o, const char *key)

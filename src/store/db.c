@@ -2,19 +2,12 @@
 /*
  * One day's database, from the writer's side. WAL, so that readers never wait for the writer; a
  * transaction per batch.
- *
- * ledger runs as a user who may not be able to walk the folder's parents: it stands in the folder
- * and opens ".". SQLite would turn names into absolute ones, so it is given a file layer that is its
- * own in all but that: names stay as they are.
  */
 #include "store/store_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define CHECK_MAX_BYTES (64u << 20) /* larger files are not read through at start */
 
 static const char ddl[] =
 	"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;"
@@ -47,103 +40,35 @@ static const char add_sql[] =
 static const char count_sql[] = "INSERT INTO rollup VALUES(?1,?2,?3,?4,?5,1)"
 				" ON CONFLICT DO UPDATE SET n = n + 1";
 
-int db_error(int rc)
+static int path_of(const char *dir, uint32_t day, char ret[DBFILE_PATH])
 {
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return 0;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return SKEP_EFORMAT;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_READONLY:
-		return -EROFS;
-	default:
-		return -EIO;
-	}
+	return snprintf(ret, DBFILE_PATH, "%s/events-%08u.db", dir, day) >= DBFILE_PATH
+		       ? -ENAMETOOLONG
+		       : 0;
 }
 
-static int keep_name(sqlite3_vfs *vfs, const char *name, int size, char *ret)
+static int prepare(struct db *d)
 {
-	(void)vfs;
-	return text_copy(ret, (size_t)size, name) ? SQLITE_OK : SQLITE_CANTOPEN;
-}
-
-static int register_vfs(struct db *d)
-{
-	const sqlite3_vfs *own = sqlite3_vfs_find(NULL);
-	if (own == NULL)
-		return SKEP_EUNSUPPORTED;
-	d->vfs = *own;
-	d->vfs.pNext = NULL;
-	snprintf(d->vfs_name, sizeof(d->vfs_name), "skep-%p", (void *)d);
-	d->vfs.zName = d->vfs_name;
-	d->vfs.xFullPathname = keep_name;
-	return db_error(sqlite3_vfs_register(&d->vfs, 0));
-}
-
-static int on_check(void *ctx, int n, char **values, char **names)
-{
-	(void)names;
-	*(bool *)ctx = n == 1 && values[0] != NULL && strcmp(values[0], "ok") == 0;
-	return 0;
-}
-
-static int check(struct db *d, const char *path)
-{
-	struct stat st;
-	bool ok = true;
-	if (stat(path, &st) != 0 || st.st_size == 0 || st.st_size > CHECK_MAX_BYTES)
-		return 0;
-	int rc = sqlite3_exec(d->handle, "PRAGMA quick_check(1)", on_check, &ok, NULL);
-	if (rc != SQLITE_OK)
-		return db_error(rc);
-	return ok ? 0 : SKEP_EFORMAT;
-}
-
-static int prepare(struct db *d, const char *path)
-{
-	sqlite3_busy_timeout(d->handle, 1000);
-	int err = check(d, path);
-	if (err != 0)
-		return err;
-	int rc = sqlite3_exec(d->handle, ddl, NULL, NULL, NULL);
+	int rc = sqlite3_exec(d->file.handle, ddl, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(d->handle, add_sql, -1, SQLITE_PREPARE_PERSISTENT, &d->add,
-					NULL);
+		rc = sqlite3_prepare_v3(d->file.handle, add_sql, -1, SQLITE_PREPARE_PERSISTENT,
+					&d->add, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(d->handle, count_sql, -1, SQLITE_PREPARE_PERSISTENT,
+		rc = sqlite3_prepare_v3(d->file.handle, count_sql, -1, SQLITE_PREPARE_PERSISTENT,
 					&d->count, NULL);
 	/* A database of another shape is as useless as a damaged one. */
-	return (rc & 0xff) == SQLITE_ERROR ? SKEP_EFORMAT : db_error(rc);
+	return (rc & 0xff) == SQLITE_ERROR ? SKEP_EFORMAT : dbfile_error(rc);
 }
 
 int db_open(struct db *d, const char *dir, uint32_t day)
 {
-	char path[STORE_PATH];
+	char path[DBFILE_PATH];
 	memset(d, 0, sizeof(*d));
-	if (snprintf(path, sizeof(path), "%s/events-%08u.db", dir, day) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
-	int err = register_vfs(d);
-	if (err != 0)
-		return err;
-	err = db_error(sqlite3_open_v2(
-		path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW,
-		d->vfs_name));
+	int err = path_of(dir, day, path);
 	if (err == 0)
-		err = prepare(d, path);
+		err = dbfile_open(&d->file, path);
+	if (err == 0)
+		err = prepare(d);
 	if (err != 0)
 		db_close(d);
 	return err;
@@ -153,25 +78,15 @@ void db_close(struct db *d)
 {
 	sqlite3_finalize(d->add);
 	sqlite3_finalize(d->count);
-	sqlite3_close(d->handle);
-	if (d->vfs.zName != NULL)
-		sqlite3_vfs_unregister(&d->vfs);
-	memset(d, 0, sizeof(*d));
+	d->add = d->count = NULL;
+	dbfile_close(&d->file);
 }
 
 int db_set_aside(const char *dir, uint32_t day)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char from[STORE_PATH], to[STORE_PATH + 16];
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		if (snprintf(from, sizeof(from), "%s/events-%08u.db%s", dir, day, ends[i]) >=
-		    (int)sizeof(from))
-			return -ENAMETOOLONG;
-		snprintf(to, sizeof(to), "%s.damaged", from);
-		if (rename(from, to) != 0 && errno != ENOENT)
-			return -errno;
-	}
-	return 0;
+	char path[DBFILE_PATH];
+	int err = path_of(dir, day, path);
+	return err == 0 ? dbfile_set_aside(path) : err;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -188,24 +103,17 @@ static void bind_int(sqlite3_stmt *s, int at, uint64_t v)
 		sqlite3_bind_int64(s, at, (sqlite3_int64)v);
 }
 
-static void bind_addr(sqlite3_stmt *s, int at, const struct addr *a)
-{
-	char buf[ADDR_TEXT];
-	if (a->ver != 0)
-		sqlite3_bind_text(s, at, addr_text(a, buf), -1, SQLITE_TRANSIENT);
-}
-
 static void bind_tuple(sqlite3_stmt *s, const struct event_tuple *t)
 {
 	char proto[EVENT_PROTO];
 	bind_text(s, 8, t->peer_guest);
-	bind_addr(s, 9, &t->src);
-	bind_addr(s, 10, &t->dst);
+	dbfile_bind_addr(s, 9, &t->src);
+	dbfile_bind_addr(s, 10, &t->dst);
 	/* The inside view is kept where it differs: without translation it would only cost indexes. */
 	if (!addr_eq(&t->src, &t->in_src))
-		bind_addr(s, 11, &t->in_src);
+		dbfile_bind_addr(s, 11, &t->in_src);
 	if (!addr_eq(&t->dst, &t->in_dst))
-		bind_addr(s, 12, &t->in_dst);
+		dbfile_bind_addr(s, 12, &t->in_dst);
 	sqlite3_bind_int(s, 13, t->sport);
 	sqlite3_bind_int(s, 14, t->dport);
 	sqlite3_bind_int(s, 15, t->in_sport);
@@ -222,8 +130,8 @@ static void bind_tuple(sqlite3_stmt *s, const struct event_tuple *t)
 static void bind_sink(sqlite3_stmt *s, const struct event_sink *e)
 {
 	char proto[EVENT_PROTO];
-	bind_addr(s, 9, &e->client);
-	bind_addr(s, 10, &e->server);
+	dbfile_bind_addr(s, 9, &e->client);
+	dbfile_bind_addr(s, 10, &e->server);
 	sqlite3_bind_int(s, 13, e->cport);
 	sqlite3_bind_int(s, 14, e->sport);
 	sqlite3_bind_text(s, 18, event_proto_text(e->proto, proto), -1, SQLITE_TRANSIENT);
@@ -236,8 +144,8 @@ static void bind_visit(sqlite3_stmt *s, const struct event_visit *v)
 	char proto[EVENT_PROTO];
 	if (v->peer.ver == 0)
 		return;
-	bind_addr(s, 9, &v->peer);
-	bind_addr(s, 10, &v->server);
+	dbfile_bind_addr(s, 9, &v->peer);
+	dbfile_bind_addr(s, 10, &v->server);
 	sqlite3_bind_int(s, 13, v->peer_port);
 	sqlite3_bind_int(s, 14, v->server_port);
 	sqlite3_bind_text(s, 18, event_proto_text(v->proto, proto), -1, SQLITE_TRANSIENT);
@@ -248,7 +156,7 @@ static int step(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
 	sqlite3_reset(s);
-	return db_error(rc);
+	return dbfile_error(rc);
 }
 
 /* "" for kinds that nobody judged: as in the JSON. */
@@ -301,13 +209,13 @@ int db_add(struct db *d, const struct event *e, const char *json)
 
 int db_begin(struct db *d)
 {
-	return db_error(sqlite3_exec(d->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL));
+	return dbfile_error(sqlite3_exec(d->file.handle, "BEGIN IMMEDIATE", NULL, NULL, NULL));
 }
 
 int db_end(struct db *d, bool commit)
 {
-	int rc = sqlite3_exec(d->handle, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
+	int rc = sqlite3_exec(d->file.handle, commit ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
 	if (commit && rc != SQLITE_OK)
-		sqlite3_exec(d->handle, "ROLLBACK", NULL, NULL, NULL);
-	return db_error(rc);
+		sqlite3_exec(d->file.handle, "ROLLBACK", NULL, NULL, NULL);
+	return dbfile_error(rc);
 }

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Reading, from any process, while ledger writes.
- *
- * A reader must leave nothing behind that ledger can't use. With the write-ahead log there, the
- * database is opened read-only beside the writer (SQLite gives what root has to make the owner of
- * the database). Without it nobody writes: then the file is opened as immutable, and nothing is made.
- */
+/* Reading, from any process, while ledger writes. */
 #include "store/store_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SQL_MAX 2048
 
@@ -27,38 +20,21 @@ static void reading_close(struct reading *r)
 	memset(r, 0, sizeof(*r));
 }
 
-/* Writes path as the path part of an SQLite URI. */
-static void write_uri(struct writer *w, const char *path)
-{
-	for (const char *p = path; *p != '\0'; p++) {
-		if (*p == '%' || *p == '?' || *p == '#')
-			write_fmt(w, "%%%02x", (unsigned char)*p);
-		else
-			write_fmt(w, "%c", *p);
-	}
-}
-
 static int reading_open(struct reading *r, const char *dir, uint32_t day, const char *sql)
 {
-	char path[STORE_PATH], wal[STORE_PATH + 8], uri[3 * STORE_PATH + 64];
-	struct writer w = writer_of(uri, sizeof(uri));
+	char path[DBFILE_PATH];
 	memset(r, 0, sizeof(*r));
 	if (snprintf(path, sizeof(path), "%s/events-%08u.db", dir, day) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	snprintf(wal, sizeof(wal), "%s-wal", path);
-	write_str(&w, "file:");
-	write_uri(&w, path);
-	write_str(&w, access(wal, F_OK) == 0 ? "?mode=ro" : "?mode=ro&immutable=1");
-	int rc = sqlite3_open_v2(uri, &r->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
-	if (rc == SQLITE_OK)
-		sqlite3_busy_timeout(r->handle, 2000);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(r->handle, sql, -1, &r->stmt, NULL);
+	int err = dbfile_read(path, &r->handle);
+	if (err != 0)
+		return err;
+	int rc = sqlite3_prepare_v2(r->handle, sql, -1, &r->stmt, NULL);
 	/* A day whose tables are just being made has nothing to show yet. */
 	bool empty = (rc & 0xff) == SQLITE_ERROR;
 	if (rc != SQLITE_OK)
 		reading_close(r);
-	return empty ? SKEP_ENOTFOUND : db_error(rc);
+	return empty ? SKEP_ENOTFOUND : dbfile_error(rc);
 }
 
 /* ---- the conditions of a query ----------------------------------------------------------------- */
@@ -132,7 +108,7 @@ static int walk_once(const struct walk *w, uint32_t day, bool *ret_more)
 			break;
 		}
 	reading_close(&r);
-	return db_error(rc);
+	return dbfile_error(rc);
 }
 
 static int walk_days(const struct walk *w)
@@ -198,12 +174,6 @@ static struct addr column_addr(sqlite3_stmt *s, int at, const struct addr *other
 	return a;
 }
 
-static void column_text(sqlite3_stmt *s, int at, char *ret, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(s, at);
-	text_copy(ret, size, text != NULL ? text : "");
-}
-
 static bool on_tuple(void *ctx, sqlite3_stmt *s)
 {
 	struct tuples *all = ctx;
@@ -221,10 +191,10 @@ static bool on_tuple(void *ctx, sqlite3_stmt *s)
 	t.in_dport = (uint16_t)sqlite3_column_int(s, 9);
 	t.icmp_id = (uint16_t)sqlite3_column_int(s, 10);
 	t.proto = (uint8_t)sqlite3_column_int(s, 11);
-	column_text(s, 12, t.guest, sizeof(t.guest));
-	column_text(s, 13, t.peer_guest, sizeof(t.peer_guest));
-	column_text(s, 14, t.community_id, sizeof(t.community_id));
-	column_text(s, 15, t.inside_community_id, sizeof(t.inside_community_id));
+	dbfile_text(s, 12, t.guest, sizeof(t.guest));
+	dbfile_text(s, 13, t.peer_guest, sizeof(t.peer_guest));
+	dbfile_text(s, 14, t.community_id, sizeof(t.community_id));
+	dbfile_text(s, 15, t.inside_community_id, sizeof(t.inside_community_id));
 	if (t.inside_community_id[0] == '\0')
 		memcpy(t.inside_community_id, t.community_id, sizeof(t.community_id));
 	if (all->from_ns == 0 || from < all->from_ns)
@@ -270,10 +240,10 @@ static bool on_count(void *ctx, sqlite3_stmt *s)
 {
 	struct counts *all = ctx;
 	struct store_count c = {0};
-	column_text(s, 0, c.kind, sizeof(c.kind));
-	column_text(s, 1, c.direction, sizeof(c.direction));
-	column_text(s, 2, c.verdict, sizeof(c.verdict));
-	column_text(s, 3, c.guest, sizeof(c.guest));
+	dbfile_text(s, 0, c.kind, sizeof(c.kind));
+	dbfile_text(s, 1, c.direction, sizeof(c.direction));
+	dbfile_text(s, 2, c.verdict, sizeof(c.verdict));
+	dbfile_text(s, 3, c.guest, sizeof(c.guest));
 	c.n = (uint64_t)sqlite3_column_int64(s, 4);
 	for (size_t i = 0; i < all->n; i++) {
 		struct store_count *have = &all->ret[i];

@@ -102,7 +102,7 @@ static bool has_room(const struct store *s, uint8_t priority)
 
 static int add_to_db(struct store *s, const struct event *events, char *const *json, size_t n)
 {
-	if (s->db.handle == NULL)
+	if (s->db.file.handle == NULL)
 		return -EIO;
 	int err = db_begin(&s->db);
 	if (err != 0)
@@ -169,7 +169,7 @@ int store_housekeep(struct store *s, int64_t now_ns, uint32_t *ret_dropped_days)
 	uint32_t today = store_day_of(now_ns), oldest = 0, dropped = 0;
 	bool damaged = false;
 	int err = today > s->day ? rotate(s, today) : 0;
-	if (s->db.handle == NULL)
+	if (s->db.file.handle == NULL)
 		err = keep_first(err, open_db(s, &damaged));
 	for (int i = 0; i < STORE_DAYS; i++) {
 		int e = day_usage(s->dirfd, &s->used_bytes, &oldest);

@@ -3,9 +3,8 @@
 #ifndef SKEP_STORE_PRIV_H
 #define SKEP_STORE_PRIV_H
 
+#include "dbfile/dbfile.h"
 #include "store/store.h"
-
-#include <sqlite3.h>
 
 #define STORE_PATH 256
 #define STORE_DAYS 1024 /* most days looked at in one folder */
@@ -48,10 +47,8 @@ void lines_close(struct lines *l);
 /* ---- db.c: one day's database, as its only writer ----------------------------------------- */
 
 struct db {
-	sqlite3 *handle;
+	struct dbfile file;
 	sqlite3_stmt *add, *count;
-	sqlite3_vfs vfs; /* see db.c; registered while in use */
-	char vfs_name[32];
 };
 
 /* Opens or makes it. SKEP_EFORMAT: damaged. */
@@ -63,7 +60,5 @@ MUST_USE int db_begin(struct db *d);
 MUST_USE int db_add(struct db *d, const struct event *e, const char *json);
 /* Commits, or undoes everything since db_begin. */
 MUST_USE int db_end(struct db *d, bool commit);
-/* An SQLite result as one of our errors. */
-int db_error(int rc);
 
 #endif

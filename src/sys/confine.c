@@ -82,17 +82,21 @@ int caps_drop(uint64_t keep, uint64_t keep_bounding)
 	return 0;
 }
 
-int confine_early(uint64_t keep_caps, bool die_with_parent)
+int confine_parent(uint64_t keep_caps)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
 #ifndef SKEP_SANITIZE /* the leak check at exit attaches to its own process */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
 #endif
-	if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return -errno;
 	return caps_drop(keep_caps, keep_caps);
+}
+
+int confine_early(uint64_t keep_caps, bool die_with_parent)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0))
+		return -errno;
+	return confine_parent(keep_caps);
 }
 
 /* ---- file system --------------------------------------------------------------------------- */

@@ -109,11 +109,12 @@ static int place_fds(const int *src, size_t n)
 
 static int become(const struct spawn *s, pid_t parent)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (!s->setid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (s->uid != 0) {
 		/* The bounding set goes while we still may; the change of uid empties the rest. */
-		int err = caps_drop(UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID, 0);
+		int err = caps_drop(UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID,
+				    s->setid ? ~UINT64_C(0) : 0);
 		if (err != 0)
 			return err;
 		if (setgroups(0, NULL) < 0 || setresgid(s->uid, s->uid, s->uid) < 0 ||
@@ -138,6 +139,8 @@ static int child_setup(const struct spawn *s, pid_t parent, int *ret_exe)
 	default_signals();
 	setsid();
 	umask(027);
+	if (s->by_path && s->path == NULL)
+		return -EINVAL;
 	*ret_exe = open(s->path != NULL ? s->path : "/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (*ret_exe < 0)
 		return -errno;
@@ -166,7 +169,11 @@ static _Noreturn void child_main(const struct spawn *s, pid_t parent, int report
 	report = fcntl(report, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
 	err = report < 0 ? -errno : child_setup(s, parent, &exe);
 	if (err == 0) {
-		execveat(exe, "", s->argv, s->envp != NULL ? s->envp : env, AT_EMPTY_PATH);
+		char *const *with = s->envp != NULL ? s->envp : env;
+		if (s->by_path)
+			execve(s->path, s->argv, with);
+		else
+			execveat(exe, "", s->argv, with, AT_EMPTY_PATH);
 		err = -errno;
 	}
 	if (report < 0 || write(report, &err, sizeof(err)) < 0)
@@ -178,7 +185,7 @@ int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
 {
 	pid_t parent = getpid();
 	int p[2], err = 0;
-	if (s->n_fds > SPAWN_FDS)
+	if (s->n_fds > SPAWN_FDS || (s->setid && s->fenced))
 		return SKEP_ERANGE;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;

@@ -38,7 +38,8 @@ MUST_USE int sysctl_set(const char *path, const char *value);
 
 #define SPAWN_FDS 64
 struct spawn {
-	const char *path;        /* NULL: this very binary (/proc/self/exe) */
+	const char *path; /* NULL: this very binary (/proc/self/exe) */
+	bool by_path; /* path is opened at the very end, with the child's own rights; may be a script */
 	char *const *argv;       /* NULL-terminated */
 	char *const *envp;       /* NULL: PATH and LANG only */
 	uid_t uid;               /* and gid; 0 stays root */
@@ -52,14 +53,17 @@ struct spawn {
 	bool fenced;             /* a program that is not ours: the calls that change or look into
 				    the kernel, namespaces or other processes fail with EPERM */
 	bool no_dump;            /* core size limit 0 */
-	uint64_t max_files;      /* RLIMIT_NOFILE; 0: 256 */
+	bool setid; /* a program that may become another by its file's mode (sendmail): without
+				    no_new_privs and with the caller's bounding set, if that has not
+				    no_new_privs itself; not with fenced */
+	uint64_t max_files; /* RLIMIT_NOFILE; 0: 256 */
 	int fds[SPAWN_FDS]; /* fds[i] becomes descriptor i of the child; -1: closed, except that
 				      0, 1, 2 default to /dev/null, /dev/null, the caller's 2 */
 	size_t n_fds;
 };
 #define SPAWN_NETNS_EMPTY (-2)
 
-/* fork + exec with no_new_privs, no capabilities (uid != 0), no other descriptors, default signals.
+/* fork + exec with no_new_privs (but for setid), no capabilities (uid != 0), no other descriptors, default signals.
  * Errors of the child before exec come back as this function's result. ret_pidfd is owned. */
 MUST_USE int spawn_child(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd);
 /* Runs a program to its end (up to timeout_ms, then kills it); returns its exit code, or an error.
@@ -82,6 +86,10 @@ MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 
 /* ---- giving up rights (order matters: confine_early before reading any config from super,
  *      confine_final once start-up is over; each only ratchets down) --------------------------- */
+
+/* The same for a parent whose children may have to run programs that change their uid or gid (sendmail): they
+ * lose no_new_privs only if it never had it. */
+MUST_USE int confine_parent(uint64_t keep_caps);
 
 /* One row per system call a role may use after start; listed beside the code that needs it. */
 #define SYSCALL_FAILS (-2) /* fails with errno value: where a library then takes another way */
@@ -127,5 +135,12 @@ MUST_USE int cgroup_drop(const char *path);
 MUST_USE int shm_create(const char *name, size_t size, int *ret_fd);
 /* Maps it (checked to be at least size bytes); writable or not. */
 MUST_USE int shm_map(int fd, size_t size, bool writable, void **ret_mem);
+/* A file in memory with just these bytes, sealed: from here on nobody can change it. ret_fd is owned, and not
+ * read from yet. */
+MUST_USE int sealed_create(const char *name, const void *data, size_t size, int *ret_fd);
+/* Its size. SKEP_EPEER: it is no such file, and may change under one's eyes. */
+MUST_USE int sealed_size(int fd, size_t *ret_size);
+/* All of it, from its beginning; size must be exactly its own. SKEP_EPEER likewise. */
+MUST_USE int sealed_read(int fd, void *data, size_t size);
 
 #endif

@@ -95,8 +95,13 @@ def schema(text):
     v = checker(s)
     errors = [e.message for e in v.iter_errors(yaml.safe_load(text))]
     report(errors == [], "the JSON Schema fits the example", errors)
+    for path in sorted(glob.glob(os.path.join(HERE, "conf", "good*.yaml"))):
+        errors = [e.message for e in v.iter_errors(yaml.safe_load(open(path, encoding="utf-8")))]
+        report(errors == [], f"the JSON Schema fits {os.path.basename(path)}", errors)
     for bad in ("nodes: 1", "mode: labb", "wall: {flows: many}", "wall: {limits: {tcp: 20/h}}",
-                "guests: [{kind: honeypot}]", "network: {gateway_mac: 1}", "wall: {limits: {tcp: []}}"):
+                "guests: [{kind: honeypot}]", "network: {gateway_mac: 1}", "wall: {limits: {tcp: []}}",
+                "destinations: [{name: a}]", "destinations: [{name: a, kind: smtp, to: [nobody]}]",
+                "quiet: [{hours: 7-9}]", "alert_classes: [{class: login, weight: 10}]"):
         report(not v.is_valid(yaml.safe_load(bad)), f"the JSON Schema refuses {bad}")
 
 

@@ -19,7 +19,7 @@ class Missing(Exception):
 # ---- tiers: what may include what (docs/ARCHITECTURE.md) ------------------------------------------
 TIER = {"base": 0, "packet": 1, "dissect": 1, "event": 1, "conf": 1, "sys": 1, "ipc": 2, "port": 2,
         "flow": 2, "stream": 2, "proto": 2, "capture": 2, "guest": 2, "store": 2, "sink": 2, "steer": 2,
-        "site": 2, "alert": 2, "facts": 2, "outbox": 2, "deliver": 2, "notify": 3, "sensor": 1, "syslog": 2, "crosscheck": 2, "rule": 3, "session": 3, "talk": 3,
+        "site": 2, "dbfile": 2, "alert": 2, "facts": 2, "outbox": 2, "deliver": 2, "notify": 3, "sensor": 1, "syslog": 2, "crosscheck": 2, "rule": 3, "session": 3, "talk": 3,
         "policy": 3, "inspect": 3, "scrub": 3,
         "judge": 3, "prove": 3, "role": 4, "cmd": 4}
 BELOW = {m: {n for n in TIER if TIER[n] < min(t, 2)} if t < 3 else set() for m, t in TIER.items()}
@@ -42,7 +42,9 @@ ALLOWED = dict(BELOW, **{
     "steer": {"base", "sys"},
     "alert": {"base", "event", "conf"},
     "facts": {"base", "event"},
-    "outbox": {"base"},
+    "outbox": {"base", "dbfile"},
+    "store": BELOW["store"] | {"dbfile"},
+    "dbfile": {"base", "sys"},
     "deliver": {"base", "conf"},
     "notify": {"base", "event", "conf", "alert", "facts"},
     "site": {"base", "sys"},

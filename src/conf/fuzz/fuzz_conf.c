@@ -19,7 +19,7 @@ static void check_error(void *ctx, const struct conf_error *e)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const size_t room = 1 << 16;
+	static const size_t room = 1 << 18;
 	struct conf c, again;
 	struct conf_error err;
 	if (conf_read("fuzz", (const char *)data, size, &c, &err, check_error, NULL) < 0)

@@ -50,10 +50,21 @@ static void test_example_is_the_defaults(void **state)
 	free(buf);
 }
 
-static const char good[] = "name: attic\n"
-			   "wall:\n  limits:\n    tcp: [5/1m, 20/1h]\n    dns: none\n"
-			   "  off_limits: [100.64.0.0/10, 2001:db8:dead::/48]\n"
-			   "guests:\n  - {name: shop, inside: 10.99.0.30, image: tiny}\n";
+static const char good[] =
+	"name: attic\n"
+	"wall:\n  limits:\n    tcp: [5/1m, 20/1h]\n    dns: none\n"
+	"  off_limits: [100.64.0.0/10, 2001:db8:dead::/48]\n"
+	"guests:\n  - {name: shop, inside: 10.99.0.30, image: tiny}\n"
+	"alerts: {digest: none, location: /x.mmdb}\n"
+	"destinations:\n"
+	"  - {name: pager, kind: smtp, short: true, url: smtps://m.example.org,\n"
+	"     to: [a@b.example], from: skep@b.example, user: \"u \\\"x\\\\\",\n"
+	"     secret: /etc/skep/pager.secret, day: none}\n"
+	"  - name: hook\n    kind: webhook\n    url: https://[2001:db8::1]/x\n"
+	"    template: |\n      {\"a\": \"{{text}}\\n\",\n        \"b\": 1}\n"
+	"quiet:\n  - {direction: inbound, ports: [22, 80-90], countries: [NO],\n"
+	"     sids: [2001219], until: 2026-12-31, comment: \"a: #b\"}\n"
+	"alert_classes:\n  - {class: login, window: 1h, bypass: true, to: [pager]}\n";
 
 static void test_values_arrive(void **state)
 {
@@ -74,6 +85,36 @@ static void test_values_arrive(void **state)
 	/* The built-in forwards lead to a guest that this file doesn't have. */
 	assert_int_equal(c.n_forwards, 0);
 	assert_string_equal(c.guests[1].name, "");
+}
+
+static void test_alerts_arrive(void **state)
+{
+	struct conf c;
+	struct conf_error e;
+	(void)state;
+	if (read_text(good, &c, &e) != 0)
+		fail_msg("%u: %s", e.line, e.what);
+	const struct conf_alerts *a = &c.alerts;
+	assert_int_equal(a->n_to, 2);
+	assert_string_equal(a->digest, "");
+	/* A short form has other defaults, unless they are given. */
+	assert_int_equal(a->to[0].weight, 6);
+	assert_int_equal(a->to[0].throttle.hour, 6);
+	assert_int_equal(a->to[0].throttle.day, 0);
+	assert_string_equal(a->to[0].user, "u \"x\\");
+	assert_int_equal(a->to[1].weight, 0);
+	assert_int_equal(a->to[1].throttle.hour, 0);
+	assert_string_equal(a->to[1].template, "{\"a\": \"{{text}}\\n\",\n  \"b\": 1}\n");
+	assert_int_equal(a->n_quiet, 1);
+	assert_int_equal(a->quiet[0].ports[1].hi, 90);
+	assert_string_equal(a->quiet[0].countries[0], "NO");
+	assert_int_equal(a->n_classes, 1);
+	assert_int_equal(a->classes[0].class, ALERT_LOGIN);
+	assert_int_equal(a->classes[0].weight, UINT8_MAX);
+	assert_int_equal(a->classes[0].bypass, 1);
+	assert_int_equal(a->classes[0].throttle.window_ns, 3600 * NS_PER_SEC);
+	assert_int_equal(a->classes[0].throttle.total, UINT32_MAX);
+	assert_string_equal(a->classes[0].to[0], "pager");
 }
 
 static void test_written_values_read_back(void **state)
@@ -170,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_empty_file_is_the_lab),
 		cmocka_unit_test(test_example_is_the_defaults),
 		cmocka_unit_test(test_values_arrive),
+		cmocka_unit_test(test_alerts_arrive),
 		cmocka_unit_test(test_written_values_read_back),
 		cmocka_unit_test(test_errors_leave_the_snapshot_alone),
 		cmocka_unit_test(test_at_most_fifty_errors),

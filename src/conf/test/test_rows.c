@@ -16,13 +16,19 @@ static const struct {
 } tables[] = {{conf_rows, &conf_rows_n},
 	      {conf_guest_rows, &conf_guest_rows_n},
 	      {conf_forward_rows, &conf_forward_rows_n},
-	      {conf_policy_rows, &conf_policy_rows_n}};
+	      {conf_policy_rows, &conf_policy_rows_n},
+	      {conf_destination_rows, &conf_destination_rows_n},
+	      {conf_quiet_rows, &conf_quiet_rows_n},
+	      {conf_class_rows, &conf_class_rows_n}};
 
 static union {
 	struct conf c;
 	struct conf_guest g;
 	struct conf_forward f;
 	struct conf_policy p;
+	struct conf_destination d;
+	struct conf_quiet q;
+	struct conf_alert_class_row k;
 } scratch;
 
 static void each_row(void (*visit)(const struct row *row))
@@ -52,10 +58,12 @@ static void visit_default(const struct row *row)
 	assert_true(row->size > 0);
 	if (row->text[0] != '\0')
 		is_stable(row, row->text);
-	if (row->text_loghost != NULL)
-		is_stable(row, row->text_loghost);
+	if (row->text_other != NULL)
+		is_stable(row, row->text_other);
 	if (row->empty != NULL)
 		is_stable(row, row->empty);
+	if (row->word != NULL)
+		is_stable(row, row->word);
 }
 
 static void test_defaults_are_taken(void **state)
@@ -92,6 +100,8 @@ static void visit_number(const struct row *row)
 	if (row->min > 0)
 		assert_int_equal(set_number(row, row->min - step), SKEP_ERANGE);
 	/* The field can hold what the row allows. */
+	if (row->word != NULL)
+		assert_true(row->word_value > row->max);
 	if (row->size < 8)
 		assert_true(row->max < UINT64_C(1) << (8 * row->size));
 	assert_int_equal(row_set(row, &scratch, "99999999999999999999"), SKEP_ERANGE);
@@ -159,6 +169,7 @@ static void visit_other(const struct row *row)
 		[ROW_PORTS] = "80-79",
 		[ROW_BYTE_LIMIT] = "1TB/1h",
 		[ROW_TEXTS] = "quo\"te",
+		[ROW_TEXT] = "\x1b[1m",
 	};
 	assert_true(row_set(row, &scratch, wrong[row->type]) < 0);
 	if (row->type == ROW_ADDR && row->min == 4)
@@ -243,6 +254,14 @@ static void visit_prefixes(const struct row *row)
 	assert_int_equal(n, 0);
 }
 
+static const char *sample(const struct row *row)
+{
+	return row->form == &form_mail      ? "a@b"
+	       : row->form == &form_number  ? "4294967295"
+	       : row->form == &form_country ? "NO"
+					    : "/a,b [c]";
+}
+
 static void visit_texts(const struct row *row)
 {
 	char text[CONF_RULE_VAR + 8];
@@ -250,14 +269,19 @@ static void visit_texts(const struct row *row)
 	if (row->type != ROW_TEXTS)
 		return;
 	row_clear(row, &scratch);
+	const char *good = sample(row);
 	for (size_t i = 0; i < row->size / row->item; i++)
-		assert_int_equal(row_append(row, &scratch, "/a,b [c]"), 0);
-	assert_int_equal(row_append(row, &scratch, "/a,b "), SKEP_EFULL);
+		assert_int_equal(row_append(row, &scratch, good), 0);
+	assert_int_equal(row_append(row, &scratch, good), SKEP_EFULL);
 	memcpy(&n, (char *)&scratch + row->count_offset, sizeof(n));
 	assert_int_equal(n, row->size / row->item);
 	row_clear(row, &scratch);
-	memset(text, 'a', sizeof(text));
 	assert_true(row->max < row->item);
+	if (row->form != NULL) {
+		assert_int_equal(row_append(row, &scratch, "a,b [c]"), SKEP_EFORMAT);
+		return;
+	}
+	memset(text, 'a', sizeof(text));
 	text[row->max + 1] = '\0';
 	assert_int_equal(row_append(row, &scratch, text), SKEP_ERANGE);
 	text[row->max] = '\0';
@@ -273,6 +297,113 @@ static void test_text_lists(void **state)
 {
 	(void)state;
 	each_row(visit_texts);
+}
+
+static void visit_line(const struct row *row)
+{
+	char text[CONF_TEMPLATE + 8];
+	if (row->type != ROW_TEXT)
+		return;
+	assert_true(row->max < row->size && row->max + 2 < sizeof(text));
+	assert_int_equal(row_set(row, &scratch, "\x7f"), SKEP_EFORMAT);
+	assert_int_equal(row_set(row, &scratch, "a\rb"), SKEP_EFORMAT);
+	if (row->form != NULL) {
+		assert_int_equal(row_set(row, &scratch, "a b"), SKEP_EFORMAT);
+		return;
+	}
+	memset(text, 'a', sizeof(text));
+	text[row->max + 1] = '\0';
+	assert_int_equal(row_set(row, &scratch, text), SKEP_ERANGE);
+	text[row->max] = '\0';
+	is_stable(row, text);
+	is_stable(row, "a \"b\\c\" #: - [x]");
+	assert_int_equal(row_set(row, &scratch, "a\nb"), row->lines ? 0 : SKEP_EFORMAT);
+}
+
+static void test_lines(void **state)
+{
+	(void)state;
+	each_row(visit_line);
+}
+
+static const struct {
+	const struct row_form_of *form;
+	const char *good[6], *bad[12];
+} forms[] = {
+	{&form_mail,
+	 {"a@b", "ann.lee+x@mail.example.org", "o'neill@x"},
+	 {"a", "a@", "@b", "a@b@c", "-a@b", "a b@c", "a..b@c", "a@b..c", "a\r\nBcc: x@y", "a@-b",
+	  "<a@b>", "a@b,c@d"}},
+	{&form_url,
+	 {"smtp://mail.example.org:587", "smtps://[2001:db8::1]:465",
+	  "https://hooks.example.org/T0/B0/x?y=1&z", "udp://127.0.0.1:514", "https://a"},
+	 {"example.org", "://a", "https://", "https:///x", "https://u:p@a/", "https://a:0/",
+	  "https://a:65536/", "https://[::1", "https://[1.2.3.4]/", "https://a b/", "https://a#b",
+	  "HTTPS://a"}},
+	{&form_hours,
+	 {"07:00-23:00", "22:00-06:00", "00:00-24:00"},
+	 {"7:00-23:00", "07:00", "07:00-07:00", "24:00-07:00", "07:60-08:00", "07:00-23:00 "}},
+	{&form_until,
+	 {"2026-12-31", "2028-02-29", "2026-12-31 18:00"},
+	 {"2026-02-29", "2026-13-01", "2026-00-01", "2026-1-1", "2026-12-31T18:00", "1969-12-31",
+	  "2026-12-31 24:00", "2026-12-32"}},
+	{&form_clock, {"00:00", "23:59"}, {"24:00", "7:00", "07:00:00", "0700"}},
+	{&form_number, {"1", "4294967295"}, {"0", "01", "4294967296", "AS1", "-1", ""}},
+	{&form_country, {"DE", "NO"}, {"de", "DEU", "D1"}},
+	{&form_location, {"auto", "/x/y.mmdb"}, {"x.mmdb", "/a/../b", ""}},
+};
+
+static void test_forms(void **state)
+{
+	(void)state;
+	for (size_t f = 0; f < ARRAY_LEN(forms); f++) {
+		for (size_t i = 0; i < ARRAY_LEN(forms[f].good) && forms[f].good[i] != NULL; i++)
+			if (!forms[f].form->is(forms[f].good[i]))
+				fail_msg("'%s' is refused", forms[f].good[i]);
+		for (size_t i = 0; i < ARRAY_LEN(forms[f].bad) && forms[f].bad[i] != NULL; i++)
+			if (forms[f].form->is(forms[f].bad[i]))
+				fail_msg("'%s' is taken", forms[f].bad[i]);
+	}
+}
+
+static void test_times(void **state)
+{
+	uint16_t from, to;
+	int64_t ns;
+	(void)state;
+	assert_int_equal(conf_hours_parse("22:15-06:00", &from, &to), 0);
+	assert_int_equal(from, 22 * 60 + 15);
+	assert_int_equal(to, 6 * 60);
+	assert_int_equal(conf_until_parse("1970-01-02 00:01", &ns), 0);
+	assert_int_equal(ns, 86460 * NS_PER_SEC);
+	/* A day alone is over at its end; 2028 is a leap year. */
+	assert_int_equal(conf_until_parse("2028-02-29", &ns), 0);
+	assert_int_equal(ns, INT64_C(1835481600) * NS_PER_SEC);
+	assert_true(form_is_near("smtp://localhost:25"));
+	assert_true(form_is_near("tcp://127.3.2.1:25"));
+	assert_true(form_is_near("http://[::1]/x"));
+	assert_false(form_is_near("http://localhost.example.org/"));
+	assert_false(form_is_near("http://[::2]/x"));
+}
+
+static void test_words_of_alerts(void **state)
+{
+	struct conf c;
+	(void)state;
+	for (int i = 0; i < ALERT_CLASSES; i++)
+		assert_int_equal(
+			conf_alert_class_of(conf_alert_class_text((enum conf_alert_class)i)), i);
+	assert_string_equal(conf_alert_class_text(ALERT_RULE_HIGH), "rule-high");
+	assert_string_equal(conf_alert_class_text(ALERT_CLASSES), "");
+	for (int i = 0; i < DEST_KINDS; i++)
+		assert_true(conf_destination_kind_text((enum conf_destination_kind)i)[0] != '\0');
+	conf_defaults(&c);
+	assert_int_equal(c.alerts.n_to, 1);
+	assert_string_equal(c.alerts.to[0].name, "local");
+	assert_int_equal(c.alerts.to[0].kind, DEST_KEEP);
+	assert_int_equal(c.alerts.to[0].throttle.window_ns, 900 * NS_PER_SEC);
+	assert_int_equal(c.alerts.heartbeat_ns, 60 * NS_PER_SEC);
+	assert_string_equal(c.alerts.digest, "07:00");
 }
 
 static void test_prefix_lists(void **state)
@@ -330,6 +461,10 @@ int main(void)
 		cmocka_unit_test(test_prefix_lists),
 		cmocka_unit_test(test_policy_lists),
 		cmocka_unit_test(test_text_lists),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_words_of_alerts),
 		cmocka_unit_test(test_the_limits_of_the_issue),
 		cmocka_unit_test(test_rows_do_not_overlap),
 	};

@@ -73,6 +73,10 @@ static void tuples(unsigned i, const char *text)
 			fill_tuple(&e.u.connection.tuple, protos[p], v6 != 0, text);
 			e.u.connection.limit_max = i % 2 != 0 ? UINT32_MAX : 0;
 			e.u.connection.limit_used = e.u.connection.limit_window_s = UINT32_MAX;
+			if (i % 2 != 0) {
+				memset(&e.u.connection.syn, 0xff, sizeof(e.u.connection.syn));
+				e.u.connection.syn.n_options = EVENT_SYN_OPTIONS;
+			}
 			print(&e);
 			e = base(EVENT_FLOW, i, text);
 			fill_tuple(&e.u.flow.tuple, protos[p], v6 != 0, text);
@@ -258,6 +262,33 @@ static void deeds(unsigned i, const char *text)
 	}
 }
 
+static void told(unsigned i, const char *text)
+{
+	struct event e = base(EVENT_ESCAPE, i, text);
+	text_copy(e.u.escape.guest, EVENT_NAME, text);
+	text_copy(e.u.escape.what, EVENT_NAME, i % 2 != 0 ? "filter" : text);
+	memset(e.u.escape.detail, 0xff, i % 2 != 0 ? EVENT_PLACE - 1 : 0);
+	e.u.escape.signal = i % 2 != 0 ? 31 : -1;
+	e.u.escape.pid = UINT32_MAX;
+	print(&e);
+	e = base(EVENT_NOTICE, i, text);
+	text_copy(e.u.notice.what, EVENT_NAME, i % 2 != 0 ? "held" : text);
+	text_copy(e.u.notice.destination, EVENT_NAME, text);
+	text_copy(e.u.notice.class, EVENT_NAME, text);
+	text_copy(e.u.notice.guest, EVENT_NAME, text);
+	text_copy(e.u.notice.why, EVENT_NAME, text);
+	memset(e.u.notice.answer, 0xff, i % 2 != 0 ? EVENT_PLACE - 1 : 0);
+	e.u.notice.number = i % 2 != 0 ? UINT64_MAX : 0;
+	e.u.notice.count = UINT64_MAX;
+	print(&e);
+	e = base(EVENT_SEAL, i, text);
+	text_copy(e.u.seal.file, EVENT_NAME, text);
+	memset(e.u.seal.sha256, i % 3 == 0 ? 0xff : 'a', EVENT_SHA256 - 1);
+	memset(e.u.seal.previous, 'b', i % 2 != 0 ? EVENT_SHA256 - 1 : 0);
+	e.u.seal.n = e.u.seal.bytes = UINT64_MAX;
+	print(&e);
+}
+
 int main(void)
 {
 	for (unsigned i = 0; i < 2 * REASONS; i++) {
@@ -265,6 +296,7 @@ int main(void)
 		others(i, text);
 		inside(i, text);
 		deeds(i, text);
+		told(i, text);
 		if (i < 2 * ARRAY_LEN(hostile))
 			tuples(i, text);
 	}

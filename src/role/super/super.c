@@ -25,7 +25,7 @@
 #define BEAT_PATIENCE_NS (30 * NS_PER_SEC)
 #define TICK_MS 1000
 #define TRIM_NS (60 * NS_PER_SEC)
-#define POLLED (6 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS)
+#define POLLED (6 + 2 * SUPER_CHILDREN + CONF_GUESTS + SUPER_HELPERS + CONF_DESTINATIONS)
 #define CAP(name) (UINT64_C(1) << CAP_##name)
 
 void super_say(const struct super *s, const char *fmt, ...)
@@ -74,7 +74,8 @@ enum watch_kind {
 	WATCH_GUEST,
 	WATCH_HELPER,
 	WATCH_PROVE,
-	WATCH_GUARDIAN
+	WATCH_GUARDIAN,
+	WATCH_COMMAND
 };
 struct watch {
 	enum watch_kind kind;
@@ -109,6 +110,8 @@ static void watch_all(const struct super *s, struct turn *t)
 		watch(t, s->guests[i].pidfd, WATCH_GUEST, i);
 	for (size_t i = 0; i < s->n_helpers; i++)
 		watch(t, s->helpers[i].pidfd, WATCH_HELPER, i);
+	for (size_t i = 0; i < CONF_DESTINATIONS; i++)
+		watch(t, s->alerts.commands[i].pidfd, WATCH_COMMAND, i);
 	/* It has said all it had to say: only its end matters. */
 	watch(t, s->prove.hold, WATCH_PROVE, 0);
 	if (s->prove.hold >= 0 && t->n > 0)
@@ -151,6 +154,9 @@ static void handle(struct super *s, const struct watch *w)
 		break;
 	case WATCH_GUARDIAN:
 		guardian_died(s);
+		break;
+	case WATCH_COMMAND:
+		command_ended(s, w->index);
 		break;
 	}
 }
@@ -216,6 +222,10 @@ static void check_stuck(struct super *s, struct child *ch, int64_t now)
 			 (int)(start_patience(ch) / NS_PER_SEC));
 		kill(ch->pid, SIGKILL);
 	}
+	if (ch->renew && ch->state == CHILD_STOPPING && now > ch->start_at_ns) {
+		log_line(LOG_ERROR, "%s does not end: killed", child_text(ch, who));
+		kill(ch->pid, SIGKILL);
+	}
 	if (ch->role != ROLE_WALL || ch->state != CHILD_READY)
 		return;
 	if (beat < ch->started_ns)
@@ -248,6 +258,7 @@ static void supervise(struct super *s)
 	guardian_tick(s, now);
 	uplink_tick(s, now);
 	confirm_tick(s, now);
+	command_tick(s, now);
 	if (s->prove.port.up != 0 && now > s->prove.until_ns)
 		prove_end(s);
 	if (now - s->checked_ns > TRIM_NS) {
@@ -273,14 +284,15 @@ static int open_signals(struct super *s)
 }
 
 /* What super itself can do without from here on, it and all its children lose. */
-static int give_up(void)
+static int give_up(const struct super *s)
 {
-	return confine_early(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) |
-				     CAP(FSETID) | CAP(KILL) | CAP(SETGID) | CAP(SETUID) |
-				     CAP(SETPCAP) | CAP(NET_ADMIN) | CAP(NET_RAW) |
-				     CAP(NET_BIND_SERVICE) | CAP(SYS_ADMIN) | CAP(SYS_CHROOT) |
-				     CAP(SYS_PTRACE) | CAP(MKNOD) | CAP(SYS_RESOURCE),
-			     false);
+	const uint64_t keep =
+		(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(DAC_READ_SEARCH) | CAP(FOWNER) | CAP(FSETID) |
+		 CAP(KILL) | CAP(SETGID) | CAP(SETUID) | CAP(SETPCAP) | CAP(NET_ADMIN) |
+		 CAP(NET_RAW) | CAP(NET_BIND_SERVICE) | CAP(SYS_ADMIN) | CAP(SYS_CHROOT) |
+		 CAP(SYS_PTRACE) | CAP(MKNOD) | CAP(SYS_RESOURCE));
+	/* Each child of ours sets no_new_privs itself; a sendmail must do without. */
+	return s->alerts.setid ? confine_parent(keep) : confine_early(keep, false);
 }
 
 static int start_roles(struct super *s, char *why, size_t why_size)
@@ -290,6 +302,10 @@ static int start_roles(struct super *s, char *why, size_t why_size)
 	int err = spawn_table(s);
 	for (size_t i = 0; i < s->n_children && err == 0; i++) {
 		struct child *ch = &s->children[i];
+		if (ch->role == ROLE_COURIER && !alerts_need_courier(&s->alerts.conf)) {
+			ch->state = CHILD_ENDED;
+			continue;
+		}
 		err = child_start(s, ch);
 		for (int64_t end = clock_boot_ns() + start_patience(ch);
 		     err == 0 && ch->state == CHILD_STARTING;) {
@@ -332,7 +348,7 @@ static int start_house(struct super *s, char *why, size_t why_size)
 	if (err == 0)
 		err = open_signals(s);
 	if (err == 0)
-		err = give_up();
+		err = give_up(s);
 	if (err == 0)
 		err = state_memory(s);
 	if (err != 0) {
@@ -439,6 +455,9 @@ static void stop_house(struct super *s)
 	stop_role(s, ROLE_RECORDER, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_COLLECTOR, 10 * NS_PER_SEC);
 	stop_role(s, ROLE_HUB, 10 * NS_PER_SEC);
+	stop_role(s, ROLE_ALERTER, 10 * NS_PER_SEC);
+	stop_role(s, ROLE_COURIER, 5 * NS_PER_SEC);
+	command_close(s);
 	stop_role(s, ROLE_LEDGER, 30 * NS_PER_SEC);
 }
 
@@ -464,6 +483,7 @@ static struct super *super_new(const struct conf *c, const struct super_start *h
 	for (size_t i = 0; i < ARRAY_LEN(s->sink_fds); i++)
 		s->sink_fds[i] = -1;
 	s->since_ns = clock_wall_ns();
+	alerts_init(s);
 	return s;
 }
 

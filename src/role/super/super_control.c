@@ -67,6 +67,8 @@ static json_t *roles_json(const struct super *s)
 	add_role(roles, "super", getpid(), s->stopping ? "stopping" : "running", 0);
 	for (size_t i = 0; i < s->n_children; i++) {
 		const struct child *ch = &s->children[i];
+		if (ch->role == ROLE_COURIER && ch->state == CHILD_ENDED)
+			continue; /* nothing needs it */
 		if (ch->role == ROLE_KEEPER)
 			snprintf(name, sizeof(name), "keeper %s", ch->name);
 		else
@@ -282,6 +284,7 @@ static json_t *status_json(struct super *s)
 	json_object_set_new(o, "orders", orders_json(s));
 	json_object_set_new(o, "uplink", uplink_json(s));
 	json_object_set_new(o, "confirm", confirm_json(s));
+	json_object_set_new(o, "alerts", alerts_json(s));
 	return o;
 }
 
@@ -311,6 +314,10 @@ static json_t *answer(struct super *s, struct client *c, const char *request, si
 	} else if (strcmp(what, "rules") == 0) {
 		const char *why = super_rules_reload(s, &c->fd, &c->texts, &c->snapshot);
 		a = why != NULL ? json_pack("{s:s}", "error", why) : NULL;
+	} else if (strcmp(what, "alert-test") == 0) {
+		a = alerts_test_answer(s, r);
+	} else if (strcmp(what, "alerts") == 0) {
+		a = alerts_reload_answer(s, c->texts);
 	} else if ((a = orders_answer(s, what, r)) == NULL) {
 		a = json_pack("{s:s}", "error", "no such request");
 	}

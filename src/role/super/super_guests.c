@@ -302,7 +302,14 @@ void guest_died(struct super *s, struct guest_run *g)
 {
 	char text[128];
 	int code, sig;
+	pid_t pid = g->pid;
 	super_reap(&g->pid, &g->pidfd, &code, &sig);
+	if (sig == SIGSYS) { /* its own sandbox, or the filter behind it */
+		snprintf(text, sizeof(text),
+			 "%s: QEMU was ended for a system call that it may not make",
+			 g->conf->name);
+		super_escape(s, g->conf->name, "filter", text, sig, pid);
+	}
 	g->state = RUN_DOWN;
 	fd_close(&g->qmp);
 	fd_close(&g->console);

@@ -4,6 +4,7 @@
  * roles; rules/reload.c rules; super_guests.c QEMU; super_lab.c the fake Internet; super_sink.c the sink;
  * super_uplink.c the real wire; super_confirm.c a start that nobody confirms; super_guardian.c who cleans up after
  * us; super_control.c the control socket; super_prove.c the port of `skep prove`;
+ * super_alerts.c, super_command.c alerts;
  * super_state.c folders, run files and what an earlier run left behind.
  */
 #ifndef SKEP_SUPER_PRIV_H
@@ -13,6 +14,7 @@
 #include "role/role.h"
 #include "role/rules/book.h"
 #include "role/rules/reload.h"
+#include "role/super/super_alerts.h"
 #include "role/super/super_prove.h"
 #include "role/super/super_wire.h"
 
@@ -21,6 +23,7 @@
 
 #define SUPER_CHILDREN (ROLES + CONF_GUESTS)
 #define SUPER_HELPERS 4
+#define UID_COMMAND 24
 #define UID_QEMU 32
 #define UID_KEEPER 64
 #define UID_LAB 96
@@ -34,6 +37,7 @@ struct child {
 	char name[EVENT_NAME]; /* "wall"; a keeper: its guest's name */
 	uint32_t guest;        /* keeper: index of its guest */
 	enum child_state state;
+	bool renew; /* it ends to begin anew, with other settings */
 	pid_t pid;
 	int pidfd, control; /* -1: not running */
 	int events[2];      /* [0] hub reads, [1] the role writes; kept over its lives */
@@ -103,6 +107,7 @@ struct super {
 	struct prove_run prove;
 	struct uplink_run uplink;
 	struct confirm_run confirm;
+	struct alerts_run alerts;
 	pid_t guardian;
 	int guardian_fd;     /* -1: none */
 	int64_t guardian_ns; /* when the last one was started */
@@ -164,6 +169,9 @@ void port_describe(const struct super *s, uint32_t index, struct judge_port *ret
 void port_tell(struct super *s, uint32_t index);
 void super_health(struct super *s, const char *role, const char *what, uint64_t count,
 		  int exit_code, int sig, uint8_t priority, const char *text);
+/* A process did what its filter forbids. */
+void super_escape(struct super *s, const char *guest, const char *what, const char *detail, int sig,
+		  pid_t pid);
 
 /* super_guests.c */
 MUST_USE int guests_prepare(struct super *s, char *why, size_t why_size);

@@ -56,6 +56,13 @@ int spawn_table(struct super *s)
 		err = add_child(s, ROLE_SINK, "sink", EVENTS_BYTES);
 	if (err == 0 && s->c->sessions.on)
 		err = add_child(s, ROLE_COLLECTOR, "collector", WALL_EVENTS_BYTES);
+	if (err == 0 && s->alerts.conf.on) {
+		err = alerts_channels(s);
+		if (err == 0)
+			err = add_child(s, ROLE_COURIER, "courier", 0);
+		if (err == 0)
+			err = add_child(s, ROLE_ALERTER, "alerter", EVENTS_BYTES);
+	}
 	for (uint32_t i = 0; i < s->c->n_guests && err == 0; i++) {
 		if (s->guests[i].state == RUN_NONE)
 			continue;
@@ -254,7 +261,7 @@ static void add_source(struct start_hub *m, int *fds, enum role role, const char
 {
 	m->sources[m->n_sources].role = (uint8_t)role;
 	text_copy(m->sources[m->n_sources].name, sizeof(m->sources[0].name), name);
-	fds[1 + m->n_sources++] = fd;
+	fds[1 + m->with_alerter + m->n_sources++] = fd;
 }
 
 static int start_hub(struct super *s, const struct child *ch)
@@ -262,12 +269,16 @@ static int start_hub(struct super *s, const struct child *ch)
 	struct start_hub m = {.conf = s->c->store};
 	int fds[IPC_FDS] = {s->hub_ledger[0]};
 	m.boot_id = (uint64_t)(clock_wall_ns() / NS_PER_MS);
+	m.with_alerter = s->alerts.conf.on != 0;
+	if (m.with_alerter)
+		fds[1] = s->alerts.hub[0];
 	add_source(&m, fds, ROLE_SUPER, "super", s->own_events[0]);
 	for (size_t i = 0; i < s->n_children; i++)
 		if (s->children[i].events[0] >= 0)
 			add_source(&m, fds, s->children[i].role, s->children[i].name,
 				   s->children[i].events[0]);
-	return ipc_send(ch->control, MSG_START_HUB, &m, sizeof(m), fds, 1 + m.n_sources);
+	return ipc_send(ch->control, MSG_START_HUB, &m, sizeof(m), fds,
+			1 + m.with_alerter + m.n_sources);
 }
 
 static int start_ledger(struct super *s, const struct child *ch)
@@ -344,8 +355,10 @@ static int send_start(struct super *s, const struct child *ch)
 		return start_sink(s, ch);
 	case ROLE_COLLECTOR:
 		return start_collector(s, ch);
-	case ROLE_ALERTER: /* under way */
+	case ROLE_ALERTER:
+		return alerts_start_alerter(s, ch);
 	case ROLE_COURIER:
+		return alerts_start_courier(s, ch);
 	case ROLE_SUPER:
 	case ROLES:
 		break;
@@ -415,7 +428,8 @@ int role_spawn(enum role role, uid_t uid, uint32_t files, pid_t *ret_pid, int *r
 	struct spawn sp = {.argv = argv,
 			   .envp = environment(room),
 			   .uid = uid,
-			   .netns = SPAWN_NETNS_EMPTY,
+			   /* the one that speaks to servers, and has nothing else */
+			   .netns = role == ROLE_COURIER ? -1 : SPAWN_NETNS_EMPTY,
 			   .cgroup = -1,
 			   .private_ipc = true,
 			   .die_with_parent = role == ROLE_WALL,
@@ -459,17 +473,58 @@ void super_health(struct super *s, const char *role, const char *what, uint64_t 
 	role_emit(s->own_events[1], &e, &s->own_lost);
 }
 
+void super_escape(struct super *s, const char *guest, const char *what, const char *detail, int sig,
+		  pid_t pid)
+{
+	struct event e = event_new(EVENT_ESCAPE);
+	e.priority = 2;
+	text_copy(e.u.escape.guest, sizeof(e.u.escape.guest), guest);
+	text_copy(e.u.escape.what, sizeof(e.u.escape.what), what);
+	text_copy(e.u.escape.detail, sizeof(e.u.escape.detail), detail);
+	e.u.escape.signal = sig;
+	e.u.escape.pid = pid > 0 ? (uint32_t)pid : 0;
+	event_say(&e, "%s: somebody may have broken out", detail);
+	log_line(LOG_ERROR, "escape: %s", detail);
+	role_emit(s->own_events[1], &e, &s->own_lost);
+}
+
+/* A role does what its filter forbids only in somebody else's hands; or it is a fault of ours, which is as urgent. */
+static void check_filter(struct super *s, const struct child *ch, int sig, pid_t pid)
+{
+	char text[EVENT_PLACE], who[CHILD_TEXT];
+	if (sig != SIGSYS)
+		return;
+	snprintf(text, sizeof(text), "%s was ended for a system call that it may not make",
+		 child_text(ch, who));
+	super_escape(s, ch->role == ROLE_KEEPER ? ch->name : "", "role", text, sig, pid);
+}
+
+/* It ended to begin anew. */
+static bool renewed(struct super *s, struct child *ch)
+{
+	if (!ch->renew || s->stopping)
+		return false;
+	ch->renew = false;
+	ch->state = CHILD_DOWN;
+	ch->start_at_ns = 0;
+	return true;
+}
+
 void child_died(struct super *s, struct child *ch)
 {
 	char text[EVENT_TEXT], who[CHILD_TEXT];
 	int code, sig;
 	int64_t now = clock_boot_ns();
+	pid_t pid = ch->pid;
 	super_reap(&ch->pid, &ch->pidfd, &code, &sig);
 	fd_close(&ch->control);
 	if (ch->role == ROLE_WALL)
 		super_rules_wall_died(s);
 	if (ch->role == ROLE_COLLECTOR) /* who hears now? */
 		memset(s->heard.guests, 0, sizeof(s->heard.guests));
+	check_filter(s, ch, sig, pid);
+	if (ch->state == CHILD_STOPPING && renewed(s, ch))
+		return;
 	if (ch->state == CHILD_STOPPING || s->stopping) {
 		ch->state = CHILD_ENDED;
 		if (code != 0)
@@ -515,6 +570,8 @@ static void child_ready(struct super *s, struct child *ch)
 	if (ch->state != CHILD_STARTING)
 		return;
 	ch->state = CHILD_READY;
+	if (ch->role == ROLE_COURIER)
+		alerts_courier_ready(s);
 	if (ch->died_ns == 0) {
 		snprintf(text, sizeof(text), "%s runs", child_text(ch, who));
 		super_health(s, role_text(ch->role), "started", 1, -1, -1, 0, text);
@@ -552,6 +609,8 @@ void child_read(struct super *s, struct child *ch)
 			memcpy(&d, m.payload, sizeof(d));
 			super_rules_done(s, &d);
 		}
+		if (m.type == MSG_DELIVER)
+			command_deliver(s, &m);
 		if (m.type == MSG_HEARD)
 			memcpy(&s->heard, m.payload, sizeof(s->heard));
 		if (m.type == MSG_GUEST && ch->role == ROLE_KEEPER) {

@@ -513,6 +513,8 @@ int state_folders(struct super *s, char *why, size_t why_size)
 		err = role_folder(c, at = "captures", ROLE_RECORDER, &s->capture_dir);
 	if (err == 0 && c->sessions.on)
 		err = role_folder(c, at = "inside", ROLE_COLLECTOR, &s->inside_dir);
+	if (err == 0 && c->alerts.on)
+		err = role_folder(c, at = "alerts", ROLE_ALERTER, &s->alerts.dir);
 	if (err != 0)
 		write_fmt(&w, "folder %s: %s", at, err_text(err));
 	return err;

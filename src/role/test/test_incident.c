@@ -282,6 +282,34 @@ static void the_rate_of_opening_is_bounded(void **state)
 	assert_int_equal(w->opened, 52);
 }
 
+/* Who broke out is in there; it opens nothing of its own, and what is said of messages is no news of anybody. */
+static void an_escape_is_its_visitors_and_a_notice_keeps_nothing_open(void **state)
+{
+	struct world *w = *state;
+	struct event e = event_new(EVENT_ESCAPE);
+	text_copy(e.u.escape.guest, EVENT_NAME, "web1");
+	e.incident = 77;
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, 0);
+	uint64_t flow, in = begin(w, DIR_INBOUND, 1, &flow);
+	end(w, DIR_INBOUND, 1, flow, "closed");
+	pass(w, 5 * MINUTE);
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, in);
+	pass(w, 9 * MINUTE);
+	assert_int_equal(w->quieted, 0);
+	e = event_new(EVENT_NOTICE);
+	text_copy(e.u.notice.guest, EVENT_NAME, "web1");
+	e.incident = in;
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, in); /* alerter knows of which */
+	e = event_new(EVENT_SEAL);
+	incident_event(w->t, w->now, &e);
+	assert_int_equal(e.incident, 0);
+	pass(w, MINUTE);
+	assert_int_equal(w->quieted, 1);
+}
+
 static void guests_of_any_name_can_not_overrun_the_table(void **state)
 {
 	struct world *w = *state;
@@ -552,6 +580,7 @@ int main(void)
 		TEST(a_process_says_whose_a_conversation_is),
 		TEST(alone_nobody_waits),
 		TEST(what_a_guest_does_by_itself_keeps_nothing_open),
+		TEST(an_escape_is_its_visitors_and_a_notice_keeps_nothing_open),
 		TEST(guests_of_any_name_can_not_overrun_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

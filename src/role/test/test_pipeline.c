@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * hub and ledger as they really run, each a process of its own with its filter, fed over the real
- * channels; this test plays super, wall and keeper, and reads the store as `skep events` does.
+ * channels; this test plays super, wall, keeper and alerter, and reads the store as `skep events` does.
  */
 #include "role/role.h"
 #include "store/store.h"
@@ -22,11 +22,11 @@
 
 #define LEDGER_UID 61234
 
-enum { WALL, KEEPER, SUPER, SOURCES };
+enum { WALL, KEEPER, SUPER, ALERTER, SOURCES };
 
 struct rig {
 	char dir[32];
-	int hub_super[2], ledger_super[2], hub_ledger[2], sources[SOURCES][2];
+	int hub_super[2], ledger_super[2], hub_ledger[2], hub_alerter[2], sources[SOURCES][2];
 	pid_t hub, ledger;
 };
 
@@ -84,12 +84,15 @@ static void start_hub(struct rig *r)
 	text_copy(start.sources[KEEPER].name, EVENT_NAME, "web1");
 	start.sources[SUPER].role = ROLE_SUPER;
 	text_copy(start.sources[SUPER].name, EVENT_NAME, "super");
-	int fds[1 + SOURCES] = {r->hub_ledger[0]};
+	start.sources[ALERTER].role = ROLE_ALERTER;
+	text_copy(start.sources[ALERTER].name, EVENT_NAME, "alerter");
+	start.with_alerter = 1;
+	int fds[2 + SOURCES] = {r->hub_ledger[0], r->hub_alerter[0]};
 	for (int i = 0; i < SOURCES; i++)
-		fds[i + 1] = r->sources[i][0];
+		fds[i + 2] = r->sources[i][0];
 	r->hub = start_role(r->hub_super[1], role_hub, LEDGER_UID + 1);
 	assert_int_equal(
-		ipc_send(r->hub_super[0], MSG_START_HUB, &start, sizeof(start), fds, 1 + SOURCES),
+		ipc_send(r->hub_super[0], MSG_START_HUB, &start, sizeof(start), fds, 2 + SOURCES),
 		0);
 	expect(r->hub_super[0], ROLE_HUB, MSG_READY);
 }
@@ -105,6 +108,7 @@ static int set_up(void **state)
 	assert_int_equal(ipc_pair(1 << 20, r->hub_super), 0);
 	assert_int_equal(ipc_pair(1 << 20, r->ledger_super), 0);
 	assert_int_equal(ipc_pair(1 << 20, r->hub_ledger), 0);
+	assert_int_equal(ipc_pair(1 << 20, r->hub_alerter), 0);
 	for (int i = 0; i < SOURCES; i++)
 		assert_int_equal(ipc_pair(4 << 20, r->sources[i]), 0);
 	*state = r;
@@ -136,6 +140,7 @@ static int tear_down(void **state)
 		fd_close(&r->hub_super[i]);
 		fd_close(&r->ledger_super[i]);
 		fd_close(&r->hub_ledger[i]);
+		fd_close(&r->hub_alerter[i]);
 	}
 	free(r);
 	return 0;
@@ -359,6 +364,130 @@ static void the_end_of_super_ends_both_in_good_order(void **state)
 	assert_int_equal(search(r, "connection").n, 1);
 }
 
+/* ---- alerter's side ------------------------------------------------------------------------------ */
+
+struct taken {
+	uint64_t first, last;
+	unsigned n, again, escapes, connections;
+};
+
+/* Takes what comes until n events came since the word that it is all, or two seconds passed in silence. */
+static struct taken take_events(struct rig *r, unsigned n)
+{
+	_Alignas(8) char buf[sizeof(struct event) + 64];
+	struct taken s = {0};
+	struct pollfd pfd = {.fd = r->hub_alerter[1], .events = POLLIN};
+	while (s.n < n && poll(&pfd, 1, 2000) == 1) {
+		struct ipc_msg m;
+		struct event e;
+		assert_int_equal(ipc_recv(r->hub_alerter[1], &role_messages, ROLE_BIT(ROLE_HUB),
+					  ROLE_BIT(ROLE_ALERTER), buf, sizeof(buf), &m),
+				 0);
+		ipc_msg_done(&m);
+		if (m.type == MSG_SEEN) {
+			s = (struct taken){.again = s.again + 1};
+			continue;
+		}
+		memcpy(&e, m.payload, sizeof(e));
+		assert_true(event_valid(&e));
+		assert_true(e.id > s.last); /* in order */
+		s.first = s.n++ == 0 ? e.id : s.first;
+		s.last = e.id;
+		s.escapes += e.kind == EVENT_ESCAPE;
+		s.connections += e.kind == EVENT_CONNECTION;
+		assert_int_not_equal(e.kind, EVENT_NOTICE);
+	}
+	return s;
+}
+
+static void say_seen(struct rig *r, uint64_t id, bool again)
+{
+	const struct msg_seen m = {.id = id, .again = again};
+	assert_int_equal(ipc_send(r->hub_alerter[1], MSG_SEEN, &m, sizeof(m), NULL, 0), 0);
+}
+
+static void alerter_gets_again_what_it_did_not_live_to_do(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	for (uint64_t i = 1; i <= 40; i++) {
+		struct event e = connection(i, DIR_INBOUND, VERDICT_FORWARD);
+		send_event(r, WALL, &e);
+	}
+	struct taken s = take_events(r, 41); /* and the incident */
+	assert_int_equal(s.n, 41);
+	assert_int_equal(s.again, 1);
+	say_seen(r, s.first + 9, false);
+	/* It dies with the rest undone, and comes back knowing a little more than it said. */
+	say_seen(r, s.first + 9, true);
+	struct taken once_more = take_events(r, UINT32_MAX);
+	assert_int_equal(once_more.again, 1);
+	assert_true(once_more.first > s.first + 9 && once_more.first < s.last);
+	assert_true(once_more.last >= s.last);
+	say_seen(r, once_more.last, true);
+	once_more = take_events(r, UINT32_MAX);
+	assert_int_equal(once_more.again, 1);
+	assert_int_equal(once_more.n, 0);
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+	assert_int_equal(search(r, "connection").n, 40);
+}
+
+static void what_alerter_says_of_messages_is_kept_and_never_comes_back(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	struct event e = event_new(EVENT_NOTICE);
+	text_copy(e.u.notice.what, EVENT_NAME, "sent");
+	text_copy(e.u.notice.destination, EVENT_NAME, "pager");
+	e.u.notice.number = 7;
+	send_event(r, ALERTER, &e);
+	send_event(r, WALL, &e); /* not the wall's to say */
+	e = event_new(EVENT_ESCAPE);
+	e.priority = 2;
+	text_copy(e.u.escape.guest, EVENT_NAME, "web1");
+	send_event(r, KEEPER, &e); /* super alone sees how a QEMU ends */
+	send_event(r, SUPER, &e);
+	struct taken s = take_events(r, 3); /* the escape, two complaints */
+	assert_int_equal(s.escapes, 1);
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+	assert_int_equal(search(r, "escape").n, 1);
+	struct seen seen = search(r, "notice");
+	assert_int_equal(seen.n, 1);
+	assert_non_null(strstr(seen.last, "\"destination\":\"pager\""));
+}
+
+/* A dead alerter costs ledger nothing, and an escape waits for its successor whatever came in between. */
+static void a_dead_alerter_hinders_nobody(void **state)
+{
+	struct rig *r = *state;
+	start_ledger(r);
+	start_hub(r);
+	struct event e = connection(1, DIR_INBOUND, VERDICT_DROP), escape = event_new(EVENT_ESCAPE);
+	escape.priority = 2;
+	for (uint64_t i = 0; i < 20000; i++) {
+		while (ipc_send(r->sources[WALL][1], MSG_EVENT, &e, sizeof(e), NULL, 0) != 0)
+			usleep(1000);
+		if (i % 2000 == 0)
+			usleep(100000); /* ledger, which is alive, must not fall behind */
+	}
+	send_event(r, SUPER, &escape);
+	assert_int_equal(wait_rows(r, "escape", 1).n, 1);
+	assert_int_equal(wait_rows(r, "connection", 20000).n, 20000);
+	say_seen(r, 0, true);
+	struct taken s = take_events(r, UINT32_MAX);
+	assert_int_equal(s.escapes, 1);
+	assert_true(s.connections > 1000 && s.connections < 20000);
+	stop(r->hub_super[0], &r->hub, ROLE_HUB);
+	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
+	struct seen seen = search(r, "health");
+	assert_true(seen.n >= 1);
+	assert_non_null(strstr(seen.last, "alerter is behind"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +499,12 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_stalled_ledger_costs_routine_events_first, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(alerter_gets_again_what_it_did_not_live_to_do,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_alerter_says_of_messages_is_kept_and_never_comes_back, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(a_dead_alerter_hinders_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_end_of_super_ends_both_in_good_order, set_up,
 						tear_down),
 	};

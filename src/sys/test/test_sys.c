@@ -239,6 +239,57 @@ static void test_child_has_nothing(void **state)
 	assert_non_null(strstr(out, "pdeathsig 9\n"));
 }
 
+/* For sendmail: it may become what its file's mode says; everything else of its parent's is gone all the same. */
+static void test_setid_child_may_become_another(void **state)
+{
+	char *argv[] = {(char *)"test", (char *)"--child", (char *)"report", NULL};
+	char out[4096];
+	struct spawn s = spawn_of(argv);
+	(void)state;
+	s.setid = true;
+	assert_int_equal(run_child(&s, out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "NoNewPrivs:\t0\n"));
+	assert_null(strstr(out, "CapBnd:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "CapEff:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "CapPrm:\t0000000000000000\n"));
+	assert_non_null(strstr(out, "Uid:\t61999\t61999\t61999\t61999\n"));
+	assert_non_null(strstr(out, "fds 0 1 2\n"));
+	s.fenced = true;
+	pid_t pid;
+	int pidfd;
+	assert_int_equal(spawn_child(&s, &pid, &pidfd), SKEP_ERANGE);
+}
+
+static void test_sealed(void **state)
+{
+	const char text[] = "a body\0with anything";
+	char back[sizeof(text)];
+	size_t size = 0;
+	int fd = -1;
+	(void)state;
+	assert_int_equal(sealed_create("test", text, sizeof(text), &fd), 0);
+	assert_int_equal(sealed_size(fd, &size), 0);
+	assert_int_equal(size, sizeof(text));
+	assert_int_equal(sealed_read(fd, back, sizeof(back)), 0);
+	assert_memory_equal(back, text, sizeof(text));
+	assert_int_equal(sealed_read(fd, back, sizeof(back) - 1), SKEP_EPEER);
+	assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 3), -1);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR),
+			 0); /* who gets it as standard input reads all of it */
+	close(fd);
+	fd = memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_true(fd >= 0);
+	assert_int_equal(sealed_size(fd, &size), SKEP_EPEER);
+	close(fd);
+	fd = open("/dev/null", O_RDONLY);
+	assert_int_equal(sealed_read(fd, back, 0), SKEP_EPEER);
+	close(fd);
+	assert_int_equal(sealed_create("empty", "", 0, &fd), 0);
+	assert_int_equal(sealed_read(fd, back, 0), 0);
+	close(fd);
+}
+
 static void test_jail(void **state)
 {
 	char *argv[] = {(char *)"test", (char *)"--child", (char *)"root", NULL};
@@ -525,6 +576,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_run_program),
 		cmocka_unit_test(test_shm),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_setid_child_may_become_another),
 		cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_proc),
 	};

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What holds of any stream: a restart at any point changes nothing, a flood pushes out nothing that matters. */
+#include "play.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MESSAGES 4096
+
+struct record {
+	struct alert_message all[MESSAGES];
+	uint32_t n, sent[CONF_DESTINATIONS];
+	uint64_t held[ALERT_WHYS];
+	uint64_t events, seed, one_in;
+	uint32_t restarts;
+};
+
+static void on_send(struct play *p, const struct alert_message *m)
+{
+	struct record *r = p->ctx;
+	assert_true(m->n_counts <= ALERT_COUNTS && m->n_commands <= ALERT_COMMANDS);
+	r->sent[m->destination]++;
+	r->all[r->n++ % MESSAGES] = *m;
+}
+
+static void on_held(struct play *p, const struct alert_held *h)
+{
+	struct record *r = p->ctx;
+	r->held[h->why] += h->n;
+}
+
+static uint64_t draw(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+/* alerter saves after each batch, and may be started anew after any. */
+static void on_each(struct play *p)
+{
+	struct record *r = p->ctx;
+	r->events++;
+	if (r->one_in == 0 || draw(&r->seed) % r->one_in != 0)
+		return;
+	if (draw(&r->seed) % 4 != 0) {
+		play_save(p);
+		return;
+	}
+	play_restart(p);
+	r->restarts++;
+}
+
+static void play(const struct stream *s, struct record *r)
+{
+	static struct play p;
+	memset(&p, 0, sizeof(p));
+	play_conf(&p.conf);
+	if (s->conf != NULL)
+		s->conf(&p.conf);
+	p.send = on_send;
+	p.held = on_held;
+	p.each = on_each;
+	p.ctx = r;
+	play_open(&p);
+	s->run(&p);
+	play_save(&p);
+	play_close(&p);
+}
+
+static void differ(const char *name, const struct record *a, const struct record *b)
+{
+	if (a->n != b->n)
+		fail_msg("%s: %u messages without restarts, %u with", name, a->n, b->n);
+	for (uint32_t i = 0; i < a->n && i < MESSAGES; i++)
+		if (memcmp(&a->all[i], &b->all[i], sizeof(a->all[i])) != 0)
+			fail_msg("%s: message %u differs", name, i + 1);
+	for (int w = 0; w < ALERT_WHYS; w++)
+		assert_int_equal(a->held[w], b->held[w]);
+}
+
+static void restarts_change_nothing(void **state)
+{
+	static struct record plain, broken;
+	(void)state;
+	for (const struct stream *s = play_streams; s->name != NULL; s++) {
+		memset(&plain, 0, sizeof(plain));
+		play(s, &plain);
+		assert_true(plain.n > 0);
+		for (uint64_t seed = 1; seed <= 3; seed++) {
+			memset(&broken, 0, sizeof(broken));
+			broken.seed = seed * 0x9e3779b97f4a7c15;
+			broken.one_in = plain.events / 60 + 1;
+			play(s, &broken);
+			assert_true(broken.restarts > 0 || plain.events < 20);
+			differ(s->name, &plain, &broken);
+		}
+	}
+}
+
+/* ---- floods --------------------------------------------------------------------------------------------- */
+
+static void start(struct play *p, struct record *r)
+{
+	memset(p, 0, sizeof(*p));
+	memset(r, 0, sizeof(*r));
+	play_conf(&p->conf);
+	p->send = on_send;
+	p->held = on_held;
+	p->ctx = r;
+	play_open(p);
+}
+
+/* A million sources push each other out, but neither the incident's thread nor a window. */
+static void flood_of_sources(void **state)
+{
+	static struct play p;
+	static struct record r;
+	char from[40];
+	(void)state;
+	start(&p, &r);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	uint64_t incident = p.incident;
+	p.incident = 0;
+	for (uint32_t i = 0; i < 200000; i++) {
+		snprintf(from, sizeof(from), "2001:db8:%x:%x::1", i >> 16, i & 0xffff);
+		play_inbound(&p, "web1", from, 22, false);
+	}
+	p.incident = incident;
+	play_wait(&p, MINUTE);
+	play_login(&p, "web1", "198.51.100.66", "root");
+	play_wait(&p, 15 * MINUTE);
+	play_login(&p, "web1", "198.51.100.66", "root");
+	const struct alert_message *last = &r.all[r.n - 1], *mail = &r.all[r.n - 2];
+	assert_int_equal(last->kind, ALERT_MORE);
+	assert_int_equal(mail->kind, ALERT_MORE);
+	assert_int_equal(mail->n_counts, 1);
+	assert_int_equal(mail->counts[0].why, ALERT_WINDOW);
+	assert_int_equal(mail->counts[0].n, 1);
+	assert_int_equal(mail->thread, r.all[0].number);
+	/* Each new source, but four, was over the budget of the hour. */
+	alert_tick(p.alert, p.now_ns + MINUTE);
+	assert_int_equal(r.held[ALERT_HOUR], 200000 - 4);
+	play_close(&p);
+}
+
+/* An escape passes whatever goes on. */
+static void escape_in_a_flood(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	for (uint32_t i = 0; i < 1000; i++) {
+		play_outbound(&p, "web1", "192.0.2.1", 6, (uint16_t)i);
+		if (i % 100 == 99)
+			play_escape(&p, "web1");
+	}
+	uint32_t escapes = 0;
+	for (uint32_t i = 0; i < r.n; i++)
+		escapes += r.all[i].class == ALERT_ESCAPE && r.all[i].bypass != 0;
+	assert_int_equal(escapes, 2 * 10);
+	play_close(&p);
+}
+
+/* The configuration changes: a destination keeps its budget and its threads, wherever it stands now. */
+static void destinations_change_places(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	p.conf.to[1].throttle = (struct conf_throttle){0, 0, 0, 2};
+	play_restart(&p);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	uint64_t first = r.all[1].number;
+	assert_int_equal(r.all[1].destination, 1);
+	play_save(&p);
+	p.conf.to[2] = p.conf.to[0];
+	p.conf.to[0] = p.conf.to[1];
+	text_copy(p.conf.to[1].name, CONF_NAME, "new");
+	p.conf.n_to = 3;
+	play_restart(&p);
+	memset(&r, 0, sizeof(r));
+	play_wait(&p, HOUR);
+	play_login(&p, "web1", "198.51.100.66", "root");
+	assert_int_equal(r.n, 3);
+	assert_int_equal(r.all[0].thread, first);
+	assert_int_equal(r.all[0].kind, ALERT_BUDGET); /* its second of two */
+	assert_int_equal(r.all[1].thread, 0);
+	assert_int_equal(r.all[1].kind, ALERT_FIRST);
+	play_close(&p);
+}
+
+/* "In any hour": however the messages lie, never more than six in 60 minutes. */
+static void budgets_slide(void **state)
+{
+	static struct play p;
+	static struct record r;
+	uint64_t seed = 7;
+	(void)state;
+	start(&p, &r);
+	p.conf.to[1].throttle.window_ns = 0;
+	p.conf.to[1].throttle.day = 0;
+	for (uint32_t i = 0; i < 3000; i++) {
+		play_open_incident(&p, "web1", "198.51.100.66");
+		play_login(&p, "web1", "198.51.100.66", "root");
+		play_wait(&p, (int64_t)(draw(&seed) % (uint64_t)(5 * MINUTE)));
+	}
+	int64_t at[MESSAGES];
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < r.n && i < MESSAGES; i++)
+		if (r.all[i].destination == 1)
+			at[n++] = r.all[i].at_ns;
+	assert_true(n > 200);
+	for (uint32_t i = 6; i < n; i++)
+		assert_true(at[i] - at[i - 6] >= HOUR);
+	play_close(&p);
+}
+
+static void a_source_comes_back(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	text_copy(p.conf.digest, sizeof(p.conf.digest), "");
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.all[0].seen_ns, 0);
+	int64_t first = r.all[0].at_ns;
+	play_wait(&p, 29 * DAY);
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.n, 1); /* no news */
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	assert_int_equal(r.n, 3);
+	assert_int_equal(r.all[1].seen_ns, first);
+	assert_int_equal(r.all[1].seen_times, 1);
+	p.incident = 0;
+	play_wait(&p, 30 * DAY);
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.n, 4);
+	assert_int_equal(r.all[3].class, ALERT_INBOUND);
+	assert_int_equal(r.all[3].seen_times, 2);
+	play_close(&p);
+}
+
+/* Days without us: as many digests as days, up to eight, each at its time. */
+static void digests_come_late(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	play_health(&p, "wall", "died");
+	assert_int_equal(r.n, 1);
+	play_wait(&p, 3 * DAY);
+	alert_tick(p.alert, p.now_ns);
+	assert_int_equal(r.n, 4);
+	for (uint32_t i = 1; i < r.n; i++) {
+		assert_int_equal(r.all[i].kind, ALERT_DAY_END);
+		assert_int_equal((r.all[i].at_ns / NS_PER_SEC + AHEAD_S) % 86400, 7 * 3600);
+		assert_true(alert_next_ns(p.alert) > p.now_ns);
+	}
+	assert_int_equal(r.all[1].sent, 1);
+	assert_int_equal(r.all[2].sent, 0);
+	play_wait(&p, 365 * DAY);
+	alert_tick(p.alert, p.now_ns);
+	assert_true(r.n <= 4 + 10);
+	play_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(restarts_change_nothing),
+		cmocka_unit_test(flood_of_sources),
+		cmocka_unit_test(escape_in_a_flood),
+		cmocka_unit_test(destinations_change_places),
+		cmocka_unit_test(budgets_slide),
+		cmocka_unit_test(a_source_comes_back),
+		cmocka_unit_test(digests_come_late),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
