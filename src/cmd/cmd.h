@@ -44,6 +44,7 @@ int cmd_init(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_evidence(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_alerts(int argc, char **argv);
 int cmd_events(int argc, char **argv);

@@ -23,6 +23,7 @@ const struct cmd_verb cmd_verbs[] = {
 	{"files", cmd_files, "what was fetched, uploaded and written in guests"},
 	{"log", cmd_log, "syslog lines of guests; hold them against the loghost's own"},
 	{"prove", cmd_prove, "prove that containment holds: send what must not pass"},
+	{"evidence", cmd_evidence, "were the event files changed? hold them against their seals"},
 	{"pcap", cmd_pcap, "extract packets from the captures"},
 	{"inspect", cmd_inspect, "captures through the rule engine, events out"},
 	{"rules", cmd_rules, "check, list, count, update and reload rules"},

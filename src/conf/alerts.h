@@ -129,6 +129,9 @@ const char *conf_alert_class_text(enum conf_alert_class c);
 const char *conf_destination_kind_text(enum conf_destination_kind k);
 /* ALERT_CLASSES: there is none of that name. */
 enum conf_alert_class conf_alert_class_of(const char *text);
+/* Is it a mail address, a URL, as settings take them? */
+bool conf_is_mail(const char *text);
+bool conf_is_url(const char *text);
 /* "07:00": minutes since midnight. SKEP_EFORMAT. */
 MUST_USE int conf_clock_parse(const char *text, uint16_t *ret_minute);
 /* "23:00-07:00": from the first minute, up to before the other; from > to goes over midnight. */

@@ -6,7 +6,7 @@
  */
 #include "dbfile/dbfile.h"
 #include "role/role.h"
-#include "store/store.h"
+#include "store/seal.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -20,6 +20,9 @@
 #define BATCH_NS (200 * NS_PER_MS)
 #define HOUSEKEEP_NS (10 * NS_PER_SEC)
 #define COMPLAIN_NS (60 * NS_PER_SEC)
+#define SEAL_NS (60 * NS_PER_SEC)
+#define SEAL_SOON_NS \
+	NS_PER_SEC /* while the honeynet stops: the last seals should still leave the host */
 
 /* What the event files need beside what SQLite does. */
 static const struct syscall_row syscalls[] = {
@@ -33,6 +36,8 @@ struct ledger {
 	struct event *batch;
 	size_t n;
 	int64_t first_ns, housekept_ns, complained_ns;
+	bool stopping; /* super has said that the honeynet stops */
+	uint64_t last_id;
 	uint64_t failed; /* batches since the last complaint */
 	int last_error;
 	uint64_t lost;
@@ -66,10 +71,52 @@ static void complain(struct ledger *l, int64_t now_ns)
 	l->complained_ns = now_ns;
 }
 
+static struct event seal_event(const struct event_seal *seal)
+{
+	struct event e = event_new(EVENT_SEAL);
+	e.priority = 1;
+	e.u.seal = *seal;
+	event_say(&e, "%s is sealed up to byte %llu: SHA-256 %.16s...", seal->file,
+		  (unsigned long long)seal->bytes, seal->sha256);
+	return e;
+}
+
+static void seal(struct ledger *l, int64_t now_ns)
+{
+	struct event_seal seals[STORE_SEALS];
+	size_t n = store_seals(l->store, now_ns, l->stopping ? SEAL_SOON_NS : SEAL_NS, seals);
+	for (size_t i = 0; i < n; i++) {
+		const struct event e = seal_event(&seals[i]);
+		role_emit(l->hub, &e, &l->lost);
+	}
+}
+
+/* Hub has ended, so these go to the files only; the next start's first seals cover them elsewhere. */
+static void seal_last(struct ledger *l)
+{
+	struct event_seal seals[STORE_SEALS];
+	struct event e[STORE_SEALS];
+	size_t n = store_seals(l->store, clock_boot_ns(), 0, seals);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t now = (uint64_t)clock_wall_ns() / 1000;
+		e[i] = seal_event(&seals[i]);
+		e[i].id = l->last_id = now > l->last_id ? now : l->last_id + 1;
+	}
+	int err = n > 0 ? store_add(l->store, e, n) : 0;
+	if (err != 0)
+		log_line(LOG_WARN, "the last seals were not stored: %s", err_text(err));
+}
+
 static void flush(struct ledger *l)
 {
 	if (l->n == 0)
 		return;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct event *e = &l->batch[i];
+		l->last_id = e->id > l->last_id ? e->id : l->last_id;
+		l->stopping |= e->kind == EVENT_HEALTH && strcmp(e->u.health.role, "super") == 0 &&
+			       strcmp(e->u.health.what, "stopped") == 0;
+	}
 	int err = store_add(l->store, l->batch, l->n);
 	l->n = 0;
 	if (err != 0) {
@@ -154,6 +201,7 @@ static void run(struct ledger *l)
 		if (l->n == BATCH || (l->n > 0 && now - l->first_ns >= BATCH_NS))
 			flush(l);
 		housekeep(l, now);
+		seal(l, now);
 		if (fds[1].revents != 0 && stop_asked())
 			return;
 	}
@@ -228,6 +276,7 @@ int role_ledger(void)
 	}
 	run(&l);
 	drain(&l);
+	seal_last(&l);
 	finish(&l);
 	err = ipc_send(ROLE_SUPER_FD, MSG_DONE, NULL, 0, NULL, 0);
 	return err == 0 || err == -EPIPE ? 0 : 1;

@@ -40,6 +40,9 @@ static const char add_sql[] =
 static const char count_sql[] = "INSERT INTO rollup VALUES(?1,?2,?3,?4,?5,1)"
 				" ON CONFLICT DO UPDATE SET n = n + 1";
 
+static const char seals_sql[] =
+	"SELECT json FROM events WHERE kind='seal' ORDER BY id DESC LIMIT 16";
+
 static int path_of(const char *dir, uint32_t day, char ret[DBFILE_PATH])
 {
 	return snprintf(ret, DBFILE_PATH, "%s/events-%08u.db", dir, day) >= DBFILE_PATH
@@ -218,4 +221,18 @@ int db_end(struct db *d, bool commit)
 	if (commit && rc != SQLITE_OK)
 		sqlite3_exec(d->file.handle, "ROLLBACK", NULL, NULL, NULL);
 	return dbfile_error(rc);
+}
+
+void db_seals(struct db *d, void (*fn)(void *ctx, const char *json, size_t len), void *ctx)
+{
+	sqlite3_stmt *q = NULL;
+	if (d->file.handle == NULL ||
+	    sqlite3_prepare_v2(d->file.handle, seals_sql, -1, &q, NULL) != SQLITE_OK)
+		return;
+	while (sqlite3_step(q) == SQLITE_ROW) {
+		const unsigned char *json = sqlite3_column_text(q, 0);
+		if (json != NULL)
+			fn(ctx, (const char *)json, (size_t)sqlite3_column_bytes(q, 0));
+	}
+	sqlite3_finalize(q);
 }

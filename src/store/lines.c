@@ -130,20 +130,24 @@ int store_lines_flush(struct lines *l)
 	if (fstat(l->fd, &st) != 0)
 		return -errno;
 	ssize_t n = write(l->fd, l->buf, len);
-	if (n == (ssize_t)len)
+	if (n == (ssize_t)len) {
+		seal_wrote(l, l->buf, len);
 		return 0;
+	}
 	int err = n < 0 ? -errno : -ENOSPC;
 	if (n > 0) {
 		const char *nl = memrchr(l->buf, '\n', (size_t)n);
 		off_t whole = nl == NULL ? 0 : nl - l->buf + 1;
 		if (ftruncate(l->fd, st.st_size + whole) != 0)
 			err = -errno;
+		seal_wrote(l, l->buf, (size_t)whole);
 	}
 	return err;
 }
 
 void lines_close(struct lines *l)
 {
+	seal_close(l);
 	fd_close(&l->fd);
 	free(l->buf);
 	l->buf = NULL;

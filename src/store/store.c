@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CATCH_UP (64u << 20) /* bytes read in one go after a start */
+
 struct store {
 	int dirfd;
 	char dir[STORE_PATH];
@@ -21,6 +23,8 @@ struct store {
 	uint32_t keep_days, day;
 	uint64_t disk_bytes, used_bytes;
 	struct lines eve, skep;
+	struct event_seal over[2]; /* of files whose day is over, not fetched yet */
+	uint32_t n_over;
 	struct db db; /* handle NULL: could not be opened; tried again by housekeeping */
 };
 
@@ -36,6 +40,22 @@ static int open_db(struct store *s, bool *ret_damaged)
 	return db_open(&s->db, s->dir, s->day);
 }
 
+/* The number of the last seal of a file goes on after a start. */
+static void take_number(void *ctx, const char *json, size_t len)
+{
+	struct store *s = ctx;
+	struct lines *const files[] = {&s->eve, &s->skep};
+	struct seal_known k[SEAL_LINE_SEALS];
+	size_t n = seal_parse(json, len, k);
+	for (size_t i = 0; i < n * ARRAY_LEN(files); i++) {
+		struct lines *l = files[i % ARRAY_LEN(files)];
+		const struct event_seal *seal = &k[i / ARRAY_LEN(files)].seal;
+		if (day_of_name(seal->file) == s->day && seal->file[0] == l->stem[0] &&
+		    seal->n > l->seal.n)
+			l->seal.n = seal->n;
+	}
+}
+
 int store_open(const char *dir, const char *sensor, uint32_t keep_days, uint64_t disk_bytes,
 	       struct store **ret)
 {
@@ -43,7 +63,7 @@ int store_open(const char *dir, const char *sensor, uint32_t keep_days, uint64_t
 	struct store *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	s->eve.fd = s->skep.fd = -1;
+	s->eve.fd = s->skep.fd = s->eve.seal.before = s->skep.seal.before = -1;
 	s->keep_days = keep_days;
 	s->disk_bytes = disk_bytes;
 	s->day = store_day_of(clock_wall_ns());
@@ -58,6 +78,11 @@ int store_open(const char *dir, const char *sensor, uint32_t keep_days, uint64_t
 		err = lines_open(&s->skep, s->dirfd, "skep", s->day);
 	if (err == 0)
 		err = open_db(s, &damaged);
+	if (err == 0) {
+		seal_begin(&s->eve, s->dirfd, s->day, "");
+		seal_begin(&s->skep, s->dirfd, s->day, "");
+		db_seals(&s->db, take_number, s);
+	}
 	if (err == 0) {
 		uint32_t oldest;
 		err = day_usage(s->dirfd, &s->used_bytes, &oldest);
@@ -78,13 +103,20 @@ static int keep_first(int err, int next)
 static int rotate(struct store *s, uint32_t day)
 {
 	struct lines *const files[] = {&s->eve, &s->skep};
+	char whole[EVENT_SHA256];
 	bool damaged = false;
 	int err = 0;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		const char *stem = files[i]->stem;
 		err = keep_first(err, lines_rotate(files[i], s->dirfd, s->day));
+		if (s->n_over == ARRAY_LEN(s->over))
+			s->n_over = 0; /* nobody asks for seals */
+		if (seal_day_over(files[i], &s->over[s->n_over], whole))
+			s->n_over++;
 		lines_close(files[i]);
 		err = keep_first(err, lines_open(files[i], s->dirfd, stem, day));
+		if (files[i]->fd >= 0)
+			seal_begin(files[i], s->dirfd, day, whole);
 	}
 	db_close(&s->db);
 	s->day = day;
@@ -129,8 +161,11 @@ static int add_lines(struct store *s, const struct event *events, char **ret_jso
 		}
 		/* In the file, in the database and, about, in its indexes. */
 		s->used_bytes += 2 * strlen(ret_json[i]) + 400;
-		err = keep_first(
-			err, store_lines_put(event_is_eve(kind) ? &s->eve : &s->skep, ret_json[i]));
+		struct lines *l = event_is_eve(kind) ? &s->eve : &s->skep;
+		err = keep_first(err, store_lines_put(l, ret_json[i]));
+		/* Else each seal of skep.json would make the next one due. */
+		if (kind != EVENT_SEAL && kind != EVENT_NOTICE)
+			l->seal.news += strlen(ret_json[i]);
 	}
 	err = keep_first(err, store_lines_flush(&s->eve));
 	return keep_first(err, store_lines_flush(&s->skep));
@@ -184,6 +219,28 @@ int store_housekeep(struct store *s, int64_t now_ns, uint32_t *ret_dropped_days)
 	}
 	*ret_dropped_days = dropped;
 	return err;
+}
+
+size_t store_seals(struct store *s, int64_t now_ns, int64_t every_ns,
+		   struct event_seal ret[STORE_SEALS])
+{
+	struct lines *const files[] = {&s->eve, &s->skep};
+	uint64_t budget = CATCH_UP;
+	size_t n = s->n_over;
+	memcpy(ret, s->over, n * sizeof(*ret));
+	s->n_over = 0;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		struct seal_run *r = &files[i]->seal;
+		if (files[i]->fd < 0 || !seal_catch_up(files[i], &budget) || r->off ||
+		    r->done == r->bytes)
+			continue;
+		bool due = r->told_ns == 0 || now_ns - r->told_ns >= every_ns;
+		if (every_ns > 0 && (!due || r->news == 0))
+			continue;
+		seal_make(files[i], &ret[n++]);
+		r->told_ns = now_ns;
+	}
+	return n;
 }
 
 void store_close(struct store **s)

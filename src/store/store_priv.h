@@ -4,7 +4,8 @@
 #define SKEP_STORE_PRIV_H
 
 #include "dbfile/dbfile.h"
-#include "store/store.h"
+#include "proto/digest.h"
+#include "store/seal.h"
 
 #define STORE_PATH 256
 #define STORE_DAYS 1024 /* most days looked at in one folder */
@@ -25,6 +26,38 @@ MUST_USE int day_usage(int dirfd, uint64_t *ret_bytes, uint32_t *ret_oldest);
 /* Unlinks every file of that day. */
 void day_unlink(int dirfd, uint32_t day);
 
+/* ---- seal.c: the running digest of a JSON file --------------------------------------------- */
+
+struct seal_run {
+	uint32_t day;
+	struct sha256 sha; /* of the first done bytes */
+	uint64_t done;
+	uint64_t size;     /* of the file: done is less while what was there at the start is read */
+	uint64_t news;     /* bytes since the last seal, but for seals and notices */
+	uint64_t n, bytes; /* of the last seal; 0: this run made none yet */
+	int64_t told_ns;   /* when */
+	bool off;          /* its day has another file already: the clock was set back */
+	int before;        /* the file of the day before, while it is read; else -1 */
+	struct sha256 before_sha;
+	uint64_t before_done;
+	char previous[EVENT_SHA256];
+};
+
+struct lines;
+/* Of a file that was just opened, for that day: begins to read what it has, and the file of the day before,
+ * unless its digest is known ("": it is not). */
+void seal_begin(struct lines *l, int dirfd, uint32_t day, const char *previous);
+/* These bytes were just written at its end. */
+void seal_wrote(struct lines *l, const char *data, size_t len);
+/* Reads on, at most *budget bytes, which is lessened. True: all is digested. */
+bool seal_catch_up(struct lines *l, uint64_t *budget);
+/* Makes the seal of the file as it is; it must be digested. */
+void seal_make(struct lines *l, struct event_seal *ret);
+/* The file has its day's name now, l is about to be closed. Its digest into whole ("": not known); true: a last
+ * seal into *ret. */
+bool seal_day_over(struct lines *l, struct event_seal *ret, char whole[EVENT_SHA256]);
+void seal_close(struct lines *l);
+
 /* ---- lines.c: the JSON files -------------------------------------------------------------- */
 
 struct lines {
@@ -32,6 +65,7 @@ struct lines {
 	const char *stem; /* "eve" or "skep" */
 	char *buf;        /* lines of the batch; owned */
 	size_t len, cap;
+	struct seal_run seal;
 };
 
 /* Opens STEM.json for appending; what is left of an earlier day moves to its own name, and a line
@@ -60,5 +94,7 @@ MUST_USE int db_begin(struct db *d);
 MUST_USE int db_add(struct db *d, const struct event *e, const char *json);
 /* Commits, or undoes everything since db_begin. */
 MUST_USE int db_end(struct db *d, bool commit);
+/* The newest seals in it, newest first: their JSON. */
+void db_seals(struct db *d, void (*fn)(void *ctx, const char *json, size_t len), void *ctx);
 
 #endif

@@ -21,7 +21,7 @@
 
 enum { OPT_SINCE = 256, OPT_UNTIL, OPT_JSON, OPT_HELD };
 
-static const char help[] =
+const char alerts_preview_help[] =
 	"usage: skep alerts preview [OPTION ...]\n"
 	"Shows what this configuration would have sent of past events, and what it would have\n"
 	"held back and why. Nothing is sent. With the configuration that was in force, it is\n"
@@ -167,6 +167,15 @@ static bool on_line(void *ctx, uint64_t id, int64_t time_ns, const char *json)
 	return ferror(stdout) == 0;
 }
 
+/* The engine's state is of no use here. */
+static void on_slot(void *ctx, uint64_t slot, const void *data, size_t size)
+{
+	(void)ctx;
+	(void)slot;
+	(void)data;
+	(void)size;
+}
+
 /* What the engine knows by the time that is asked for: at least a day, and as far back as a source may be known. */
 static int64_t warm_up(const struct conf *c)
 {
@@ -184,8 +193,10 @@ static int replay(struct view *v)
 		err = alert_create(&arena, &v->conf->alerts, &out, &v->alert);
 	if (err == 0)
 		err = store_search(v->dir, &q, on_line, v);
-	if (err == 0)
+	if (err == 0) {
 		alert_tick(v->alert, v->until_ns);
+		alert_save(v->alert, on_slot, v); /* it tells what is still held back first */
+	}
 	return err;
 }
 
@@ -304,7 +315,7 @@ static int parse(int argc, char **argv, struct view *v)
 {
 	for (int o; (o = getopt_long(argc, argv, "d:c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_preview_help, stdout);
 			return 1;
 		}
 		if (o == '?') {

@@ -157,7 +157,7 @@ static int open_box(struct alerter *a, int folder)
 		return 0;
 	}
 	if (err == OUTBOX_NO_DISK) {
-		a->last_error = -ENOSPC;
+		a->last_error = a->failed_error = -ENOSPC;
 		a->failed_commits = 1;
 		return 0;
 	}

@@ -64,7 +64,8 @@ struct alerter {
 	uint32_t n_held;
 	int64_t told_held_ns;
 	uint64_t failed_commits, dropped; /* since the last complaint */
-	int last_error;
+	int failed_error;                 /* why the last of them did */
+	int last_error;                   /* of the last commit; 0: it succeeded */
 	int64_t complained_ns;
 
 	/* send.c */

@@ -17,6 +17,7 @@
 #define BATCH 2048u /* events; hub keeps some thousands */
 #define BATCH_NS (200 * NS_PER_MS)
 #define FAILED_NS NS_PER_SEC /* until a commit that failed is tried again */
+#define AHEAD_US UINT64_C(2000000)
 #define PRUNE_NS (600 * NS_PER_SEC)
 #define KEEP_NS (30 * 86400 * NS_PER_SEC)
 #define KEEP_ITEMS 10000u
@@ -149,6 +150,17 @@ static int value_of(struct alerter *a, const char *name, uint64_t *ret)
 	return err == SKEP_ENOTFOUND ? 0 : err;
 }
 
+/* Ids are times: those of a clock that was ahead would make us deaf until it is that late again. */
+static uint64_t not_ahead(uint64_t id)
+{
+	uint64_t now_us = (uint64_t)(clock_wall_ns() / 1000);
+	if (id <= now_us + AHEAD_US)
+		return id;
+	log_line(LOG_WARN, "the clock was ahead by %llu s when the last events came",
+		 (unsigned long long)((id - now_us) / 1000000));
+	return now_us;
+}
+
 static void forsake(struct alerter *a)
 {
 	const char *names[CONF_DESTINATIONS];
@@ -174,7 +186,7 @@ int intake_prepare(struct alerter *a)
 		err = value_of(a, "event", &a->on_disk);
 	if (err == 0)
 		err = value_of(a, "beat", &a->beat.n);
-	a->newest = a->on_disk;
+	a->newest = a->on_disk = not_ahead(a->on_disk);
 	if (err == 0)
 		forsake(a);
 	return err;
@@ -228,8 +240,10 @@ bool intake_take(struct alerter *a)
 		a->last_event_ns = clock_boot_ns();
 		if (m.type == MSG_EVENT)
 			take_event(a, m.payload);
-		if (m.type == MSG_SEEN)
+		if (m.type == MSG_SEEN) { /* maybe of a new hub, with a new clock */
 			a->in_order = true;
+			a->newest = not_ahead(a->newest);
+		}
 		ipc_msg_done(&m);
 		/* The engine may say a lot of one event. */
 		if (outbox_pending(a->box) > OUTBOX_MEMORY / 2)
@@ -301,6 +315,7 @@ void intake_commit(struct alerter *a, bool now)
 	a->last_error = err;
 	if (err != 0) {
 		a->failed_commits++;
+		a->failed_error = err;
 		return;
 	}
 	a->on_disk = a->newest;

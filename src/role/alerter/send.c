@@ -137,7 +137,7 @@ int64_t send_due(struct alerter *a)
 bool send_idle(const struct alerter *a)
 {
 	for (uint32_t i = 0; i < a->start.conf.n_to; i++)
-		if (a->routes[i].number != 0 || a->routes[i].beat)
+		if (a->routes[i].number != 0 || (a->routes[i].beat && a->routes[i].beat_tries == 0))
 			return false;
 	return true;
 }

@@ -89,9 +89,9 @@ static void tell_held_line(struct alerter *a, const struct held_line *l)
 static void complain(struct alerter *a)
 {
 	char text[EVENT_TEXT];
-	const char *what = a->last_error == -ENOSPC        ? "full"
-			   : a->last_error == SKEP_EFORMAT ? "damaged"
-							   : "disk";
+	const char *what = a->failed_error == -ENOSPC        ? "full"
+			   : a->failed_error == SKEP_EFORMAT ? "damaged"
+							     : "disk";
 	if (a->dropped > 0) {
 		snprintf(text, sizeof(text),
 			 "%llu alerts were lost: they could neither be written nor kept in memory",
@@ -103,7 +103,7 @@ static void complain(struct alerter *a)
 		snprintf(text, sizeof(text),
 			 "alerts are kept in memory and delivered from there: the outbox can't be "
 			 "written: %s",
-			 err_text(a->last_error));
+			 err_text(a->failed_error));
 		log_line(LOG_WARN, "%s", text);
 		tell_health(a, 2, what, a->failed_commits, text);
 	}

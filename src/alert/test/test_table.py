@@ -1,0 +1,39 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_table.py ALERT_STREAM TABLE DOCS: each block of the table is exactly what its stream brings about, each
+stream has a block, and the tables that the page shows are these."""
+import difflib
+import os
+import re
+import subprocess
+import sys
+
+stream, table, page = sys.argv[1:4]
+BLOCK = re.compile(r"^```([a-z]+)\n(.*?)^```$", re.M | re.S)
+
+
+def lines_of(text):
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def play(*args):
+    return lines_of(subprocess.run([stream, *args], check=True, capture_output=True, text=True).stdout)
+
+
+failed = 0
+with open(table, encoding="utf-8") as f:
+    written = {name: lines_of(text) for name, text in BLOCK.findall(f.read())}
+if sorted(written) != sorted(play()):
+    print(f"the table has {sorted(written)}, the streams are {sorted(play())}")
+    failed = 1
+for name, lines in written.items():
+    for line in difflib.unified_diff(lines, play(name), f"table: {name}", f"sent: {name}", lineterm=""):
+        print(line)
+        failed = 1
+if os.path.exists(page):
+    with open(page, encoding="utf-8") as f:
+        for name, text in BLOCK.findall(f.read()):
+            if name in written and lines_of(text) != written[name]:
+                print(f"{page}: {name} is not as in the table")
+                failed = 1
+sys.exit(failed)
