@@ -64,6 +64,7 @@ struct alert {
 		int32_t digest_minute, pad;
 	} clock;
 	bool clock_dirty, ready;
+	int64_t timer_ns; /* the next digest is not before that */
 	int64_t offset_at;
 	int32_t offset;
 	struct table windows, incidents, sources, states;

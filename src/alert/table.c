@@ -159,6 +159,13 @@ void *table_find(struct table *t, const void *key)
 	return NULL;
 }
 
+void *table_oldest(struct table *t)
+{
+	if (t->unsettled)
+		settle(t);
+	return t->oldest != NONE ? head_of(t, t->oldest) : NULL;
+}
+
 void table_drop(struct table *t, void *entry)
 {
 	uint32_t i = index_of(t, entry), *at = bucket_of(t, key_of(entry));

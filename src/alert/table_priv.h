@@ -43,6 +43,8 @@ MUST_USE int table_create(struct arena *arena, uint32_t max, size_t entry_bytes,
 void *table_find(struct table *t, const void *key);
 /* Found, or a new one, zero but for its key. It is the last used then, and will be saved. */
 void *table_get(struct table *t, const void *key, bool *ret_new);
+/* The one that was not used for longest; NULL: the table is empty. */
+void *table_oldest(struct table *t);
 /* It will be saved. */
 void table_changed(struct table *t, const void *entry);
 void table_drop(struct table *t, void *entry);
@@ -95,7 +97,7 @@ struct thread {
 struct incident {
 	struct head head;
 	uint64_t id;
-	int64_t start_ns, seen_ns;
+	int64_t start_ns, last_ns, seen_ns; /* last_ns: on our clock */
 	uint32_t seen_times;
 	uint8_t out; /* outbound was told: 1 a conversation that was stopped, 2 one let out */
 	uint8_t any, weight, n_commands; /* any: what is set */
