@@ -78,7 +78,8 @@ struct start_alerter {
 	int64_t since_ns; /* wall clock: when this honeynet began */
 	uint8_t has;      /* ALERTER_ bits: which descriptors follow */
 	uint8_t pad[3];
-	uint32_t retry_ms; /* first wait before a second try, the others are multiples; 0: as it comes (15 s) */
+	uint32_t
+		retry_ms; /* first wait before a second try, the others are multiples; 0: as it comes (15 s) */
 };
 struct start_courier {
 	struct conf_alerts conf;

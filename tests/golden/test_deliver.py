@@ -310,7 +310,7 @@ def web(t, d, cert, secret, courier):
     t.check(all(q["body"] == b'{"text": "hi"}' and q["headers"]["Content-Type"] == "application/json"
                 for q in s.got), "the body is what was given")
     bench = Bench(d, [one("webhook", s.at("https", "/ok"), f"secret {secret}"),
-                      one("ntfy", s.at("https", "/ok"), f"secret {secret}"), one("webhook", six.at("http", "/x?y=1")),
+                      one("ntfy", s.at("https", "/ok/topic?x=1"), f"secret {secret}"), one("webhook", six.at("http", "/x?y=1")),
                       one("webhook", "http://192.0.2.1:9/"), one("slack", slow.at("http")),
                       one("webhook", six.at("http", "/x"))],
                   courier, timeouts=(15000, 3000))
@@ -324,7 +324,8 @@ def web(t, d, cert, secret, courier):
     t.equal(q["headers"]["X-Skep-Delivery"], "650", "and numbered")
     bench.deliver(1, 651, b"{}")
     t.check(s.got[-1]["headers"]["Authorization"] == "Bearer pass word" and
-            "X-Skep-Signature" not in s.got[-1]["headers"], "ntfy's token")
+            "X-Skep-Signature" not in s.got[-1]["headers"] and s.got[-1]["path"] == "/ok/",
+            "ntfy's token, and JSON goes to its root, not to the topic", s.got[-1])
     t.check(bench.deliver(2, 652, b"{}")["outcome"] == OK and six.got[-1]["path"] == "/x?y=1",
             "IPv6, and http to this very host")
     x = bench.deliver(3, 653, b"{}")

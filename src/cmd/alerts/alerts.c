@@ -96,9 +96,11 @@ static bool add(void *ctx, const struct outbox_item *i)
 		return true;
 	}
 	struct to *t = &o->to[n];
-	t->total++;
-	t->day += i->at_ns > o->now_ns - DAY_NS;
-	t->hour += i->at_ns > o->now_ns - HOUR_NS;
+	bool counts =
+		strcmp(i->kind, alert_kind_text(ALERT_TEST)) != 0; /* a test costs no budget */
+	t->total += counts;
+	t->day += counts && i->at_ns > o->now_ns - DAY_NS;
+	t->hour += counts && i->at_ns > o->now_ns - HOUR_NS;
 	t->waiting += i->state == OUTBOX_WAITING;
 	t->failed += i->state == OUTBOX_FAILED;
 	bool done = i->state == OUTBOX_SENT || i->state == OUTBOX_KEPT;
