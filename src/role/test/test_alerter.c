@@ -244,6 +244,26 @@ static void what_is_refused_for_good_is_given_up_and_told(void **state)
 	assert_string_equal(f.answer, "503 not now");
 }
 
+static void what_nobody_takes_for_too_long_is_given_up(void **state)
+{
+	struct rig *r = *state;
+	r->start.conf.give_up_ns = NS_PER_SEC / 2;
+	r->start.conf.heartbeat_ns = 0;
+	start_hub(r);
+	start_alerter(r);
+	r->outcome = DELIVER_LATER;
+	escape(r, 0);
+	for (int i = 0; i < 200 && r->notices_failed < 2; i++)
+		play(r, 50);
+	assert_int_equal(r->notices_failed, 2);
+	r->outcome = DELIVER_OK; /* and what comes then goes out again */
+	escape(r, 1);
+	for (int i = 0; i < 200 && (r->sent[0][1] == 0 || r->sent[1][1] == 0); i++)
+		play(r, 50);
+	assert_int_equal(r->sent[0][0] + r->sent[1][0], 0);
+	assert_int_equal(r->sent[0][1] + r->sent[1][1], 2);
+}
+
 static uint64_t resident(pid_t pid)
 {
 	char path[64];
@@ -384,6 +404,7 @@ int main(void)
 		RIGGED(a_new_courier_gets_what_the_last_one_had),
 		RIGGED(a_server_that_is_down_is_asked_seldom_and_then_gets_all_once),
 		RIGGED(what_is_refused_for_good_is_given_up_and_told),
+		RIGGED(what_nobody_takes_for_too_long_is_given_up),
 		RIGGED(a_flood_delays_no_escape_and_grows_no_memory),
 		RIGGED(a_full_disk_silences_nobody),
 	};
