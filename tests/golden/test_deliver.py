@@ -340,6 +340,23 @@ def oauth(t, d, cert, secret, courier):
     bench.end()
 
 
+def by_name(t, d, cert, secret, courier):
+    """A name server that does not answer holds up nobody, nor the end; an address that does not, no other."""
+    a = r.Mail("192.0.2.1")
+    bench = Bench(d, [mail(a.at("smtp", name="silent.example.test"), "insecure yes"),
+                      mail(a.at("smtp", name="both.example.test"), "insecure yes"),
+                      mail(a.at("smtp", name="unknown.example.test"), "insecure yes")], courier, (15000, 2500))
+    bench.send(0, 950)
+    x = bench.deliver(1, 951)
+    t.check(x["outcome"] == OK and len(a.got) == 1, "the other address is tried, and nobody waits for a name", x)
+    x = bench.deliver(2, 952)
+    t.check(x["outcome"] == LATER and "resolve" in x["text"].lower(), "a name that nobody knows: later", x)
+    if not courier:
+        x = bench.result(950)
+        t.check(brief(x) == (LATER, 0), "a name server that does not answer: later", x)
+    t.equal(bench.end(), 0, "ends well, whoever is still asked for")
+
+
 # ---- web --------------------------------------------------------------------------------------------------
 
 def web(t, d, cert, secret, courier):
@@ -513,14 +530,15 @@ def main(t):
         with open(f"{d}/resolv.conf", "w") as f:
             f.write("nameserver 192.0.2.1\n")
         subprocess.run(["mount", "--bind", f"{d}/resolv.conf", os.path.realpath("/etc/resolv.conf")], check=True)
-        names = r.Names({"mail.example.test": ["192.0.2.1"]})
+        names = r.Names({"mail.example.test": ["192.0.2.1"],
+                         "both.example.test": ["2001:db8::1", "192.0.2.1"]})
         cert = r.Certificates(d)
         secret = f"{d}/secret"
         with open(secret, "w") as f:
             f.write("pass word\n")
         for courier in (False, True):
             t.note("by courier" if courier else "in this process")
-            for part in (mail_taken, mail_refused, another_hand, certificates, oauth, web, syslog):
+            for part in (mail_taken, mail_refused, another_hand, by_name, certificates, oauth, web, syslog):
                 if part.__name__ in ONLY or not ONLY:
                     part(t, d, cert, secret, courier)
         for part in (mail_broken, remembers):
