@@ -150,6 +150,8 @@ static int open_box(struct alerter *a, int folder)
 	else if (err != 0)
 		return err;
 	err = outbox_open(".", &a->box);
+	if (err > 0) /* how many beats there were is not known: more than any number before */
+		a->beat.n = (uint64_t)(clock_wall_ns() / NS_PER_SEC);
 	if (err == OUTBOX_DAMAGED) {
 		static const char text[] = "the outbox was damaged: it was moved aside and a new "
 					   "one begun; alerts that waited are in the damaged one";
