@@ -18,6 +18,8 @@ static int64_t slice_ns(int64_t period_ns)
 static void meter_turn(struct meter *m, int64_t period_ns, int64_t ns)
 {
 	int64_t slice = ns / slice_ns(period_ns);
+	if (m->newest - slice > SLICES) /* the clock was wrong */
+		memset(m, 0, sizeof(*m));
 	if (slice <= m->newest)
 		return;
 	if (slice - m->newest > SLICES)
@@ -192,7 +194,8 @@ static enum alert_why against(struct alert *a, const struct target *t, const str
 	if (a->classes[in->class].bypass != 0)
 		return ALERT_SENT;
 	struct window *w = table_find(&a->windows, key);
-	if (w != NULL && now->ns < w->until_ns) {
+	if (w != NULL && now->ns < w->until_ns &&
+	    w->until_ns - now->ns <= window_ns(a, t, in->class)) {
 		*ret = w;
 		return ALERT_WINDOW;
 	}

@@ -145,7 +145,8 @@ static void rows_fact(struct letter *l)
 {
 	const struct alert_message *m = l->m;
 	const struct alert_input *in = &m->what;
-	row_foreign(l, "Event", in->text, sizeof(in->text));
+	bool digest = m->kind == ALERT_INCIDENT_END || m->kind == ALERT_DAY_END;
+	row_foreign(l, digest ? "Heaviest" : "Event", in->text, sizeof(in->text));
 	row_stamp(l, "Time", in->time_ns);
 	rows_source(l);
 	rows_place(l);

@@ -21,6 +21,7 @@
 #define HOUSEKEEP_NS (10 * NS_PER_SEC)
 #define COMPLAIN_NS (60 * NS_PER_SEC)
 #define SEAL_NS (60 * NS_PER_SEC)
+#define TOLD 8u
 #define SEAL_SOON_NS \
 	NS_PER_SEC /* while the honeynet stops: the last seals should still leave the host */
 
@@ -36,6 +37,8 @@ struct ledger {
 	struct event *batch;
 	size_t n;
 	int64_t first_ns, housekept_ns, complained_ns;
+	struct event_seal told[TOLD]; /* to hub, and not back yet */
+	uint32_t n_told;
 	bool stopping; /* super has said that the honeynet stops */
 	uint64_t last_id;
 	uint64_t failed; /* batches since the last complaint */
@@ -88,15 +91,29 @@ static void seal(struct ledger *l, int64_t now_ns)
 	for (size_t i = 0; i < n; i++) {
 		const struct event e = seal_event(&seals[i]);
 		role_emit(l->hub, &e, &l->lost);
+		if (l->n_told == TOLD)
+			memmove(l->told, l->told + 1, --l->n_told * sizeof(l->told[0]));
+		l->told[l->n_told++] = seals[i];
 	}
+}
+
+/* Hub gave it back, with an id: it will be stored. */
+static void seal_back(struct ledger *l, const struct event_seal *seal)
+{
+	for (uint32_t i = 0; i < l->n_told; i++)
+		if (l->told[i].n == seal->n && strcmp(l->told[i].file, seal->file) == 0) {
+			l->told[i] = l->told[--l->n_told];
+			return;
+		}
 }
 
 /* Hub has ended, so these go to the files only; the next start's first seals cover them elsewhere. */
 static void seal_last(struct ledger *l)
 {
-	struct event_seal seals[STORE_SEALS];
-	struct event e[STORE_SEALS];
-	size_t n = store_seals(l->store, clock_boot_ns(), 0, seals);
+	struct event_seal seals[TOLD + STORE_SEALS];
+	struct event e[TOLD + STORE_SEALS];
+	memcpy(seals, l->told, l->n_told * sizeof(seals[0]));
+	size_t n = l->n_told + store_seals(l->store, clock_boot_ns(), 0, seals + l->n_told);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t now = (uint64_t)clock_wall_ns() / 1000;
 		e[i] = seal_event(&seals[i]);
@@ -114,6 +131,8 @@ static void flush(struct ledger *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct event *e = &l->batch[i];
 		l->last_id = e->id > l->last_id ? e->id : l->last_id;
+		if (e->kind == EVENT_SEAL)
+			seal_back(l, &e->u.seal);
 		l->stopping |= e->kind == EVENT_HEALTH && strcmp(e->u.health.role, "super") == 0 &&
 			       strcmp(e->u.health.what, "stopped") == 0;
 	}

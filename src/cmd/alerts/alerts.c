@@ -96,7 +96,8 @@ static bool add(void *ctx, const struct outbox_item *i)
 		return true;
 	}
 	struct to *t = &o->to[n];
-	bool counts = strcmp(i->kind, alert_kind_text(ALERT_TEST)) != 0; /* a test costs no budget */
+	bool counts =
+		strcmp(i->kind, alert_kind_text(ALERT_TEST)) != 0; /* a test costs no budget */
 	t->total += counts;
 	t->day += counts && i->at_ns > o->now_ns - DAY_NS;
 	t->hour += counts && i->at_ns > o->now_ns - HOUR_NS;
