@@ -7,6 +7,11 @@ _skep_guests()
 	"$1" config show 2>/dev/null | sed -n '/^guests:/,/^[a-z]*:/s/^ *- *name: *\([a-z0-9-]*\).*/\1/p'
 }
 
+_skep_destinations()
+{
+	"$1" config show 2>/dev/null | sed -n '/^destinations:/,/^[a-z_]*:/s/^ *- *name: *\([a-z0-9-]*\).*/\1/p'
+}
+
 _skep_sessions()
 {
 	"$1" sessions 2>/dev/null | awk '$1 ~ /^[0-9a-z]{11}$/ { print $1 }'
@@ -22,6 +27,7 @@ _skep_values()
 	-V | --verdict) echo forward limit drop reject redirect reflect rewrite ;;
 	-P | --proto) echo tcp udp icmp icmp6 ;;
 	-g | --guest | --class) _skep_guests "$1" ;;
+	--destination) _skep_destinations "$1" ;;
 	--only) "$1" prove --list 2>/dev/null | awk '{ print $1 }' ;;
 	--mode) echo lab alias shared bridge ;;
 	esac
@@ -58,6 +64,8 @@ _skep_words()
 	fence::1) echo add del list ;;
 	lockdown::1) echo on off status ;;
 	log::1) echo diff ;;
+	alerts::1) echo log show test preview reload ;;
+	alerts:test:2) _skep_destinations "$program" ;;
 	evidence::1) echo verify ;;
 	guest:creds:2 | guest:console:2 | guest:reset:2 | policy:set:2 | policy:reset:2)
 		_skep_guests "$program" ;;

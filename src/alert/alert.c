@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define VISIT_NS HOUR_NS /* of silence is between two visits of a source */
-#define DIGESTS 8        /* days without us that still get their digest afterwards */
+#define SILENT_NS (12 * HOUR_NS)
+#define DIGESTS 8 /* days without us that still get their digest afterwards */
 
 uint64_t name_hash(const char *name)
 {
@@ -45,7 +46,7 @@ int alert_create(struct arena *arena, const struct conf_alerts *c, const struct 
 	a->c = c;
 	a->out = *out;
 	a->offset_at = -1;
-	a->clock.digest_ns = INT64_MAX;
+	a->clock.digest_ns = a->timer_ns = INT64_MAX;
 	int err = table_create(arena, WINDOWS, sizeof(struct window), sizeof(struct window_key),
 			       &a->windows);
 	if (err == 0)
@@ -97,14 +98,44 @@ static void begin(struct alert *a, int64_t ns)
 	a->clock_dirty = true;
 }
 
+/* The clock was wrong and is right again: better some repetition than silence until then. Windows, budgets and
+ * sources that lie in the future are taken for what they are where they are looked at. */
+static void step_back(struct alert *a, int64_t ns)
+{
+	a->clock.now_ns = ns;
+	a->clock_dirty = true;
+	a->minute = ns / MINUTE_NS;
+	if (a->clock.digest_minute >= 0)
+		a->clock.digest_ns = next_minute(a, ns, a->clock.digest_minute);
+}
+
+/* When the incident that was silent for longest is taken for over: hub, when it was started anew, does not say so. */
+static int64_t silent_ns(struct alert *a)
+{
+	const struct incident *x = table_oldest(&a->incidents);
+	return x != NULL ? x->last_ns + SILENT_NS : INT64_MAX;
+}
+
+static void close_incident(struct alert *a, struct incident *x, int64_t ns)
+{
+	digest_incident(a, x, ns);
+	table_drop(&a->incidents, x);
+}
+
 /* What is due up to then happens at its own time. */
 static void advance(struct alert *a, int64_t ns)
 {
 	if (!a->ready)
 		begin(a, ns);
-	int64_t late = ns - DIGESTS * DAY_NS;
-	while (a->clock.digest_ns <= ns) {
+	if (ns < a->clock.now_ns - DAY_NS)
+		step_back(a, ns);
+	int64_t late = ns - DIGESTS * DAY_NS, silent;
+	while ((silent = silent_ns(a)) <= ns || a->clock.digest_ns <= ns) {
 		int64_t at = a->clock.digest_ns;
+		if (silent <= at) {
+			close_incident(a, table_oldest(&a->incidents), silent);
+			continue;
+		}
 		digest_day(a, at);
 		a->clock.digest_ns = next_minute(a, at > late ? at : late, a->clock.digest_minute);
 		a->clock_dirty = true;
@@ -119,15 +150,22 @@ static void advance(struct alert *a, int64_t ns)
 	held_flush(a);
 }
 
+static void set_timer(struct alert *a)
+{
+	int64_t silent = silent_ns(a);
+	a->timer_ns = silent < a->clock.digest_ns ? silent : a->clock.digest_ns;
+}
+
 void alert_tick(struct alert *a, int64_t now_ns)
 {
 	advance(a, now_ns);
+	set_timer(a);
 }
 
 int64_t alert_next_ns(const struct alert *a)
 {
 	int64_t log = a->n_pending > 0 ? (a->minute + 1) * MINUTE_NS : INT64_MAX;
-	return log < a->clock.digest_ns ? log : a->clock.digest_ns;
+	return log < a->timer_ns ? log : a->timer_ns;
 }
 
 /* ---- incidents ------------------------------------------------------------------------------------------ */
@@ -146,6 +184,7 @@ static struct incident *incident_of(struct alert *a, const struct alert_input *i
 	if (in->incident == 0)
 		return NULL;
 	struct incident *x = table_get(&a->incidents, &in->incident, &fresh);
+	x->last_ns = a->clock.now_ns;
 	if (!fresh)
 		return x;
 	x->start_ns = in->time_ns;
@@ -170,8 +209,7 @@ static void incident_state(struct alert *a, const struct alert_input *in)
 	struct incident *x = table_find(&a->incidents, &in->incident);
 	if (x == NULL)
 		return;
-	digest_incident(a, x, a->clock.now_ns);
-	table_drop(&a->incidents, x);
+	close_incident(a, x, a->clock.now_ns);
 }
 
 /* The last ones, oldest first. Two layers may hear the same line: then it is one. */
@@ -214,7 +252,7 @@ static bool meet(struct alert *a, const struct alert_input *in, struct now *now)
 	struct source *s = table_find(&a->sources, &in->source);
 	if (s != NULL)
 		recall(s, now->ns, &now->seen_ns, &now->seen_times);
-	if (s != NULL && now->ns - s->last_ns < MINUTE_NS)
+	if (s != NULL && now->ns - s->last_ns < MINUTE_NS && s->last_ns - now->ns < DAY_NS)
 		return false; /* nothing that is worth saving */
 	s = table_get(&a->sources, &in->source, &fresh);
 	int64_t away = now->ns - s->last_ns;
@@ -249,7 +287,7 @@ static struct now now_of(struct alert *a, const struct alert_input *in)
 	struct now now = {.ns = a->clock.now_ns};
 	now.local_s = now.ns / NS_PER_SEC + local_offset(a, now.ns);
 	now.minute = (int32_t)(now.local_s % DAY_S / 60);
-	now.quiet = quiet_match(a, in, &now);
+	quiet_match(a, in, &now);
 	return now;
 }
 
@@ -284,4 +322,5 @@ void alert_event(struct alert *a, const struct alert_input *in)
 		incident_state(a, in);
 	else if (in->kind == EVENT_COMMAND)
 		command(a, in);
+	set_timer(a);
 }

@@ -124,7 +124,7 @@ static bool incident_sound(const void *data)
 		if (!ended(x->commands[i], ALERT_COMMAND))
 			return false;
 	return input_sound(&x->what) && tallies_sound(&x->tallies) &&
-	       x->n_commands <= ALERT_COMMANDS && x->weight <= 9;
+	       x->n_commands <= ALERT_COMMANDS && time_sound(x->last_ns) && x->weight <= 9;
 }
 
 static bool source_sound(const void *data)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tables of a fixed size. Which entry gives way depends on the order of use alone, not on the hash: so a replay,
- * whose hash has another key, gives way alike.
+ * whose hash has another key, gives way alike. Memory is touched with the first use of it. Chains hold places
+ * counted from 1, so that nothing needs to be set at the start; the list of free places counts from 0.
  */
-#include "alert/alert_priv.h"
+#include "alert/table_priv.h"
 
 #include <string.h>
 
@@ -53,6 +54,7 @@ int table_create(struct arena *arena, uint32_t max, size_t entry_bytes, size_t k
 			  .n_buckets = buckets_for(max),
 			  .oldest = NONE,
 			  .newest = NONE,
+			  .free = NONE,
 			  .entry_bytes = (uint32_t)entry_bytes,
 			  .key_bytes = (uint32_t)key_bytes};
 	t.entries = arena_alloc(arena, max, entry_bytes);
@@ -61,9 +63,6 @@ int table_create(struct arena *arena, uint32_t max, size_t entry_bytes, size_t k
 	t.buckets = arena_alloc(arena, t.n_buckets, sizeof(*t.buckets));
 	if (t.entries == NULL || t.links == NULL || t.dirty == NULL || t.buckets == NULL)
 		return SKEP_EFULL;
-	memset(t.buckets, 0xff, t.n_buckets * sizeof(*t.buckets));
-	for (uint32_t i = 0; i < max; i++)
-		t.links[i].next = i + 1 < max ? i + 1 : NONE;
 	random_fill(t.hash_key, sizeof(t.hash_key));
 	*ret = t;
 	return 0;
@@ -117,7 +116,7 @@ static void settle(struct table *t)
 	t->unsettled = false;
 	t->oldest = t->newest = NONE;
 	t->free = NONE;
-	for (uint32_t i = t->max; i-- > 0;) {
+	for (uint32_t i = t->touched; i-- > 0;) {
 		t->links[i].dirty = false;
 		if (head_of(t, i)->stamp != 0) {
 			heap[n++] = i;
@@ -154,17 +153,24 @@ void *table_find(struct table *t, const void *key)
 {
 	if (t->unsettled)
 		settle(t);
-	for (uint32_t i = *bucket_of(t, key); i != NONE; i = t->links[i].next)
-		if (memcmp(key_of(head_of(t, i)), key, t->key_bytes) == 0)
-			return head_of(t, i);
+	for (uint32_t i = *bucket_of(t, key); i != 0; i = t->links[i - 1].next)
+		if (memcmp(key_of(head_of(t, i - 1)), key, t->key_bytes) == 0)
+			return head_of(t, i - 1);
 	return NULL;
+}
+
+void *table_oldest(struct table *t)
+{
+	if (t->unsettled)
+		settle(t);
+	return t->oldest != NONE ? head_of(t, t->oldest) : NULL;
 }
 
 void table_drop(struct table *t, void *entry)
 {
 	uint32_t i = index_of(t, entry), *at = bucket_of(t, key_of(entry));
-	while (*at != i)
-		at = &t->links[*at].next;
+	while (*at != i + 1)
+		at = &t->links[*at - 1].next;
 	*at = t->links[i].next;
 	unlink_order(t, i);
 	t->links[i].next = t->free;
@@ -185,6 +191,18 @@ static void use(struct table *t, struct head *h)
 	table_changed(t, h);
 }
 
+/* A place: one that was given back, one never used, or the oldest entry's. */
+static uint32_t take_free(struct table *t)
+{
+	if (t->free == NONE && t->touched < t->max)
+		return t->touched++;
+	if (t->free == NONE)
+		table_drop(t, head_of(t, t->oldest));
+	uint32_t i = t->free;
+	t->free = t->links[i].next;
+	return i;
+}
+
 void *table_get(struct table *t, const void *key, bool *ret_new)
 {
 	struct head *h = table_find(t, key);
@@ -193,15 +211,12 @@ void *table_get(struct table *t, const void *key, bool *ret_new)
 		use(t, h);
 		return h;
 	}
-	if (t->free == NONE)
-		table_drop(t, head_of(t, t->oldest));
-	uint32_t i = t->free, *bucket = bucket_of(t, key);
-	t->free = t->links[i].next;
+	uint32_t i = take_free(t), *bucket = bucket_of(t, key);
 	h = head_of(t, i);
 	h->stamp = ++t->stamp;
 	memcpy(h + 1, key, t->key_bytes);
 	t->links[i].next = *bucket;
-	*bucket = i;
+	*bucket = i + 1;
 	link_newest(t, i);
 	t->n++;
 	table_changed(t, h);
@@ -215,14 +230,16 @@ int table_put(struct table *t, uint32_t index, const void *entry)
 	    head_of(t, index)->stamp != 0)
 		return SKEP_EFORMAT;
 	uint32_t *bucket = bucket_of(t, key_of(from));
-	for (uint32_t i = *bucket; i != NONE; i = t->links[i].next)
-		if (memcmp(key_of(head_of(t, i)), key_of(from), t->key_bytes) == 0)
+	for (uint32_t i = *bucket; i != 0; i = t->links[i - 1].next)
+		if (memcmp(key_of(head_of(t, i - 1)), key_of(from), t->key_bytes) == 0)
 			return SKEP_EFORMAT;
 	memcpy(head_of(t, index), entry, t->entry_bytes);
 	t->links[index].next = *bucket;
-	*bucket = index;
+	*bucket = index + 1;
 	t->n++;
 	t->unsettled = true;
+	if (index >= t->touched)
+		t->touched = index + 1;
 	if (from->stamp > t->stamp)
 		t->stamp = from->stamp;
 	return 0;

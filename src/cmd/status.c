@@ -7,6 +7,7 @@
 
 #include "capture/capture.h"
 #include "cmd/cmd.h"
+#include "outbox/outbox.h"
 #include "role/role.h"
 #include "role/uplink.h"
 #include "store/store.h"
@@ -118,6 +119,41 @@ static void add_store(json_t *all, const char *dir, int64_t since_ns)
 			    json_integer((json_int_t)total));
 }
 
+/* What became of messages: of all that the outbox still has. */
+struct told {
+	json_int_t sent, waiting, failing, failed;
+	char who[CONF_NAME]; /* a destination that fails */
+};
+
+static bool take_message(void *ctx, const struct outbox_item *i)
+{
+	struct told *t = ctx;
+	bool fails = i->state == OUTBOX_WAITING && i->tries > 0;
+	t->sent += i->state == OUTBOX_SENT || i->state == OUTBOX_KEPT;
+	t->waiting += i->state == OUTBOX_WAITING;
+	t->failing += fails;
+	t->failed += i->state == OUTBOX_FAILED;
+	if (fails)
+		text_copy(t->who, sizeof(t->who), i->destination);
+	return true;
+}
+
+static void add_messages(json_t *all, const char *dir)
+{
+	json_t *alerts = json_object_get(all, "alerts");
+	struct told t = {0};
+	if (!json_is_true(json_object_get(alerts, "on")))
+		return;
+	int err = outbox_items(dir, 0, take_message, &t);
+	if (err != 0 && err != -ENOENT)
+		json_object_set_new(alerts, "unreadable", json_true());
+	json_object_set_new(alerts, "sent", json_integer(t.sent));
+	json_object_set_new(alerts, "waiting", json_integer(t.waiting));
+	json_object_set_new(alerts, "failing", json_integer(t.failing));
+	json_object_set_new(alerts, "failed", json_integer(t.failed));
+	json_object_set_new(alerts, "failing_to", json_string(t.who));
+}
+
 static json_t *collect(const struct conf *c, int *ret_err)
 {
 	char dir[CONF_PATH + 16], *text = NULL;
@@ -138,6 +174,8 @@ static json_t *collect(const struct conf *c, int *ret_err)
 	snprintf(dir, sizeof(dir), "%s/events", c->state_dir);
 	add_folder(all, "events", dir, false, c->store.disk_bytes);
 	add_store(all, dir, json_integer_value(json_object_get(all, "since")));
+	snprintf(dir, sizeof(dir), "%s/alerts", c->state_dir);
+	add_messages(all, dir);
 	json_object_set_new(all, "running", json_true());
 	return all;
 }

@@ -54,6 +54,13 @@ static const char *bytes(json_int_t n, char *buf, size_t size)
 	return buf;
 }
 
+static void print_list(const json_t *list, const char *before)
+{
+	size_t i;
+	json_t *a;
+	json_array_foreach(list, i, a) printf("%s%s", i == 0 ? before : " ", json_string_value(a));
+}
+
 static enum paint state_paint(const char *state)
 {
 	if (strcmp(state, "running") == 0 || strcmp(state, "port") == 0)
@@ -216,6 +223,35 @@ static void print_rules(const struct screen *s, const json_t *wall)
 		return;
 	snprintf(buf, sizeof(buf), "%lld times memory was short, %lld replacements came too late",
 		 (long long)num(r, "memory_refused"), (long long)num(r, "late"));
+	printf("           ");
+	put(s, BAD, buf);
+	printf("\n");
+}
+
+/* Who is told, and whether that works. */
+static void print_alerts(const struct screen *s, const json_t *all)
+{
+	const json_t *a = json_object_get(all, "alerts");
+	char buf[160];
+	label(s, "alerts");
+	if (!json_is_true(json_object_get(a, "on"))) {
+		put(s, WARN, " off");
+		printf("\n");
+		return;
+	}
+	print_list(json_object_get(a, "destinations"), " to ");
+	printf("; %lld sent, %lld waiting\n", (long long)num(a, "sent"),
+	       (long long)num(a, "waiting"));
+	if (num(a, "failing") + num(a, "failed") == 0 &&
+	    !json_is_true(json_object_get(a, "unreadable")))
+		return;
+	if (json_is_true(json_object_get(a, "unreadable")))
+		snprintf(buf, sizeof(buf), "the outbox can't be read");
+	else
+		snprintf(
+			buf, sizeof(buf), "%lld can't be delivered%s%s, %lld given up: skep alerts",
+			(long long)num(a, "failing"), str(a, "failing_to")[0] != '\0' ? " to " : "",
+			str(a, "failing_to"), (long long)num(a, "failed"));
 	printf("           ");
 	put(s, BAD, buf);
 	printf("\n");
@@ -404,13 +440,6 @@ static void print_orders(const struct screen *s, const json_t *orders)
 	}
 }
 
-static void print_list(const json_t *list, const char *before)
-{
-	size_t i;
-	json_t *a;
-	json_array_foreach(list, i, a) printf("%s%s", i == 0 ? before : " ", json_string_value(a));
-}
-
 /* The real wire: what is taken of it, and how long that stays without anybody's word. */
 static void print_uplink(const struct screen *s, const json_t *all)
 {
@@ -451,6 +480,7 @@ void status_print(const struct conf *c, const json_t *all, bool colour)
 	print_roles(&s, all);
 	print_traffic(&s, wall);
 	print_rules(&s, wall);
+	print_alerts(&s, all);
 	print_reasons(&s, wall);
 	print_orders(&s, json_object_get(all, "orders"));
 	print_limits(&s, c, wall);

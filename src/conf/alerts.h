@@ -90,19 +90,20 @@ struct conf_alert_class_row {
 	struct conf_throttle throttle;         /* UINT32_MAX, window -1: as it comes */
 };
 
-/* Nothing is sent of what matches all that is given. */
+/* Nothing is sent, to all or to some, of what matches all that is given. */
 struct conf_quiet {
 	char comment[CONF_MAIL];
 	char until[32];    /* "2026-12-31" or "2026-12-31 18:00", local time; empty: for good */
 	uint8_t direction; /* enum event_direction; 0: any */
 	uint8_t proto;     /* 0: any; 1 for both ICMPs */
-	uint32_t n_ports, n_guests, n_sources, n_as, n_countries, n_sids, n_classes;
+	uint32_t n_ports, n_guests, n_sources, n_as, n_countries, n_sids, n_classes, n_to;
 	struct conf_ports ports[CONF_POLICY_PORTS];
 	char guests[CONF_POLICY_GUESTS][CONF_NAME];
 	struct prefix sources[CONF_POLICY_NETS]; /* the other side's address, whoever began */
 	char as[8][CONF_NUMBER];
 	char countries[16][4];
 	char sids[16][CONF_NUMBER];
+	char to[CONF_DESTINATIONS][CONF_NAME]; /* only these are spared; empty: all */
 	char classes[ALERT_CLASSES][CONF_NAME];
 	char hours[CONF_HOURS];
 };
@@ -129,6 +130,9 @@ const char *conf_alert_class_text(enum conf_alert_class c);
 const char *conf_destination_kind_text(enum conf_destination_kind k);
 /* ALERT_CLASSES: there is none of that name. */
 enum conf_alert_class conf_alert_class_of(const char *text);
+/* Is it a mail address, a URL, as settings take them? */
+bool conf_is_mail(const char *text);
+bool conf_is_url(const char *text);
 /* "07:00": minutes since midnight. SKEP_EFORMAT. */
 MUST_USE int conf_clock_parse(const char *text, uint16_t *ret_minute);
 /* "23:00-07:00": from the first minute, up to before the other; from > to goes over midnight. */

@@ -138,7 +138,7 @@ static bool is_host(const char *p, size_t len)
 }
 
 /* One @; a local part of plain characters (RFC 5322's dot-atom); no option of a program. */
-static bool is_mail(const char *text)
+bool conf_is_mail(const char *text)
 {
 	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 				"!#$%&'*+-/=?^_`{|}~.");
@@ -148,7 +148,7 @@ static bool is_mail(const char *text)
 	for (size_t i = 1; i < n; i++)
 		if (text[i] == '.' && text[i - 1] == '.')
 			return false;
-	return is_host(text + n + 1, strlen(text + n + 1));
+	return strlen(text) < CONF_MAIL && is_host(text + n + 1, strlen(text + n + 1));
 }
 
 /* The host of "scheme://host:port/path" without brackets; NULL: none. */
@@ -183,13 +183,16 @@ static bool is_port_and_path(const char *p)
 }
 
 /* No user, no fragment: both have settings of their own, or no meaning. */
-static bool is_url(const char *text)
+bool conf_is_url(const char *text)
 {
 	size_t len;
 	const char *rest, *host = url_host(text, &len, &rest);
 	struct addr a;
 	char in[ADDR_TEXT];
-	if (host == NULL || strpbrk(text, " \"\\<>^`{|}#") != NULL)
+	for (const char *p = text; *p != '\0'; p++)
+		if (*p < 0x21 || *p > 0x7e)
+			return false;
+	if (host == NULL || strlen(text) >= CONF_URL || strpbrk(text, " \"\\<>^`{|}#") != NULL)
 		return false;
 	if (host[-1] == '[') {
 		if (len >= sizeof(in))
@@ -240,10 +243,11 @@ static bool is_location(const char *text)
 }
 
 const struct row_form_of
-	form_mail = {is_mail, "a mail address such as ann@example.org",
+	form_mail = {conf_is_mail, "a mail address such as ann@example.org",
 		     "^[^@ \\\\\"]+@[A-Za-z0-9.-]+$",
 		     "a list of mail addresses such as [ann@example.org]"},
-	form_url = {is_url, "a URL such as https://example.org/hook, without user and password",
+	form_url = {conf_is_url,
+		    "a URL such as https://example.org/hook, without user and password",
 		    "^[a-z]+://[!#-\\[\\]-~]+$"},
 	form_hours = {is_hours,
 		      "hours of the day such as 07:00-23:00, or 22:00-06:00 over midnight",

@@ -93,6 +93,19 @@ static void hello(const struct conf_destination *to, char *ret, size_t size)
 	}
 }
 
+/* ntfy takes JSON at the server's root only; the topic, the last part of the path, is in the body. */
+static bool without_topic(CURLU *u)
+{
+	CLEANUP(text_free) char *path = NULL;
+	if (curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+		return false;
+	char *at = strrchr(path, '/');
+	if (at != NULL)
+		at[1] = '\0';
+	return curl_url_set(u, CURLUPART_PATH, path, 0) == CURLUE_OK &&
+	       curl_url_set(u, CURLUPART_QUERY, NULL, 0) == CURLUE_OK;
+}
+
 static int put_together(CURLU *u, const struct conf_destination *to, int scheme, struct target *ret)
 {
 	CLEANUP(text_free) char *url = NULL;
@@ -108,10 +121,13 @@ static int put_together(CURLU *u, const struct conf_destination *to, int scheme,
 			bad |= curl_url_set(u, CURLUPART_PORT, schemes[scheme].port, 0) !=
 			       CURLUE_OK;
 	}
+	if (web && to->kind == DEST_NTFY)
+		bad |= !without_topic(u);
 	bad |= curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK;
 	bad |= curl_url_set(u, CURLUPART_SCHEME, schemes[scheme].curl, 0) != CURLUE_OK;
 	bad |= curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK;
-	return !bad && text_copy(ret->url, sizeof(ret->url), url) ? 0 : SKEP_EFORMAT;
+	/* A host may have come percent-encoded. */
+	return !bad && plain(url) && text_copy(ret->url, sizeof(ret->url), url) ? 0 : SKEP_EFORMAT;
 }
 
 int target_of(const struct conf_destination *to, struct target *ret)

@@ -11,11 +11,12 @@
 /* How somebody greets by TCP (inbound, first packet): his operating system may show by it. */
 #define EVENT_SYN_OPTIONS 16
 struct event_syn {
-	uint8_t ttl;                        /* as it arrived; 0: not known */
-	uint8_t df, n_options, wscale;      /* wscale 255: none */
-	uint16_t window, mss;               /* mss 0: none */
-	uint8_t options[EVENT_SYN_OPTIONS]; /* kinds in their order; behind 0 (the end) how many bytes of padding follow */
-	uint32_t quirks;                    /* enum event_syn_quirk */
+	uint8_t ttl;                   /* as it arrived; 0: not known */
+	uint8_t df, n_options, wscale; /* wscale 255: none */
+	uint16_t window, mss;          /* mss 0: none */
+	uint8_t options
+		[EVENT_SYN_OPTIONS]; /* kinds in their order; behind 0 (the end) how many bytes of padding follow */
+	uint32_t quirks; /* enum event_syn_quirk */
 };
 /* clang-format off */
 enum event_syn_quirk { SYN_ID = 1 /* DF and an IP id, or none and none */, SYN_ECN = 2, SYN_FLOW = 4 /* IPv6 flow label */,

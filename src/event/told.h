@@ -8,7 +8,7 @@
 /* Somebody broke, or tried to break, out of a guest's machine. */
 struct event_escape {
 	char guest[EVENT_NAME];
-	char what[EVENT_NAME];    /* "filter": its QEMU made a call that it may not */
+	char what[EVENT_NAME];    /* "filter": its QEMU made a call that it may not; "role": one of ours */
 	char detail[EVENT_PLACE]; /* foreign bytes */
 	int32_t signal;
 	uint32_t pid;

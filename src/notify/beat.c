@@ -30,8 +30,9 @@ static void beat_line(const struct notify_from *from, const struct notify_beat *
 	write_fmt(w, "[skep@32473 n=\"%llu\"", (unsigned long long)b->n);
 	syslog_param(w, "why", why);
 	syslog_param(w, "since", since);
-	write_fmt(w, " every=\"%lld\" waiting=\"%u\" event=\"%llu\"]", (long long)(b->every_ns / NS_PER_SEC),
-		  b->waiting, (unsigned long long)b->last_event);
+	write_fmt(w, " every=\"%lld\" waiting=\"%u\" event=\"%llu\"]",
+		  (long long)(b->every_ns / NS_PER_SEC), b->waiting,
+		  (unsigned long long)b->last_event);
 	for (size_t i = 0; i < ARRAY_LEN(b->seals); i++) {
 		const struct event_seal *e = &b->seals[i];
 		struct writer f = writer_of(file, sizeof(file));
@@ -40,7 +41,8 @@ static void beat_line(const struct notify_from *from, const struct notify_beat *
 		put_plain(&f, e->file, sizeof(e->file));
 		write_fmt(w, "[seal%zu@32473", i + 1);
 		syslog_param(w, "file", file);
-		write_fmt(w, " n=\"%llu\" bytes=\"%llu\"", (unsigned long long)e->n, (unsigned long long)e->bytes);
+		write_fmt(w, " n=\"%llu\" bytes=\"%llu\"", (unsigned long long)e->n,
+			  (unsigned long long)e->bytes);
 		put_sha(w, "sha256", e->sha256);
 		put_sha(w, "previous", e->previous);
 		write_str(w, "]");
@@ -64,8 +66,9 @@ static json_t *seals_of(const struct notify_beat *b)
 		const struct event_seal *e = &b->seals[i];
 		if (e->file[0] == '\0')
 			continue;
-		json_array_append_new(a, json_pack("{s:o,s:I,s:I,s:o,s:o}", "file", plain(e->file, sizeof(e->file)),
-						   "n", (json_int_t)(e->n & INT64_MAX), "bytes",
+		json_array_append_new(a, json_pack("{s:o,s:I,s:I,s:o,s:o}", "file",
+						   plain(e->file, sizeof(e->file)), "n",
+						   (json_int_t)(e->n & INT64_MAX), "bytes",
 						   (json_int_t)(e->bytes & INT64_MAX), "sha256",
 						   plain(e->sha256, sizeof(e->sha256)), "previous",
 						   plain(e->previous, sizeof(e->previous))));
@@ -79,17 +82,19 @@ static int beat_json(const struct notify_from *from, const struct notify_beat *b
 	struct writer t = writer_of(at, sizeof(at)), s = writer_of(since, sizeof(since));
 	put_utc(&t, b->at_ns);
 	put_utc(&s, b->since_ns);
-	return put_json(json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:o,s:o,s:I,s:I,s:o}", "schema", "skep-beat-1", "why",
-				  word(b, why), "n", (json_int_t)(b->n & INT64_MAX), "time", at, "since", since,
+	return put_json(json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:o,s:o,s:I,s:I,s:o}", "schema",
+				  "skep-beat-1", "why", word(b, why), "n",
+				  (json_int_t)(b->n & INT64_MAX), "time", at, "since", since,
 				  "every_s", (json_int_t)(b->every_ns / NS_PER_SEC), "sensor",
-				  plain(from->sensor, CONF_NAME), "honeynet", plain(from->name, CONF_NAME), "waiting",
-				  (json_int_t)b->waiting, "last_event", (json_int_t)(b->last_event & INT64_MAX),
-				  "seals", seals_of(b)),
+				  plain(from->sensor, CONF_NAME), "honeynet",
+				  plain(from->name, CONF_NAME), "waiting", (json_int_t)b->waiting,
+				  "last_event", (json_int_t)(b->last_event & INT64_MAX), "seals",
+				  seals_of(b)),
 			w);
 }
 
-int notify_beat(const struct notify_from *from, const struct conf_destination *to, const struct notify_beat *b,
-		struct writer *w)
+int notify_beat(const struct notify_from *from, const struct conf_destination *to,
+		const struct notify_beat *b, struct writer *w)
 {
 	switch ((enum conf_destination_kind)to->kind) {
 	case DEST_WEBHOOK:

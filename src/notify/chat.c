@@ -23,13 +23,15 @@ static const char *slack_unit(char c)
 
 static json_t *slack_plain(const char *s)
 {
-	return json_pack("{s:s,s:s,s:b}", "type", "plain_text", "text", s[0] != '\0' ? s : "-", "emoji", 0);
+	return json_pack("{s:s,s:s,s:b}", "type", "plain_text", "text", s[0] != '\0' ? s : "-",
+			 "emoji", 0);
 }
 
 static void slack_block(json_t *blocks, const char *type, const char *s)
 {
 	if (s[0] != '\0' && json_array_size(blocks) < SLACK_BLOCKS)
-		json_array_append_new(blocks, json_pack("{s:s,s:o}", "type", type, "text", slack_plain(s)));
+		json_array_append_new(blocks,
+				      json_pack("{s:s,s:o}", "type", type, "text", slack_plain(s)));
 }
 
 static void put_rows(struct writer *w, const struct letter *l, const char *(*unit)(char c))
@@ -70,7 +72,8 @@ static void put_more(struct writer *w, const struct letter *l, const char *(*uni
 
 /* A block with a title, if put finds anything to say. */
 static void slack_part(json_t *blocks, const struct letter *l, const char *title,
-		       void (*put)(struct writer *w, const struct letter *l, const char *(*unit)(char c)))
+		       void (*put)(struct writer *w, const struct letter *l,
+				   const char *(*unit)(char c)))
 {
 	char text[SLACK_TEXT];
 	struct writer w = writer_of(text, sizeof(text));
@@ -106,9 +109,10 @@ int slack_form(const struct letter *l, struct writer *w)
 	slack_part(blocks, l, "To look further:\n", put_more);
 	t = writer_of(text, sizeof(text));
 	put_cut(&t, l->footer, slack_unit);
-	json_array_append_new(blocks, json_pack("{s:s,s:[o]}", "type", "context", "elements", slack_plain(text)));
-	return put_json(json_pack("{s:s,s:b,s:b,s:b,s:o}", "text", header, "mrkdwn", 0, "unfurl_links", 0,
-				  "unfurl_media", 0, "blocks", blocks),
+	json_array_append_new(
+		blocks, json_pack("{s:s,s:[o]}", "type", "context", "elements", slack_plain(text)));
+	return put_json(json_pack("{s:s,s:b,s:b,s:b,s:o}", "text", header, "mrkdwn", 0,
+				  "unfurl_links", 0, "unfurl_media", 0, "blocks", blocks),
 			w);
 }
 
@@ -119,21 +123,20 @@ int slack_form(const struct letter *l, struct writer *w)
 #define DISCORD_FIELD 1025
 #define DISCORD_FOOTER 257
 
-/* A backslash in front of any sign keeps it from being markup. */
+/* A backslash keeps a sign from being markup; the others are that only where a line begins, and none of ours does. */
 static const char *discord_unit(char c)
 {
-	static const char signs[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-	static const char escaped[][3] = {"\\!", "\\\"", "\\#", "\\$", "\\%", "\\&", "\\'", "\\(",
-					  "\\)", "\\*",	 "\\+", "\\,", "\\-", "\\.", "\\/", "\\:",
-					  "\\;", "\\<",	 "\\=", "\\>", "\\?", "\\@", "\\[", "\\\\",
-					  "\\]", "\\^",	 "\\_", "\\`", "\\{", "\\|", "\\}", "\\~"};
+	static const char signs[] = "\\*_~`|>#[]()<@:";
+	static const char escaped[][3] = {"\\\\", "\\*", "\\_", "\\~", "\\`", "\\|", "\\>", "\\#",
+					  "\\[",  "\\]", "\\(", "\\)", "\\<", "\\@", "\\:"};
 	_Static_assert(ARRAY_LEN(escaped) == sizeof(signs) - 1, "one for each sign");
-	const char *at = c != '\0' && strchr(",'\"%/$; ", c) == NULL ? strchr(signs, c) : NULL;
+	const char *at = c != '\0' ? strchr(signs, c) : NULL;
 	return at != NULL ? escaped[at - signs] : NULL;
 }
 
 static void discord_field(json_t *fields, const struct letter *l, const char *name,
-			  void (*put)(struct writer *w, const struct letter *l, const char *(*unit)(char c)))
+			  void (*put)(struct writer *w, const struct letter *l,
+				      const char *(*unit)(char c)))
 {
 	char text[DISCORD_FIELD];
 	struct writer w = writer_of(text, sizeof(text));
@@ -154,7 +157,9 @@ int discord_form(const struct letter *l, struct writer *w)
 	struct writer f = writer_of(footer, sizeof(footer));
 	put_cut(&c, l->subject, discord_unit);
 	if (l->brief)
-		return put_json(json_pack("{s:s,s:{s:[]}}", "content", content, "allowed_mentions", "parse"), w);
+		return put_json(json_pack("{s:s,s:{s:[]}}", "content", content, "allowed_mentions",
+					  "parse"),
+				w);
 	json_t *fields = json_array();
 	put_cut(&t, l->lead, discord_unit);
 	put_cut(&t, l->budget[0] != '\0' ? "\n\n" : "", NULL);
@@ -166,8 +171,9 @@ int discord_form(const struct letter *l, struct writer *w)
 	discord_field(fields, l, l->held_title, put_held);
 	discord_field(fields, l, "To look further", put_more);
 	return put_json(json_pack("{s:s,s:{s:[]},s:[{s:s,s:i,s:o,s:{s:s}}]}", "content", content,
-				  "allowed_mentions", "parse", "embeds", "description", text, "color",
-				  discord_colour(l->m->weight), "fields", fields, "footer", "text", footer),
+				  "allowed_mentions", "parse", "embeds", "description", text,
+				  "color", discord_colour(l->m->weight), "fields", fields, "footer",
+				  "text", footer),
 			w);
 }
 
@@ -181,7 +187,8 @@ int discord_form(const struct letter *l, struct writer *w)
 /* Runs of text know no markup, unlike blocks of text. Takes the reference of runs. */
 static void teams_block(json_t *body, json_t *runs)
 {
-	json_array_append_new(body, json_pack("{s:s,s:o}", "type", "RichTextBlock", "inlines", runs));
+	json_array_append_new(body,
+			      json_pack("{s:s,s:o}", "type", "RichTextBlock", "inlines", runs));
 }
 
 static json_t *teams_run(const char *s, size_t size, bool bold)
@@ -189,7 +196,8 @@ static json_t *teams_run(const char *s, size_t size, bool bold)
 	char text[1024];
 	struct writer w = writer_of(text, size < sizeof(text) ? size : sizeof(text));
 	put_cut(&w, s, NULL);
-	return json_pack("{s:s,s:s,s:s}", "type", "TextRun", "text", text, "weight", bold ? "bolder" : "default");
+	return json_pack("{s:s,s:s,s:s}", "type", "TextRun", "text", text, "weight",
+			 bold ? "bolder" : "default");
 }
 
 static void teams_line(json_t *body, const char *label, const char *s, size_t size)
@@ -197,7 +205,8 @@ static void teams_line(json_t *body, const char *label, const char *s, size_t si
 	char bold[64];
 	struct writer w = writer_of(bold, sizeof(bold));
 	write_fmt(&w, "%s: ", label);
-	teams_block(body, json_pack("[o,o]", teams_run(bold, sizeof(bold), true), teams_run(s, size, false)));
+	teams_block(body, json_pack("[o,o]", teams_run(bold, sizeof(bold), true),
+				    teams_run(s, size, false)));
 }
 
 static void teams_title(json_t *body, const char *s, size_t size, bool large)
@@ -212,10 +221,12 @@ static void teams_title(json_t *body, const char *s, size_t size, bool large)
 static int teams_card(json_t *body, struct writer *w)
 {
 	json_t *card = json_pack("{s:s,s:s,s:s,s:{s:s},s:o}", "$schema",
-				 "http://adaptivecards.io/schemas/adaptive-card.json", "type", "AdaptiveCard",
-				 "version", "1.4", "msteams", "width", "Full", "body", body);
-	return put_json(json_pack("{s:s,s:[{s:s,s:n,s:o}]}", "type", "message", "attachments", "contentType",
-				  "application/vnd.microsoft.card.adaptive", "contentUrl", "content", card),
+				 "http://adaptivecards.io/schemas/adaptive-card.json", "type",
+				 "AdaptiveCard", "version", "1.4", "msteams", "width", "Full",
+				 "body", body);
+	return put_json(json_pack("{s:s,s:[{s:s,s:n,s:o}]}", "type", "message", "attachments",
+				  "contentType", "application/vnd.microsoft.card.adaptive",
+				  "contentUrl", "content", card),
 			w);
 }
 
@@ -252,10 +263,12 @@ int teams_form(const struct letter *l, struct writer *w)
 
 static void topic(const struct conf_destination *to, char ret[NTFY_TOPIC])
 {
-	const char *url = to != NULL ? to->url : "", *at = strstr(url, "://"), *s = at != NULL ? at + 3 : url;
+	const char *url = to != NULL ? to->url : "", *at = strstr(url, "://"),
+		   *s = at != NULL ? at + 3 : url;
 	size_t n = 0;
 	at = strrchr(s, '/');
-	for (s = at != NULL ? at + 1 : ""; *s != '\0' && *s != '?' && *s != '#' && n + 1 < NTFY_TOPIC; s++)
+	for (s = at != NULL ? at + 1 : "";
+	     *s != '\0' && *s != '?' && *s != '#' && n + 1 < NTFY_TOPIC; s++)
 		ret[n++] = *s > ' ' && *s < 0x7f ? *s : '-';
 	ret[n] = '\0';
 }
@@ -284,10 +297,19 @@ int ntfy_form(const struct letter *l, struct writer *w)
 	put_cut(&t, l->brief ? l->subject : l->lead, NULL);
 	if (!l->brief)
 		ntfy_parts(l, &t);
-	return put_json(json_pack("{s:s,s:s,s:s,s:i,s:[s,s],s:b}", "topic", name, "title", title, "message", text,
-				  "priority", weight >= 8 ? 5 : weight >= 6 ? 4 : weight >= 3 ? 3 : weight >= 1 ? 2 : 1,
-				  "tags", weight >= 8 ? "rotating_light" : weight >= 6 ? "warning" : "eyes",
-				  l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class) : "alert",
+	return put_json(json_pack("{s:s,s:s,s:s,s:i,s:[s,s],s:b}", "topic", name, "title", title,
+				  "message", text, "priority",
+				  weight >= 8   ? 5
+				  : weight >= 6 ? 4
+				  : weight >= 3 ? 3
+				  : weight >= 1 ? 2
+						: 1,
+				  "tags",
+				  weight >= 8   ? "rotating_light"
+				  : weight >= 6 ? "warning"
+						: "eyes",
+				  l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class)
+							      : "alert",
 				  "markdown", 0),
 			w);
 }

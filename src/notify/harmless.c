@@ -50,7 +50,8 @@ void put_plain(struct writer *w, const char *s, size_t size)
 /* "http" becomes "hxxp" where a link begins; returns how many bytes that took. */
 static size_t put_scheme(struct writer *w, const char *s, size_t left)
 {
-	static const char *const schemes[][2] = {{"https:", "hxxps[:]"}, {"http:", "hxxp[:]"}, {"ftp:", "fxp[:]"}};
+	static const char *const schemes[][2] = {
+		{"https:", "hxxps[:]"}, {"http:", "hxxp[:]"}, {"ftp:", "fxp[:]"}};
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		size_t n = strlen(schemes[i][0]);
 		if (left >= n && strncasecmp(s, schemes[i][0], n) == 0) {
@@ -65,9 +66,11 @@ static size_t put_scheme(struct writer *w, const char *s, size_t left)
 static size_t link_word(const char *s, size_t left)
 {
 	static const char *const words[] = {
-		"mailto:", "tel:", "sms:", "javascript:", "vbscript:", "data:", "magnet:", "skype:", "callto:",
-		"facetime:", "xmpp:", "sip:", "sips:", "geo:", "news:", "file:", "market:", "intent:", "bitcoin:",
-		"whatsapp:", "msteams:", "slack:", "search-ms:", "ms-msdt:", "urn:", "cid:", "view-source:", "irc:",
+		"mailto:",  "tel:",      "sms:",         "javascript:", "vbscript:",  "data:",
+		"magnet:",  "skype:",    "callto:",      "facetime:",   "xmpp:",      "sip:",
+		"sips:",    "geo:",      "news:",        "file:",       "market:",    "intent:",
+		"bitcoin:", "whatsapp:", "msteams:",     "slack:",      "search-ms:", "ms-msdt:",
+		"urn:",     "cid:",      "view-source:", "irc:",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		size_t n = strlen(words[i]);
@@ -82,7 +85,8 @@ static bool dot_of_name(const char *s, size_t at, size_t size)
 	if (at == 0 || at + 1 >= size)
 		return false;
 	char before = s[at - 1], after = s[at + 1];
-	return (is_alnum(before) || (before & 0x80) != 0 || (before != 0 && strchr("-_)]}", before) != NULL)) &&
+	return (is_alnum(before) || (before & 0x80) != 0 ||
+		(before != 0 && strchr("-_)]}", before) != NULL)) &&
 	       (is_alnum(after) || (after & 0x80) != 0 || after == '_' || after == '-');
 }
 
@@ -104,6 +108,11 @@ static size_t put_defanged(struct writer *w, const char *s, size_t at, size_t si
 		write_str(w, "[:]");
 		return 1;
 	}
+	if (left >= 2 && s[at] == '<' &&
+	    s[at + 1] == '!') { /* Slack's "everybody", through a template */
+		write_str(w, "<[!]");
+		return 2;
+	}
 	if (s[at] == '@' || (s[at] == '.' && dot_of_name(s, at, size))) {
 		write_fmt(w, "[%c]", s[at]);
 		return 1;
@@ -124,10 +133,11 @@ void put_foreign(struct writer *w, const char *s, size_t size)
 static bool unseen(uint32_t v)
 {
 	static const uint32_t ranges[][2] = {
-		{0x00, 0x1f},	  {0x7f, 0x9f},	    {0xad, 0xad},     {0x34f, 0x34f},	{0x61c, 0x61c},
-		{0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e},
-		{0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
-		{0xfff0, 0xffff}, {0xe0000, 0x10ffff},
+		{0x00, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x34f, 0x34f},
+		{0x61c, 0x61c},      {0x115f, 0x1160}, {0x17b4, 0x17b5}, {0x180b, 0x180f},
+		{0x200b, 0x200f},    {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164},
+		{0xfe00, 0xfe0f},    {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xffff},
+		{0xe0000, 0x10ffff},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
 		if (v >= ranges[i][0] && v <= ranges[i][1])

@@ -17,7 +17,7 @@ uint64_t held_sum(const struct alert_message *m)
 static void put_quiet(struct writer *w, const struct letter *l, uint8_t quiet)
 {
 	if (quiet >= BUILT_IN) {
-		write_fmt(w, "quiet by built-in rule %u", quiet - BUILT_IN + 1u);
+		write_fmt(w, "quiet by the built-in rule %s", alert_quiet_text(quiet));
 		return;
 	}
 	write_fmt(w, "quiet by rule %u", quiet);

@@ -49,12 +49,14 @@ static json_t *source(const struct letter *l)
 	if (m->what.source.ver == 0)
 		return json_null();
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:b,s:b,s:o,s:o,s:o,s:o,s:o,s:I}", "address",
-			 addr_text(&m->what.source, addr), "name", foreign(f->name, sizeof(f->name)), "country",
+			 addr_text(&m->what.source, addr), "name",
+			 foreign(f->name, sizeof(f->name)), "country",
 			 foreign(f->country, sizeof(f->country)), "as", id(f->as), "as_name",
-			 foreign(f->as_name, sizeof(f->as_name)), "anonymous", f->anonymous != 0, "hosting",
-			 f->hosting != 0, "place_data", utc(f->place_ns), "system", foreign(f->os, sizeof(f->os)),
-			 "system_data", utc(f->os_ns), "hops", f->hops == 255 ? json_null() : json_integer(f->hops),
-			 "first_seen", utc(m->seen_ns), "seen_times", (json_int_t)m->seen_times);
+			 foreign(f->as_name, sizeof(f->as_name)), "anonymous", f->anonymous != 0,
+			 "hosting", f->hosting != 0, "place_data", utc(f->place_ns), "system",
+			 foreign(f->os, sizeof(f->os)), "system_data", utc(f->os_ns), "hops",
+			 f->hops == 255 ? json_null() : json_integer(f->hops), "first_seen",
+			 utc(m->seen_ns), "seen_times", (json_int_t)m->seen_times);
 }
 
 static json_t *held(const struct letter *l)
@@ -64,10 +66,11 @@ static json_t *held(const struct letter *l)
 		const struct alert_count *c = &l->m->counts[i];
 		json_array_append_new(
 			a, json_pack("{s:s,s:s,s:o,s:I,s:o,s:o}", "class",
-				     c->class < ALERT_CLASSES ? conf_alert_class_text(c->class) : "other", "why",
-				     c->why < ALERT_WHYS ? alert_why_text(c->why) : "other", "quiet_rule",
-				     id(c->quiet), "count", (json_int_t)c->n, "first", utc(c->first_ns), "last",
-				     utc(c->last_ns)));
+				     c->class < ALERT_CLASSES ? conf_alert_class_text(c->class)
+							      : "other",
+				     "why", c->why < ALERT_WHYS ? alert_why_text(c->why) : "other",
+				     "quiet_rule", id(c->quiet), "count", (json_int_t)c->n, "first",
+				     utc(c->first_ns), "last", utc(c->last_ns)));
 	}
 	return a;
 }
@@ -85,16 +88,22 @@ static json_t *fact(const struct letter *l)
 	const struct alert_input *in = &l->m->what;
 	char session[EVENT_SESSION_TEXT], proto[EVENT_PROTO];
 	bool flow = in->direction != DIR_NONE;
-	return json_pack("{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", id(in->id), "kind",
-			 event_kind_text((enum event_kind)in->kind), "time", utc(in->time_ns), "flow_id",
-			 id(in->flow_id), "session",
-			 in->session != 0 ? json_string(event_session_text(in->session, session)) : json_null(),
-			 "port", id(in->port), "proto",
-			 in->proto != 0 ? json_string(event_proto_text(in->proto, proto)) : json_null(), "direction",
-			 flow ? json_string(direction_text((enum event_direction)in->direction)) : json_null(),
-			 "verdict", flow ? json_string(verdict_text((enum verdict)in->verdict)) : json_null(), "sid",
-			 id(in->sid), "severity", in->sid != 0 ? json_integer(in->severity) : json_null(), "what",
-			 foreign(in->what, sizeof(in->what)), "text", foreign(in->text, sizeof(in->text)));
+	return json_pack(
+		"{s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", id(in->id), "kind",
+		event_kind_text((enum event_kind)in->kind), "time", utc(in->time_ns), "flow_id",
+		id(in->flow_id), "session",
+		in->session != 0 ? json_string(event_session_text(in->session, session))
+				 : json_null(),
+		"port", id(in->port), "proto",
+		in->proto != 0 ? json_string(event_proto_text(in->proto, proto)) : json_null(),
+		"direction",
+		flow ? json_string(direction_text((enum event_direction)in->direction))
+		     : json_null(),
+		"verdict",
+		flow ? json_string(verdict_text((enum verdict)in->verdict)) : json_null(), "sid",
+		id(in->sid), "severity", in->sid != 0 ? json_integer(in->severity) : json_null(),
+		"what", foreign(in->what, sizeof(in->what)), "text",
+		foreign(in->text, sizeof(in->text)));
 }
 
 int hook_form(const struct letter *l, struct writer *w)
@@ -106,16 +115,20 @@ int hook_form(const struct letter *l, struct writer *w)
 	put_plain(&s, l->from->sensor, CONF_NAME);
 	put_plain(&n, l->from->name, CONF_NAME);
 	json_t *o = json_pack(
-		"{s:s,s:o,s:o,s:o,s:s,s:s,s:o,s:s,s:s,s:i,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:o,s:o}",
-		"schema", "skep-alert-1", "number", id(m->number), "thread", id(m->thread), "time", utc(m->at_ns),
-		"sensor", sensor, "honeynet", name, "destination",
+		"{s:s,s:o,s:o,s:o,s:s,s:s,s:o,s:s,s:s,s:i,s:b,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,"
+		"s:o,s:I,s:o,s:o}",
+		"schema", "skep-alert-1", "number", id(m->number), "thread", id(m->thread), "time",
+		utc(m->at_ns), "sensor", sensor, "honeynet", name, "destination",
 		l->to != NULL ? foreign(l->to->name, sizeof(l->to->name)) : json_null(), "kind",
-		alert_kind_text(m->kind), "class", m->class < ALERT_CLASSES ? conf_alert_class_text(m->class) : "other",
-		"weight", (int)m->weight, "bypass", m->bypass != 0, "short", line, "title", l->subject, "lead",
-		l->lead, "guest", foreign(m->what.guest, sizeof(m->what.guest)), "incident", id(m->incident), "since",
-		utc(m->since_ns), "source", source(l), "event", fact(l), "commands", commands(l), "held", held(l),
-		"sent", (json_int_t)m->sent, "last_of_budget",
-		m->budget != 0 && m->budget < ALERT_WHYS ? json_string(alert_why_text(m->budget)) : json_null(),
+		alert_kind_text(m->kind), "class",
+		m->class < ALERT_CLASSES ? conf_alert_class_text(m->class) : "other", "weight",
+		(int)m->weight, "bypass", m->bypass != 0, "short", line, "title", l->subject,
+		"lead", l->lead, "guest", foreign(m->what.guest, sizeof(m->what.guest)), "incident",
+		id(m->incident), "since", utc(m->since_ns), "source", source(l), "event", fact(l),
+		"commands", commands(l), "held", held(l), "sent", (json_int_t)m->sent,
+		"last_of_budget",
+		m->budget != 0 && m->budget < ALERT_WHYS ? json_string(alert_why_text(m->budget))
+							 : json_null(),
 		"budget_until", utc(m->quiet_until_ns));
 	return put_json(o, w);
 }

@@ -38,7 +38,10 @@ static void put_html(struct writer *w, const char *s)
 
 static const char *colour(uint8_t weight)
 {
-	return weight >= 8 ? "#d32f2f" : weight >= 6 ? "#c75b00" : weight >= 4 ? "#8a7000" : "#3f7fbf";
+	return weight >= 8   ? "#d32f2f"
+	       : weight >= 6 ? "#c75b00"
+	       : weight >= 4 ? "#8a7000"
+			     : "#3f7fbf";
 }
 
 static void put_head(const struct letter *l, struct writer *w)
@@ -49,12 +52,16 @@ static void put_head(const struct letter *l, struct writer *w)
 		     "<meta name=\"format-detection\" "
 		     "content=\"telephone=no,date=no,address=no,email=no,url=no\">\n<title>");
 	put_html(w, l->subject);
-	write_str(w, "</title></head>\n<body style=\"margin:0;padding:0;color-scheme:light dark\">\n"
-		     "<div style=\"max-width:600px;margin:0 auto;padding:14px;"
-		     "font:16px/1.45 sans-serif;overflow-wrap:anywhere\">\n");
-	write_fmt(w, "<div style=\"border-left:6px solid %s;padding:2px 0 2px 12px\">\n", colour(l->m->weight));
-	write_fmt(w, "<div style=\"color:%s;font-weight:bold\">%s</div>\n<div style=\"font-size:18px\">",
-		  colour(l->m->weight), say_title(l->m));
+	write_str(w,
+		  "</title></head>\n<body style=\"margin:0;padding:0;color-scheme:light dark\">\n"
+		  "<div style=\"max-width:600px;margin:0 auto;padding:14px;"
+		  "font:16px/1.45 sans-serif;overflow-wrap:anywhere\">\n");
+	write_fmt(w, "<div style=\"border-left:6px solid %s;padding:2px 0 2px 12px\">\n",
+		  colour(l->m->weight));
+	write_fmt(
+		w,
+		"<div style=\"color:%s;font-weight:bold\">%s</div>\n<div style=\"font-size:18px\">",
+		colour(l->m->weight), say_title(l->m));
 	put_html(w, l->lead);
 	write_str(w, "</div>\n</div>\n");
 	if (l->budget[0] == '\0')
@@ -68,7 +75,8 @@ static void put_rows(const struct letter *l, struct writer *w)
 {
 	for (uint32_t i = 0; i < l->n_rows; i++) {
 		write_fmt(w,
-			  "<div style=\"margin:%s 0 0\"><span style=\"color:" GREY ";font-size:13px\">%s"
+			  "<div style=\"margin:%s 0 0\"><span style=\"color:" GREY
+			  ";font-size:13px\">%s"
 			  "</span><br>",
 			  i == 0 ? "16px" : "6px", l->rows[i].label);
 		put_html(w, l->rows[i].value);

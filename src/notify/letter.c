@@ -112,28 +112,28 @@ static void rows_seen(struct letter *l)
 	row_end(l, &w);
 }
 
+static const char *way(uint8_t direction)
+{
+	return direction == DIR_INBOUND    ? "inbound"
+	       : direction == DIR_OUTBOUND ? "outbound"
+	       : direction == DIR_LATERAL  ? "from guest to guest"
+					   : "";
+}
+
+/* In one row, since it is for a phone: "web1, port 22/TCP, inbound, verdict forward". */
 static void rows_where(struct letter *l)
 {
 	const struct alert_input *in = &l->m->what;
-	char proto[EVENT_PROTO];
-	struct writer w = row_begin(l, "Guest");
+	const char *direction = way(in->direction);
+	struct writer w = row_begin(l, "Where");
 	put_foreign(&w, in->guest, sizeof(in->guest));
-	row_end(l, &w);
-	w = row_begin(l, "Port");
-	if (in->port != 0)
-		write_fmt(&w, "%u/", in->port);
-	if (in->proto != 0)
-		write_str(&w, event_proto_text(in->proto, proto));
-	row_end(l, &w);
-	w = row_begin(l, "Direction");
-	if (in->direction == DIR_INBOUND || in->direction == DIR_OUTBOUND || in->direction == DIR_LATERAL)
-		write_str(&w, in->direction == DIR_INBOUND    ? "inbound"
-			      : in->direction == DIR_OUTBOUND ? "outbound"
-							      : "from guest to guest");
-	row_end(l, &w);
-	w = row_begin(l, "Verdict");
-	if (in->verdict < VERDICTS && in->direction != DIR_NONE)
-		write_str(&w, verdict_text(in->verdict));
+	if (in->port != 0 || in->proto != 0) {
+		write_str(&w, w.len > 0 ? ", " : "");
+		say_port(&w, in);
+	}
+	if (direction[0] != '\0')
+		write_fmt(&w, "%s%s, verdict %s", w.len > 0 ? ", " : "", direction,
+			  verdict_text((enum verdict)in->verdict));
 	row_end(l, &w);
 	w = row_begin(l, "Rule");
 	if (in->sid != 0)
@@ -145,7 +145,8 @@ static void rows_fact(struct letter *l)
 {
 	const struct alert_message *m = l->m;
 	const struct alert_input *in = &m->what;
-	row_foreign(l, "Event", in->text, sizeof(in->text));
+	bool digest = m->kind == ALERT_INCIDENT_END || m->kind == ALERT_DAY_END;
+	row_foreign(l, digest ? "Heaviest" : "Event", in->text, sizeof(in->text));
 	row_stamp(l, "Time", in->time_ns);
 	rows_source(l);
 	rows_place(l);
@@ -176,10 +177,12 @@ static void look_further(struct letter *l)
 		more(l, "All of the conversation", "skep events --flow %s", id);
 	}
 	if (in->session != 0) {
-		more(l, "The visit", "skep sessions show %s", event_session_text(in->session, session));
+		more(l, "The visit", "skep sessions show %s",
+		     event_session_text(in->session, session));
 		more(l, "Watch it", "skep replay %s", session);
 	}
-	if (l->m->class == ALERT_HEALTH || l->m->class == ALERT_SILENCE || l->m->class == ALERT_ESCAPE)
+	if (l->m->class == ALERT_HEALTH || l->m->class == ALERT_SILENCE ||
+	    l->m->class == ALERT_ESCAPE)
 		more(l, "State of the honeynet", "skep status%s", "");
 	if (l->n_held > 0)
 		more(l, "What was sent and held back", "skep alerts log%s", "");
@@ -211,14 +214,16 @@ static void footer(struct letter *l)
 	write_fmt(&w, ", weight %u", m->weight);
 }
 
-void letter_build(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		  const struct facts_of *facts, struct letter *ret)
+void letter_build(const struct notify_from *from, const struct conf_alerts *c,
+		  const struct alert_message *m, const struct facts_of *facts, struct letter *ret)
 {
 	static const struct facts_of nothing = {.hops = 255};
 	memset(ret, 0, sizeof(*ret));
 	ret->from = from;
 	ret->conf = c;
-	ret->to = m->destination < c->n_to && m->destination < CONF_DESTINATIONS ? &c->to[m->destination] : NULL;
+	ret->to = m->destination < c->n_to && m->destination < CONF_DESTINATIONS
+			  ? &c->to[m->destination]
+			  : NULL;
 	ret->m = m;
 	ret->facts = facts != NULL ? facts : &nothing;
 	ret->brief = ret->to != NULL && ret->to->short_form;

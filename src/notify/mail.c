@@ -30,13 +30,14 @@ static void put_quoted(struct mail *m, const char *s)
 			continue;
 		}
 		bool last = s[1] == '\0' || s[1] == '\n';
-		bool fine = *s >= ' ' && *s < 0x7f && *s != '=' && !(*s == ' ' && last) &&
-			    !(column == 0 && (*s == '.' || *s == 'F')); /* lone dots, "From " of mailboxes */
-		write_fmt(&p, fine ? "%c" : "=%02X", fine ? *s : (uint8_t)*s);
-		if (column + p.len > LINE - 1) { /* one more for the soft break */
+		bool fine = *s >= ' ' && *s < 0x7f && *s != '=' && !(*s == ' ' && last);
+		if (column + (fine ? 1 : 3) > LINE - 1) { /* one more for the soft break */
 			write_fmt(m->w, "=%s", m->nl);
 			column = 0;
 		}
+		/* No line is a lone dot or begins like a mailbox's "From ", be it by our own breaks. */
+		fine = fine && !(column == 0 && (*s == '.' || *s == 'F'));
+		write_fmt(&p, fine ? "%c" : "=%02X", fine ? *s : (uint8_t)*s);
 		write_str(m->w, piece);
 		column += p.len;
 	}
@@ -44,13 +45,15 @@ static void put_quoted(struct mail *m, const char *s)
 
 static void put_base64(struct writer *w, const char *s, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = (const uint8_t *)s;
 	for (size_t i = 0; i < len; i += 3) {
 		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) |
 			     (i + 2 < len ? p[i + 2] : 0);
 		write_fmt(w, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63],
-			  i + 1 < len ? digits[v >> 6 & 63] : '=', i + 2 < len ? digits[v & 63] : '=');
+			  i + 1 < len ? digits[v >> 6 & 63] : '=',
+			  i + 2 < len ? digits[v & 63] : '=');
 	}
 }
 
@@ -62,11 +65,11 @@ static void put_words(struct mail *m, const char *s)
 		for (size_t n; s[len] != '\0'; len += n) {
 			n = text_utf8(s + len, strnlen(s + len, 4), NULL);
 			n = n > 0 ? n : 1;
-			if (len + n > 42)
+			if (len + n >
+			    (first ? 33 : 42)) /* the first shares its line with the name */
 				break;
 		}
-		write_fmt(m->w, "%s=?UTF-8?B?", first ? "" : m->nl);
-		write_str(m->w, first ? "" : " ");
+		write_fmt(m->w, "%s%s=?UTF-8?B?", first ? "" : m->nl, first ? "" : " ");
 		put_base64(m->w, s, len);
 		write_str(m->w, "?=");
 		s += len;
@@ -86,7 +89,7 @@ static void put_header(struct mail *m, const char *name, const char *value)
 {
 	size_t column = strlen(name) + 2;
 	if (!is_ascii(value) || strstr(value, "=?") != NULL) {
-		write_fmt(m->w, "%s:%s ", name, m->nl);
+		write_fmt(m->w, "%s: ", name);
 		put_words(m, value);
 		write_str(m->w, m->nl);
 		return;
@@ -112,10 +115,11 @@ static bool address_fine(const char *s, size_t size)
 	size_t n = strnlen(s, size);
 	if (n == 0 || n == size)
 		return false;
+	const char *at = strchr(s, '@'); /* none: a user of this machine, for sendmail */
 	for (size_t i = 0; i < n; i++)
 		if (s[i] <= ' ' || s[i] >= 0x7f || strchr("<>,;:\"()[]\\", s[i]) != NULL)
 			return false;
-	return true;
+	return at == NULL || (at > s && at[1] != '\0' && strchr(at + 1, '@') == NULL);
 }
 
 static void put_from(struct mail *m, const struct letter *l)
@@ -180,13 +184,14 @@ static void put_ours(struct mail *m, const struct letter *l)
 		put_header(m, "Importance", "high");
 		put_header(m, "X-Priority", "1");
 	}
-	put_header(m, "X-Skep-Class", l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class) : "none");
+	put_header(m, "X-Skep-Class",
+		   l->m->class < ALERT_CLASSES ? conf_alert_class_text(l->m->class) : "none");
 	put_header(m, "X-Skep-Kind", alert_kind_text(l->m->kind));
 	w = writer_of(value, sizeof(value));
 	put_plain(&w, l->from->sensor, CONF_NAME);
 	put_header(m, "X-Skep-Sensor", value);
 	w = writer_of(value, sizeof(value));
-	put_plain(&w, l->m->what.guest, sizeof(l->m->what.guest));
+	put_foreign(&w, l->m->what.guest, sizeof(l->m->what.guest));
 	if (w.len > 0)
 		put_header(m, "X-Skep-Guest", value);
 	if (l->m->incident != 0)
@@ -222,9 +227,11 @@ static int mail_long(struct mail *m, const struct letter *l, char *part)
 {
 	char line[64];
 	struct writer b = writer_of(line, sizeof(line));
-	write_fmt(&b, "=_skep_%llu_=", (unsigned long long)l->m->number); /* no quoted-printable has "=_" */
+	write_fmt(&b, "=_skep_%llu_=",
+		  (unsigned long long)l->m->number); /* no quoted-printable has "=_" */
 	put_headers(m, l);
-	write_fmt(m->w, "Content-Type: multipart/alternative;%s boundary=\"%s\"%s%s", m->nl, line, m->nl, m->nl);
+	write_fmt(m->w, "Content-Type: multipart/alternative;%s boundary=\"%s\"%s%s", m->nl, line,
+		  m->nl, m->nl);
 	struct writer w = writer_of(part, PART);
 	text_form(l, &w);
 	write_fmt(m->w, "--%s%s", line, m->nl);

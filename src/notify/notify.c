@@ -21,7 +21,8 @@ static int as_text(const struct letter *l, struct writer *w)
 
 static int form(const struct letter *l, struct writer *w)
 {
-	enum conf_destination_kind kind = l->to != NULL ? (enum conf_destination_kind)l->to->kind : DEST_KEEP;
+	enum conf_destination_kind kind =
+		l->to != NULL ? (enum conf_destination_kind)l->to->kind : DEST_KEEP;
 	switch (kind) {
 	case DEST_SMTP:
 		return mail_form(l, "\r\n", w);
@@ -49,9 +50,9 @@ static int form(const struct letter *l, struct writer *w)
 }
 
 /* The letter is too large for some stacks. */
-static int with_letter(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		       const struct facts_of *facts, int (*make)(const struct letter *l, struct writer *w),
-		       struct writer *w)
+static int with_letter(const struct notify_from *from, const struct conf_alerts *c,
+		       const struct alert_message *m, const struct facts_of *facts,
+		       int (*make)(const struct letter *l, struct writer *w), struct writer *w)
 {
 	struct letter *l = malloc(sizeof(*l));
 	if (l == NULL)
@@ -62,14 +63,14 @@ static int with_letter(const struct notify_from *from, const struct conf_alerts 
 	return r != 0 ? r : w->full ? SKEP_ETRUNC : 0;
 }
 
-int notify_body(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		const struct facts_of *facts, struct writer *w)
+int notify_body(const struct notify_from *from, const struct conf_alerts *c,
+		const struct alert_message *m, const struct facts_of *facts, struct writer *w)
 {
 	return with_letter(from, c, m, facts, form, w);
 }
 
-int notify_text(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		const struct facts_of *facts, struct writer *w)
+int notify_text(const struct notify_from *from, const struct conf_alerts *c,
+		const struct alert_message *m, const struct facts_of *facts, struct writer *w)
 {
 	return with_letter(from, c, m, facts, as_text, w);
 }
@@ -80,8 +81,9 @@ static int make_short(const struct letter *l, struct writer *w)
 	return 0;
 }
 
-void notify_short(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		  const struct facts_of *facts, char ret[NOTIFY_SHORT])
+void notify_short(const struct notify_from *from, const struct conf_alerts *c,
+		  const struct alert_message *m, const struct facts_of *facts,
+		  char ret[NOTIFY_SHORT])
 {
 	struct writer w = writer_of(ret, NOTIFY_SHORT);
 	if (with_letter(from, c, m, facts, make_short, &w) != 0)

@@ -16,7 +16,7 @@
 #define NOTIFY_BODY (64u << 10)
 #define NOTIFY_SHORT 161 /* 160 characters, ASCII, and the terminator */
 
-struct notify_from { /* who tells */
+struct notify_from {               /* who tells */
 	const char *sensor, *name; /* of the configuration */
 	const char *domain;        /* right side of Message-IDs */
 	int32_t (*local)(void *ctx, int64_t wall_ns);
@@ -25,20 +25,23 @@ struct notify_from { /* who tells */
 
 /* The form of the destination's kind, into w. SKEP_ETRUNC: it did not fit, and w is not to be used. */
 MUST_USE int notify_body(const struct notify_from *from, const struct conf_alerts *c,
-			 const struct alert_message *m, const struct facts_of *facts, struct writer *w);
+			 const struct alert_message *m, const struct facts_of *facts,
+			 struct writer *w);
 /* One line of at most 160 ASCII characters. */
-void notify_short(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		  const struct facts_of *facts, char ret[NOTIFY_SHORT]);
+void notify_short(const struct notify_from *from, const struct conf_alerts *c,
+		  const struct alert_message *m, const struct facts_of *facts,
+		  char ret[NOTIFY_SHORT]);
 /* Plain text, as in the mail: for `skep alerts show` and commands. */
 MUST_USE int notify_text(const struct notify_from *from, const struct conf_alerts *c,
-			 const struct alert_message *m, const struct facts_of *facts, struct writer *w);
+			 const struct alert_message *m, const struct facts_of *facts,
+			 struct writer *w);
 
 /* What a second machine is told. seal: newest of each file; size 0: none yet. */
 struct notify_beat {
-	uint64_t n;          /* counts up by one each time, over restarts */
+	uint64_t n;                        /* counts up by one each time, over restarts */
 	int64_t at_ns, every_ns, since_ns; /* since: the honeynet's start */
-	uint32_t waiting;    /* messages that wait to be delivered */
-	uint64_t last_event; /* id of the newest event that alerter saw */
+	uint32_t waiting;                  /* messages that wait to be delivered */
+	uint64_t last_event;               /* id of the newest event that alerter saw */
 	struct event_seal seals[2];
 	char why[EVENT_NAME]; /* "beat", "seal", "start", "stop" */
 };

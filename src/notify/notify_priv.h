@@ -51,8 +51,8 @@ struct letter {
 	struct letter_row more[LETTER_MORE]; /* label: what it shows; value: the command */
 	char footer[256];
 };
-void letter_build(const struct notify_from *from, const struct conf_alerts *c, const struct alert_message *m,
-		  const struct facts_of *facts, struct letter *ret);
+void letter_build(const struct notify_from *from, const struct conf_alerts *c,
+		  const struct alert_message *m, const struct facts_of *facts, struct letter *ret);
 /* How many events were held back since the last message of this key. */
 uint64_t held_sum(const struct alert_message *m);
 /* Fills the parts of the letter that say what was held back, and the budget (held.c). */
@@ -99,7 +99,8 @@ MUST_USE int put_json(json_t *o, struct writer *w);
 /* The value of a string in JSON, without the quotes. */
 void put_json_string(struct writer *w, const char *s);
 /* "<131>1 TIME SENSOR skep - MSGID " */
-void syslog_head(struct writer *w, const struct notify_from *from, int64_t at_ns, uint8_t weight, const char *msgid);
+void syslog_head(struct writer *w, const struct notify_from *from, int64_t at_ns, uint8_t weight,
+		 const char *msgid);
 /* ` NAME="VALUE"`, escaped as RFC 5424 wants. */
 void syslog_param(struct writer *w, const char *name, const char *value);
 

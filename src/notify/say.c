@@ -75,7 +75,8 @@ static void with_port(struct writer *w, const char *before, const struct alert_i
 
 static void lead_silence(struct writer *w, const struct alert_input *in)
 {
-	write_str(w, in->kind == EVENT_MISMATCH ? "One layer that watches " : "A layer that should tell of ");
+	write_str(w, in->kind == EVENT_MISMATCH ? "One layer that watches "
+						: "A layer that should tell of ");
 	say_guest(w, in);
 	write_str(w, in->kind == EVENT_MISMATCH ? " saw what another did not." : " says nothing.");
 }
@@ -102,7 +103,8 @@ static void lead_outbound(struct writer *w, const struct alert_input *in)
 	say_addr(w, &in->source);
 	with_port(w, ", ", in);
 	if (in->incident != 0)
-		write_fmt(w, ": the first outbound one of incident %llu", (unsigned long long)in->incident);
+		write_fmt(w, ": the first outbound one of incident %llu",
+			  (unsigned long long)in->incident);
 	write_fmt(w, ". %s.", became(in->verdict));
 }
 
@@ -136,7 +138,8 @@ static void lead_inbound(struct writer *w, const struct letter *l)
 {
 	const struct alert_input *in = &l->m->what;
 	say_addr(w, &in->source);
-	write_str(w, l->m->seen_ns != 0 ? ", not seen for long, connects to " : ", not seen before, connects to ");
+	write_str(w, l->m->seen_ns != 0 ? ", not seen for long, connects to "
+					: ", not seen before, connects to ");
 	say_guest(w, in);
 	with_port(w, ", ", in);
 	write_str(w, ".");
@@ -187,8 +190,9 @@ static void lead_fact(struct writer *w, const struct letter *l)
 static void sent_and_held(struct writer *w, const struct alert_message *m)
 {
 	uint64_t n = held_sum(m);
-	write_fmt(w, "%u message%s sent, %llu event%s held back", m->sent, m->sent == 1 ? " was" : "s were",
-		  (unsigned long long)n, n == 1 ? " was" : "s were");
+	write_fmt(w, "%u message%s sent, %llu event%s held back", m->sent,
+		  m->sent == 1 ? " was" : "s were", (unsigned long long)n,
+		  n == 1 ? " was" : "s were");
 }
 
 static void lead_digest(struct writer *w, const struct letter *l)
@@ -224,10 +228,12 @@ void say_lead(struct writer *w, const struct letter *l)
 		lead_digest(w, l);
 		break;
 	case ALERT_TEST:
-		write_str(w, "This is a test: nothing has happened. Who reads it, is reached by this destination.");
+		write_str(w, "This is a test: nothing has happened. Who reads it, is reached by "
+			     "this destination.");
 		break;
 	case ALERT_BUDGET:
-		write_str(w, "This destination got all the messages that its budget allows; what follows is "
+		write_str(w, "This destination got all the messages that its budget allows; what "
+			     "follows is "
 			     "counted, but not sent. The last of it: ");
 		lead_fact(w, l);
 		break;

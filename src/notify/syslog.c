@@ -12,10 +12,16 @@
 
 static unsigned severity(uint8_t weight)
 {
-	return weight >= 9 ? 1 : weight == 8 ? 2 : weight == 7 ? 3 : weight >= 5 ? 4 : weight >= 3 ? 5 : 6;
+	return weight >= 9   ? 1
+	       : weight == 8 ? 2
+	       : weight == 7 ? 3
+	       : weight >= 5 ? 4
+	       : weight >= 3 ? 5
+			     : 6;
 }
 
-void syslog_head(struct writer *w, const struct notify_from *from, int64_t at_ns, uint8_t weight, const char *msgid)
+void syslog_head(struct writer *w, const struct notify_from *from, int64_t at_ns, uint8_t weight,
+		 const char *msgid)
 {
 	write_fmt(w, "<%u>1 ", FACILITY * 8 + severity(weight));
 	put_utc(w, at_ns);
@@ -28,7 +34,8 @@ void syslog_param(struct writer *w, const char *name, const char *value)
 {
 	write_fmt(w, " %s=\"", name);
 	for (; *value != '\0'; value++)
-		write_fmt(w, *value == '"' || *value == '\\' || *value == ']' ? "\\%c" : "%c", *value);
+		write_fmt(w, *value == '"' || *value == '\\' || *value == ']' ? "\\%c" : "%c",
+			  *value);
 	write_str(w, "\"");
 }
 

@@ -194,15 +194,33 @@ static const struct place {
 	void (*text)(const struct letter *l, struct writer *w);
 	uint64_t (*number)(const struct letter *l);
 } places[] = {
-	{"text", as_text, NULL},	 {"short", as_short, NULL},	  {"title", as_title, NULL},
-	{"lead", as_lead, NULL},	 {"commands", as_commands, NULL}, {"guest", as_guest, NULL},
-	{"what", as_what, NULL},	 {"event", as_event, NULL},	  {"sensor", as_sensor, NULL},
-	{"honeynet", as_honeynet, NULL}, {"country", as_country, NULL},	  {"as_name", as_as_name, NULL},
-	{"class", as_class, NULL},	 {"kind", as_kind, NULL},	  {"verdict", as_verdict, NULL},
-	{"source", as_source, NULL},	 {"proto", as_proto, NULL},	  {"time", as_time, NULL},
-	{"session", as_session, NULL},	 {"number", NULL, n_number},	  {"thread", NULL, n_thread},
-	{"weight", NULL, n_weight},	 {"incident", NULL, n_incident},  {"port", NULL, n_port},
-	{"held", NULL, n_held},		 {"sid", NULL, n_sid},		  {"as", NULL, n_as},
+	{"text", as_text, NULL},
+	{"short", as_short, NULL},
+	{"title", as_title, NULL},
+	{"lead", as_lead, NULL},
+	{"commands", as_commands, NULL},
+	{"guest", as_guest, NULL},
+	{"what", as_what, NULL},
+	{"event", as_event, NULL},
+	{"sensor", as_sensor, NULL},
+	{"honeynet", as_honeynet, NULL},
+	{"country", as_country, NULL},
+	{"as_name", as_as_name, NULL},
+	{"class", as_class, NULL},
+	{"kind", as_kind, NULL},
+	{"verdict", as_verdict, NULL},
+	{"source", as_source, NULL},
+	{"proto", as_proto, NULL},
+	{"time", as_time, NULL},
+	{"session", as_session, NULL},
+	{"number", NULL, n_number},
+	{"thread", NULL, n_thread},
+	{"weight", NULL, n_weight},
+	{"incident", NULL, n_incident},
+	{"port", NULL, n_port},
+	{"held", NULL, n_held},
+	{"sid", NULL, n_sid},
+	{"as", NULL, n_as},
 	{"unix", NULL, n_unix},
 };
 
@@ -221,11 +239,13 @@ static void put_place(struct writer *w, const struct place *p, const struct valu
 	else if (p->number == NULL)
 		p->text(v->l, w);
 	else
-		write_fmt(w, "%llu", (unsigned long long)(p->number(v->l) & ((UINT64_C(1) << 53) - 1)));
+		write_fmt(w, "%llu",
+			  (unsigned long long)(p->number(v->l) & ((UINT64_C(1) << 53) - 1)));
 }
 
 /* SKEP_EFORMAT: *ret_bad is a place that there is not, of *ret_len bytes. */
-static int fill(const char *s, const struct values *v, struct writer *w, const char **ret_bad, size_t *ret_len)
+static int fill(const char *s, const struct values *v, struct writer *w, const char **ret_bad,
+		size_t *ret_len)
 {
 	while (*s != '\0') {
 		size_t n = strcspn(s, "{");
@@ -237,7 +257,8 @@ static int fill(const char *s, const struct values *v, struct writer *w, const c
 		}
 		const char *name = s + 2;
 		n = strcspn(name, "}");
-		const struct place *p = name[n] == '}' && name[n + 1] == '}' ? place_of(name, n) : NULL;
+		const struct place *p =
+			name[n] == '}' && name[n + 1] == '}' ? place_of(name, n) : NULL;
 		if (p == NULL) {
 			*ret_bad = name;
 			*ret_len = n < PLACE ? n : PLACE;
@@ -279,7 +300,8 @@ static int try_it(const char *template, bool big, char *buf, struct writer *why)
 	}
 	json_t *o = json_loads(buf, JSON_REJECT_DUPLICATES, &e);
 	if (o == NULL) {
-		write_str(why, "it is no JSON object once it is filled in (places of text belong into quotes): ");
+		write_str(why, "it is no JSON object once it is filled in (places of text belong "
+			       "into quotes): ");
 		write_escaped(why, e.text, strlen(e.text));
 		return SKEP_EFORMAT;
 	}

@@ -50,7 +50,8 @@ void put_stamp(struct writer *w, const struct notify_from *from, int64_t ns)
 void put_age(struct writer *w, const struct notify_from *from, int64_t made_ns, int64_t now_ns)
 {
 	struct moment t = moment_of(from, made_ns);
-	long long old = made_ns > 0 && now_ns > made_ns ? (now_ns - made_ns) / NS_PER_SEC / 86400 : 0;
+	long long old =
+		made_ns > 0 && now_ns > made_ns ? (now_ns - made_ns) / NS_PER_SEC / 86400 : 0;
 	put_date(w, &t.tm);
 	if (old > 0)
 		write_fmt(w, " (%lld day%s old)", old, old == 1 ? "" : "s");
@@ -59,8 +60,8 @@ void put_age(struct writer *w, const struct notify_from *from, int64_t made_ns, 
 void put_mail_date(struct writer *w, const struct notify_from *from, int64_t ns)
 {
 	struct moment t = moment_of(from, ns);
-	write_fmt(w, "%s, %02d %s %04d %02d:%02d:%02d ", days[t.tm.tm_wday], t.tm.tm_mday, months[t.tm.tm_mon],
-		  t.tm.tm_year + 1900, t.tm.tm_hour, t.tm.tm_min, t.tm.tm_sec);
+	write_fmt(w, "%s, %02d %s %04d %02d:%02d:%02d ", days[t.tm.tm_wday], t.tm.tm_mday,
+		  months[t.tm.tm_mon], t.tm.tm_year + 1900, t.tm.tm_hour, t.tm.tm_min, t.tm.tm_sec);
 	put_zone(w, t.ahead_min);
 }
 

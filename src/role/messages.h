@@ -78,7 +78,8 @@ struct start_alerter {
 	int64_t since_ns; /* wall clock: when this honeynet began */
 	uint8_t has;      /* ALERTER_ bits: which descriptors follow */
 	uint8_t pad[3];
-	uint32_t retry_ms; /* first wait before a second try, the others are multiples; 0: as it comes (15 s) */
+	uint32_t
+		retry_ms; /* first wait before a second try, the others are multiples; 0: as it comes (15 s) */
 };
 struct start_courier {
 	struct conf_alerts conf;
@@ -94,6 +95,8 @@ struct msg_seen {
 struct msg_deliver {
 	uint64_t
 		number; /* courier answers a number that it knows with what became of it, and does not send twice */
+	uint64_t
+		mark; /* deliver_mark of the destination: over a reload the same number may be another one's */
 	uint32_t size;
 	uint8_t destination, pad[3];
 };

@@ -82,6 +82,19 @@ def example(tmp):
     return text
 
 
+def pages(tmp):
+    """What docs show as a configuration is one: blocks of ```yaml are whole files."""
+    import re
+    for path in (os.path.join(ROOT, "docs", x) for x in ("ALERTS.md", "WATCH.md")):
+        for n, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", open(path, encoding="utf-8").read(),
+                                             re.M | re.S), 1):
+            file = os.path.join(tmp, "block.yaml")
+            with open(file, "w", encoding="utf-8") as f:
+                f.write(block)
+            p = skep("check", file)
+            report(p.returncode == 0, f"{os.path.basename(path)}, configuration {n}", p.stdout + p.stderr)
+
+
 def schema(text):
     try:
         import jsonschema
@@ -110,6 +123,7 @@ def main():
     golden("--rewrite" in sys.argv)
     with tempfile.TemporaryDirectory() as tmp:
         schema(example(tmp))
+        pages(tmp)
     print(f"1..{len(results)}")
     return 0 if all(results) else 1
 

@@ -22,7 +22,7 @@ WORDS = {"config": "example schema reference show", "guest": "list creds console
          "image": "build list", "rules": "check list stats update reload rehearse",
          "policy": "show set reset ignore", "fence": "add del list", "lockdown": "on off status",
          "sessions": "show export", "files": "list show get",
-         "log": "diff", "evidence": "verify"}
+         "log": "diff", "evidence": "verify", "alerts": "log show test preview reload"}
 
 
 def report(good, what, detail=""):
@@ -138,6 +138,8 @@ def completion(names):
                             (["events", "-D", ""], ["inbound", "outbound", "lateral"]),
                             (["events", "--kind", ""], ["alert", "incident"]),
                             (["policy", "set", "web1", ""], ["forward", "reject"]),
+                            (["alerts", "test", ""], ["local"]),
+                            (["alerts", "log", "--destination", ""], ["local"]),
                             (["prove", "--only", ""], ["allowed-tcp4"])):
             got = complete(shell, *words)
             report(set(want) <= set(got), f"{shell} completes {' '.join(words)}...", got)

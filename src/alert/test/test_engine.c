@@ -279,6 +279,164 @@ static void digests_come_late(void **state)
 	play_close(&p);
 }
 
+/* hub was started anew and says nothing of it any more: half a day later the incident is over. */
+static void an_incident_falls_silent(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	for (int i = 0; i < 3; i++)
+		play_login(&p, "web1", "198.51.100.66", "root");
+	int64_t last = p.now_ns;
+	assert_int_equal(r.n, 2);
+	p.incident = 0;
+	play_health(&p, "hub", "died");
+	assert_int_equal(r.n, 3);
+	assert_int_equal(alert_next_ns(p.alert) / MINUTE, p.now_ns / MINUTE + 1);
+	alert_tick(p.alert, p.now_ns + MINUTE);
+	assert_int_equal(alert_next_ns(p.alert), last + 12 * HOUR);
+	play_restart(&p);
+	alert_tick(p.alert, last + 12 * HOUR - 1);
+	assert_int_equal(r.n, 3);
+	alert_tick(p.alert, last + 12 * HOUR);
+	assert_int_equal(r.n, 4);
+	assert_int_equal(r.all[3].kind, ALERT_INCIDENT_END);
+	assert_int_equal(r.all[3].thread, r.all[0].number);
+	assert_int_equal(r.all[3].sent, 1);
+	assert_int_equal(r.all[3].counts[0].n, 2);
+	play_close(&p);
+}
+
+/* For a while the clock was a year ahead: what came then does not quiet the year until then. */
+static void the_clock_was_wrong(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	int64_t right = p.now_ns;
+	p.now_ns += 365 * DAY;
+	for (int i = 0; i < 10; i++) {
+		play_open_incident(&p, "web1", "198.51.100.66");
+		play_login(&p, "web1", "198.51.100.66", "root");
+		play_health(&p, "wall", "died");
+	}
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_INBOUND);
+	play_save(&p);
+	p.now_ns = right;
+	play_restart(&p);
+	memset(&r, 0, sizeof(r));
+	play_health(&p, "wall", "died");
+	assert_int_equal(r.n, 1);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	assert_int_equal(r.n, 3);
+	assert_true(r.all[0].at_ns - right < MINUTE);
+	assert_true(alert_next_ns(p.alert) - right < DAY);
+	p.incident = 0;
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	play_wait(&p, 31 * DAY);
+	memset(&r, 0, sizeof(r));
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_INBOUND);
+	play_close(&p);
+}
+
+static void knock(struct play *p, uint32_t i)
+{
+	char from[40];
+	snprintf(from, sizeof(from), "2001:db8:%x:%x::1", i >> 16, i & 0xffff);
+	play_inbound(p, "web1", from, 22, false);
+}
+
+/* Who gives way is the one seen longest ago, after a restart as well. */
+static void the_oldest_gives_way(void **state)
+{
+	static struct play p;
+	static struct record r;
+	const uint32_t most = 65536;
+	(void)state;
+	start(&p, &r);
+	p.conf.to[0].throttle.window_ns = 0;
+	for (uint32_t i = 0; i < most; i++)
+		knock(&p, i);
+	play_save(&p);
+	play_wait(&p, MINUTE);
+	for (uint32_t i = 0; i < 100; i++) /* these are the newest now */
+		knock(&p, i);
+	play_restart(&p);
+	for (uint32_t i = 0; i < 50; i++)
+		knock(&p, most + i);
+	alert_tick(p.alert, p.now_ns + MINUTE);
+	memset(r.held, 0, sizeof(r.held));
+	play_wait(&p, 2 * MINUTE);
+	for (uint32_t i = 0; i < 100; i++)
+		knock(&p, i);
+	for (uint32_t i = 150; i < 200; i++)
+		knock(&p, i);
+	alert_tick(p.alert, p.now_ns + MINUTE);
+	assert_int_equal(r.held[ALERT_MERGED], 150);
+	assert_int_equal(r.held[ALERT_HOUR], 0);
+	for (uint32_t i = 100; i < 150; i++) /* and these gave way */
+		knock(&p, i);
+	alert_tick(p.alert, p.now_ns + 2 * MINUTE);
+	assert_int_equal(r.held[ALERT_MERGED], 150);
+	assert_int_equal(r.held[ALERT_HOUR], 50);
+	play_close(&p);
+}
+
+/* What only quiet rules held back is not worth a digest. */
+static void quiet_is_no_reason(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	play_outbound(&p, "web1", "203.0.113.53", 17, 53);
+	play_quiet_incident(&p, "web1", "198.51.100.66");
+	assert_int_equal(r.n, 2);
+	play_close(&p);
+}
+
+/* The budget of a class is used up: said, but no word of the destination's. Two hours later it is as before. */
+static void budget_of_a_class(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	memset(&r, 0, sizeof(r));
+	play_conf(&p.conf);
+	p.conf.n_to = p.conf.n_classes = 1;
+	p.conf.classes[0] =
+		(struct conf_alert_class_row){.class = ALERT_LOGIN, .weight = 255, .bypass = 255};
+	p.conf.classes[0].throttle = (struct conf_throttle){0, 2, 0, 5};
+	p.send = on_send;
+	p.held = on_held;
+	p.ctx = &r;
+	play_open(&p);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 3; i++)
+			play_login(&p, "web1", "198.51.100.66", "root");
+		play_wait(&p, 70 * MINUTE);
+	}
+	assert_int_equal(r.n, 5);
+	assert_int_equal(r.all[0].budget, 0);
+	assert_int_equal(r.all[1].budget, ALERT_HOUR);
+	assert_int_equal(r.all[2].counts[0].why, ALERT_HOUR);
+	assert_int_equal(r.all[2].counts[0].n, 1);
+	assert_int_equal(r.all[3].budget, ALERT_HOUR);
+	assert_int_equal(r.all[4].budget, ALERT_TOTAL);
+	assert_int_equal(r.all[4].kind, ALERT_MORE);
+	assert_int_equal(r.all[4].quiet_until_ns, 0);
+	play_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +447,11 @@ int main(void)
 		cmocka_unit_test(budgets_slide),
 		cmocka_unit_test(a_source_comes_back),
 		cmocka_unit_test(digests_come_late),
+		cmocka_unit_test(an_incident_falls_silent),
+		cmocka_unit_test(the_clock_was_wrong),
+		cmocka_unit_test(the_oldest_gives_way),
+		cmocka_unit_test(quiet_is_no_reason),
+		cmocka_unit_test(budget_of_a_class),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

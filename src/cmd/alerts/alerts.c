@@ -96,9 +96,11 @@ static bool add(void *ctx, const struct outbox_item *i)
 		return true;
 	}
 	struct to *t = &o->to[n];
-	t->total++;
-	t->day += i->at_ns > o->now_ns - DAY_NS;
-	t->hour += i->at_ns > o->now_ns - HOUR_NS;
+	bool counts =
+		strcmp(i->kind, alert_kind_text(ALERT_TEST)) != 0; /* a test costs no budget */
+	t->total += counts;
+	t->day += counts && i->at_ns > o->now_ns - DAY_NS;
+	t->hour += counts && i->at_ns > o->now_ns - HOUR_NS;
 	t->waiting += i->state == OUTBOX_WAITING;
 	t->failed += i->state == OUTBOX_FAILED;
 	bool done = i->state == OUTBOX_SENT || i->state == OUTBOX_KEPT;
@@ -224,7 +226,8 @@ static int overview(int argc, char **argv)
 	bool json = false;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			printf("%s\n%s\n%s\n%s\n%s\n%s", help, alerts_log_help, alerts_show_help,
+			       alerts_test_help, alerts_preview_help, alerts_reload_help);
 			return 0;
 		}
 		if (o == '?') {

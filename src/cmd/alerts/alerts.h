@@ -66,6 +66,8 @@ const char *alerts_cure(const struct conf_destination *d, const char *answer);
 
 /* ---- the words after `skep alerts` ---------------------------------------------------------------- */
 
+extern const char alerts_log_help[], alerts_show_help[], alerts_test_help[], alerts_preview_help[],
+	alerts_reload_help[];
 int alerts_log(int argc, char **argv);
 int alerts_show(int argc, char **argv);
 int alerts_try(int argc, char **argv);

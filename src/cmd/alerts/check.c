@@ -44,10 +44,15 @@ const char *alerts_cure(const struct conf_destination *d, const char *answer)
 	    has(answer, "401") || has(answer, "403"))
 		return "look at `user`, `secret` and `auth`: the server does not believe them";
 	if (has(answer, "refused") || has(answer, "connect"))
-		return "does a server listen there? Try another port: 587 (STARTTLS), 465 (TLS)";
+		return d->kind == DEST_SMTP ? "does a server listen there? Try another port: 587 "
+					      "(STARTTLS), 465 (TLS)"
+					    : "does a server listen there? Is the port right?";
 	if (has(answer, "time") || has(answer, "unreachable"))
-		return "nothing answers: many providers block port 25; use 587 or 465, and look "
-		       "at the firewall";
+		return d->kind == DEST_SMTP
+			       ? "nothing answers: many providers block port 25; use "
+				 "587 or 465, and look at the firewall"
+			       : "nothing answers: look at the firewall, and at the name "
+				 "in `url`";
 	if (has(answer, "404") || has(answer, "410"))
 		return "that webhook is gone: make a new one and write its `url`";
 	if (has(answer, "429") || has(answer, "421") || has(answer, "45"))

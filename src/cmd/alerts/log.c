@@ -15,7 +15,7 @@
 
 enum { OPT_SINCE = 256, OPT_SENT, OPT_HELD, OPT_FAILED, OPT_JSON };
 
-static const char help[] =
+const char alerts_log_help[] =
 	"usage: skep alerts log [OPTION ...]\n"
 	"Shows what became of alerts: the last 50, oldest first, or those that match. What was\n"
 	"held back is summed up by the minute, with the rule that did it.\n\n"
@@ -223,7 +223,7 @@ static int parse(int argc, char **argv, struct view *v)
 	for (int o; (o = getopt_long(argc, argv, "n:d:c:h", options, NULL)) != -1;) {
 		counted |= o == 'n';
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_log_help, stdout);
 			return 1;
 		}
 		if (o == '?') {

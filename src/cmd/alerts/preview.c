@@ -21,7 +21,7 @@
 
 enum { OPT_SINCE = 256, OPT_UNTIL, OPT_JSON, OPT_HELD };
 
-static const char help[] =
+const char alerts_preview_help[] =
 	"usage: skep alerts preview [OPTION ...]\n"
 	"Shows what this configuration would have sent of past events, and what it would have\n"
 	"held back and why. Nothing is sent. With the configuration that was in force, it is\n"
@@ -112,8 +112,7 @@ static void count(struct view *v, const struct alert_held *h)
 	if (i == HELD_ROWS)
 		i--; /* more than there are kinds of reasons for 8 destinations: can't be */
 	if (i == v->n_sums)
-		v->sums[v->n_sums++] =
-			(struct sum){h->destination, h->class, h->why, h->quiet, 0};
+		v->sums[v->n_sums++] = (struct sum){h->destination, h->class, h->why, h->quiet, 0};
 	v->sums[i].n += h->n;
 }
 
@@ -167,6 +166,15 @@ static bool on_line(void *ctx, uint64_t id, int64_t time_ns, const char *json)
 	return ferror(stdout) == 0;
 }
 
+/* The engine's state is of no use here. */
+static void on_slot(void *ctx, uint64_t slot, const void *data, size_t size)
+{
+	(void)ctx;
+	(void)slot;
+	(void)data;
+	(void)size;
+}
+
 /* What the engine knows by the time that is asked for: at least a day, and as far back as a source may be known. */
 static int64_t warm_up(const struct conf *c)
 {
@@ -176,16 +184,21 @@ static int64_t warm_up(const struct conf *c)
 static int replay(struct view *v)
 {
 	struct store_query q = {.from_ns = v->since_ns - warm_up(v->conf)};
-	const struct alert_out out = {
-		.send = on_send, .held = on_held, .place = on_place, .local = alerts_local, .ctx = v};
+	const struct alert_out out = {.send = on_send,
+				      .held = on_held,
+				      .place = on_place,
+				      .local = alerts_local,
+				      .ctx = v};
 	CLEANUP(arena_destroy) struct arena arena = {0};
 	int err = arena_create(alert_bytes() + SLACK_BYTES, &arena);
 	if (err == 0)
 		err = alert_create(&arena, &v->conf->alerts, &out, &v->alert);
 	if (err == 0)
 		err = store_search(v->dir, &q, on_line, v);
-	if (err == 0)
+	if (err == 0) {
 		alert_tick(v->alert, v->until_ns);
+		alert_save(v->alert, on_slot, v); /* it tells what is still held back first */
+	}
 	return err;
 }
 
@@ -304,7 +317,7 @@ static int parse(int argc, char **argv, struct view *v)
 {
 	for (int o; (o = getopt_long(argc, argv, "d:c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_preview_help, stdout);
 			return 1;
 		}
 		if (o == '?') {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] =
+const char alerts_show_help[] =
 	"usage: skep alerts show NUMBER [OPTION ...]\n"
 	"Prints one message of the outbox (`skep alerts log` lists their numbers): the plain\n"
 	"part of a mail, else what the destination gets. Nothing in it can do anything to the\n"
@@ -118,7 +118,7 @@ int alerts_show(int argc, char **argv)
 	uint64_t number;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_show_help, stdout);
 			return 0;
 		}
 		if (o == '?') {

@@ -17,7 +17,7 @@
 
 enum { OPT_WAIT = 256, OPT_JSON };
 
-static const char help[] =
+const char alerts_test_help[] =
 	"usage: skep alerts test [DESTINATION] [OPTION ...]\n"
 	"Has the running honeynet send a test message to one destination, or to all, and shows\n"
 	"what each server said. Exit 0: all took it; 1: one did not.\n\n"
@@ -181,7 +181,7 @@ static int parse(int argc, char **argv, struct view *v)
 	v->wait_s = WAIT_S;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(help, stdout);
+			fputs(alerts_test_help, stdout);
 			return 1;
 		}
 		if (o == '?') {
@@ -223,7 +223,7 @@ int alerts_try(int argc, char **argv)
 
 /* ---- reload -------------------------------------------------------------------------------------- */
 
-static const char reload_help[] =
+const char alerts_reload_help[] =
 	"usage: skep alerts reload [-c FILE]\n"
 	"The running honeynet takes destinations, quiet rules and classes of the configuration\n"
 	"anew. What waits in the outbox stays, and what was told is not told again.\n\n"
@@ -251,7 +251,7 @@ int alerts_reload(int argc, char **argv)
 	const char *path = NULL;
 	for (int o; (o = getopt_long(argc, argv, "c:h", options + 2, NULL)) != -1;) {
 		if (o == 'h') {
-			fputs(reload_help, stdout);
+			fputs(alerts_reload_help, stdout);
 			return 0;
 		}
 		if (o == '?') {

@@ -108,7 +108,9 @@ static void usage(void)
 	       "What this machine can do for a honeynet, and the cure where it can't: kernel,\n"
 	       "resources, programs, and in modes nat and bridge the real wire: uplink, router,\n"
 	       "addresses, what is in the way of the honeynet's frames, which ports and sessions\n"
-	       "stay the host's, whose firewall is at work and why it does not matter.\n\n"
+	       "stay the host's, whose firewall is at work and why it does not matter; and "
+	       "whether\n"
+	       "the servers that alerts go to would take one (nothing is sent).\n\n"
 	       "  --json  for programs\n"
 	       "  --fix   asks, for each cure that is one command, whether to run it\n\n"
 	       "Changes nothing else. Exit 1 if anything fails.\n");
@@ -157,6 +159,8 @@ static int examine(const struct options *o, struct report *r, int conf_code)
 	check_installation(r);
 	if (r->conf_ok)
 		check_wire(r);
+	if (r->conf_ok)
+		check_alerts_out(r);
 	if (o->json)
 		print_json(r);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * skep doctor, its parts: doctor.c asks them all and mends with consent, host.c looks at the machine, install.c at
- * this installation, wire.c at the real wire.
+ * this installation, wire.c at the real wire, alerts.c at the servers that alerts go to.
  */
 #ifndef SKEP_DOCTOR_H
 #define SKEP_DOCTOR_H
@@ -37,5 +37,7 @@ void check_conf(struct report *r, int code);
 void check_resources(struct report *r);
 void check_installation(struct report *r);
 void check_wire(struct report *r);
+/* Secrets, programs and servers of all destinations; asks the servers, and sends nothing. */
+void check_alerts_out(struct report *r);
 
 #endif

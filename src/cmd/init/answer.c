@@ -32,6 +32,16 @@ void init_keep(struct init_plan *p, uint8_t proto, uint16_t port)
 		memcpy(p->keep[p->n_keep++], text, sizeof(text));
 }
 
+int init_told(const char *word, struct init_plan *p)
+{
+	bool http = strncmp(word, "https://", 8) == 0 || strncmp(word, "http://", 7) == 0;
+	if (conf_is_mail(word) && text_copy(p->mail, sizeof(p->mail), word))
+		return 0;
+	if (http && conf_is_url(word) && text_copy(p->webhook, sizeof(p->webhook), word))
+		return 0;
+	return SKEP_EFORMAT;
+}
+
 /* "192.0.2.10/24", also with host bits; no length: the whole address. */
 static int parse_address(const char *word, struct prefix *ret)
 {

@@ -22,13 +22,14 @@
 struct options {
 	const char *file, *mode, *interface;
 	char addresses[LINE], keep[LINE];
+	const char *mail, *webhook;
 	bool yes, force, is_default;
 };
 
 static void usage(void)
 {
 	printf("usage: skep init [--mode WHERE] [--address LIST] [--keep LIST] [--interface LINK]\n"
-	       "                 [-o FILE] [--force] [--yes]\n\n"
+	       "                 [--mail ADDRESS] [--webhook URL] [-o FILE] [--force] [--yes]\n\n"
 	       "Looks at this host, asks at most three questions, shows the plan and what it will\n"
 	       "touch, and writes a configuration. Changes nothing else.\n\n"
 	       "  --mode WHERE      lab: on this machine only\n"
@@ -41,6 +42,8 @@ static void usage(void)
 	       "  --keep LIST       shared: ports that stay the host's although nothing listens\n"
 	       "                    there now, as tcp/2222\n"
 	       "  --interface LINK  the link, if not that of the default route\n"
+	       "  --mail ADDRESS    who is told of alerts, by this machine's mail server\n"
+	       "  --webhook URL     the same by Slack, Discord, Teams, ntfy or a webhook of yours\n"
 	       "  --yes             ask nothing: defaults where no option answers\n"
 	       "  -o, --output FILE where to write; -: to standard output\n"
 	       "                    (else $SKEP_CONF, else " CMD_CONF_FILE ")\n"
@@ -73,6 +76,12 @@ static int take_option(int ch, struct options *o)
 	case 'o':
 		o->file = optarg;
 		return 0;
+	case 'M':
+		o->mail = optarg;
+		return 0;
+	case 'W':
+		o->webhook = optarg;
+		return 0;
 	case 'y':
 		o->yes = true;
 		return 0;
@@ -93,6 +102,8 @@ static int parse(int argc, char **argv, struct options *o)
 					      {"address", required_argument, NULL, 'a'},
 					      {"keep", required_argument, NULL, 'k'},
 					      {"interface", required_argument, NULL, 'i'},
+					      {"mail", required_argument, NULL, 'M'},
+					      {"webhook", required_argument, NULL, 'W'},
 					      {"output", required_argument, NULL, 'o'},
 					      {"yes", no_argument, NULL, 'y'},
 					      {"force", no_argument, NULL, 'f'},
@@ -152,7 +163,7 @@ static int file_fine(const struct options *o)
 }
 
 /* Beside it first: whoever looks sees the old one or the whole new one. */
-static int put_file(const struct options *o, const char *text, size_t len)
+static int put_file(const struct options *o, const char *text, size_t len, mode_t mode)
 {
 	char beside[4096];
 	int err = make_folder(o->file);
@@ -165,7 +176,7 @@ static int put_file(const struct options *o, const char *text, size_t len)
 		return -errno;
 	if (dprintf(fd, "%s", text) != (int)len)
 		err = -EIO;
-	if (err == 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+	if (err == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		err = -errno;
 	/* link never takes another's place, rename does */
 	if (err == 0 && (o->force ? rename(beside, o->file) : link(beside, o->file)) < 0)
@@ -180,6 +191,8 @@ static int put(const struct options *o, const struct init_site *i, const struct 
 	struct conf_error e;
 	struct conf *c = malloc(sizeof(*c));
 	char *text = malloc(INIT_TEXT);
+	/* Who knows the URL of a webhook may write there. */
+	mode_t mode = p->webhook[0] != '\0' ? 0600 : 0644;
 	int code = 1, err;
 	if (c != NULL && text != NULL) {
 		struct writer w = writer_of(text, INIT_TEXT);
@@ -191,7 +204,7 @@ static int put(const struct options *o, const struct init_site *i, const struct 
 				 w.full ? 0 : e.line, w.full ? "too long" : e.what);
 		else if (to_stdout(o))
 			code = fputs(text, stdout) < 0 ? 1 : 0;
-		else if ((err = put_file(o, text, w.len)) == -EACCES && geteuid() != 0)
+		else if ((err = put_file(o, text, w.len, mode)) == -EACCES && geteuid() != 0)
 			cmd_fail(1, "init: %s can't be written: run `sudo skep init`, or -o FILE",
 				 o->file);
 		else if (err != 0)
@@ -310,16 +323,40 @@ static int ask_rest(const struct init_site *i, const struct init_plan *begun, st
 	return cmd_fail(1, "init: nothing was written");
 }
 
-static int confirm(const struct options *o)
+/* Yes, no, or who is told of alerts, which means yes. */
+static int confirm(const struct options *o, struct init_plan *p)
 {
 	char line[LINE];
-	printf("\n3. Write it? [yes] ");
-	fflush(stdout);
-	if (!read_answer(line))
-		return nobody();
-	if (line[0] == '\0' || line[0] == 'y' || line[0] == 'Y')
-		return 0;
+	bool told = p->mail[0] != '\0' || p->webhook[0] != '\0';
+	printf("\n3. Write it?%s\n", told ? ""
+					  : " (A mail address or the URL of a webhook: yes, and "
+					    "alerts go there.)");
+	for (int t = 0; t < TRIES; t++) {
+		printf("   [yes] ");
+		fflush(stdout);
+		if (!read_answer(line))
+			return nobody();
+		bool address = strpbrk(line, "@:") != NULL;
+		if (line[0] == '\0' || (!address && (line[0] == 'y' || line[0] == 'Y')))
+			return 0;
+		if (!address)
+			break;
+		if (init_told(line, p) == 0)
+			return 0;
+		printf("   neither a mail address nor an https:// URL\n");
+	}
 	return cmd_fail(1, "init: %s was not written", o->file);
+}
+
+/* As the options say. */
+static int take_told(const struct options *o, struct init_plan *p)
+{
+	if (o->mail != NULL && (!conf_is_mail(o->mail) || init_told(o->mail, p) != 0))
+		return cmd_fail(2, "init: --mail takes an address such as ann@example.org");
+	if (o->webhook != NULL && (conf_is_mail(o->webhook) || init_told(o->webhook, p) != 0))
+		return cmd_fail(2,
+				"init: --webhook takes an https:// URL without user and password");
+	return 0;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------- */
@@ -412,10 +449,12 @@ static int run(const struct options *o, struct init_site *i)
 	if (!to_stdout(o))
 		init_show_site(i);
 	code = plan(o, i, &p);
+	if (code == 0)
+		code = take_told(o, &p);
 	if (code == 0 && !to_stdout(o))
 		init_show_plan(i, &p, o->file);
 	if (code == 0 && !o->yes)
-		code = confirm(o);
+		code = confirm(o, &p);
 	if (code == 0)
 		code = put(o, i, &p);
 	if (code == 0 && !to_stdout(o)) {

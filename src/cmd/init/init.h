@@ -36,6 +36,7 @@ struct init_plan { /* what was answered */
 	uint32_t n_keep;
 	char keep[CONF_KEEP][CONF_KEEP_TEXT]; /* shared */
 	struct prefix inside, inside6;
+	char mail[CONF_MAIL], webhook[CONF_URL]; /* who is told of alerts; empty: nobody */
 	char note[INIT_WHY]; /* what should be known before it is begun; empty: nothing */
 };
 
@@ -46,6 +47,8 @@ struct init_plan { /* what was answered */
 MUST_USE int init_answer(const struct init_site *i, const char *text, struct init_plan *p,
 			 char why[INIT_WHY]);
 MUST_USE int init_place_of(const char *word, enum init_place *ret);
+/* A mail address or the URL of a webhook: who is told of alerts. */
+MUST_USE int init_told(const char *word, struct init_plan *p);
 /* Adds a port that stays the host's; what is there already, or does not fit, is left out. */
 void init_keep(struct init_plan *p, uint8_t proto, uint16_t port);
 

@@ -192,6 +192,8 @@ void init_show_next(const struct init_plan *p, const char *file, bool is_default
 {
 	const char *c = is_default ? "" : " -c ", *name = is_default ? "" : file;
 	printf("\nNext\n  sudo skep doctor%s%s\n  sudo skep up%s%s\n", c, name, c, name);
+	if (p->mail[0] != '\0' || p->webhook[0] != '\0')
+		printf("  sudo skep alerts test%s%s\n", c, name);
 	if (p->place != PLACE_LAB)
 		printf("  then, within two minutes and from a NEW connection (another ssh login):\n"
 		       "  sudo skep up%s%s --confirm\n"

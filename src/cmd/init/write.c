@@ -2,7 +2,9 @@
 /* skep init: the plan as a configuration. Only what differs from the defaults, with a word why. */
 #include "cmd/init/init.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOGHOST_PORT 24
 #define FIRST 10 /* last byte of the first honeypot's inside address */
@@ -151,6 +153,58 @@ static void write_forwards(struct writer *w, const struct init_site *i, const st
 			  addr_text(from, text));
 }
 
+static void write_mail(struct writer *w, const char *to)
+{
+	char host[64] = "", from[CONF_MAIL];
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	snprintf(from, sizeof(from), "skep@%s", host);
+	write_str(w, "  - name: mail\n    kind: smtp\n"
+		     "    # This machine's own mail server. Elsewhere: smtp://HOST:587, with "
+		     "`user` and a "
+		     "file `secret`,\n    # and without `insecure`. `skep alerts test` tries it.\n"
+		     "    url: smtp://localhost:25\n    insecure: true   # no TLS within this "
+		     "machine\n");
+	write_fmt(w, "    to: [\"%s\"]\n    from: \"%s\"\n", to,
+		  conf_is_mail(from) ? from : "skep@localhost");
+}
+
+/* By whose it is. */
+static const char *webhook_kind(const char *url)
+{
+	static const struct {
+		const char *part, *kind;
+	} known[] = {{"://hooks.slack.com/", "slack"},
+		     {"discord.com/api/webhooks/", "discord"},
+		     {"discordapp.com/api/webhooks/", "discord"},
+		     {".logic.azure.com", "teams"},
+		     {".powerplatform.com", "teams"},
+		     {".webhook.office.com/", "teams"},
+		     {"://ntfy.", "ntfy"}};
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strstr(url, known[i].part) != NULL)
+			return known[i].kind;
+	return "webhook";
+}
+
+static void write_told(struct writer *w, const struct init_plan *p)
+{
+	if (p->mail[0] == '\0' && p->webhook[0] == '\0')
+		return;
+	write_str(w, "\n# Who is told of what: docs/ALERTS.md.\ndestinations:\n"
+		     "  - name: local   # all of it is kept as well: `skep alerts log`\n    kind: "
+		     "keep\n");
+	if (p->mail[0] != '\0')
+		write_mail(w, p->mail);
+	if (p->webhook[0] == '\0')
+		return;
+	write_fmt(w, "  - name: hook\n    kind: %s\n    url: \"%s\"\n", webhook_kind(p->webhook),
+		  p->webhook);
+	if (strncmp(p->webhook, "http://", 7) == 0)
+		write_str(w,
+			  "    insecure: true   # no TLS: what is told can be read on its way\n");
+}
+
 void init_write(struct writer *w, const struct init_site *i, const struct init_plan *p)
 {
 	static const char *const modes[PLACES] = {"lab", "nat", "nat", "bridge"};
@@ -159,6 +213,7 @@ void init_write(struct writer *w, const struct init_site *i, const struct init_p
 		  "reference` lists\n"
 		  "# every setting.\n\nmode: %s\n",
 		  modes[p->place]);
+	write_told(w, p);
 	if (p->place == PLACE_LAB)
 		return;
 	write_uplink(w, i, p);

@@ -5,14 +5,14 @@
  *
  * Usage: notify_samples FOLDER | notify_samples --template TEXT
  */
-#include "test/world.h"
+#include "notify/test/world.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static int write_file(const char *folder, const char *name, const char *brief, const char *form, const char *data,
-		      size_t len)
+static int write_file(const char *folder, const char *name, const char *brief, const char *form,
+		      const char *data, size_t len)
 {
 	char path[512];
 	struct writer p = writer_of(path, sizeof(path));
@@ -24,7 +24,8 @@ static int write_file(const char *folder, const char *name, const char *brief, c
 	return fclose(f) == 0 && n == len ? 0 : -1;
 }
 
-static int one(const char *folder, const struct sample *s, size_t kind, bool brief, const char *template)
+static int one(const char *folder, const struct sample *s, size_t kind, bool brief,
+	       const char *template)
 {
 	static char body[NOTIFY_BODY];
 	static struct conf_alerts c;
@@ -55,7 +56,8 @@ static int beats(const char *folder)
 		struct conf_destination d = {.kind = kinds[i]};
 		struct writer w = writer_of(body, sizeof(body));
 		if (notify_beat(&from, &d, &b, &w) != 0 ||
-		    write_file(folder, "beat", "", conf_destination_kind_text(kinds[i]), body, w.len) != 0)
+		    write_file(folder, "beat", "", conf_destination_kind_text(kinds[i]), body,
+			       w.len) != 0)
 			return -1;
 	}
 	return 0;
@@ -71,8 +73,9 @@ static int check_template(const char *text)
 
 int main(int argc, char **argv)
 {
-	static const char template[] = "{\"text\":\"{{title}}: {{lead}}\",\"all\":\"{{text}}\",\"who\":\"{{source}}\","
-				       "\"n\":{{number}},\"w\":{{weight}},\"c\":\"{{commands}}\",\"g\":\"{{guest}}\"}";
+	static const char template[] =
+		"{\"text\":\"{{title}}: {{lead}}\",\"all\":\"{{text}}\",\"who\":\"{{source}}\","
+		"\"n\":{{number}},\"w\":{{weight}},\"c\":\"{{commands}}\",\"g\":\"{{guest}}\"}";
 	static struct sample s;
 	int bad = 0;
 	if (argc == 3 && strcmp(argv[1], "--template") == 0)

