@@ -237,7 +237,9 @@ static void events_arrive_with_id_incident_and_community_id(void **state)
 	stop(r->ledger_super[0], &r->ledger, ROLE_LEDGER);
 	s = search(r, NULL);
 	assert_int_equal(s.unordered, 0);
-	s = search(r, "seal"); /* what hub gave back, and what ledger wrote itself when hub had ended */
+	s = search(
+		r,
+		"seal"); /* what hub gave back, and what ledger wrote itself when hub had ended */
 	assert_true(s.n >= 2);
 	assert_non_null(strstr(s.last, "\"bytes\":"));
 	s = search(r, "incident");
