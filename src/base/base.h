@@ -164,6 +164,8 @@ void random_fill(void *buf, size_t len);
 /* Closes *fd if it is not negative and sets it to -1. For CLEANUP. */
 void fd_close(int *fd);
 int fd_take(int *fd);
+/* Writes all of it to a blocking descriptor; -errno, -EIO if nothing more is taken. */
+MUST_USE int fd_write(int fd, const void *data, size_t len);
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* One line to stderr: "role: text". Name is kept by reference. Only role and cmd log above debug. */

@@ -68,17 +68,3 @@ void log_limited(struct log_site *site, enum log_level level, const char *fmt, .
 	va_end(ap);
 	site->suppressed = 0;
 }
-
-void fd_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-int fd_take(int *fd)
-{
-	int taken = *fd;
-	*fd = -1;
-	return taken;
-}

@@ -45,20 +45,6 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int file_write(const char *path, const void *data, size_t len, mode_t mode, uid_t uid, gid_t gid)
 {
 	char part[GUEST_PATH + 8];
@@ -67,7 +53,7 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode, uid_
 	CLEANUP(fd_close) int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	int err = write_all(fd, data, len);
+	int err = fd_write(fd, data, len);
 	if (err == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0))
 		err = -errno;
 	if (err == 0 && rename(part, path) < 0)
@@ -93,7 +79,7 @@ static int copy_range(int in, int out, off_t from, off_t to)
 		if (n <= 0)
 			err = n < 0 ? -errno : -EIO;
 		else
-			err = write_all(out, buf, (size_t)n);
+			err = fd_write(out, buf, (size_t)n);
 		from += n > 0 ? n : 0;
 	}
 	free(buf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Growing buffers, files, and the small helpers that protocols share. */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "proto/proto_priv.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * SSH (RFC 4253): the banners, the key exchange proposals and their fingerprints (HASSH, HASSHserver).
  * One transaction a flow, over when both sides have switched to new keys.
  */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "proto/proto_priv.h"
 
 #include <string.h>

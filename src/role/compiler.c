@@ -141,20 +141,6 @@ static void list_rules(struct work *w, const struct rule_set *set)
 	w->report.n_rules = n;
 }
 
-static int write_out(const void *data, size_t len)
-{
-	for (const uint8_t *d = data; len > 0;) {
-		ssize_t n = write(COMPILER_REPORT_FD, d, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		d += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_report(struct work *w, int result)
 {
 	struct compiler_head *h = &w->report;
@@ -166,8 +152,8 @@ static int write_report(struct work *w, int result)
 	if (result != 0)
 		w->len = h->n_problems = h->n_rules = 0;
 	h->len = w->len;
-	int err = write_out(h, sizeof(*h));
-	return err == 0 ? write_out(w->out, w->len) : err;
+	int err = fd_write(COMPILER_REPORT_FD, h, sizeof(*h));
+	return err == 0 ? fd_write(COMPILER_REPORT_FD, w->out, w->len) : err;
 }
 
 /* ---- the work ----------------------------------------------------------------------------------- */

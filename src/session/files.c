@@ -294,7 +294,7 @@ static int spill(struct file_store *f, struct open_file *o)
 {
 	snprintf(o->tmp, sizeof(o->tmp), ".tmp-%llu", (unsigned long long)o->id);
 	o->fd = openat(f->dir, o->tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return o->fd < 0 ? -errno : write_whole(o->fd, o->memory, o->len);
+	return o->fd < 0 ? -errno : fd_write(o->fd, o->memory, o->len);
 }
 
 static int add(struct file_store *f, struct open_file *o, const uint8_t *p, size_t len)
@@ -304,7 +304,7 @@ static int add(struct file_store *f, struct open_file *o, const uint8_t *p, size
 		return 0;
 	}
 	int err = o->fd < 0 ? spill(f, o) : 0;
-	return err == 0 ? write_whole(o->fd, p, len) : err;
+	return err == 0 ? fd_write(o->fd, p, len) : err;
 }
 
 /* What lies on the disk of the guest's open files, which the budget does not know yet. */
@@ -353,7 +353,7 @@ static int copy_all(int to, int from)
 	off_t at = 0;
 	ssize_t n;
 	while ((n = pread(from, buf, sizeof(buf), at)) > 0) {
-		int err = write_whole(to, buf, (size_t)n);
+		int err = fd_write(to, buf, (size_t)n);
 		if (err != 0)
 			return err;
 		at += n;
@@ -379,7 +379,7 @@ static int put_content(struct file_store *f, struct open_file *o, const char *sh
 	int fd = openat(f->dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
 	if (fd < 0)
 		return -errno;
-	int err = o->fd >= 0 ? copy_all(fd, o->fd) : write_whole(fd, o->memory, o->len);
+	int err = o->fd >= 0 ? copy_all(fd, o->fd) : fd_write(fd, o->memory, o->len);
 	if (err == 0 && renameat(f->dir, tmp, f->dir, to) != 0)
 		err = -errno;
 	if (err != 0)

@@ -7,7 +7,7 @@
 #define SKEP_SESSION_FILES_PRIV_H
 
 #include "base/base.h"
-#include "proto/digest.h"
+#include "base/digest.h"
 
 #define FILES_OPEN 64u
 #define FILE_MEMORY 65536u /* smaller ones are written once their hash is known */

@@ -196,21 +196,6 @@ int folder_day(struct folder *f, uint32_t day)
 
 /* ---- lines ------------------------------------------------------------------------------------------ */
 
-int write_whole(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int append_lines(int dir, const char *name, const char *data, size_t len, uint64_t *ret_written)
 {
 	struct stat st;

@@ -64,7 +64,5 @@ void lines_flush(struct folder *f, struct lines *l);
 uint32_t folder_keep(struct folder *f, void (*gone)(void *ctx, uint32_t day), void *ctx);
 /* Takes back what a crash left half-written at the end of a file of lines. */
 void lines_mend(int dir, const char *name);
-/* Writes all or fails. */
-MUST_USE int write_whole(int fd, const void *data, size_t len);
 
 #endif

@@ -27,7 +27,7 @@ struct out {
 static void out_flush(struct out *o)
 {
 	if (o->err == 0 && o->len > 0)
-		o->err = write_whole(o->fd, o->buf, o->len);
+		o->err = fd_write(o->fd, o->buf, o->len);
 	o->total += o->len;
 	o->len = 0;
 }

@@ -3,8 +3,8 @@
 #ifndef SKEP_STORE_PRIV_H
 #define SKEP_STORE_PRIV_H
 
+#include "base/digest.h"
 #include "dbfile/dbfile.h"
-#include "proto/digest.h"
 #include "store/seal.h"
 
 #define STORE_PATH 256

@@ -43,7 +43,7 @@ ALLOWED = dict(BELOW, **{
     "alert": {"base", "event", "conf"},
     "facts": {"base", "event"},
     "outbox": {"base", "dbfile"},
-    "store": BELOW["store"] | {"dbfile", "proto"},
+    "store": BELOW["store"] | {"dbfile"},
     "dbfile": {"base", "sys"},
     "deliver": {"base", "conf"},
     "notify": {"base", "event", "conf", "alert", "facts"},

@@ -71,15 +71,7 @@ static void plain_file(struct out *o, const char *name, const char *data, size_t
 		o->err = -errno;
 		return;
 	}
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-		if (n <= 0) {
-			o->err = n < 0 ? -errno : -EIO;
-			break;
-		}
-		data += n;
-		len -= (size_t)n;
-	}
+	o->err = fd_write(fd, data, len);
 	if (close(fd) != 0 && o->err == 0)
 		o->err = -errno;
 }

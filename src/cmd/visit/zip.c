@@ -64,20 +64,6 @@ static void common(uint8_t *at, uint32_t crc, uint32_t len, size_t name)
 	le16(at + 22, (uint32_t)name);
 }
 
-static int write_out(int fd, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int zip_write(int fd, const char *name, const void *data, uint32_t len, int64_t time_ns)
 {
 	size_t n = strlen(name), body = (size_t)len + SALT;
@@ -114,7 +100,7 @@ int zip_write(int fd, const char *name, const void *data, uint32_t len, int64_t 
 	le16(at + 10, 1);
 	le32(at + 12, (uint32_t)(CENTRAL + n));
 	le32(at + 16, central);
-	int err = write_out(fd, zip, size);
+	int err = fd_write(fd, zip, size);
 	free(zip);
 	return err;
 }

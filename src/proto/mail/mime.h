@@ -4,8 +4,8 @@
 #ifndef SKEP_PROTO_MIME_H
 #define SKEP_PROTO_MIME_H
 
+#include "base/digest.h"
 #include "proto/apps_priv.h"
-#include "proto/digest.h"
 
 #define MIME_DEPTH 10u     /* parts inside parts */
 #define MIME_BOUNDARY 128u /* RFC 2046 allows 70 */

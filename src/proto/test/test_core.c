@@ -2,7 +2,7 @@
 /* The core: detection of both sides, the table of buffers, transactions, helpers. */
 #include "talk.h"
 
-#include "proto/digest.h"
+#include "base/digest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

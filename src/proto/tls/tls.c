@@ -5,7 +5,7 @@
  * whole; those of data are passed over by their length.
  */
 #include "proto/tls/tls.h"
-#include "proto/digest.h"
+#include "base/digest.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TLS handshakes as events tell them, and the texts of certificates. */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "proto/tls/tls.h"
 
 #include <string.h>

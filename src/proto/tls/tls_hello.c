@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Hello messages of TLS and the fingerprints made of them: JA3, JA3S (both MD5), JA4 (SHA-256). */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "proto/tls/tls.h"
 
 #include <stdlib.h>

@@ -245,21 +245,6 @@ static int read_all(int fd, uint8_t *d, size_t len, off_t at)
 	return 0;
 }
 
-static int write_all(int fd, const void *data, size_t len)
-{
-	const uint8_t *d = data;
-	while (len > 0) {
-		ssize_t n = write(fd, d, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		d += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Takes the databases out of a checked body. All or none. */
 static int snapshot_take(struct compiled *c, const uint8_t *body, uint64_t len)
 {
@@ -325,9 +310,9 @@ static int snapshot_body(const struct compiled *c, int fd, struct snapshot_head 
 		}
 		memcpy(entry.key, c->databases[i].key, 32);
 		entry.len = len;
-		rc = write_all(fd, &entry, sizeof(entry));
+		rc = fd_write(fd, &entry, sizeof(entry));
 		if (rc == 0)
-			rc = write_all(fd, d, len);
+			rc = fd_write(fd, d, len);
 		if (rc == 0 && (EVP_DigestUpdate(md, &entry, sizeof(entry)) != 1 ||
 				EVP_DigestUpdate(md, d, len) != 1))
 			rc = -ENOMEM;
@@ -349,7 +334,7 @@ int rule_set_write_snapshot(const struct rule_set *s, int fd)
 		return -EINVAL;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
-	int rc = write_all(fd, &h, sizeof(h));
+	int rc = fd_write(fd, &h, sizeof(h));
 	if (rc == 0)
 		rc = snapshot_body(c, fd, &h);
 	if (rc == 0)
@@ -359,7 +344,7 @@ int rule_set_write_snapshot(const struct rule_set *s, int fd)
 	h.n = c->n_databases;
 	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		rc = -errno;
-	return rc == 0 ? write_all(fd, &h, sizeof(h)) : rc;
+	return rc == 0 ? fd_write(fd, &h, sizeof(h)) : rc;
 }
 
 int prefilter_finish(struct compiled *c, int snapshot, struct rule_set_stats *stats)

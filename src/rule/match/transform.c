@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transforms of buffers. Each instance of a buffer is made once for a packet, in scratch of fixed size; a
  * buffer that does not fit is cut, and the results of one rule_packet are kept until its end. */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "rule/match/eval_priv.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How fast events are stored, in batches as ledger makes them: connection events of a scan, each with
  * another source, which is the costliest for the indexes. And how long a search takes then. */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "store/seal.h"
 
 #include <stdio.h>

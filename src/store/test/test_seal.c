@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Seals: made while the store is written, over starts and days; and files held against them. */
-#include "proto/digest.h"
+#include "base/digest.h"
 #include "store/seal.h"
 
 #include <errno.h>

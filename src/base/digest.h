@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * MD5, SHA-1 and SHA-256 without the heap, for fingerprints and files. libcrypto's low-level calls, which
- * it calls deprecated in favour of ones that allocate. For src/proto, src/rule, src/session and src/store.
+ * it calls deprecated in favour of ones that allocate.
  */
-#ifndef SKEP_PROTO_DIGEST_H
-#define SKEP_PROTO_DIGEST_H
+#ifndef SKEP_BASE_DIGEST_H
+#define SKEP_BASE_DIGEST_H
 
 #include "base/base.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #define OPENSSL_SUPPRESS_DEPRECATED 1
-#include "proto/digest.h"
+#include "base/digest.h"
 
 /* None of these can fail: the structs are ours, and MD5 is in libcrypto's core, not a provider's. */
 
