@@ -208,7 +208,12 @@ static void deliver(struct role_courier *c, const struct msg_deliver *m, int fd)
 	k = remember(c, m->number, m->destination);
 	if (k == NULL) /* nobody takes what we tell: it asks again once it lives */
 		return;
-	int err = m->destination < c->start.conf.n_to ? read_body(fd, m->size, &body) : -EINVAL;
+	if (m->destination >= c->start.conf.n_to ||
+	    deliver_mark(&c->start.conf.to[m->destination]) != m->mark) {
+		refuse(c, k, DELIVER_LATER, "of another configuration");
+		return;
+	}
+	int err = read_body(fd, m->size, &body);
 	if (err != 0) {
 		refuse(c, k, err == -ENOMEM ? DELIVER_LATER : DELIVER_NEVER, err_text(err));
 		return;
