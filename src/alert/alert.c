@@ -98,6 +98,17 @@ static void begin(struct alert *a, int64_t ns)
 	a->clock_dirty = true;
 }
 
+/* The clock was wrong and is right again: better some repetition than silence until then. Windows, budgets and
+ * sources that lie in the future are taken for what they are where they are looked at. */
+static void step_back(struct alert *a, int64_t ns)
+{
+	a->clock.now_ns = ns;
+	a->clock_dirty = true;
+	a->minute = ns / MINUTE_NS;
+	if (a->clock.digest_minute >= 0)
+		a->clock.digest_ns = next_minute(a, ns, a->clock.digest_minute);
+}
+
 /* When the incident that was silent for longest is taken for over: hub, when it was started anew, does not say so. */
 static int64_t silent_ns(struct alert *a)
 {
@@ -116,6 +127,8 @@ static void advance(struct alert *a, int64_t ns)
 {
 	if (!a->ready)
 		begin(a, ns);
+	if (ns < a->clock.now_ns - DAY_NS)
+		step_back(a, ns);
 	int64_t late = ns - DIGESTS * DAY_NS, silent;
 	while ((silent = silent_ns(a)) <= ns || a->clock.digest_ns <= ns) {
 		int64_t at = a->clock.digest_ns;
@@ -239,7 +252,7 @@ static bool meet(struct alert *a, const struct alert_input *in, struct now *now)
 	struct source *s = table_find(&a->sources, &in->source);
 	if (s != NULL)
 		recall(s, now->ns, &now->seen_ns, &now->seen_times);
-	if (s != NULL && now->ns - s->last_ns < MINUTE_NS)
+	if (s != NULL && now->ns - s->last_ns < MINUTE_NS && s->last_ns - now->ns < DAY_NS)
 		return false; /* nothing that is worth saving */
 	s = table_get(&a->sources, &in->source, &fresh);
 	int64_t away = now->ns - s->last_ns;
@@ -274,7 +287,7 @@ static struct now now_of(struct alert *a, const struct alert_input *in)
 	struct now now = {.ns = a->clock.now_ns};
 	now.local_s = now.ns / NS_PER_SEC + local_offset(a, now.ns);
 	now.minute = (int32_t)(now.local_s % DAY_S / 60);
-	now.quiet = quiet_match(a, in, &now);
+	quiet_match(a, in, &now);
 	return now;
 }
 

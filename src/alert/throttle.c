@@ -18,6 +18,8 @@ static int64_t slice_ns(int64_t period_ns)
 static void meter_turn(struct meter *m, int64_t period_ns, int64_t ns)
 {
 	int64_t slice = ns / slice_ns(period_ns);
+	if (m->newest - slice > SLICES) /* the clock was wrong */
+		memset(m, 0, sizeof(*m));
 	if (slice <= m->newest)
 		return;
 	if (slice - m->newest > SLICES)
@@ -178,6 +180,12 @@ static void send_one(struct alert *a, struct target *t, const struct alert_input
 	send_message(a, t, now->incident);
 }
 
+/* Number of the rule that holds it back from this destination. */
+static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+{
+	return now->quiet != 0 ? now->quiet : now->quiet_to[t - a->targets];
+}
+
 /* ALERT_SENT: nothing is against it. */
 static enum alert_why against(struct alert *a, const struct target *t, const struct alert_input *in,
 			      const struct now *now, const struct window_key *key,
@@ -185,14 +193,15 @@ static enum alert_why against(struct alert *a, const struct target *t, const str
 {
 	struct state *s = t->state;
 	*ret = NULL;
-	if (now->quiet != 0)
+	if (quiet_for(a, t, now) != 0)
 		return ALERT_QUIET;
 	if (now->merged)
 		return ALERT_MERGED;
 	if (a->classes[in->class].bypass != 0)
 		return ALERT_SENT;
 	struct window *w = table_find(&a->windows, key);
-	if (w != NULL && now->ns < w->until_ns) {
+	if (w != NULL && now->ns < w->until_ns &&
+	    w->until_ns - now->ns <= window_ns(a, t, in->class)) {
 		*ret = w;
 		return ALERT_WINDOW;
 	}
@@ -215,6 +224,7 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		     const struct now *now, enum alert_why why, struct window *w)
 {
 	struct state *s = t->state;
+	uint8_t quiet = quiet_for(a, t, now);
 	if (w != NULL) {
 		grow(&w->n, &w->first_ns, &w->last_ns, now->ns);
 		table_changed(&a->windows, w);
@@ -224,13 +234,13 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		grow(&l->n[why], &l->first_ns, &l->last_ns, now->ns);
 		l->first_ns = first != 0 ? first : now->ns;
 	}
-	tally_add(&s->tallies, t->to, in->class, why, now->quiet, now->ns);
+	tally_add(&s->tallies, t->to, in->class, why, quiet, now->ns);
 	table_changed(&a->states, s);
 	if (now->incident != NULL) {
-		tally_add(&now->incident->tallies, t->to, in->class, why, now->quiet, now->ns);
+		tally_add(&now->incident->tallies, t->to, in->class, why, quiet, now->ns);
 		table_changed(&a->incidents, now->incident);
 	}
-	held_note(a, t, in, why, now->quiet, now->ns);
+	held_note(a, t, in, why, quiet, now->ns);
 }
 
 static bool is_for(const struct target *t, const struct alert_input *in)

@@ -40,9 +40,9 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } roles[] = {
-	{"wall", role_wall}, {"recorder", role_recorder},   {"keeper", role_keeper},
-	{"hub", role_hub},   {"ledger", role_ledger},       {"compiler", role_compiler},
-	{"sink", role_sink}, {"collector", role_collector}, {"courier", role_courier},
+	{"wall", role_wall},       {"recorder", role_recorder},   {"keeper", role_keeper},
+	{"hub", role_hub},         {"ledger", role_ledger},       {"compiler", role_compiler},
+	{"sink", role_sink},       {"collector", role_collector}, {"courier", role_courier},
 	{"alerter", role_alerter},
 };
 

@@ -123,16 +123,14 @@ int slack_form(const struct letter *l, struct writer *w)
 #define DISCORD_FIELD 1025
 #define DISCORD_FOOTER 257
 
-/* A backslash in front of any sign keeps it from being markup. */
+/* A backslash keeps a sign from being markup; the others are that only where a line begins, and none of ours does. */
 static const char *discord_unit(char c)
 {
-	static const char signs[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
-	static const char escaped[][3] = {
-		"\\!", "\\\"", "\\#", "\\$", "\\%", "\\&", "\\'", "\\(", "\\)", "\\*", "\\+",
-		"\\,", "\\-",  "\\.", "\\/", "\\:", "\\;", "\\<", "\\=", "\\>", "\\?", "\\@",
-		"\\[", "\\\\", "\\]", "\\^", "\\_", "\\`", "\\{", "\\|", "\\}", "\\~"};
+	static const char signs[] = "\\*_~`|>#[]()<@:";
+	static const char escaped[][3] = {"\\\\", "\\*", "\\_", "\\~", "\\`", "\\|", "\\>", "\\#",
+					  "\\[",  "\\]", "\\(", "\\)", "\\<", "\\@", "\\:"};
 	_Static_assert(ARRAY_LEN(escaped) == sizeof(signs) - 1, "one for each sign");
-	const char *at = c != '\0' && strchr(",'\"%/$; ", c) == NULL ? strchr(signs, c) : NULL;
+	const char *at = c != '\0' ? strchr(signs, c) : NULL;
 	return at != NULL ? escaped[at - signs] : NULL;
 }
 
@@ -149,7 +147,7 @@ static void discord_field(json_t *fields, const struct letter *l, const char *na
 
 static int discord_colour(uint8_t weight)
 {
-	return weight >= 8 ? 0xd32f2f : weight >= 6 ? 0xc75b00 : weight >= 4 ? 0x8a7000 : 0x3f7fbf;
+	return weight >= 8 ? 0xd63d3d : weight >= 6 ? 0xbf5700 : weight >= 4 ? 0x8d7407 : 0x3c79b7;
 }
 
 int discord_form(const struct letter *l, struct writer *w)

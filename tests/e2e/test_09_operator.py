@@ -99,7 +99,7 @@ def without_root(t, net, names):
             continue
         extra = {"image": ["list"], "guest": ["list"], "pcap": ["-o", "/dev/null"],
                  "scrub": ["-i", "a:b"], "policy": ["show"], "fence": ["list"], "lockdown": ["status"],
-                 "init": ["--yes", "-o", "/etc/skt-never.yaml"], "replay": ["0"], **works}.get(v, [])
+                 "init": ["--yes", "-o", "/etc/skt-never.yaml"], "replay": ["0"], "evidence": ["verify"], **works}.get(v, [])
         p = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SKEP, v,
                             *extra], capture_output=True, text=True, timeout=60, cwd="/",
                            env=dict(os.environ, SKEP_CONF=net.conf, HOME="/nonexistent"), stdin=subprocess.DEVNULL)
@@ -144,14 +144,110 @@ def running(t, net):
     t.note(p.stdout)
 
 
+def as_nobody(net, *args):
+    return subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SKEP, *args],
+                          capture_output=True, text=True, timeout=60, cwd="/", stdin=subprocess.DEVNULL,
+                          env=dict(os.environ, SKEP_CONF=net.conf, HOME="/nonexistent"))
+
+
+ALERT_WORDS = {"log": [], "show": ["1"], "test": ["--wait", "0"], "preview": [], "reload": []}
+
+
+def alerts_usage(t, net):
+    """The words after `skep alerts`, before anything ran."""
+    for word, args in ALERT_WORDS.items():
+        p = net.skep("alerts", word, "--help")
+        t.check(p.returncode == 0 and f"skep alerts {word}" in p.stdout, f"alerts {word} --help", p.stdout + p.stderr)
+        p = net.skep("alerts", word, "--no-such-option-ever")
+        t.check(p.returncode == 2 and p.stderr, f"alerts {word} refuses an unknown option", p.stderr)
+        p = net.skep("alerts", word, *args)
+        t.check(p.returncode == 1 and "skep up" in p.stderr, f"alerts {word} when nothing ever ran says how to start",
+                f"{p.returncode} {p.stdout}{p.stderr}")
+    for wrong in (["nothing"], ["show"], ["show", "x"], ["show", "1", "2"], ["log", "-n", "x"], ["log", "more"],
+                  ["log", "--since", "soon"], ["preview", "--until", "late"], ["preview", "--destination", "lokal"],
+                  ["test", "lokal"], ["test", "a", "b"], ["test", "--wait", "1h"]):
+        p = net.skep("alerts", *wrong)
+        t.check(p.returncode == 2 and p.stderr, f"alerts {' '.join(wrong)} is bad usage", f"{p.returncode} {p.stderr}")
+    p = net.skep("alerts", "test", "lokal")
+    t.check("'local'" in p.stderr, "an unknown destination: did you mean", p.stderr)
+
+
+def alerts_running(t, net):
+    for word, args in {"": [], **ALERT_WORDS}.items():
+        p = as_nobody(net, "alerts", *([word] if word else []), *args)
+        t.check(p.returncode == 1 and "sudo" in p.stderr, f"alerts {word} of a running honeynet needs root, and says so",
+                f"{p.returncode} {p.stdout}{p.stderr}")
+    p = net.skep("alerts", "test")
+    t.check(p.returncode == 0 and re.search(r"^local +kept", p.stdout, re.M), "alerts test: the built-in destination",
+            p.stdout + p.stderr)
+    sent = [json.loads(x) for x in net.skep("alerts", "log", "--sent", "--json").stdout.splitlines()]
+    t.check(sent and sent[-1]["kind"] == "test" and sent[-1]["destination"] == "local", "alerts log has it", sent)
+    number = sent[-1]["number"] if sent else 0
+    p = net.skep("alerts", "show", f"#{number}")
+    t.check(p.returncode == 0 and "test" in p.stdout.lower() and f"#{number}" in p.stdout, "alerts show prints it",
+            p.stdout + p.stderr)
+    p = net.skep("alerts", "show", "7")
+    t.check(p.returncode == 1 and "no message" in p.stderr, "alerts show of no such message", p.stderr)
+    for word in ("log", "preview"):
+        p = net.skep("alerts", word, "--since", "1h")
+        t.check(p.returncode == 0, f"alerts {word}", p.stdout + p.stderr)
+    rows = json.loads(net.skep("alerts", "--json").stdout or "{}")
+    t.check(rows.get("enabled") and rows["destinations"][0]["last"], "alerts --json", rows)
+    p = net.skep("alerts")
+    t.check("local" in p.stdout and "1 this hour" in p.stdout, "alerts for people", p.stdout)
+
+
+def alerts_checked(t, net):
+    """What a configuration needs beyond its file: templates, secrets, servers, programs."""
+    path, secret = f"{net.dir}/told.yaml", f"{net.dir}/mail.secret"
+
+    def told(*rows):
+        with open(path, "w", encoding="utf-8") as h:
+            h.write("destinations:\n" + "".join(f"  - {json.dumps(r)}\n" for r in rows))
+
+    def lines(name):
+        p = net.skep("doctor", "-c", path, "--json", timeout=90)
+        return [c for c in json.loads(p.stdout)["checks"] if c["check"] == f"alerts {name}"]
+
+    told({"name": "hook", "kind": "webhook", "url": "https://192.0.2.1/", "template": '{"a": {{nothing}}}'})
+    p = net.skep("check", path)
+    t.check(p.returncode == 1 and "{{nothing}}" in p.stdout and "cure" in p.stdout, "check tries templates", p.stdout)
+    t.equal(json.loads(net.skep("check", path, "--json").stdout)["ok"], False, "also for programs")
+    p = net.skep("up", "-c", path)
+    t.check(p.returncode != 0 and "{{nothing}}" in p.stderr, "up refuses it, too", p.stderr)
+    told({"name": "mail", "kind": "smtp", "url": "smtp://127.0.0.1:9", "from": "a@b.example", "to": ["c@d.example"],
+          "user": "a", "secret": secret},
+         {"name": "horn", "kind": "command", "command": ["/nowhere/horn"]},
+         {"name": "siem", "kind": "syslog", "url": "tcp://[::1]:9"})
+    got = lines("mail")
+    t.check(got and got[0]["result"] == "fail" and "missing" in got[0]["what"], "doctor: a secret is missing", got)
+    with open(secret, "w", encoding="utf-8") as h:
+        h.write("sesame\n")
+    os.chmod(secret, 0o644)
+    got = lines("mail")
+    t.check(len(got) == 2 and got[0]["cure"] == f"chmod 600 {secret}", "doctor: others can read the secret", got)
+    t.check(len(got) == 2 and got[1]["result"] == "warn" and "127.0.0.1:9" in got[1]["what"] and got[1]["cure"],
+            "doctor: no server listens", got)
+    t.check("sesame" not in json.dumps(got), "the secret is not shown")
+    os.chmod(secret, 0o600)
+    t.equal(len(lines("mail")), 1, "doctor: nobody else can read it")
+    got = lines("horn")
+    t.check(got and got[0]["result"] == "fail" and "/nowhere/horn" in got[0]["what"], "doctor: a program is missing", got)
+    got = lines("siem")
+    t.check(got and got[0]["result"] == "warn" and "[::1]:9" in got[0]["what"], "doctor: over IPv6", got)
+
+
 def main(t):
     with Honeynet([guest("alice", "none", 30)]) as net:
         checks(t, net)
         names = verbs(t, net)
         not_running(t, net)
+        alerts_usage(t, net)
+        alerts_checked(t, net)
         without_root(t, net, names)
         doctor(t, net)
         running(t, net)
+        alerts_running(t, net)
 
 
 tap.run(main)

@@ -146,10 +146,32 @@ def alias(t, site):
     h.init("--mode", "nat", "--yes", what="and without")
     t.check("shared: true" in open(h.file, encoding="utf-8").read(), "which is the host's own")
     refusals(t, h)
+    told(t, h)
     t.equal(site.changed(before), [], "init and doctor changed nothing")
     cures(t, site, h)
     t.equal(site.changed(before), [], "what was mended is as it was")
     walk(t, site, h, "--mode", "alias", "--address", f"{FREE},{FREE6}")
+
+
+def told(t, h):
+    """Who is told of alerts: in the third answer, or by options."""
+    text = h.init("--mode", "alias", answers=f"{FREE}\nann@@x\nhttps://u:p@example.org/\nann@example.org\n",
+                  what="a mail address instead of yes")
+    h.has(text, "kind: smtp", r'to: \["ann@example.org"\]', "url: smtp://localhost:25", "name: local",
+          what="alerts go there, by this host's mail server")
+    t.check(h.out.count("neither a mail address nor") == 2 and "skep alerts test" in h.out,
+            "what is no address is asked again; the next step is a test", h.out)
+    for url, kind in (("https://hooks.slack.com/services/T/B/x", "slack"), ("https://ntfy.sh/topic", "ntfy"),
+                      ("https://discord.com/api/webhooks/1/x", "discord"), ("https://example.org/hook", "webhook"),
+                      ("https://a.westeurope.logic.azure.com/workflows/x", "teams")):
+        text = h.init("--mode", "lab", "--webhook", url, "--yes")
+        h.has(text, f"kind: {kind}$", what=f"whose webhook it is: {kind}")
+    t.equal(os.stat(h.file).st_mode & 0o777, 0o600, "a file with the URL of a webhook is for root only")
+    text = h.init("--mode", "lab", "--mail", "ann@example.org", "--webhook", "http://example.org/h", "--yes")
+    h.has(text, "ann@example.org", "insecure: true +# no TLS: what", what="both, and what is told in clear says so")
+    h.init("--mode", "lab", "--mail", "ann", "--yes", code=2)
+    h.init("--mode", "lab", "--webhook", "ann@example.org", "--yes", code=2)
+    h.init("--mode", "lab", "--mail", "a@b\nkind: x", "--yes", code=2, what="no line of one's own")
 
 
 def refusals(t, h):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stream NAME: plays one of the scripted streams and prints each message, for test_table.py. */
+/* stream NAME: plays one of the scripted streams and prints each message, for test_table.py; --classes: what they
+ * come with. */
 #include "play.h"
 
 #include <stdio.h>
@@ -68,11 +69,26 @@ static void on_send(struct play *p, const struct alert_message *m)
 	putchar('\n');
 }
 
+static void print_classes(void)
+{
+	static const struct conf_alerts none;
+	for (int k = 0; k < ALERT_CLASSES; k++) {
+		struct alert_class c = alert_class_of(&none, (enum conf_alert_class)k);
+		printf("%s %u %lld %u %u\n", conf_alert_class_text((enum conf_alert_class)k),
+		       c.weight, (long long)(c.throttle.window_ns / MINUTE), c.throttle.hour,
+		       c.throttle.day);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct play p;
 	static struct order o;
 	const struct stream *s = argc == 2 ? play_stream(argv[1]) : NULL;
+	if (argc == 2 && strcmp(argv[1], "--classes") == 0) {
+		print_classes();
+		return 0;
+	}
 	if (s == NULL) {
 		for (s = play_streams; s->name != NULL; s++)
 			puts(s->name);

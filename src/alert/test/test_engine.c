@@ -309,6 +309,42 @@ static void an_incident_falls_silent(void **state)
 	play_close(&p);
 }
 
+/* For a while the clock was a year ahead: what came then does not quiet the year until then. */
+static void the_clock_was_wrong(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	int64_t right = p.now_ns;
+	p.now_ns += 365 * DAY;
+	for (int i = 0; i < 10; i++) {
+		play_open_incident(&p, "web1", "198.51.100.66");
+		play_login(&p, "web1", "198.51.100.66", "root");
+		play_health(&p, "wall", "died");
+	}
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_INBOUND);
+	play_save(&p);
+	p.now_ns = right;
+	play_restart(&p);
+	memset(&r, 0, sizeof(r));
+	play_health(&p, "wall", "died");
+	assert_int_equal(r.n, 1);
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_login(&p, "web1", "198.51.100.66", "root");
+	assert_int_equal(r.n, 3);
+	assert_true(r.all[0].at_ns - right < MINUTE);
+	assert_true(alert_next_ns(p.alert) - right < DAY);
+	p.incident = 0;
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	play_wait(&p, 31 * DAY);
+	memset(&r, 0, sizeof(r));
+	play_inbound(&p, "web1", "198.51.100.66", 22, true);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_INBOUND);
+	play_close(&p);
+}
+
 static void knock(struct play *p, uint32_t i)
 {
 	char from[40];
@@ -412,6 +448,7 @@ int main(void)
 		cmocka_unit_test(a_source_comes_back),
 		cmocka_unit_test(digests_come_late),
 		cmocka_unit_test(an_incident_falls_silent),
+		cmocka_unit_test(the_clock_was_wrong),
 		cmocka_unit_test(the_oldest_gives_way),
 		cmocka_unit_test(quiet_is_no_reason),
 		cmocka_unit_test(budget_of_a_class),

@@ -112,8 +112,7 @@ static void count(struct view *v, const struct alert_held *h)
 	if (i == HELD_ROWS)
 		i--; /* more than there are kinds of reasons for 8 destinations: can't be */
 	if (i == v->n_sums)
-		v->sums[v->n_sums++] =
-			(struct sum){h->destination, h->class, h->why, h->quiet, 0};
+		v->sums[v->n_sums++] = (struct sum){h->destination, h->class, h->why, h->quiet, 0};
 	v->sums[i].n += h->n;
 }
 
@@ -185,8 +184,11 @@ static int64_t warm_up(const struct conf *c)
 static int replay(struct view *v)
 {
 	struct store_query q = {.from_ns = v->since_ns - warm_up(v->conf)};
-	const struct alert_out out = {
-		.send = on_send, .held = on_held, .place = on_place, .local = alerts_local, .ctx = v};
+	const struct alert_out out = {.send = on_send,
+				      .held = on_held,
+				      .place = on_place,
+				      .local = alerts_local,
+				      .ctx = v};
 	CLEANUP(arena_destroy) struct arena arena = {0};
 	int err = arena_create(alert_bytes() + SLACK_BYTES, &arena);
 	if (err == 0)

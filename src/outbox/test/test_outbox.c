@@ -95,7 +95,9 @@ static int set_up(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	assert_non_null(r);
-	text_copy(r->dir, sizeof(r->dir), "/tmp/skep-test-XXXXXX");
+	text_copy(r->dir, sizeof(r->dir),
+		  access("/dev/shm", W_OK) == 0 ? "/dev/shm/skep-test-XXXXXX"
+						: "/tmp/skep-test-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	layer.die_at = layer.full_from = layer.writes = 0;
 	assert_int_equal(outbox_open(r->dir, &r->o), 0);
@@ -630,6 +632,16 @@ static void on_a_full_disk(const char *dir)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(outbox_commit(o), 0);
 	assert_int_equal(check_steps(o, dir), 1);
+	outbox_close(&o);
+	/* Begun on a disk that nobody may write to. */
+	assert_int_equal(mount("none", dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(outbox_open(dir, &o), OUTBOX_NO_DISK);
+	work(o, 2);
+	assert_true(outbox_commit(o) != 0);
+	assert_int_equal(due(o, "mail"), 2);
+	assert_int_equal(mount("none", dir, NULL, MS_REMOUNT, NULL), 0);
+	assert_int_equal(outbox_commit(o), 0);
+	assert_int_equal(check_steps(o, dir), 2);
 	outbox_close(&o);
 }
 
