@@ -287,7 +287,7 @@ static struct now now_of(struct alert *a, const struct alert_input *in)
 	struct now now = {.ns = a->clock.now_ns};
 	now.local_s = now.ns / NS_PER_SEC + local_offset(a, now.ns);
 	now.minute = (int32_t)(now.local_s % DAY_S / 60);
-	now.quiet = quiet_match(a, in, &now);
+	quiet_match(a, in, &now);
 	return now;
 }
 

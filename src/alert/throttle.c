@@ -180,6 +180,12 @@ static void send_one(struct alert *a, struct target *t, const struct alert_input
 	send_message(a, t, now->incident);
 }
 
+/* Number of the rule that holds it back from this destination. */
+static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+{
+	return now->quiet != 0 ? now->quiet : now->quiet_to[t - a->targets];
+}
+
 /* ALERT_SENT: nothing is against it. */
 static enum alert_why against(struct alert *a, const struct target *t, const struct alert_input *in,
 			      const struct now *now, const struct window_key *key,
@@ -187,7 +193,7 @@ static enum alert_why against(struct alert *a, const struct target *t, const str
 {
 	struct state *s = t->state;
 	*ret = NULL;
-	if (now->quiet != 0)
+	if (quiet_for(a, t, now) != 0)
 		return ALERT_QUIET;
 	if (now->merged)
 		return ALERT_MERGED;
@@ -218,6 +224,7 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		     const struct now *now, enum alert_why why, struct window *w)
 {
 	struct state *s = t->state;
+	uint8_t quiet = quiet_for(a, t, now);
 	if (w != NULL) {
 		grow(&w->n, &w->first_ns, &w->last_ns, now->ns);
 		table_changed(&a->windows, w);
@@ -227,13 +234,13 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		grow(&l->n[why], &l->first_ns, &l->last_ns, now->ns);
 		l->first_ns = first != 0 ? first : now->ns;
 	}
-	tally_add(&s->tallies, t->to, in->class, why, now->quiet, now->ns);
+	tally_add(&s->tallies, t->to, in->class, why, quiet, now->ns);
 	table_changed(&a->states, s);
 	if (now->incident != NULL) {
-		tally_add(&now->incident->tallies, t->to, in->class, why, now->quiet, now->ns);
+		tally_add(&now->incident->tallies, t->to, in->class, why, quiet, now->ns);
 		table_changed(&a->incidents, now->incident);
 	}
-	held_note(a, t, in, why, now->quiet, now->ns);
+	held_note(a, t, in, why, quiet, now->ns);
 }
 
 static bool is_for(const struct target *t, const struct alert_input *in)
