@@ -142,6 +142,15 @@ void play_wait(struct play *p, int64_t ns)
 	p->now_ns += ns;
 }
 
+static void through_store(struct play *p, const struct event *e)
+{
+	struct alert_input in;
+	char *json = event_json(e, "sensor");
+	if (json != NULL && alert_input_json(e->id, json, &in) == 0)
+		alert_event(p->alert, &in);
+	free(json);
+}
+
 void play_event(struct play *p, const struct event *event)
 {
 	struct event e = *event;
@@ -153,7 +162,9 @@ void play_event(struct play *p, const struct event *event)
 	e.time_ns = p->now_ns;
 	if (!event_valid(&e))
 		abort();
-	if (alert_wants(&e) && alert_input_of(&e, &in))
+	if (p->stored)
+		through_store(p, &e);
+	else if (alert_wants(&e) && alert_input_of(&e, &in))
 		alert_event(p->alert, &in);
 }
 

@@ -19,6 +19,7 @@ struct play {
 	int64_t now_ns;
 	uint64_t incident; /* of the next events */
 	uint64_t next_flow;
+	bool stored; /* events go through the JSON of the store, as in a preview */
 	/* What comes out. */
 	void (*send)(struct play *p, const struct alert_message *m);
 	void (*held)(struct play *p, const struct alert_held *h);
