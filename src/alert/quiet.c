@@ -15,9 +15,10 @@
 #define DNS_PORT 53
 #define IDENT_PORT 113
 #define NTP_PORT 123
-#define PROBES "prove" /* the port that `skep prove` plays a guest at */
+#define STOP_NS (5 * MINUTE_NS) /* a stop takes no longer */
+#define PROBES "prove"          /* the port that `skep prove` plays a guest at */
 
-static const char *const own_names[] = {"own-dns", "ident", "own-ntp", "own-probes"};
+static const char *const own_names[] = {"own-dns", "ident", "own-ntp", "own-probes", "own-stop"};
 
 const char *alert_quiet_text(uint8_t quiet)
 {
@@ -147,7 +148,7 @@ static bool matches(const struct quiet *q, const struct alert_input *in, const s
 }
 
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
-static uint8_t own(const struct alert_input *in)
+static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t ns)
 {
 	bool out = in->class == ALERT_OUTBOUND, in_or_out = out || in->class == ALERT_INBOUND;
 	if (out && (in->proto == UDP || in->proto == TCP) && in->port == DNS_PORT)
@@ -156,6 +157,8 @@ static uint8_t own(const struct alert_input *in)
 		return OWN + 1;
 	if (out && in->proto == UDP && in->port == NTP_PORT)
 		return OWN + 2;
+	if (in->class == ALERT_SILENCE && a->clock.stop_ns != 0 && ns - a->clock.stop_ns < STOP_NS)
+		return OWN + 4;
 	return in->class != ALERT_HEALTH && strcmp(in->guest, PROBES) == 0 ? OWN + 3 : 0;
 }
 
@@ -169,5 +172,5 @@ uint8_t quiet_match(struct alert *a, const struct alert_input *in, const struct 
 	for (uint32_t i = 0; i < a->c->n_quiet && i < CONF_QUIET; i++)
 		if (matches(&a->quiet[i], in, now, &p))
 			return (uint8_t)(i + 1);
-	return a->c->quiet_own != 0 ? own(in) : 0;
+	return a->c->quiet_own != 0 ? own(a, in, now->ns) : 0;
 }

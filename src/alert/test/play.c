@@ -307,3 +307,13 @@ void play_health(struct play *p, const char *role, const char *what)
 	text_copy(e.u.health.what, EVENT_NAME, what);
 	play_event(p, &e);
 }
+
+void play_silence(struct play *p, const char *guest)
+{
+	struct event e = event_new(EVENT_SILENCE);
+	e.priority = 2;
+	text_copy(e.u.silence.visit.guest, EVENT_NAME, guest);
+	text_copy(e.u.silence.layer, EVENT_NAME, "syslog");
+	text_copy(e.u.silence.what, EVENT_NAME, "killed");
+	play_event(p, &e);
+}

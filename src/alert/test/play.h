@@ -55,6 +55,7 @@ void play_rule(struct play *p, const char *guest, const char *source, uint32_t s
 void play_limit(struct play *p, const char *guest);
 void play_escape(struct play *p, const char *guest);
 void play_health(struct play *p, const char *role, const char *what);
+void play_silence(struct play *p, const char *guest);
 
 /* Streams by name; false: there is none. */
 struct stream {

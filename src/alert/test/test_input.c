@@ -302,6 +302,10 @@ static void the_rest(void **state)
 	assert_int_equal(health_class("started", 2), 99);
 	assert_int_equal(health_class("restarted", 2), 99);
 	assert_int_equal(health_class("rules", 1), 99);
+	struct event stop = event_new(EVENT_HEALTH);
+	text_copy(stop.u.health.role, EVENT_NAME, "super");
+	text_copy(stop.u.health.what, EVENT_NAME, "stopped");
+	assert_int_equal(class_of(&stop), ALERT_CLASSES); /* of interest, but no alert */
 	assert_int_equal(health_class("rules", 2), ALERT_HEALTH);
 	struct event e = event_new(EVENT_LOGIN);
 	e.u.login.ok = 0;
