@@ -19,6 +19,7 @@ struct hours {
 };
 struct quiet {
 	const struct conf_quiet *c;
+	uint8_t to;       /* bits: only these destinations are spared; 0: all */
 	bool on;          /* false: something of it can't be read, and it quiets nothing */
 	int64_t until_ns; /* on a clock that shows local time */
 	struct hours hours;
@@ -42,9 +43,10 @@ struct now {
 	int64_t ns;
 	int32_t minute;  /* local */
 	int64_t local_s; /* seconds since the epoch, local time */
-	uint8_t quiet;   /* number of the rule that holds it back; 0: none */
-	bool merged;     /* no news: only told in the digest */
-	uint64_t what;   /* of window_key */
+	uint8_t quiet;   /* number of the rule that holds it back from everybody; 0: none */
+	uint8_t quiet_to[CONF_DESTINATIONS]; /* ... from one destination */
+	bool merged;                         /* no news: only told in the digest */
+	uint64_t what;                       /* of window_key */
 	int64_t seen_ns;
 	uint32_t seen_times;
 	struct incident *incident;
@@ -89,7 +91,7 @@ int64_t next_minute(struct alert *a, int64_t ns, int32_t minute);
 
 void quiet_prepare(struct alert *a);
 /* Number of the first rule that matches, 0: none. */
-uint8_t quiet_match(struct alert *a, const struct alert_input *in, const struct now *now);
+void quiet_match(struct alert *a, const struct alert_input *in, struct now *now);
 
 void tally_add(struct tallies *t, uint64_t to, uint8_t class, enum alert_why why, uint8_t quiet,
 	       int64_t ns);

@@ -54,7 +54,22 @@ static bool classes_parse(const struct conf_quiet *c, uint32_t *ret)
 	return true;
 }
 
-static struct quiet prepare(const struct conf_quiet *c)
+/* The destinations that a rule is for, as bits. */
+static bool to_parse(const struct conf_alerts *all, const struct conf_quiet *c, uint8_t *ret)
+{
+	_Static_assert(CONF_DESTINATIONS <= 8, "a bit for each");
+	for (uint32_t i = 0; i < c->n_to && i < CONF_DESTINATIONS; i++) {
+		uint32_t t = 0;
+		while (t < all->n_to && strncmp(all->to[t].name, c->to[i], CONF_NAME) != 0)
+			t++;
+		if (t >= all->n_to || t >= CONF_DESTINATIONS)
+			return false;
+		*ret |= (uint8_t)(1u << t);
+	}
+	return true;
+}
+
+static struct quiet prepare(const struct conf_alerts *all, const struct conf_quiet *c)
 {
 	struct quiet q = {.c = c, .until_ns = INT64_MAX};
 	bool fine = hours_parse(c->hours, &q.hours) && classes_parse(c, &q.classes) &&
@@ -65,14 +80,14 @@ static struct quiet prepare(const struct conf_quiet *c)
 	}
 	for (uint32_t i = 0; i < c->n_sids && i < ARRAY_LEN(q.sids); i++, q.n_sids++)
 		fine &= number_parse(c->sids[i], &q.sids[i]);
-	q.on = fine;
+	q.on = to_parse(all, c, &q.to) && fine;
 	return q;
 }
 
 void quiet_prepare(struct alert *a)
 {
 	for (uint32_t i = 0; i < a->c->n_quiet && i < CONF_QUIET; i++) {
-		a->quiet[i] = prepare(&a->c->quiet[i]);
+		a->quiet[i] = prepare(a->c, &a->c->quiet[i]);
 		a->quiet_places |= a->c->quiet[i].n_as > 0 || a->c->quiet[i].n_countries > 0;
 	}
 }
@@ -162,15 +177,24 @@ static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t 
 	return in->class != ALERT_HEALTH && strcmp(in->guest, PROBES) == 0 ? OWN + 3 : 0;
 }
 
-uint8_t quiet_match(struct alert *a, const struct alert_input *in, const struct now *now)
+/* The first rule that matches counts, for each destination. */
+void quiet_match(struct alert *a, const struct alert_input *in, struct now *now)
 {
 	struct place p = {0, ""};
 	if (in->class == ALERT_ESCAPE)
-		return 0;
+		return;
 	if (a->quiet_places && a->out.place != NULL && in->source.ver != 0)
 		a->out.place(a->out.ctx, &in->source, &p.as, p.country);
-	for (uint32_t i = 0; i < a->c->n_quiet && i < CONF_QUIET; i++)
-		if (matches(&a->quiet[i], in, now, &p))
-			return (uint8_t)(i + 1);
-	return a->c->quiet_own != 0 ? own(a, in, now->ns) : 0;
+	for (uint32_t i = 0; i < a->c->n_quiet && i < CONF_QUIET && now->quiet == 0; i++) {
+		const struct quiet *q = &a->quiet[i];
+		if (!matches(q, in, now, &p))
+			continue;
+		if (q->c->n_to == 0)
+			now->quiet = (uint8_t)(i + 1);
+		for (uint32_t t = 0; t < CONF_DESTINATIONS; t++)
+			if ((q->to >> t & 1) != 0 && now->quiet_to[t] == 0)
+				now->quiet_to[t] = (uint8_t)(i + 1);
+	}
+	if (now->quiet == 0 && a->c->quiet_own != 0)
+		now->quiet = own(a, in, now->ns);
 }

@@ -180,16 +180,51 @@ static void send_one(struct alert *a, struct target *t, const struct alert_input
 	send_message(a, t, now->incident);
 }
 
+/* Number of the rule that holds it back from this destination. */
+static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+{
+	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
+	return own != 0 ? own : now->quiet;
+}
+
+static struct thread *thread_of(struct incident *in, uint64_t to)
+{
+	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
+		if (in->threads[i].to == to)
+			return &in->threads[i];
+		if (in->threads[i].to == 0) {
+			in->threads[i].to = to;
+			return &in->threads[i];
+		}
+	}
+	/* All were of destinations that are no more. */
+	memset(in->threads, 0, sizeof(in->threads));
+	in->threads[0].to = to;
+	return &in->threads[0];
+}
+
+/* The first conversation of a guest in an incident is news, and the first that is let out after others were stopped. */
+static bool is_old(struct target *t, const struct alert_input *in, const struct now *now)
+{
+	if (in->class != ALERT_OUTBOUND || now->incident == NULL)
+		return now->merged;
+	struct thread *th = thread_of(now->incident, t->to);
+	if (th->out >= now->what)
+		return true;
+	th->out = (uint8_t)now->what;
+	return false;
+}
+
 /* ALERT_SENT: nothing is against it. */
-static enum alert_why against(struct alert *a, const struct target *t, const struct alert_input *in,
+static enum alert_why against(struct alert *a, struct target *t, const struct alert_input *in,
 			      const struct now *now, const struct window_key *key,
 			      struct window **ret)
 {
 	struct state *s = t->state;
 	*ret = NULL;
-	if (now->quiet != 0)
+	if (quiet_for(a, t, now) != 0)
 		return ALERT_QUIET;
-	if (now->merged)
+	if (is_old(t, in, now))
 		return ALERT_MERGED;
 	if (a->classes[in->class].bypass != 0)
 		return ALERT_SENT;
@@ -218,6 +253,7 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		     const struct now *now, enum alert_why why, struct window *w)
 {
 	struct state *s = t->state;
+	uint8_t quiet = quiet_for(a, t, now);
 	if (w != NULL) {
 		grow(&w->n, &w->first_ns, &w->last_ns, now->ns);
 		table_changed(&a->windows, w);
@@ -227,13 +263,13 @@ static void hold_one(struct alert *a, struct target *t, const struct alert_input
 		grow(&l->n[why], &l->first_ns, &l->last_ns, now->ns);
 		l->first_ns = first != 0 ? first : now->ns;
 	}
-	tally_add(&s->tallies, t->to, in->class, why, now->quiet, now->ns);
+	tally_add(&s->tallies, t->to, in->class, why, quiet, now->ns);
 	table_changed(&a->states, s);
 	if (now->incident != NULL) {
-		tally_add(&now->incident->tallies, t->to, in->class, why, now->quiet, now->ns);
+		tally_add(&now->incident->tallies, t->to, in->class, why, quiet, now->ns);
 		table_changed(&a->incidents, now->incident);
 	}
-	held_note(a, t, in, why, now->quiet, now->ns);
+	held_note(a, t, in, why, quiet, now->ns);
 }
 
 static bool is_for(const struct target *t, const struct alert_input *in)
@@ -291,22 +327,6 @@ bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hour
 }
 
 /* ---- out ------------------------------------------------------------------------------------------------- */
-
-static struct thread *thread_of(struct incident *in, uint64_t to)
-{
-	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
-		if (in->threads[i].to == to)
-			return &in->threads[i];
-		if (in->threads[i].to == 0) {
-			in->threads[i].to = to;
-			return &in->threads[i];
-		}
-	}
-	/* All were of destinations that are no more. */
-	memset(in->threads, 0, sizeof(in->threads));
-	in->threads[0].to = to;
-	return &in->threads[0];
-}
 
 void send_message(struct alert *a, struct target *t, struct incident *in)
 {

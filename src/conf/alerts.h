@@ -90,19 +90,20 @@ struct conf_alert_class_row {
 	struct conf_throttle throttle;         /* UINT32_MAX, window -1: as it comes */
 };
 
-/* Nothing is sent of what matches all that is given. */
+/* Nothing is sent, to all or to some, of what matches all that is given. */
 struct conf_quiet {
 	char comment[CONF_MAIL];
 	char until[32];    /* "2026-12-31" or "2026-12-31 18:00", local time; empty: for good */
 	uint8_t direction; /* enum event_direction; 0: any */
 	uint8_t proto;     /* 0: any; 1 for both ICMPs */
-	uint32_t n_ports, n_guests, n_sources, n_as, n_countries, n_sids, n_classes;
+	uint32_t n_ports, n_guests, n_sources, n_as, n_countries, n_sids, n_classes, n_to;
 	struct conf_ports ports[CONF_POLICY_PORTS];
 	char guests[CONF_POLICY_GUESTS][CONF_NAME];
 	struct prefix sources[CONF_POLICY_NETS]; /* the other side's address, whoever began */
 	char as[8][CONF_NUMBER];
 	char countries[16][4];
 	char sids[16][CONF_NUMBER];
+	char to[CONF_DESTINATIONS][CONF_NAME]; /* only these are spared; empty: all */
 	char classes[ALERT_CLASSES][CONF_NAME];
 	char hours[CONF_HOURS];
 };

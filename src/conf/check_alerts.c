@@ -91,6 +91,23 @@ static void check_classes(const struct at *at, const char (*classes)[CONF_NAME],
 	}
 }
 
+static void check_to(const struct at *at, const char (*to)[CONF_NAME], uint32_t n, const char *verb)
+{
+	const struct conf_alerts *a = &at->k->c->alerts;
+	char cure[96], what[96];
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t t = 0;
+		while (t < a->n_to && strcmp(a->to[t].name, to[i]) != 0)
+			t++;
+		if (t < a->n_to)
+			continue;
+		did_you_mean(to[i], a->to[0].name, sizeof(a->to[0]), a->n_to, cure,
+			     "name destinations of this file");
+		snprintf(what, sizeof(what), "%s an unknown destination '%s'", verb, to[i]);
+		complain(at, "to", cure, what);
+	}
+}
+
 /* ---- destinations ------------------------------------------------------------------------------ */
 
 static const char *scheme_of(const struct need *need, const char *url)
@@ -228,13 +245,14 @@ static void check_quiet(const struct check *k, uint32_t i)
 			 "needs to know where addresses are");
 	check_guests(&at, q->guests, q->n_guests);
 	check_classes(&at, q->classes, q->n_classes);
+	check_to(&at, q->to, q->n_to, "spares");
 }
 
 static void check_class(const struct check *k, uint32_t i)
 {
 	const struct conf_alerts *a = &k->c->alerts;
 	const struct conf_alert_class_row *c = &a->classes[i];
-	char what[64], cure[96], unknown[96];
+	char what[64];
 	struct at at = {k, k->classes[i], what};
 	snprintf(what, sizeof(what), "class '%s'",
 		 conf_alert_class_text((enum conf_alert_class)c->class));
@@ -242,17 +260,7 @@ static void check_class(const struct check *k, uint32_t i)
 		if (a->classes[j].class == c->class)
 			complain(&at, "class", "write all of a class into one item",
 				 "is there twice");
-	for (uint32_t n = 0; n < c->n_to; n++) {
-		uint32_t t = 0;
-		while (t < a->n_to && strcmp(a->to[t].name, c->to[n]) != 0)
-			t++;
-		if (t < a->n_to)
-			continue;
-		did_you_mean(c->to[n], a->to[0].name, sizeof(a->to[0]), a->n_to, cure,
-			     "name destinations of this file");
-		snprintf(unknown, sizeof(unknown), "goes to an unknown destination '%s'", c->to[n]);
-		complain(&at, "to", cure, unknown);
-	}
+	check_to(&at, c->to, c->n_to, "goes to");
 }
 
 void check_alerts(const struct check *k)

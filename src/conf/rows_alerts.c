@@ -122,6 +122,8 @@ const struct row conf_quiet_rows[] = {
 	 .min = 1, .max = 10, .text = "", .live = true, .help = "numbers of rules; empty: all"},
 	{"classes", ROW_NAMES, QUIET(classes), COUNT(struct conf_quiet, n_classes), .max = CONF_NAME - 1, .text = "", .live = true,
 	 .help = "classes of alerts; empty: all"},
+	{"to", ROW_NAMES, QUIET(to), COUNT(struct conf_quiet, n_to), .max = CONF_NAME - 1, .text = "", .live = true,
+	 .help = "only these destinations are spared; empty: all"},
 	{"hours", ROW_TEXT, QUIET(hours), .form = &form_hours, .min = 11, .max = CONF_HOURS - 1, .text = "always", .empty = "always", .live = true,
 	 .help = "only in these hours, local time"},
 };

@@ -171,6 +171,11 @@ int dbfile_read(const char *path, sqlite3 **ret)
 		return dbfile_error(rc);
 	}
 	sqlite3_busy_timeout(handle, READER_WAITS_MS);
+	/* root reads what a role wrote that may have been taken over: its views and triggers run nothing. */
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	*ret = handle;
 	return 0;
 }

@@ -39,6 +39,9 @@ struct deliver_result {
 	char text[DELIVER_TEXT];              /* what it said, or what went wrong; foreign bytes */
 };
 
+/* Tells destinations apart, whatever their place in the configuration. */
+uint64_t deliver_mark(const struct conf_destination *to);
+
 struct deliver;
 /* c and secrets must live as long. Opens what it needs of certificates later, when it connects. One per
  * process, before it has threads; SIGPIPE is ignored from then on. */

@@ -126,7 +126,8 @@ static int put_together(CURLU *u, const struct conf_destination *to, int scheme,
 	bad |= curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK;
 	bad |= curl_url_set(u, CURLUPART_SCHEME, schemes[scheme].curl, 0) != CURLUE_OK;
 	bad |= curl_url_get(u, CURLUPART_URL, &url, 0) != CURLUE_OK;
-	return !bad && text_copy(ret->url, sizeof(ret->url), url) ? 0 : SKEP_EFORMAT;
+	/* A host may have come percent-encoded. */
+	return !bad && plain(url) && text_copy(ret->url, sizeof(ret->url), url) ? 0 : SKEP_EFORMAT;
 }
 
 int target_of(const struct conf_destination *to, struct target *ret)

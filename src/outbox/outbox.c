@@ -39,7 +39,8 @@ int outbox_open(const char *dir, struct outbox **ret)
 		err = -ENAMETOOLONG;
 	if (err == 0)
 		err = open_file(o, &damaged);
-	bool no_disk = err == -ENOSPC || err == -EIO;
+	/* Whatever it is: alerts from memory are better than none. */
+	bool no_disk = err != 0 && err != -ENOMEM && err != -ENAMETOOLONG;
 	if (err != 0 && !no_disk) {
 		outbox_close(&o);
 		return err;

@@ -42,8 +42,8 @@ struct outbox;
 #define OUTBOX_DAMAGED 1
 #define OUTBOX_NO_DISK 2
 /* dir: "." works. 0, an error, or OUTBOX_DAMAGED: opened, but the file was damaged and moved aside;
- * OUTBOX_NO_DISK: the disk is full, so that what is in the file is not known; all stays in memory until a
- * commit succeeds. */
+ * OUTBOX_NO_DISK: it can't be opened now (a full disk, one that is read-only), and what is in it is not known; all
+ * stays in memory until a commit succeeds. */
 MUST_USE int outbox_open(const char *dir, struct outbox **ret);
 void outbox_close(struct outbox **o);
 /* All changes since the last commit are one: they are in memory until then. After an error of commit

@@ -95,6 +95,8 @@ struct msg_seen {
 struct msg_deliver {
 	uint64_t
 		number; /* courier answers a number that it knows with what became of it, and does not send twice */
+	uint64_t
+		mark; /* deliver_mark of the destination: over a reload the same number may be another one's */
 	uint32_t size;
 	uint8_t destination, pad[3];
 };

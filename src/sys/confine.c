@@ -221,14 +221,13 @@ static int add_row(scmp_filter_ctx filter, const struct syscall_row *row)
 	if (maps_memory(row->name))
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (row->arg == SYSCALL_FAILS)
-		return seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)row->value), nr, 0);
+	uint32_t action = row->fails != 0 ? SCMP_ACT_ERRNO((uint32_t)row->fails) : SCMP_ACT_ALLOW;
 	if (row->arg < 0)
-		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, nr, 0);
+		return seccomp_rule_add(filter, action, nr, 0);
 	if (row->arg > 5)
 		return -EINVAL;
 	struct scmp_arg_cmp cmp = {(unsigned)row->arg, SCMP_CMP_EQ, row->value, 0};
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, nr, 1, &cmp);
+	return seccomp_rule_add_array(filter, action, nr, 1, &cmp);
 }
 
 static int add_table(scmp_filter_ctx filter, const struct syscall_row *row)

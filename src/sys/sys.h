@@ -92,11 +92,11 @@ MUST_USE int proc_memory(pid_t pid, uint64_t *ret_pss_bytes);
 MUST_USE int confine_parent(uint64_t keep_caps);
 
 /* One row per system call a role may use after start; listed beside the code that needs it. */
-#define SYSCALL_FAILS (-2) /* fails with errno value: where a library then takes another way */
 struct syscall_row {
 	const char *name; /* libseccomp name; unknown on this architecture: skipped */
-	int arg;          /* -1, index of an argument that must equal value, or SYSCALL_FAILS */
+	int arg;          /* -1, or index of an argument that must equal value */
 	uint64_t value;
+	int fails; /* not 0: may be called, but fails with this errno; where a library then takes another way */
 };
 /* No dumpable flag, no_new_privs, all capabilities dropped (except those in keep_caps, a mask of
  * 1 << CAP_x), parent-death signal where the role must end with super. */

@@ -236,10 +236,12 @@ def threads(s):
 
 
 def reload(s):
-    """Two other kinds, live."""
+    """Two other kinds, live; where the watch was, that hears of the end of an alerter, is somebody else."""
     t, net, r = s.t, s.net, s.r
-    keep = [d for d in net.settings["destinations"] if d["name"] not in ("slack", "command")]
-    net.settings["destinations"] = [*keep, r.destination("discord"), r.destination("teams")]
+    old = [d for d in net.settings["destinations"] if d["name"] not in ("slack", "command")]
+    at = [d["name"] for d in net.settings["destinations"]].index("watch")
+    net.settings["destinations"] = [*old[:at - 1], r.destination("teams"), r.destination("discord"), *old[at - 1:]]
+    t.equal(net.settings["destinations"][at]["name"], "discord", "other destinations, in another order")
     net.write_conf()
     p = net.skep("alerts", "reload")
     t.check(p.returncode == 0, "`skep alerts reload`", p.stdout + p.stderr)
@@ -247,7 +249,7 @@ def reload(s):
     p = net.skep("alerts", "test", "--json", "--wait", "40")
     got = {a["destination"]: a["ok"] for a in map(json.loads, p.stdout.splitlines())}
     t.check(got.get("discord") and got.get("teams") and "slack" not in got, "other destinations take a test", p.stdout + p.stderr)
-    t.equal((len(r.bodies("discord")), len(r.bodies("teams"))), (1, 1), "... once")
+    t.equal((len(r.bodies("discord")), len(r.bodies("teams"))), (1, 1), "... once, and nothing that was for others")
 
 
 def restart(s):

@@ -6,6 +6,7 @@ nobody waits for anybody. In a network and mount namespace of its own, with name
 import hashlib
 import hmac
 import json
+import logging
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -181,6 +183,71 @@ def mail_refused(t, d, cert, secret, courier):
     t.equal(bench.end(), 0, "ends well")
 
 
+def another_hand(t, d, cert, secret, courier):
+    """The same against a server that others wrote, by asyncio."""
+    try:
+        from aiosmtpd.controller import Controller
+        from aiosmtpd.smtp import AuthResult
+    except ImportError:
+        t.skip("aiosmtpd", "python3-aiosmtpd is not installed")
+        return
+
+    class Box:
+        def __init__(self):
+            self.got, self.times = [], 0
+
+        async def handle_RCPT(self, server, session, envelope, address, options):  # noqa
+            self.times += address.startswith("grey@")
+            if address.startswith("no@") or address.startswith("grey@") and self.times == 1:
+                return "550 5.1.1 no such user" if address.startswith("no@") else "451 4.7.1 greylisted"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        async def handle_DATA(self, server, session, envelope):  # noqa
+            self.got.append((envelope.mail_from, envelope.rcpt_tos, envelope.content, session.ssl is not None,
+                             session.authenticated))
+            return "250 OK"
+
+    def login(server, session, envelope, mechanism, data):
+        return AuthResult(success=(data.login, data.password) == (b"user", b"pass word"),
+                          handled=False)
+
+    logging.getLogger("mail").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    box = Box()
+    servers = [Controller(box, hostname=h, port=p, ready_timeout=30, tls_context=cert.context(), require_starttls=True,
+                          auth_required=True, authenticator=login) for h, p in (("127.0.0.1", 20587), ("::1", 20588))]
+    servers.append(Controller(box, hostname="127.0.0.1", port=20465, ssl_context=cert.context(), auth_required=True,
+                              auth_require_tls=False, authenticator=login))
+    for x in servers:
+        x.start()
+    wrong = f"{d}/wrong"
+    with open(wrong, "w", encoding="utf-8") as f:
+        f.write("other\n")
+    log = ["user user", f"ca {cert.ca}"]
+    good = log + [f"secret {secret}"]
+    try:
+        bench = Bench(d, [mail("smtp://127.0.0.1:20587", *good), mail("smtp://[::1]:20588", *good, "auth login"),
+                          mail("smtps://127.0.0.1:20465", *good), mail("smtp://127.0.0.1:20587", *log, f"secret {wrong}"),
+                          mail("smtp://127.0.0.1:20587", *good, to=["no@example.test"]),
+                          mail("smtp://[::1]:20588", *good, to=["grey@example.test"])], courier)
+        for i in range(3):
+            x = bench.deliver(i, 900 + i)
+            t.check(x["outcome"] == OK and box.got[-1][2:] == (BODY, i < 2, True), "aiosmtpd: " +
+                    ("STARTTLS", "STARTTLS, IPv6, LOGIN", "TLS")[i], x)
+        x = bench.deliver(3, 903)
+        t.check(brief(x) == (LATER, 535) and x["after"] >= 600, "aiosmtpd: a wrong password", x)
+        x = bench.deliver(4, 904)
+        t.check(brief(x) == (NEVER, 550), "aiosmtpd: no such user", x)
+        x = bench.deliver(5, 905)
+        t.check(brief(x) == (LATER, 451) and bench.deliver(5, 905)["outcome"] == OK and len(box.got) == 4,
+                "aiosmtpd: greylisted, then taken", x)
+        t.equal(bench.end(), 0, "ends well")
+    finally:
+        for x in servers:
+            x.stop()
+
+
 def mail_broken(t, d, cert, secret):
     """Those who never answer are still under way when the others are done."""
     quick, tarpit = r.Mail(), r.Silent()
@@ -273,6 +340,23 @@ def oauth(t, d, cert, secret, courier):
     bench.end()
 
 
+def by_name(t, d, cert, secret, courier):
+    """A name server that does not answer holds up nobody, nor the end; an address that does not, no other."""
+    a = r.Mail("192.0.2.1")
+    bench = Bench(d, [mail(a.at("smtp", name="silent.example.test"), "insecure yes"),
+                      mail(a.at("smtp", name="both.example.test"), "insecure yes"),
+                      mail(a.at("smtp", name="unknown.example.test"), "insecure yes")], courier, (15000, 2500))
+    bench.send(0, 950)
+    x = bench.deliver(1, 951)
+    t.check(x["outcome"] == OK and len(a.got) == 1, "the other address is tried, and nobody waits for a name", x)
+    x = bench.deliver(2, 952)
+    t.check(x["outcome"] == LATER and "resolve" in x["text"].lower(), "a name that nobody knows: later", x)
+    if not courier:
+        x = bench.result(950)
+        t.check(brief(x) == (LATER, 0), "a name server that does not answer: later", x)
+    t.equal(bench.end(), 0, "ends well, whoever is still asked for")
+
+
 # ---- web --------------------------------------------------------------------------------------------------
 
 def web(t, d, cert, secret, courier):
@@ -285,7 +369,7 @@ def web(t, d, cert, secret, courier):
         "/big": (200, {}, b"x" * 1000000), "/headers": (200, {f"X-{i}": "y" * 900 for i in range(90)}, b""),
         "/close": None,
     }
-    s = r.Web(lambda q: answers[q["path"]], tls=cert.context())
+    s = r.Web(lambda q: answers.get(q["path"], (200, {}, b"")), tls=cert.context())
     six = r.Web(lambda q: (200, {}, b""), "::1")
     slow = r.Silent()
 
@@ -388,7 +472,8 @@ def remembers(t, d, cert, secret):
     bench.deliver(0, 800)
     t.check(brief(bench.deliver(0, 800)) == (OK, 250) and len(a.got) == 1, "a number that it knows is told, not sent")
     bench.deliver(2, 801)
-    t.check(brief(bench.deliver(2, 801)) == (NEVER, 550) and refusing.connections == 1, "and so is a refusal")
+    t.check(brief(bench.deliver(2, 801)) == (NEVER, 550) and refusing.connections == 2,
+            "what was refused is sent again: somebody may have mended it")
     t.equal(bench.deliver(1, 802)["outcome"], LATER, "what was to be tried later")
     t.equal(bench.deliver(1, 802)["outcome"], OK, "is tried")
     unkept = str((1 << 63) + 5)
@@ -405,11 +490,11 @@ def remembers(t, d, cert, secret):
     x = bench.deliver(0, 820, b"x" * 70000)
     t.check(x["outcome"] == NEVER and len(a.got) == 7, "a body over 64 KiB is none", x)
     for i in range(260):
-        bench.deliver(2, 1000 + i)
-    bench.deliver(2, 1259)
-    t.equal(refusing.connections, 261, "the last 256 are remembered")
-    bench.deliver(2, 1000)
-    t.equal(refusing.connections, 262, "what is older is not")
+        bench.deliver(0, 1000 + i)
+    bench.deliver(0, 1010)
+    t.equal(len(a.got), 267, "the last 256 are remembered")
+    bench.deliver(0, 1000)
+    t.equal(len(a.got), 268, "what is older is not")
     confined(t, bench)
     bench.send(3, 830)
     t.check(r.until(lambda: silent.connections == 1), "while one is under way")
@@ -445,14 +530,15 @@ def main(t):
         with open(f"{d}/resolv.conf", "w") as f:
             f.write("nameserver 192.0.2.1\n")
         subprocess.run(["mount", "--bind", f"{d}/resolv.conf", os.path.realpath("/etc/resolv.conf")], check=True)
-        names = r.Names({"mail.example.test": ["192.0.2.1"]})
+        names = r.Names({"mail.example.test": ["192.0.2.1"],
+                         "both.example.test": ["2001:db8::1", "192.0.2.1"]})
         cert = r.Certificates(d)
         secret = f"{d}/secret"
         with open(secret, "w") as f:
             f.write("pass word\n")
         for courier in (False, True):
             t.note("by courier" if courier else "in this process")
-            for part in (mail_taken, mail_refused, certificates, oauth, web, syslog):
+            for part in (mail_taken, mail_refused, another_hand, by_name, certificates, oauth, web, syslog):
                 if part.__name__ in ONLY or not ONLY:
                     part(t, d, cert, secret, courier)
         for part in (mail_broken, remembers):

@@ -193,7 +193,10 @@ static void start_courier(struct drive *v, const char *skep, uid_t uid)
 
 static void send_over(struct drive *v, uint8_t to, uint64_t number, const void *data, size_t size)
 {
-	struct msg_deliver m = {.number = number, .size = (uint32_t)size, .destination = to};
+	struct msg_deliver m = {.number = number,
+				.mark = deliver_mark(&v->start.conf.to[to]),
+				.size = (uint32_t)size,
+				.destination = to};
 	int fd = sealed(data, size);
 	if (ipc_send(v->alerter[0], MSG_DELIVER, &m, sizeof(m), &fd, 1) != 0)
 		die("a message does not fit");

@@ -633,6 +633,16 @@ static void on_a_full_disk(const char *dir)
 	assert_int_equal(outbox_commit(o), 0);
 	assert_int_equal(check_steps(o, dir), 1);
 	outbox_close(&o);
+	/* Begun on a disk that nobody may write to. */
+	assert_int_equal(mount("none", dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(outbox_open(dir, &o), OUTBOX_NO_DISK);
+	work(o, 2);
+	assert_true(outbox_commit(o) != 0);
+	assert_int_equal(due(o, "mail"), 2);
+	assert_int_equal(mount("none", dir, NULL, MS_REMOUNT, NULL), 0);
+	assert_int_equal(outbox_commit(o), 0);
+	assert_int_equal(check_steps(o, dir), 2);
+	outbox_close(&o);
 }
 
 static void a_real_full_disk_too(void **state)

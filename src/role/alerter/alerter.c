@@ -9,6 +9,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,8 @@ static int open_box(struct alerter *a, int folder)
 	else if (err != 0)
 		return err;
 	err = outbox_open(".", &a->box);
+	if (err > 0) /* how many beats there were is not known: more than any number before */
+		a->beat.n = (uint64_t)(clock_wall_ns() / NS_PER_SEC);
 	if (err == OUTBOX_DAMAGED) {
 		static const char text[] = "the outbox was damaged: it was moved aside and a new "
 					   "one begun; alerts that waited are in the damaged one";
@@ -157,8 +160,7 @@ static int open_box(struct alerter *a, int folder)
 		return 0;
 	}
 	if (err == OUTBOX_NO_DISK) {
-		a->last_error = a->failed_error = -ENOSPC;
-		a->failed_commits = 1;
+		a->urgent = true; /* a commit tells what is wrong */
 		return 0;
 	}
 	return err;
@@ -185,7 +187,8 @@ static int prepare(struct alerter *a, const int *fds, size_t n)
 	struct utsname host;
 	if (uname(&host) == 0)
 		text_copy(a->domain, sizeof(a->domain), host.nodename);
-	tzset(); /* while there are files */
+	tzset();             /* while there are files */
+	json_object_seed(0); /* from a file: later no path can be opened but the outbox's */
 	int err = open_facts(a, fds + 4, n - 4);
 	if (err == 0)
 		err = open_box(a, fds[3]);

@@ -125,8 +125,11 @@ void command_deliver(struct super *s, struct ipc_msg *msg)
 	memcpy(&m, msg->payload, sizeof(m));
 	const struct conf_destination *d =
 		m.destination < a->conf.n_to ? &a->conf.to[m.destination] : NULL;
-	if (d == NULL ||
-	    (d->kind != DEST_SENDMAIL && (d->kind != DEST_COMMAND || d->n_command == 0))) {
+	if (d == NULL || deliver_mark(d) != m.mark) {
+		answer(s, m.destination, m.number, DELIVER_LATER, 0, "of another configuration");
+		return;
+	}
+	if (d->kind != DEST_SENDMAIL && (d->kind != DEST_COMMAND || d->n_command == 0)) {
 		answer(s, m.destination, m.number, DELIVER_NEVER, 0,
 		       "not a destination with a command");
 		return;
