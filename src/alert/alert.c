@@ -212,6 +212,12 @@ static void incident_state(struct alert *a, const struct alert_input *in)
 	close_incident(a, x, a->clock.now_ns);
 }
 
+static void house(struct alert *a, const struct alert_input *in)
+{
+	a->clock.stop_ns = strcmp(in->state, "stopped") == 0 ? a->clock.now_ns : 0;
+	a->clock_dirty = true;
+}
+
 /* The last ones, oldest first. Two layers may hear the same line: then it is one. */
 static void command(struct alert *a, const struct alert_input *in)
 {
@@ -322,5 +328,7 @@ void alert_event(struct alert *a, const struct alert_input *in)
 		incident_state(a, in);
 	else if (in->kind == EVENT_COMMAND)
 		command(a, in);
+	else if (in->kind == EVENT_HEALTH)
+		house(a, in);
 	set_timer(a);
 }

@@ -185,6 +185,20 @@ static void night_conf(struct conf_alerts *c)
 	text_copy(c->digest, sizeof(c->digest), "");
 }
 
+/* `skep down`, which silences the guests, and `skep up`; then a silence that is none of the house's. */
+static void down(struct play *p)
+{
+	play_health(p, "super", "stopped");
+	play_wait(p, 5 * SECOND);
+	play_silence(p, "web1");
+	play_escape(p, "web1");
+	play_wait(p, HOUR);
+	play_health(p, "super", "started");
+	play_health(p, "wall", "started");
+	play_wait(p, MINUTE);
+	play_silence(p, "web1");
+}
+
 /* Rules of the operator: a partner's network, a rule that cries wolf, a day of tests. */
 static void quiet(struct play *p)
 {
@@ -242,6 +256,7 @@ const struct stream play_streams[] = {
 	{"night", night_conf, night},
 	{"quiet", quiet_conf, quiet},
 	{"spared", spared_conf, spared},
+	{"down", night_conf, down},
 	{NULL, NULL, NULL},
 };
 
