@@ -225,12 +225,14 @@ static void quiet_conf(struct conf_alerts *c)
 	text_copy(c->quiet[2].until, sizeof(c->quiet[2].until), "2026-11-02");
 }
 
-/* The pager's owner wants no logins of the partner's network; whoever reads mail does. */
+/* The pager's owner wants no logins of the partner's network, and nothing about port 80; whoever reads mail does. */
 static void spared(struct play *p)
 {
 	play_open_incident(p, "web1", "192.0.2.10");
 	play_login(p, "web1", "192.0.2.10", "root");
-	play_outbound(p, "web1", CONTROL, 6, 80);
+	play_outbound(p, "web1", CONTROL, TCP, 80);
+	play_wait(p, SECOND);
+	play_outbound(p, "web1", CONTROL, TCP, 6667); /* his first */
 	play_open_incident(p, "db1", ROBOT);
 	play_login(p, "db1", ROBOT, "root");
 	play_quiet_incident(p, "db1", ROBOT);
@@ -238,7 +240,10 @@ static void spared(struct play *p)
 
 static void spared_conf(struct conf_alerts *c)
 {
-	c->n_quiet = 1;
+	c->n_quiet = 2;
+	c->quiet[1].n_ports = c->quiet[1].n_to = 1;
+	c->quiet[1].ports[0] = (struct conf_ports){80, 80};
+	text_copy(c->quiet[1].to[0], CONF_NAME, "pager");
 	c->quiet[0].n_classes = c->quiet[0].n_sources = c->quiet[0].n_to = 1;
 	text_copy(c->quiet[0].classes[0], CONF_NAME, "login");
 	text_copy(c->quiet[0].to[0], CONF_NAME, "pager");
