@@ -194,7 +194,8 @@ def alerts_running(t, net):
     rows = json.loads(net.skep("alerts", "--json").stdout or "{}")
     t.check(rows.get("enabled") and rows["destinations"][0]["last"], "alerts --json", rows)
     p = net.skep("alerts")
-    t.check("local" in p.stdout and "1 this hour" in p.stdout, "alerts for people", p.stdout)
+    t.check(re.search(r"^local +keep +well$", p.stdout, re.M) and "0 this hour" in p.stdout,
+            "alerts for people: a test costs no budget", p.stdout)
 
 
 def alerts_checked(t, net):

@@ -128,9 +128,8 @@ static void print_to(const struct conf_destination *d, const struct to *t)
 	printf("%-12s %-9s%s%s  ", d->name,
 	       conf_destination_kind_text((enum conf_destination_kind)d->kind),
 	       d->short_form ? " short" : "", d->watch ? " watch" : "");
-	printf("%s\n            ", stuck           ? "does not take messages now"
-				   : t->total == 0 ? "nothing yet"
-						   : "well");
+	const char *word = t->total == 0 && t->last.number == 0 ? "nothing yet" : "well";
+	printf("%s\n            ", stuck ? "does not take messages now" : word);
 	print_budget("this hour", t->hour, d->throttle.hour);
 	print_budget("in 24 h", t->day, d->throttle.day);
 	if (d->throttle.total > 0)
