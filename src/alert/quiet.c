@@ -161,8 +161,13 @@ static bool matches(const struct quiet *q, const struct alert_input *in, const s
 	       has_sid(q, in) && has_place(q, p);
 }
 
+static bool knocks(const struct conf_alerts *c, const struct addr *a)
+{
+	return a->ver != 0 && (addr_eq(&c->knocks[0], a) || addr_eq(&c->knocks[1], a));
+}
+
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
-static uint8_t own(const struct alert_input *in)
+static uint8_t own(const struct conf_alerts *c, const struct alert_input *in)
 {
 	bool out = in->class == ALERT_OUTBOUND, in_or_out = out || in->class == ALERT_INBOUND;
 	if (out && (in->proto == UDP || in->proto == TCP) && in->port == DNS_PORT)
@@ -171,6 +176,8 @@ static uint8_t own(const struct alert_input *in)
 		return OWN + 1;
 	if (out && in->proto == UDP && in->port == NTP_PORT)
 		return OWN + 2;
+	if (in->class == ALERT_INBOUND && knocks(c, &in->source))
+		return OWN + 3;
 	return in->class != ALERT_HEALTH && strcmp(in->guest, PROBES) == 0 ? OWN + 3 : 0;
 }
 
@@ -193,5 +200,5 @@ void quiet_match(struct alert *a, const struct alert_input *in, struct now *now)
 				now->quiet_to[t] = (uint8_t)(i + 1);
 	}
 	if (now->quiet == 0 && a->c->quiet_own != 0)
-		now->quiet = own(in);
+		now->quiet = own(a->c, in);
 }

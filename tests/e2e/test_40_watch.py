@@ -133,6 +133,11 @@ def dissected(t, second, lines):
     t.check(("1", "skep", "beat", "6") in rows and all(r[:2] == ("1", "skep") for r in rows), "tshark reads them", p.stdout)
 
 
+def a_test(t, net, second):
+    p = net.skep("alerts", "test", "watch")
+    t.check(second.told("test"), "`skep alerts test` comes through to skep-watch", p.stdout + p.stderr + second.said())
+
+
 def seals_arrive(t, net, second):
     t.check(wait_for(lambda: "skep-" in read(second.seals), 30), "seals arrive", second.said())
     p = verify(net, second)
@@ -213,6 +218,7 @@ def main(t):
         with second:
             net.up()
             beats_arrive(t, net, second)
+            a_test(t, net, second)
             seals_arrive(t, net, second)
             escape(t, net, second)
             altered(t, net, second)
