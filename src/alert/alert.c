@@ -212,6 +212,12 @@ static void incident_state(struct alert *a, const struct alert_input *in)
 	close_incident(a, x, a->clock.now_ns);
 }
 
+static void house(struct alert *a, const struct alert_input *in)
+{
+	a->clock.stop_ns = strcmp(in->state, "stopped") == 0 ? a->clock.now_ns : 0;
+	a->clock_dirty = true;
+}
+
 /* The last ones, oldest first. Two layers may hear the same line: then it is one. */
 static void command(struct alert *a, const struct alert_input *in)
 {
@@ -267,19 +273,12 @@ static bool meet(struct alert *a, const struct alert_input *in, struct now *now)
 	return news;
 }
 
-/* The first of a guest in an incident is; and the first that is let out after others were stopped. */
-static bool first_out(struct incident *x, const struct alert_input *in, struct now *now)
+/* 2: it is let out; 1: it was stopped. */
+static uint64_t out_rank(const struct alert_input *in)
 {
 	bool out = in->verdict == VERDICT_FORWARD || in->verdict == VERDICT_REDIRECT ||
 		   in->verdict == VERDICT_REFLECT || in->verdict == VERDICT_REWRITE;
-	uint8_t rank = out ? 2 : 1;
-	now->what = rank;
-	if (x == NULL)
-		return true;
-	if (x->out >= rank)
-		return false;
-	x->out = rank;
-	return true;
+	return out ? 2 : 1;
 }
 
 static struct now now_of(struct alert *a, const struct alert_input *in)
@@ -302,8 +301,8 @@ static void judge(struct alert *a, const struct alert_input *in)
 		now.seen_ns = now.incident->seen_ns;
 		now.seen_times = now.incident->seen_times;
 	}
-	if (in->class == ALERT_OUTBOUND && now.quiet == 0)
-		now.merged = !first_out(now.incident, in, &now);
+	if (in->class == ALERT_OUTBOUND)
+		now.what = out_rank(in);
 	else if (in->class == ALERT_HEALTH)
 		now.what = name_hash(in->what);
 	if (now.incident != NULL && now.quiet == 0)
@@ -322,5 +321,7 @@ void alert_event(struct alert *a, const struct alert_input *in)
 		incident_state(a, in);
 	else if (in->kind == EVENT_COMMAND)
 		command(a, in);
+	else if (in->kind == EVENT_HEALTH)
+		house(a, in);
 	set_timer(a);
 }

@@ -62,6 +62,7 @@ struct alert {
 	struct clock {
 		struct head head;
 		int64_t now_ns, digest_ns; /* digest_ns INT64_MAX: none */
+		int64_t stop_ns;           /* since when the honeynet stops; 0: it does not */
 		uint64_t number;           /* the last */
 		int32_t digest_minute, pad;
 	} clock;

@@ -31,6 +31,13 @@ static bool health_class(const struct event *e)
 	return e->priority >= 1 && !is_routine(h->what);
 }
 
+/* Between its two words an orderly stop silences the guests: that is nobody's doing. */
+static bool is_house(const struct event_health *h)
+{
+	return strcmp(h->role, "super") == 0 &&
+	       (strcmp(h->what, "stopped") == 0 || strcmp(h->what, "started") == 0);
+}
+
 /* Was the conversation let out, or stopped by the containment policy? Both say that somebody in the guest
  * wants out. What is refused for its form (multicast, spoofed ...) is no conversation with anybody. */
 static bool wants_out(const struct event *e)
@@ -95,6 +102,7 @@ static uint8_t class_of(const struct event *e, bool *ret_wanted)
 	case EVENT_ALERT:
 		return rule_class(e->u.alert.severity);
 	case EVENT_HEALTH:
+		*ret_wanted = is_house(&e->u.health);
 		return health_class(e) ? ALERT_HEALTH : ALERT_CLASSES;
 	case EVENT_GUEST:
 		state = e->u.guest.state;

@@ -56,7 +56,7 @@ static void add_count(struct alert_message *m, const struct tally *t)
 /* The heaviest classes first. */
 void tally_list(const struct tallies *t, uint64_t to, struct alert_message *m)
 {
-	for (uint8_t class = 0; class <= ALERT_CLASSES; class ++)
+	for (int class = 0; class <= ALERT_CLASSES; class ++)
 		for (uint32_t i = 0; i < t->n; i++)
 			if (t->all[i].to == to && t->all[i].class == class)
 				add_count(m, &t->all[i]);

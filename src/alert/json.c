@@ -248,9 +248,26 @@ static int read_line(const json_t *o, struct event *e)
 	return 0;
 }
 
+/* Most lines are conversations that ended: not worth to be parsed. The key comes before any foreign text, and within a
+ * text its quotes would be escaped. */
+static bool may_matter(const char *json)
+{
+	static const char key[] = "\"event_type\":\"";
+	static const char *const never[] = {"flow\"",   "stats\"", "anomaly\"", "drop\"",
+					    "syslog\"", "file\"",  "process\"", "session\"",
+					    "sink\"",   "notice\""};
+	const char *at = strstr(json, key);
+	for (size_t i = 0; at != NULL && i < ARRAY_LEN(never); i++)
+		if (strncmp(at + sizeof(key) - 1, never[i], strlen(never[i])) == 0)
+			return false;
+	return true;
+}
+
 int alert_input_json(uint64_t id, const char *json, struct alert_input *ret)
 {
 	struct event e;
+	if (!may_matter(json))
+		return SKEP_ENOTFOUND;
 	json_t *o = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
 	memset(&e, 0, sizeof(e));
 	int err = json_is_object(o) ? read_line(o, &e) : SKEP_EFORMAT;

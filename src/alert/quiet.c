@@ -15,9 +15,10 @@
 #define DNS_PORT 53
 #define IDENT_PORT 113
 #define NTP_PORT 123
-#define PROBES "prove" /* the port that `skep prove` plays a guest at */
+#define STOP_NS (5 * MINUTE_NS) /* a stop takes no longer */
+#define PROBES "prove"          /* the port that `skep prove` plays a guest at */
 
-static const char *const own_names[] = {"own-dns", "ident", "own-ntp", "own-probes"};
+static const char *const own_names[] = {"own-dns", "ident", "own-ntp", "own-probes", "own-stop"};
 
 const char *alert_quiet_text(uint8_t quiet)
 {
@@ -167,7 +168,7 @@ static bool knocks(const struct conf_alerts *c, const struct addr *a)
 }
 
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
-static uint8_t own(const struct conf_alerts *c, const struct alert_input *in)
+static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t ns)
 {
 	bool out = in->class == ALERT_OUTBOUND, in_or_out = out || in->class == ALERT_INBOUND;
 	if (out && (in->proto == UDP || in->proto == TCP) && in->port == DNS_PORT)
@@ -176,8 +177,10 @@ static uint8_t own(const struct conf_alerts *c, const struct alert_input *in)
 		return OWN + 1;
 	if (out && in->proto == UDP && in->port == NTP_PORT)
 		return OWN + 2;
-	if (in->class == ALERT_INBOUND && knocks(c, &in->source))
+	if (in->class == ALERT_INBOUND && knocks(a->c, &in->source))
 		return OWN + 3;
+	if (in->class == ALERT_SILENCE && a->clock.stop_ns != 0 && ns - a->clock.stop_ns < STOP_NS)
+		return OWN + 4;
 	return in->class != ALERT_HEALTH && strcmp(in->guest, PROBES) == 0 ? OWN + 3 : 0;
 }
 
@@ -200,5 +203,5 @@ void quiet_match(struct alert *a, const struct alert_input *in, struct now *now)
 				now->quiet_to[t] = (uint8_t)(i + 1);
 	}
 	if (now->quiet == 0 && a->c->quiet_own != 0)
-		now->quiet = own(a->c, in);
+		now->quiet = own(a, in, now->ns);
 }

@@ -89,7 +89,8 @@ static bool time_sound(int64_t ns)
 static bool clock_sound(const void *data)
 {
 	const struct clock *c = data;
-	return time_sound(c->now_ns) && (time_sound(c->digest_ns) || c->digest_ns == INT64_MAX) &&
+	return time_sound(c->now_ns) && time_sound(c->stop_ns) &&
+	       (time_sound(c->digest_ns) || c->digest_ns == INT64_MAX) &&
 	       c->number < UINT64_MAX / 2 && c->digest_minute >= -1 && c->digest_minute <= 24 * 60;
 }
 

@@ -92,16 +92,17 @@ struct window {
 
 struct thread {
 	uint64_t to, first; /* number of its first message; 0: none */
-	uint32_t sent, pad;
+	uint32_t sent;
+	uint8_t out; /* outbound was told: 1 a conversation that was stopped, 2 one let out */
+	uint8_t pad[3];
 };
 struct incident {
 	struct head head;
 	uint64_t id;
 	int64_t start_ns, last_ns, seen_ns; /* last_ns: on our clock */
 	uint32_t seen_times;
-	uint8_t out; /* outbound was told: 1 a conversation that was stopped, 2 one let out */
 	uint8_t any, weight, n_commands; /* any: what is set */
-	uint8_t fresh, pad[7];           /* its visitor was news */
+	uint8_t fresh, pad[8];           /* its visitor was news */
 	struct thread threads[CONF_DESTINATIONS];
 	struct tallies tallies;
 	char commands[ALERT_COMMANDS][ALERT_COMMAND];

@@ -183,11 +183,40 @@ static void send_one(struct alert *a, struct target *t, const struct alert_input
 /* Number of the rule that holds it back from this destination. */
 static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
 {
-	return now->quiet != 0 ? now->quiet : now->quiet_to[t - a->targets];
+	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
+	return own != 0 ? own : now->quiet;
+}
+
+static struct thread *thread_of(struct incident *in, uint64_t to)
+{
+	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
+		if (in->threads[i].to == to)
+			return &in->threads[i];
+		if (in->threads[i].to == 0) {
+			in->threads[i].to = to;
+			return &in->threads[i];
+		}
+	}
+	/* All were of destinations that are no more. */
+	memset(in->threads, 0, sizeof(in->threads));
+	in->threads[0].to = to;
+	return &in->threads[0];
+}
+
+/* The first conversation of a guest in an incident is news, and the first that is let out after others were stopped. */
+static bool is_old(struct target *t, const struct alert_input *in, const struct now *now)
+{
+	if (in->class != ALERT_OUTBOUND || now->incident == NULL)
+		return now->merged;
+	struct thread *th = thread_of(now->incident, t->to);
+	if (th->out >= now->what)
+		return true;
+	th->out = (uint8_t)now->what;
+	return false;
 }
 
 /* ALERT_SENT: nothing is against it. */
-static enum alert_why against(struct alert *a, const struct target *t, const struct alert_input *in,
+static enum alert_why against(struct alert *a, struct target *t, const struct alert_input *in,
 			      const struct now *now, const struct window_key *key,
 			      struct window **ret)
 {
@@ -195,7 +224,7 @@ static enum alert_why against(struct alert *a, const struct target *t, const str
 	*ret = NULL;
 	if (quiet_for(a, t, now) != 0)
 		return ALERT_QUIET;
-	if (now->merged)
+	if (is_old(t, in, now))
 		return ALERT_MERGED;
 	if (a->classes[in->class].bypass != 0)
 		return ALERT_SENT;
@@ -298,22 +327,6 @@ bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hour
 }
 
 /* ---- out ------------------------------------------------------------------------------------------------- */
-
-static struct thread *thread_of(struct incident *in, uint64_t to)
-{
-	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
-		if (in->threads[i].to == to)
-			return &in->threads[i];
-		if (in->threads[i].to == 0) {
-			in->threads[i].to = to;
-			return &in->threads[i];
-		}
-	}
-	/* All were of destinations that are no more. */
-	memset(in->threads, 0, sizeof(in->threads));
-	in->threads[0].to = to;
-	return &in->threads[0];
-}
 
 void send_message(struct alert *a, struct target *t, struct incident *in)
 {

@@ -65,7 +65,7 @@ int main(void)
 			alert_save(p.alert, on_slot, &sums);
 	}
 	int64_t took = clock_boot_ns() - begin;
-	printf("%u events to %u destinations in %.2f s (%.0f a second): %llu messages, %llu held "
+	printf("%u events to %d destinations in %.2f s (%.0f a second): %llu messages, %llu held "
 	       "back, %llu slots "
 	       "saved; engine: %.1f MB\n",
 	       EVENTS, CONF_DESTINATIONS, (double)took / 1e9, EVENTS / ((double)took / 1e9),

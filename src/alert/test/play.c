@@ -142,6 +142,15 @@ void play_wait(struct play *p, int64_t ns)
 	p->now_ns += ns;
 }
 
+static void through_store(struct play *p, const struct event *e)
+{
+	struct alert_input in;
+	char *json = event_json(e, "sensor");
+	if (json != NULL && alert_input_json(e->id, json, &in) == 0)
+		alert_event(p->alert, &in);
+	free(json);
+}
+
 void play_event(struct play *p, const struct event *event)
 {
 	struct event e = *event;
@@ -153,7 +162,9 @@ void play_event(struct play *p, const struct event *event)
 	e.time_ns = p->now_ns;
 	if (!event_valid(&e))
 		abort();
-	if (alert_wants(&e) && alert_input_of(&e, &in))
+	if (p->stored)
+		through_store(p, &e);
+	else if (alert_wants(&e) && alert_input_of(&e, &in))
 		alert_event(p->alert, &in);
 }
 
@@ -294,5 +305,15 @@ void play_health(struct play *p, const char *role, const char *what)
 	e.priority = 1;
 	text_copy(e.u.health.role, EVENT_NAME, role);
 	text_copy(e.u.health.what, EVENT_NAME, what);
+	play_event(p, &e);
+}
+
+void play_silence(struct play *p, const char *guest)
+{
+	struct event e = event_new(EVENT_SILENCE);
+	e.priority = 2;
+	text_copy(e.u.silence.visit.guest, EVENT_NAME, guest);
+	text_copy(e.u.silence.layer, EVENT_NAME, "syslog");
+	text_copy(e.u.silence.what, EVENT_NAME, "killed");
 	play_event(p, &e);
 }

@@ -19,6 +19,7 @@ struct play {
 	int64_t now_ns;
 	uint64_t incident; /* of the next events */
 	uint64_t next_flow;
+	bool stored; /* events go through the JSON of the store, as in a preview */
 	/* What comes out. */
 	void (*send)(struct play *p, const struct alert_message *m);
 	void (*held)(struct play *p, const struct alert_held *h);
@@ -54,6 +55,7 @@ void play_rule(struct play *p, const char *guest, const char *source, uint32_t s
 void play_limit(struct play *p, const char *guest);
 void play_escape(struct play *p, const char *guest);
 void play_health(struct play *p, const char *role, const char *what);
+void play_silence(struct play *p, const char *guest);
 
 /* Streams by name; false: there is none. */
 struct stream {

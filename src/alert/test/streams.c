@@ -185,6 +185,20 @@ static void night_conf(struct conf_alerts *c)
 	text_copy(c->digest, sizeof(c->digest), "");
 }
 
+/* `skep down`, which silences the guests, and `skep up`; then a silence that is none of the house's. */
+static void down(struct play *p)
+{
+	play_health(p, "super", "stopped");
+	play_wait(p, 5 * SECOND);
+	play_silence(p, "web1");
+	play_escape(p, "web1");
+	play_wait(p, HOUR);
+	play_health(p, "super", "started");
+	play_health(p, "wall", "started");
+	play_wait(p, MINUTE);
+	play_silence(p, "web1");
+}
+
 /* Rules of the operator: a partner's network, a rule that cries wolf, a day of tests. */
 static void quiet(struct play *p)
 {
@@ -211,12 +225,14 @@ static void quiet_conf(struct conf_alerts *c)
 	text_copy(c->quiet[2].until, sizeof(c->quiet[2].until), "2026-11-02");
 }
 
-/* The pager's owner wants no logins of the partner's network; whoever reads mail does. */
+/* The pager's owner wants no logins of the partner's network, and nothing about port 80; whoever reads mail does. */
 static void spared(struct play *p)
 {
 	play_open_incident(p, "web1", "192.0.2.10");
 	play_login(p, "web1", "192.0.2.10", "root");
-	play_outbound(p, "web1", CONTROL, 6, 80);
+	play_outbound(p, "web1", CONTROL, TCP, 80);
+	play_wait(p, SECOND);
+	play_outbound(p, "web1", CONTROL, TCP, 6667); /* his first */
 	play_open_incident(p, "db1", ROBOT);
 	play_login(p, "db1", ROBOT, "root");
 	play_quiet_incident(p, "db1", ROBOT);
@@ -224,7 +240,10 @@ static void spared(struct play *p)
 
 static void spared_conf(struct conf_alerts *c)
 {
-	c->n_quiet = 1;
+	c->n_quiet = 2;
+	c->quiet[1].n_ports = c->quiet[1].n_to = 1;
+	c->quiet[1].ports[0] = (struct conf_ports){80, 80};
+	text_copy(c->quiet[1].to[0], CONF_NAME, "pager");
 	c->quiet[0].n_classes = c->quiet[0].n_sources = c->quiet[0].n_to = 1;
 	text_copy(c->quiet[0].classes[0], CONF_NAME, "login");
 	text_copy(c->quiet[0].to[0], CONF_NAME, "pager");
@@ -242,6 +261,7 @@ const struct stream play_streams[] = {
 	{"night", night_conf, night},
 	{"quiet", quiet_conf, quiet},
 	{"spared", spared_conf, spared},
+	{"down", night_conf, down},
 	{NULL, NULL, NULL},
 };
 

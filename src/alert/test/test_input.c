@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define ROUNDS 40000
+#define ROUNDS 20000
 
 /* Pseudo-random and the same each time. */
 static uint64_t draw(uint64_t *seed)
@@ -43,8 +43,11 @@ static const char *const texts[] = {
 	"lost",
 	"rules",
 	"started",
-	"0123456789012345678901234567890123456789012345678901234567890123456789\xe2\x82\xac\xff\\\\"
-	"\\",
+	"stopped",
+	"super",
+	("0123456789012345678901234567890123456789012345678901234567890123456789\xe2\x82\xac\xff\\"
+	 "\\"
+	 "\\"),
 };
 
 static void some(uint64_t *seed, char *ret, size_t size)
@@ -65,7 +68,9 @@ static struct addr some_addr(uint64_t *seed)
 	if (draw(seed) % 4 == 0) /* addr_text writes these in another form */
 		memset(b, 0, 10), b[10] = b[11] = draw(seed) % 2 != 0 ? 0xff : 0;
 	uint64_t how = draw(seed) % 5;
-	return how == 0 ? (struct addr){0} : how < 3 ? addr_from_v4(b) : addr_from_v6(b);
+	if (how == 0)
+		return (struct addr){0};
+	return how < 3 ? addr_from_v4(b) : addr_from_v6(b);
 }
 
 static void some_tuple(uint64_t *seed, struct event_tuple *t)
@@ -302,6 +307,10 @@ static void the_rest(void **state)
 	assert_int_equal(health_class("started", 2), 99);
 	assert_int_equal(health_class("restarted", 2), 99);
 	assert_int_equal(health_class("rules", 1), 99);
+	struct event stop = event_new(EVENT_HEALTH);
+	text_copy(stop.u.health.role, EVENT_NAME, "super");
+	text_copy(stop.u.health.what, EVENT_NAME, "stopped");
+	assert_int_equal(class_of(&stop), ALERT_CLASSES); /* of interest, but no alert */
 	assert_int_equal(health_class("rules", 2), ALERT_HEALTH);
 	struct event e = event_new(EVENT_LOGIN);
 	e.u.login.ok = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """test_table.py ALERT_STREAM TABLE DOCS: each block of the table is exactly what its stream brings about, each
-stream has a block, and the page says of each class what it comes with."""
+stream has a block, the blocks that the page shows are these, and it says of each class what it comes with."""
 import difflib
 import re
 import subprocess
@@ -37,7 +37,12 @@ def minutes(text):
 
 
 with open(page, encoding="utf-8") as f:
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in f if line.startswith("| `")]
+    shown = f.read()
+for name, text in BLOCK.findall(shown):
+    if name in written and lines_of(text) != written[name]:
+        print(f"{page}: {name} is not as in the table")
+        failed = 1
+rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in shown.splitlines() if line.startswith("| `")]
 page_says = {r[0]: [r[1], minutes(r[3]), r[4].replace("–", "0"), r[5].replace("–", "0")]
              for r in rows if len(r) == 6}
 for row in play("--classes"):
