@@ -162,6 +162,11 @@ static bool matches(const struct quiet *q, const struct alert_input *in, const s
 	       has_sid(q, in) && has_place(q, p);
 }
 
+static bool knocks(const struct conf_alerts *c, const struct addr *a)
+{
+	return a->ver != 0 && (addr_eq(&c->knocks[0], a) || addr_eq(&c->knocks[1], a));
+}
+
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
 static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t ns)
 {
@@ -172,6 +177,8 @@ static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t 
 		return OWN + 1;
 	if (out && in->proto == UDP && in->port == NTP_PORT)
 		return OWN + 2;
+	if (in->class == ALERT_INBOUND && knocks(a->c, &in->source))
+		return OWN + 3;
 	if (in->class == ALERT_SILENCE && a->clock.stop_ns != 0 && ns - a->clock.stop_ns < STOP_NS)
 		return OWN + 4;
 	return in->class != ALERT_HEALTH && strcmp(in->guest, PROBES) == 0 ? OWN + 3 : 0;

@@ -104,6 +104,8 @@ void row_write_number(struct writer *w, const struct row *row, uint64_t value);
 void rows_default(const struct row *rows, size_t n, void *base, bool other);
 /* The built-in destination: messages are kept to be read. */
 void rows_alerts_default(struct conf_alerts *ret);
+/* What follows from settings, and is none itself. */
+void conf_derive(struct conf *c);
 /* forms.c: what texts must look like. */
 extern const struct row_form_of form_mail, form_url, form_hours, form_until, form_clock,
 	form_number, form_country, form_location;

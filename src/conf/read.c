@@ -495,6 +495,7 @@ int conf_read(const char *name, const char *text, size_t len, struct conf *ret,
 		read_tree(&r, root);
 	if (p.n > 0)
 		return SKEP_EFORMAT;
+	conf_derive(&c);
 	*ret = c;
 	return 0;
 }

@@ -359,6 +359,13 @@ static void apply_presets(const struct row *rows, size_t n, void *base,
 				__builtin_trap();
 }
 
+void conf_derive(struct conf *c)
+{
+	bool lab = c->mode == MODE_LAB;
+	c->alerts.knocks[0] = lab ? c->lab.router : (struct addr){0};
+	c->alerts.knocks[1] = lab ? c->lab.router6 : (struct addr){0};
+}
+
 void conf_defaults(struct conf *ret)
 {
 	*ret = (struct conf){0};
@@ -375,4 +382,5 @@ void conf_defaults(struct conf *ret)
 		apply_presets(conf_forward_rows, conf_forward_rows_n, f, lab_forwards[i]);
 	}
 	rows_alerts_default(&ret->alerts);
+	conf_derive(ret);
 }

@@ -147,7 +147,7 @@ static void discord_field(json_t *fields, const struct letter *l, const char *na
 
 static int discord_colour(uint8_t weight)
 {
-	return weight >= 8 ? 0xd32f2f : weight >= 6 ? 0xc75b00 : weight >= 4 ? 0x8a7000 : 0x3f7fbf;
+	return weight >= 8 ? 0xd63d3d : weight >= 6 ? 0xbf5700 : weight >= 4 ? 0x8d7407 : 0x3c79b7;
 }
 
 int discord_form(const struct letter *l, struct writer *w)

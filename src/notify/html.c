@@ -38,10 +38,10 @@ static void put_html(struct writer *w, const char *s)
 
 static const char *colour(uint8_t weight)
 {
-	return weight >= 8   ? "#d32f2f"
-	       : weight >= 6 ? "#c75b00"
-	       : weight >= 4 ? "#8a7000"
-			     : "#3f7fbf";
+	return weight >= 8   ? "#d63d3d"
+	       : weight >= 6 ? "#bf5700"
+	       : weight >= 4 ? "#8d7407"
+			     : "#3c79b7";
 }
 
 static void put_head(const struct letter *l, struct writer *w)

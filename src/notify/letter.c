@@ -68,9 +68,10 @@ static void rows_place(struct letter *l)
 	if (f->country[0] == '\0' && f->as == 0)
 		write_str(&w, "not known");
 	put_foreign(&w, f->country, sizeof(f->country));
-	if (f->as != 0)
+	if (f->as != 0) { /* two foreign texts never touch: together they might be a link */
 		write_fmt(&w, "%sAS%u ", f->country[0] != '\0' ? ", " : "", f->as);
-	put_foreign(&w, f->as_name, sizeof(f->as_name));
+		put_foreign(&w, f->as_name, sizeof(f->as_name));
+	}
 	if (f->anonymous != 0)
 		write_str(&w, ", marked as proxy or exit of Tor");
 	if (f->hosting != 0)

@@ -9,6 +9,7 @@ import shlex
 
 import common  # noqa
 import tap
+from alarms import Log, facts, preview
 from honeynet import LOGHOST_FORWARDS, Honeynet, guest, need, wait_for
 
 
@@ -33,7 +34,7 @@ while s.recv(4096):
 def clear_text(t, net):
     """What is said on the wire needs nothing in the guest: a bound shell, and the file of the demo."""
     net.ssh("web1", "(nc -l -p 4444 -e /bin/sh >/dev/null 2>&1 </dev/null &) ; sleep 0.2")
-    p = net.run_lab("/usr/bin/python3", "-c", f"ADDR = '203.0.113.10'\n" + SHELL, timeout=60)
+    p = net.run_lab("/usr/bin/python3", "-c", "ADDR = '203.0.113.10'\n" + SHELL, timeout=60)
     t.equal(p.returncode, 0, "somebody types at a shell on port 4444")
 
     def heard():
@@ -56,6 +57,24 @@ def clear_text(t, net):
         return [e for e in mine if e["command"]["layer"] == "wire" and e["incident"] and e["flow_id"]]
     t.check(wait_for(told, 20), "its commands are events of the incident",
             net.skep("events", "--kind", "command", "-n", "0").stdout)
+
+
+def told(t, net):
+    """Nobody is named to be told: the messages are kept, a handful of a break-in with a hundred conversations."""
+    log = Log(net)
+    rows = wait_for(lambda: [r for r in log.sent() if r["class"] == "limit"] and log.sent(), 20)
+    by = {k: [r for r in rows or [] if r["class"] == k and r["kind"] == "first"]
+          for k in ("inbound", "outbound", "limit")}
+    t.equal({k: len(v) for k, v in by.items()}, {"inbound": 1, "outbound": 1, "limit": 1},
+            "the source, the first conversation outwards and the limit are alerts, each once; our own knocks are none")
+    t.equal({r["incident"] for v in by.values() for r in v}, {net.events("limit")[0]["incident"]}, "... of one incident")
+    shown = [net.skep("alerts", "show", str(v[0]["number"])).stdout for v in by.values() if v]
+    t.check(any("uname -a" in x for x in shown), "... with the last commands", "\n".join(shown))
+    t.check(all(re.search(r"System +Linux", x) for x in shown[:1]), "... and the intruder's system, guessed", shown[:1])
+    held = wait_for(lambda: sum(r["n"] for r in log.held(destination="local", guest="web1")) > 15, 70, 1)
+    t.check(held, "... and the rest is held back", log.held())
+    same = facts(log.rows()) == facts(preview(net))
+    t.check(same, "... as `skep alerts preview` says", (facts(log.rows()), facts(preview(net))))
 
 
 def main(t):
@@ -83,6 +102,7 @@ def main(t):
             q = net.skep(*args, timeout=60)
             t.check(q.returncode == 0 and (q.stdout.strip() or ".pcapng" in command),
                     f"`{command}` works", f"exit {q.returncode} {q.stdout[:300]}{q.stderr}")
+        told(t, net)
         clear_text(t, net)
         p = net.skep("demo", "--no-replay", timeout=240)
         t.check("as it looked" not in p.stdout, "--no-replay leaves it out")

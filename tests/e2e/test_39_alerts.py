@@ -15,7 +15,7 @@ import time
 import common  # noqa
 import tap
 import mmdb
-from alarms import Log, Receivers, alone, start, stop
+from alarms import Log, Receivers, alone, facts, preview, start, stop, sums
 from honeynet import DNS, INTRUDER, INTRUDER6, WEB, WEB6, Honeynet, guest, need, wait_for, yaml
 
 SCAN = """import socket, sys
@@ -153,36 +153,14 @@ def log_and_show(s):
     t.check("2 of 2 in all" in p.stdout, "`skep alerts` shows the budget", p.stdout)
 
 
-def facts(rows):
-    """What of a row must be the same in a replay."""
-    keys = ("at", "destination", "class", "kind", "guest", "source", "incident", "number", "summary")
-    return sorted(json.dumps([r.get(k) for k in keys]) for r in rows if r.get("kind") != "test" and r["state"] != "held")
-
-
-def sums(rows):
-    out = {}
-    for r in rows:
-        if r["state"] == "held":
-            key = "/".join(str(r.get(k)) for k in ("destination", "class", "why", "rule", "guest", "source"))
-            out[key] = out.get(key, 0) + r["n"]
-    return out
-
-
-def preview(s, conf=None):
-    p = s.net.skep("alerts", "preview", "--json", "--held", "--since", "1d", *(["-c", conf] if conf else []))
-    if p.returncode != 0:
-        raise AssertionError(p.stdout + p.stderr)
-    return [r for r in map(json.loads, p.stdout.splitlines()) if "destination" in r]
-
-
 def replay(s):
     """Acceptance: what preview says of the past is what was sent."""
     t = s.t
-    sent, would = facts(s.log.rows()), facts(preview(s))
+    sent, would = facts(s.log.rows()), facts(preview(s.net))
     t.check(sent == would and len(sent) > 20, f"preview equals what was sent, {len(sent)} messages",
             "\n".join(["sent only:", *sorted(set(sent) - set(would)), "preview only:", *sorted(set(would) - set(sent))]))
-    got = wait_for(lambda: sums(s.log.rows()) == sums(preview(s)), 70, 1)
-    a, b = sums(s.log.rows()), sums(preview(s))
+    got = wait_for(lambda: sums(s.log.rows()) == sums(preview(s.net)), 70, 1)
+    a, b = sums(s.log.rows()), sums(preview(s.net))
     t.check(got, f"... and what was held back, {sum(a.values())} times",
             "\n".join(f"{k}: held {a.get(k)}, preview {b.get(k)}" for k in sorted({*a, *b}) if a.get(k) != b.get(k)))
     other = f"{s.net.dir}/other.yaml"
@@ -190,7 +168,7 @@ def replay(s):
     settings["destinations"] = [dict(d, total="none") if d["name"] == "pager" else d for d in settings["destinations"]]
     with open(other, "w") as f:
         f.write(yaml(settings))
-    rows = preview(s, other)
+    rows = preview(s.net, other)
     sent = [r for r in rows if r["state"] != "held"]
     t.check(not [r for r in sent if "." in r.get("source", "") and r["class"] == "inbound"] and
             [r for r in rows if r["state"] == "held" and "friends" in r.get("rule", "")] and

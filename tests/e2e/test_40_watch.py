@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 # tags: namespaces
-"""The second pair of eyes: beats, seals and escapes leave at once by TLS for a real rsyslog; skep-watch beside it
-alerts on silence, on a stop and on an escape; what somebody changes in the event files is named by the seals that it
-kept."""
+"""The second pair of eyes: beats, seals and escapes leave at once by TLS for a real rsyslog, and as signed webhooks;
+skep-watch there alerts on silence, on a stop and on an escape; what somebody changes in the event files is named by the
+seals that it kept."""
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ class Second:
         self.folder, self.children = folder, []
         self.log, self.log6 = f"{folder}/watch.log", f"{folder}/watch6.log"
         self.seals, self.out, self.cert = f"{folder}/seals", f"{folder}/out", f"{folder}/cert.pem"
+        self.hook_port, self.hook_log = free_port(socket.AF_INET, "127.0.0.1"), f"{folder}/hook.log"
         self.port, self.port6 = free_port(socket.AF_INET, "127.0.0.1"), free_port(socket.AF_INET6, "::1")
         os.makedirs(folder)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
@@ -62,6 +64,12 @@ class Second:
         self.run(sys.executable, f"{WATCH}/skep-watch", "--log", self.log, "--seals", self.seals, "--state",
                  f"{self.folder}/state", "--run", f"echo \"$SKEP_WHAT\" >>{self.out}; cat >>{self.out}", "--step", "0.1",
                  "--missed", "2.5")
+        with open(f"{self.folder}/hmac.key", "w", encoding="utf-8") as f:
+            f.write("a secret of both\n")
+        os.chmod(f"{self.folder}/hmac.key", 0o600)
+        self.run(sys.executable, f"{WATCH}/skep-watch", "--log", self.hook_log, "--listen", f"127.0.0.1:{self.hook_port}",
+                 "--cert", self.cert, "--cert-key", f"{self.folder}/key.pem", "--key", f"{self.folder}/hmac.key", "--step",
+                 "0.1", "--run", f"cat >>{self.folder}/hook.out")
         return self
 
     def run(self, *argv):
@@ -85,8 +93,8 @@ class Second:
         return read(f"{self.folder}/said")[-2000:] + read(self.out) + read(self.log)[-3000:]
 
 
-def destination(name, url, second):
-    return {"name": name, "kind": "syslog", "url": url, "ca": second.cert, "watch": True, "weight": 9}
+def destination(name, url, second, **more):
+    return {"name": name, "kind": "syslog", "url": url, "ca": second.cert, "watch": True, "weight": 9, **more}
 
 
 def verify(net, second):
@@ -102,9 +110,32 @@ def beats_arrive(t, net, second):
     t.check(lines and not bad, "rsyslog keeps every line as RFC 5424 says", bad)
     t.check(all(net.sensor in x for x in lines), "with the sensor as host")
     t.check(wait_for(lambda: "why=\"beat\"" in read(second.log6), 20), "and by IPv6", net.log())
+    t.check(wait_for(lambda: '"skep-beat-1"' in read(second.hook_log), 20), "and as a signed webhook",
+            net.skep("alerts", "log").stdout + net.log())
+    dissected(t, second, lines)
     p = subprocess.run([sys.executable, f"{WATCH}/skep-watch", "--log", second.log, "--state", f"{second.folder}/state",
                         "--status"], capture_output=True, text=True, timeout=60)
     t.check(p.returncode == 0 and "all is well" in p.stdout, "skep-watch is content", p.stdout + second.said())
+
+
+def dissected(t, second, lines):
+    """What another reader makes of the lines."""
+    if shutil.which("tshark") is None or shutil.which("text2pcap") is None:
+        t.skip("tshark reads them", "it is not installed")
+        return
+    dump = "".join("000000 " + " ".join(f"{b:02x}" for b in x.encode()) + "\n" for x in lines)
+    pcap = f"{second.folder}/lines.pcap"
+    subprocess.run(["text2pcap", "-q", "-u", "514,514", "-", pcap], input=dump, text=True, check=True, capture_output=True)
+    p = subprocess.run(["tshark", "-r", pcap, "-T", "fields", "-e", "syslog.version", "-e", "syslog.appname", "-e",
+                        "syslog.msgid", "-e", "syslog.level"], capture_output=True, text=True, timeout=60)
+    # Some versions count structured data to the MSGID.
+    rows = {tuple(x.split(" ")[0] for x in line.split("\t")) for line in p.stdout.splitlines()}
+    t.check(("1", "skep", "beat", "6") in rows and all(r[:2] == ("1", "skep") for r in rows), "tshark reads them", p.stdout)
+
+
+def a_test(t, net, second):
+    p = net.skep("alerts", "test", "watch")
+    t.check(second.told("test"), "`skep alerts test` comes through to skep-watch", p.stdout + p.stderr + second.said())
 
 
 def seals_arrive(t, net, second):
@@ -119,6 +150,8 @@ def escape(t, net, second):
     os.kill(net.role_pid("recorder"), signal.SIGSYS)  # as the kernel does for a call that is forbidden
     t.check(second.told("escape"), "an escape is told there", second.said() + net.log())
     t.note(f"{time.monotonic() - began:.2f} s after it happened")
+    t.check(wait_for(lambda: "skep " + net.sensor in read(f"{second.folder}/hook.out"), 20), "and to the other",
+            read(second.hook_log)[-2000:])
     t.check(wait_for(lambda: net.role_pid("recorder") > 0, 20), "the role is back")
 
 
@@ -178,11 +211,14 @@ def main(t):
         net.sensor = f"sensor-{os.getpid()}"
         net.settings.update(sensor=net.sensor, alerts={"heartbeat": f"{BEAT}s"}, destinations=[
             destination("watch", f"tls://127.0.0.1:{second.port}", second),
-            destination("watch6", f"tls://[::1]:{second.port6}", second)])
+            destination("watch6", f"tls://[::1]:{second.port6}", second),
+            destination("hook", f"https://127.0.0.1:{second.hook_port}/", second, kind="webhook",
+                        secret=f"{second.folder}/hmac.key")])
         net.write_conf()
         with second:
             net.up()
             beats_arrive(t, net, second)
+            a_test(t, net, second)
             seals_arrive(t, net, second)
             escape(t, net, second)
             altered(t, net, second)

@@ -147,6 +147,9 @@ def sealing(t, folder):
     t.equal([(r["file"], r["n"], r["bytes"], r["sha256"], r["sensor"], r["time"]) for r in rows],
             [("skep-20261128.json", 1, 100, SUM[0], "s1", stamp(T0)), ("skep-20261128.json", 2, 200, SUM[1], "s1", stamp(T0)),
              ("eve-20261128.json", 1, 50, SUM[2], "s1", stamp(T0))], "each once, as `skep evidence verify` reads them")
+    day = [(i * 600, [beat(i + 1, T0 + i * 600, seal=seal(1, 100), every=600)]) for i in range(170)]
+    scripted(t, folder, "no new seal for a day", day + [(102000, [beat(171, T0 + 102000, "seal", seal(2, 200, 1), every=600)])],
+             ["unsealed", "unsealed-over"])
     scripted(t, folder, "a file that became shorter, and one with two digests",
              [(0, [beat(1, T0, "seal", seal(1, 100)), beat(2, T0, "seal", seal(2, 90, 1)), beat(3, T0, "seal", seal(3, 90, 2))])],
              ["seal", "seal"])

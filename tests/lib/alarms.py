@@ -160,3 +160,26 @@ class Log:
 
 def has(row, want):
     return all(row.get(k) == v for k, v in want.items())
+
+
+def facts(rows):
+    """What of a row must be the same in a replay."""
+    keys = ("at", "destination", "class", "kind", "guest", "source", "incident", "number", "summary")
+    return sorted(json.dumps([r.get(k) for k in keys]) for r in rows if r.get("kind") != "test" and r["state"] != "held")
+
+
+def sums(rows):
+    out = {}
+    for r in rows:
+        if r["state"] == "held":
+            key = "/".join(str(r.get(k)) for k in ("destination", "class", "why", "rule", "guest", "source"))
+            out[key] = out.get(key, 0) + r["n"]
+    return out
+
+
+def preview(net, conf=None):
+    """What the configuration (net's own, or another) would have done in the last day."""
+    p = net.skep("alerts", "preview", "--json", "--held", "--since", "1d", *(["-c", conf] if conf else []))
+    if p.returncode != 0:
+        raise AssertionError(p.stdout + p.stderr)
+    return [r for r in map(json.loads, p.stdout.splitlines()) if "destination" in r]

@@ -141,6 +141,26 @@ static void start(struct play *p, struct record *r)
 	play_open(p);
 }
 
+/* `skep up` in the lab is no new source. */
+static void own_knocks(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	assert_int_equal(addr_parse("203.0.113.1", &p.conf.knocks[0]), 0);
+	assert_int_equal(addr_parse("2001:db8:113::1", &p.conf.knocks[1]), 0);
+	play_inbound(&p, "web1", "203.0.113.1", 22, false);
+	play_inbound(&p, "web1", "2001:db8:113::1", 22, false);
+	assert_int_equal(r.n, 0);
+	play_inbound(&p, "web1", "203.0.113.2", 22, false);
+	assert_true(r.n > 0);
+	play_outbound(&p, "web1", "203.0.113.1", 6,
+		      22); /* a guest that goes there is another thing */
+	assert_int_equal(r.all[r.n - 1].class, ALERT_OUTBOUND);
+	play_close(&p);
+}
+
 /* A million sources push each other out, but neither the incident's thread nor a window. */
 static void flood_of_sources(void **state)
 {
@@ -464,13 +484,13 @@ static void budget_of_a_class(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(restarts_change_nothing),    cmocka_unit_test(replay_is_the_same),
-		cmocka_unit_test(flood_of_sources),           cmocka_unit_test(escape_in_a_flood),
-		cmocka_unit_test(destinations_change_places), cmocka_unit_test(budgets_slide),
-		cmocka_unit_test(a_source_comes_back),        cmocka_unit_test(digests_come_late),
-		cmocka_unit_test(an_incident_falls_silent),   cmocka_unit_test(the_clock_was_wrong),
-		cmocka_unit_test(the_oldest_gives_way),       cmocka_unit_test(quiet_is_no_reason),
-		cmocka_unit_test(budget_of_a_class),
+		cmocka_unit_test(own_knocks),          cmocka_unit_test(restarts_change_nothing),
+		cmocka_unit_test(replay_is_the_same),  cmocka_unit_test(flood_of_sources),
+		cmocka_unit_test(escape_in_a_flood),   cmocka_unit_test(destinations_change_places),
+		cmocka_unit_test(budgets_slide),       cmocka_unit_test(a_source_comes_back),
+		cmocka_unit_test(digests_come_late),   cmocka_unit_test(an_incident_falls_silent),
+		cmocka_unit_test(the_clock_was_wrong), cmocka_unit_test(the_oldest_gives_way),
+		cmocka_unit_test(quiet_is_no_reason),  cmocka_unit_test(budget_of_a_class),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

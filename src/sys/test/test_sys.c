@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,13 +81,20 @@ static int child_root(void)
 
 static int child_forbidden(const char *what)
 {
-	static const struct syscall_row more[] = {{"socket", 0, AF_UNIX}, {NULL, -1, 0}};
+	static const struct syscall_row more[] = {{"socket", 0, AF_UNIX, 0},
+						  {"socket", 0, AF_INET6, EAFNOSUPPORT},
+						  {"getpriority", -1, 0, ENOSYS},
+						  {NULL, -1, 0, 0}};
 	const struct syscall_row *const tables[] = {syscalls_common, syscalls_heap, more};
 	if (confine_early(0, false) != 0 || confine_final(tables, ARRAY_LEN(tables)) != 0)
 		return 99;
 	if (strcmp(what, "socket") == 0)
 		return socket(AF_INET, SOCK_STREAM, 0) < 0 ? 98 : 97;
-	if (strcmp(what, "allowed") == 0)
+	if (strcmp(what, "fails") == 0 &&
+	    (socket(AF_INET6, SOCK_STREAM, 0) >= 0 || errno != EAFNOSUPPORT ||
+	     syscall(SYS_getpriority, 0, 0) != -1 || errno != ENOSYS))
+		return 95;
+	if (strcmp(what, "allowed") == 0 || strcmp(what, "fails") == 0)
 		return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? 98 : 0;
 	if (strcmp(what, "exec-memory") == 0)
 		return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -339,6 +347,8 @@ static void test_filter_kills(void **state)
 	int status = end_of("nothing");
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	status = end_of("allowed");
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	status = end_of("fails");
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	status = end_of("socket");
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
