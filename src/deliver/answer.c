@@ -37,7 +37,8 @@ uint32_t answer_retry_after(const char *value, size_t len, int64_t wall_ns)
 	time_t when = curl_getdate(text, NULL);
 	if (when < 0)
 		return 0;
-	return bounded((double)when - (double)(wall_ns / NS_PER_SEC));
+	int64_t now = wall_ns / NS_PER_SEC;
+	return bounded((double)(when - now));
 }
 
 static void json_free(json_t **j)

@@ -484,13 +484,20 @@ static void budget_of_a_class(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(own_knocks),          cmocka_unit_test(restarts_change_nothing),
-		cmocka_unit_test(replay_is_the_same),  cmocka_unit_test(flood_of_sources),
-		cmocka_unit_test(escape_in_a_flood),   cmocka_unit_test(destinations_change_places),
-		cmocka_unit_test(budgets_slide),       cmocka_unit_test(a_source_comes_back),
-		cmocka_unit_test(digests_come_late),   cmocka_unit_test(an_incident_falls_silent),
-		cmocka_unit_test(the_clock_was_wrong), cmocka_unit_test(the_oldest_gives_way),
-		cmocka_unit_test(quiet_is_no_reason),  cmocka_unit_test(budget_of_a_class),
+		cmocka_unit_test(restarts_change_nothing),
+		cmocka_unit_test(replay_is_the_same),
+		cmocka_unit_test(own_knocks),
+		cmocka_unit_test(flood_of_sources),
+		cmocka_unit_test(escape_in_a_flood),
+		cmocka_unit_test(destinations_change_places),
+		cmocka_unit_test(budgets_slide),
+		cmocka_unit_test(a_source_comes_back),
+		cmocka_unit_test(digests_come_late),
+		cmocka_unit_test(an_incident_falls_silent),
+		cmocka_unit_test(the_clock_was_wrong),
+		cmocka_unit_test(the_oldest_gives_way),
+		cmocka_unit_test(quiet_is_no_reason),
+		cmocka_unit_test(budget_of_a_class),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
