@@ -223,7 +223,6 @@ def reload(s):
     net.write_conf()
     p = net.skep("alerts", "reload")
     t.check(p.returncode == 0, "`skep alerts reload`", p.stdout + p.stderr)
-    wait_for(lambda: {x["state"] for x in net.status()["roles"] if x["name"] in ("alerter", "courier")} == {"running"}, 20)
     p = net.skep("alerts", "test", "--json", "--wait", "40")
     got = {a["destination"]: a["ok"] for a in map(json.loads, p.stdout.splitlines())}
     t.check(got.get("discord") and got.get("teams") and "slack" not in got, "other destinations take a test", p.stdout + p.stderr)

@@ -14,6 +14,8 @@
 #define POLL_NS (250 * NS_PER_MS)
 #define WAIT_S 90
 #define WAIT_MOST_S 3600
+#define READY_TRIES 60 /* quarters of a second */
+#define NOT_READY 256  /* no exit code */
 
 enum { OPT_WAIT = 256, OPT_JSON };
 
@@ -111,9 +113,9 @@ static void print_answer(struct view *v, uint32_t n)
 		printf("             -> %s\n", cure);
 }
 
-/* 0, or an exit code after saying why not. */
+/* 0, or an exit code after saying why not. patient: NOT_READY, and nothing is said, while alerter starts. */
 static int ask(const struct conf *c, const char *verb, const char *request, const int *fds,
-	       size_t n_fds)
+	       size_t n_fds, bool patient)
 {
 	char *text = NULL;
 	const char *error = NULL;
@@ -129,7 +131,10 @@ static int ask(const struct conf *c, const char *verb, const char *request, cons
 	json_t *a = json_loads(text, 0, NULL);
 	if (a == NULL)
 		code = cmd_fail(1, "%s: the honeynet went away without an answer", verb);
-	else if (json_unpack(a, "{s:s}", "error", &error) == 0)
+	else if (json_unpack(a, "{s:s}", "error", &error) == 0 && patient &&
+		 strstr(error, "not ready") != NULL)
+		code = NOT_READY;
+	else if (error != NULL)
 		code = cmd_fail(1, "%s: %s", verb, error);
 	json_decref(a);
 	free(text);
@@ -138,10 +143,16 @@ static int ask(const struct conf *c, const char *verb, const char *request, cons
 
 static int request_test(const struct view *v)
 {
+	const struct timespec pause = {0, POLL_NS};
 	json_t *r = json_pack("{s:s, s:s*}", "do", "alert-test", "destination", v->name);
 	char *text = json_dumps(r, JSON_COMPACT);
-	int code = text != NULL ? ask(v->c, "alerts test", text, NULL, 0)
-				: cmd_fail(1, "alerts test: no memory");
+	int code = text != NULL ? NOT_READY : cmd_fail(1, "alerts test: no memory");
+	/* A reload starts it anew: that takes a moment. */
+	for (int i = 0; code == NOT_READY; i++) {
+		code = ask(v->c, "alerts test", text, NULL, 0, i < READY_TRIES);
+		if (code == NOT_READY)
+			nanosleep(&pause, NULL);
+	}
 	free(text);
 	json_decref(r);
 	return code;
@@ -238,7 +249,7 @@ static int reload(const struct conf *c)
 	int err = sealed_create("alerts", &c->alerts, sizeof(c->alerts), &fd);
 	if (err != 0)
 		return cmd_fail(1, "alerts reload: %s", err_text(err));
-	int code = ask(c, "alerts reload", "{\"do\":\"alerts\"}", &fd, 1);
+	int code = ask(c, "alerts reload", "{\"do\":\"alerts\"}", &fd, 1, false);
 	if (code == 0)
 		printf("%u destination%s, %u quiet rule%s are in force\n", c->alerts.n_to,
 		       c->alerts.n_to == 1 ? "" : "s", c->alerts.n_quiet,
