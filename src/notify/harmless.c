@@ -80,9 +80,28 @@ static size_t link_word(const char *s, size_t left)
 	return 0;
 }
 
+static bool is_word(char c)
+{
+	return is_alnum(c) || (c & 0x80) != 0 || c == '.' || c == '-' || c == '_' || c == '@';
+}
+
+/* "4.20", "0.5": a figure, of which no program makes a link. Four numbers are an address. */
+static bool dot_of_figure(const char *s, size_t at, size_t size)
+{
+	size_t from = at, to = at + 1;
+	while (from > 0 && is_digit(s[from - 1]))
+		from--;
+	while (to < size && is_digit(s[to]))
+		to++;
+	return at - from >= 1 && at - from <= 6 && to - at - 1 >= 1 && to - at - 1 <= 6 &&
+	       (from == 0 || !is_word(s[from - 1])) && (to == size || !is_word(s[to]));
+}
+
 static bool dot_of_name(const char *s, size_t at, size_t size)
 {
 	if (at == 0 || at + 1 >= size)
+		return false;
+	if (dot_of_figure(s, at, size))
 		return false;
 	char before = s[at - 1], after = s[at + 1];
 	return (is_alnum(before) || (before & 0x80) != 0 ||

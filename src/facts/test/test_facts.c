@@ -408,15 +408,17 @@ static void test_bad_signatures(void **state)
 		"*:64:0:*:1,7:?300:df:0",
 		"*:64:0:*:1,7:mss:dx:0",
 		"*:64:0:*:1,7:mss:df:1",
-		"*:64:0:*:1,7:nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop:"
-		"df:0",
+		NULL, /* too many options: below */
 		"",
 	};
+	static const char many[] = "*:64:0:*:1,7:nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,nop,"
+				   "nop,nop,nop,nop,nop,nop:df:0";
 	char text[512], why[256];
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		int len = snprintf(text, sizeof(text),
-				   "[tcp:request]\nlabel = s:unix:A:B\nsig = %s\n", bad[i]);
+				   "[tcp:request]\nlabel = s:unix:A:B\nsig = %s\n",
+				   bad[i] != NULL ? bad[i] : many);
 		struct facts *f = open_with(-1, -1, file_of(text, (size_t)len), why);
 
 		if (strcmp(why, "signatures: 1 lines left out, the first is line 3") != 0)
