@@ -156,37 +156,6 @@ static void take_counts(struct alert *a, struct state *s, struct window *w)
 	w->first_ns = w->last_ns = 0;
 }
 
-static void send_one(struct alert *a, struct target *t, const struct alert_input *in,
-		     const struct now *now, const struct window_key *key)
-{
-	struct alert_message *m = &a->m;
-	bool fresh, bypass = a->classes[in->class].bypass != 0;
-	struct window *w = table_get(&a->windows, key, &fresh);
-	memset(m, 0, sizeof(*m));
-	m->at_ns = now->ns;
-	m->kind = fresh ? ALERT_FIRST : ALERT_MORE;
-	m->class = in->class;
-	m->weight = a->classes[in->class].weight;
-	m->bypass = bypass;
-	m->incident = in->incident;
-	m->since_ns = now->incident != NULL ? now->incident->start_ns : in->time_ns;
-	m->what = *in;
-	m->seen_ns = now->seen_ns;
-	m->seen_times = now->seen_times;
-	take_counts(a, t->state, w);
-	w->until_ns = now->ns + window_ns(a, t, in->class);
-	if (!bypass)
-		charge(a, t, in->class, true, now->ns);
-	send_message(a, t, now->incident);
-}
-
-/* Number of the rule that holds it back from this destination. */
-static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
-{
-	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
-	return own != 0 ? own : now->quiet;
-}
-
 static struct thread *thread_of(struct incident *in, uint64_t to)
 {
 	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
@@ -208,11 +177,46 @@ static bool is_old(struct target *t, const struct alert_input *in, const struct 
 {
 	if (in->class != ALERT_OUTBOUND || now->incident == NULL)
 		return now->merged;
-	struct thread *th = thread_of(now->incident, t->to);
-	if (th->out >= now->what)
-		return true;
-	th->out = (uint8_t)now->what;
-	return false;
+	return thread_of(now->incident, t->to)->out >= now->what;
+}
+
+/* Only what was sent makes the next ones old: what a budget or the hours held back is told once they allow it. */
+static void note_out(struct target *t, const struct alert_input *in, const struct now *now)
+{
+	if (in->class == ALERT_OUTBOUND && now->incident != NULL)
+		thread_of(now->incident, t->to)->out = (uint8_t)now->what;
+}
+
+static void send_one(struct alert *a, struct target *t, const struct alert_input *in,
+		     const struct now *now, const struct window_key *key)
+{
+	struct alert_message *m = &a->m;
+	bool fresh, bypass = a->classes[in->class].bypass != 0;
+	struct window *w = table_get(&a->windows, key, &fresh);
+	memset(m, 0, sizeof(*m));
+	m->at_ns = now->ns;
+	m->kind = fresh ? ALERT_FIRST : ALERT_MORE;
+	m->class = in->class;
+	m->weight = a->classes[in->class].weight;
+	m->bypass = bypass;
+	m->incident = in->incident;
+	m->since_ns = now->incident != NULL ? now->incident->start_ns : in->time_ns;
+	m->what = *in;
+	m->seen_ns = now->seen_ns;
+	m->seen_times = now->seen_times;
+	take_counts(a, t->state, w);
+	w->until_ns = now->ns + window_ns(a, t, in->class);
+	note_out(t, in, now);
+	if (!bypass)
+		charge(a, t, in->class, true, now->ns);
+	send_message(a, t, now->incident);
+}
+
+/* Number of the rule that holds it back from this destination. */
+static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+{
+	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
+	return own != 0 ? own : now->quiet;
 }
 
 /* ALERT_SENT: nothing is against it. */
@@ -310,19 +314,40 @@ void throttle_one(struct alert *a, struct target *t, const struct alert_input *i
 		hold_one(a, t, in, now, why, w);
 }
 
-bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hours)
+static bool digest(struct alert *a, struct target *t, int64_t ns, enum alert_why why)
 {
-	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
-	int32_t minute = (int32_t)(local_s % DAY_S / 60);
 	budget_turn(&t->state->all, ns);
-	enum alert_why why = budget_full(&t->state->all, &t->c->throttle);
-	if (why == ALERT_SENT && by_hours && !hours_has(&t->hours, minute))
-		why = ALERT_HOURS;
+	if (why == ALERT_SENT)
+		why = budget_full(&t->state->all, &t->c->throttle);
 	if (why != ALERT_SENT) {
 		held_note(a, t, &a->m.what, why, 0, ns);
 		return false;
 	}
 	charge(a, t, a->m.class, false, ns);
+	return true;
+}
+
+bool throttle_digest(struct alert *a, struct target *t, int64_t ns)
+{
+	return digest(a, t, ns, ALERT_SENT);
+}
+
+bool throttle_incident(struct alert *a, struct target *t, int64_t ns, uint32_t sent)
+{
+	/* What was told is bounded by the budgets of classes; what they held back may be a thousand incidents an hour. */
+	static const struct conf_throttle most = {.hour = 4, .day = 20};
+	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
+	struct budget *b = &t->state->untold;
+	enum alert_why why = ALERT_SENT;
+	budget_turn(b, ns);
+	if (!hours_has(&t->hours, (int32_t)(local_s % DAY_S / 60)))
+		why = ALERT_HOURS;
+	else if (sent == 0)
+		why = budget_full(b, &most);
+	if (!digest(a, t, ns, why))
+		return false;
+	if (sent == 0)
+		budget_take(b);
 	return true;
 }
 
