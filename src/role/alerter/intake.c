@@ -7,6 +7,7 @@
  * has nothing for us: no event may come from before it.
  */
 #include "role/alerter/alerter_priv.h"
+#include "role/outlet.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -261,7 +262,10 @@ void intake_tick(struct alerter *a)
 	if (boot - a->last_event_ns < NS_PER_SEC && wall / 1000 - (int64_t)a->newest > 2000000)
 		return;
 	a->ticked_ns = boot;
-	alert_tick(a->engine, wall - NS_PER_SEC);
+	/* After a clock that was set back, hub's ids are ahead of it, and so is the engine. */
+	int64_t ids = (int64_t)a->newest * 1000 +
+		      (int64_t)outlet_pace((uint64_t)(boot - a->last_event_ns));
+	alert_tick(a->engine, (ids > wall && a->last_event_ns != 0 ? ids : wall) - NS_PER_SEC);
 }
 
 void intake_test(struct alerter *a, uint8_t destination)
