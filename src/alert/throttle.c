@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define HEAVY 6 /* by itself: a login, a conversation outwards, a silence */
+
 /* ---- budgets ----------------------------------------------------------------------------------------- */
 
 static int64_t slice_ns(int64_t period_ns)
@@ -156,6 +158,42 @@ static void take_counts(struct alert *a, struct state *s, struct window *w)
 	w->first_ns = w->last_ns = 0;
 }
 
+/* A budget that the visitors of one guest have used up does not hide that another was broken into: what is heavy, and
+ * was not told of this guest for a day, goes out all the same. There are not many guests. */
+static struct window_key first_key(const struct target *t, const struct alert_input *in)
+{
+	struct window_key k;
+	memset(&k, 0, sizeof(k));
+	k.to = t->to;
+	k.class = in->class;
+	k.what = UINT64_MAX;
+	text_copy(k.guest, sizeof(k.guest), in->guest);
+	return k;
+}
+
+static bool is_heavy(const struct alert *a, const struct alert_input *in)
+{
+	return a->classes[in->class].weight >= HEAVY && in->guest[0] != '\0';
+}
+
+static bool first_of_guest(struct alert *a, const struct target *t, const struct alert_input *in,
+			   int64_t ns)
+{
+	struct window_key key = first_key(t, in);
+	const struct window *w = is_heavy(a, in) ? table_find(&a->windows, &key) : NULL;
+	return is_heavy(a, in) && (w == NULL || ns >= w->until_ns || w->until_ns - ns > DAY_NS);
+}
+
+static void note_first(struct alert *a, const struct target *t, const struct alert_input *in,
+		       int64_t ns)
+{
+	bool fresh;
+	struct window_key key = first_key(t, in);
+	struct window *w = is_heavy(a, in) ? table_get(&a->windows, &key, &fresh) : NULL;
+	if (w != NULL)
+		w->until_ns = ns + DAY_NS;
+}
+
 static struct thread *thread_of(struct incident *in, uint64_t to)
 {
 	for (uint32_t i = 0; i < CONF_DESTINATIONS; i++) {
@@ -206,6 +244,7 @@ static void send_one(struct alert *a, struct target *t, const struct alert_input
 	m->seen_times = now->seen_times;
 	take_counts(a, t->state, w);
 	w->until_ns = now->ns + window_ns(a, t, in->class);
+	note_first(a, t, in, now->ns);
 	note_out(t, in, now);
 	if (!bypass)
 		charge(a, t, in->class, true, now->ns);
@@ -242,8 +281,11 @@ static enum alert_why against(struct alert *a, struct target *t, const struct al
 		return ALERT_HOURS;
 	budget_turn(&s->all, now->ns);
 	budget_turn(&s->of[in->class], now->ns);
-	return longer(budget_full(&s->all, &t->c->throttle),
-		      budget_full(&s->of[in->class], &a->classes[in->class].throttle));
+	enum alert_why all = budget_full(&s->all, &t->c->throttle);
+	enum alert_why of = budget_full(&s->of[in->class], &a->classes[in->class].throttle);
+	if (of != ALERT_TOTAL && first_of_guest(a, t, in, now->ns))
+		of = ALERT_SENT;
+	return longer(all, of);
 }
 
 static void grow(uint32_t *n, int64_t *first_ns, int64_t *last_ns, int64_t ns)

@@ -322,6 +322,33 @@ static void outbound_waits_for_its_time(void **state)
 	play_close(&p);
 }
 
+/* A hundred visitors log into web1: that uses up the budget, but does not hide the one login on db1. */
+static void a_loud_guest_hides_no_other(void **state)
+{
+	static struct play p;
+	static struct record r;
+	char from[40];
+	(void)state;
+	start(&p, &r);
+	for (uint32_t i = 0; i < 100; i++) {
+		snprintf(from, sizeof(from), "2001:db8::%x", i);
+		play_open_incident(&p, "web1", from);
+		play_login(&p, "web1", from, "root");
+		play_outbound(&p, "web1", "192.0.2.1", 6, 4444);
+	}
+	assert_int_equal(r.sent[0], 10 + 10);
+	play_open_incident(&p, "db1", "198.51.100.66");
+	for (uint32_t i = 0; i < 3; i++) {
+		play_login(&p, "db1", "198.51.100.66", "root");
+		play_outbound(&p, "db1", "192.0.2.1", 6, 4444);
+	}
+	assert_int_equal(r.sent[0], 10 + 10 + 2);
+	play_open_incident(&p, "db1", "198.51.100.67");
+	play_login(&p, "db1", "198.51.100.67", "root");
+	assert_int_equal(r.sent[0], 10 + 10 + 2);
+	play_close(&p);
+}
+
 /* A thousand visitors at once, each in an incident of his own: neither a thousand messages, nor a thousand digests. */
 static void a_botnet(void **state)
 {
@@ -543,6 +570,7 @@ int main(void)
 		cmocka_unit_test(budgets_slide),
 		cmocka_unit_test(a_source_comes_back),
 		cmocka_unit_test(outbound_waits_for_its_time),
+		cmocka_unit_test(a_loud_guest_hides_no_other),
 		cmocka_unit_test(a_botnet),
 		cmocka_unit_test(digests_come_late),
 		cmocka_unit_test(an_incident_falls_silent),
