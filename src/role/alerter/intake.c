@@ -18,6 +18,7 @@
 #define BATCH 2048u /* events; hub keeps some thousands */
 #define BATCH_NS (200 * NS_PER_MS)
 #define FAILED_NS NS_PER_SEC /* until a commit that failed is tried again */
+#define UNSAVED 1024u        /* events; more hub does not keep for a disk that takes nothing */
 #define AHEAD_US UINT64_C(2000000)
 #define PRUNE_NS (600 * NS_PER_SEC)
 #define KEEP_NS (30 * 86400 * NS_PER_SEC)
@@ -305,8 +306,19 @@ int64_t intake_next_ns(const struct alerter *a)
 	return a->urgent || a->fresh >= BATCH ? 0 : a->first_ns + BATCH_NS;
 }
 
+/* The disk takes nothing for long: hub keeps some thousand events that are not dealt with, and would drop what is new. What
+ * is in memory only is then all that can be had; it is lost if we die before the disk is well. */
+static void let_go(struct alerter *a)
+{
+	if (a->last_error == 0 || a->fresh < UNSAVED)
+		return;
+	a->on_disk = a->newest;
+	a->fresh = 0;
+}
+
 void intake_commit(struct alerter *a, bool now)
 {
+	let_go(a);
 	if (a->asked && a->seen != a->on_disk)
 		send_seen(a, false);
 	if ((a->first_ns == 0 && !a->urgent) || (!now && clock_boot_ns() < intake_next_ns(a)))

@@ -370,6 +370,21 @@ static void fill(struct rig *r)
 		;
 }
 
+/* Of interest to alerter, but no message. */
+static void noise(struct rig *r)
+{
+	struct event e = event_new(EVENT_COMMAND);
+	struct event_command *c = &e.u.command;
+	e.priority = 2;
+	text_copy(c->visit.guest, EVENT_NAME, "web1");
+	c->visit.peer = addr_from_v4("\xc6\x33\x64\x07");
+	c->visit.server = addr_from_v4("\xcb\x00\x71\x0a");
+	c->visit.proto = 6;
+	c->line[0] = 'w';
+	c->line_len = 1;
+	send_event(r, COLLECTOR, &e);
+}
+
 static void a_full_disk_silences_nobody(void **state)
 {
 	struct rig *r = *state;
@@ -400,9 +415,23 @@ static void a_full_disk_silences_nobody(void **state)
 	for (; n < 60; n++)
 		some_event(r, n);
 	wait_all(r, n);
+	/* More than hub keeps for it: what comes after that still gets through. */
+	fill(r);
+	for (; n < 120; n++)
+		some_event(r, n);
+	wait_all(r, n);
+	for (int i = 0; i < 8000; i++) {
+		noise(r);
+		if (i % 100 == 99)
+			play(r, 20);
+	}
+	for (; n < 122; n++) /* 120 is an escape, and has places of its own */
+		some_event(r, n);
+	wait_all(r, n);
+	assert_int_equal(r->lost, 0);
 	snprintf(path, sizeof(path), "%s/filler", r->dir);
 	assert_int_equal(unlink(path), 0);
-	for (; n < 65; n++)
+	for (; n < 125; n++)
 		some_event(r, n);
 	wait_all(r, n);
 	play(r, 1500);
