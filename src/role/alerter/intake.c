@@ -288,6 +288,33 @@ void intake_test(struct alerter *a, uint8_t destination)
 	}
 }
 
+void intake_plain(struct alerter *a, uint8_t destination, const struct outbox_item *refused)
+{
+	struct alert_message m = {.kind = ALERT_FIRST,
+				  .class = ALERT_HEALTH,
+				  .weight = refused->weight,
+				  .bypass = refused->bypass,
+				  .destination = destination,
+				  .incident = refused->incident,
+				  .at_ns = clock_wall_ns()};
+	if ((refused->number & ALERTER_TEST) != 0) /* it has nothing of an intruder in it */
+		return;
+	m.number = ALERTER_TEST | (uint64_t)m.at_ns / 1000;
+	m.what.class = ALERT_HEALTH;
+	m.what.kind = EVENT_HEALTH;
+	m.what.id = (uint64_t)m.at_ns / 1000;
+	m.what.time_ns = refused->at_ns;
+	m.what.incident = refused->incident;
+	m.what.source = refused->source;
+	text_copy(m.what.guest, sizeof(m.what.guest), refused->guest);
+	text_copy(m.what.what, sizeof(m.what.what), "refused");
+	snprintf(m.what.text, sizeof(m.what.text),
+		 "an alert (%s) was refused here, maybe for what an intruder typed: skep alerts "
+		 "show %llu",
+		 refused->class, (unsigned long long)refused->number);
+	on_send(a, &m);
+}
+
 /* ---- to the disk ---------------------------------------------------------------------------------- */
 
 static void on_save(void *ctx, uint64_t slot, const void *data, size_t size)

@@ -205,6 +205,8 @@ static void was_not_sent(struct alerter *a, struct route *r, const struct delive
 		int64_t wait = refused ? REFUSED * a->wait_first_ns
 				       : wait_of(a, r->item.number, r->item.tries, res->after_s);
 		err = outbox_later(a->box, r->item.number, wall + wait, refused, r->item.answer);
+		if (refused && r->item.refused == 0)
+			intake_plain(a, res->destination, &r->item);
 		tell_failed(a, r, false);
 	}
 	if (err != 0)

@@ -246,6 +246,21 @@ static void what_is_refused_for_good_is_given_up_and_told(void **state)
 	assert_string_equal(f.answer, "503 not now");
 }
 
+/* A filter that does not like what an intruder typed is no way to silence us. */
+static void what_is_refused_for_its_words_is_told_without_them(void **state)
+{
+	struct rig *r = *state;
+	start_hub(r);
+	start_alerter(r);
+	r->picky = true;
+	escape(r, 0);
+	for (int i = 0; i < 200 && r->plain < 2; i++)
+		play(r, 50);
+	assert_int_equal(r->plain, 2); /* each destination once */
+	assert_int_equal(missing(r, 1), 1);
+	kill_role(&r->alerter);
+}
+
 static void what_nobody_takes_for_too_long_is_given_up(void **state)
 {
 	struct rig *r = *state;
@@ -454,6 +469,7 @@ int main(void)
 		RIGGED(a_new_courier_gets_what_the_last_one_had),
 		RIGGED(a_server_that_is_down_is_asked_seldom_and_then_gets_all_once),
 		RIGGED(what_is_refused_for_good_is_given_up_and_told),
+		RIGGED(what_is_refused_for_its_words_is_told_without_them),
 		RIGGED(what_nobody_takes_for_too_long_is_given_up),
 		RIGGED(a_flood_delays_no_escape_and_grows_no_memory),
 		RIGGED(a_full_disk_silences_nobody),
