@@ -90,6 +90,8 @@ static void on_send(void *ctx, const struct alert_message *m)
 	i.done_ns = i.state == OUTBOX_WAITING ? 0 : m->at_ns;
 	if (outbox_add(a->box, &i, w.buf, w.len) != 0)
 		a->dropped++;
+	if (m->bypass != 0) /* what can't wait is tried at once, also where others failed lately */
+		a->routes[m->destination].not_before_ns = 0;
 	a->urgent = true;
 }
 

@@ -16,7 +16,9 @@
 
 #define LATE_NS (30 * 60 * NS_PER_SEC) /* whoever has it would have answered by then */
 #define FULL_NS (100 * NS_PER_MS)      /* the channel takes nothing now */
-#define DAY_NS (86400 * NS_PER_SEC)
+#define ASKED_NS \
+	(3600 *  \
+	 NS_PER_SEC) /* a server may ask us to wait so long, not for a day: nobody would know */
 /* In first waits (15 s): */
 #define MOST 60     /* the longest wait */
 #define REFUSED 240 /* what was refused for good is tried again once an hour ... */
@@ -36,8 +38,8 @@ static int64_t wait_of(const struct alerter *a, uint64_t number, uint32_t tries,
 		wait = MOST * a->wait_first_ns;
 	wait = wait / 10 * 9 + (int64_t)(hash_keyed(key, what, sizeof(what)) % 1000) * wait / 5000;
 	int64_t asked = (int64_t)after_s * NS_PER_SEC;
-	if (asked > DAY_NS)
-		asked = DAY_NS;
+	if (asked > ASKED_NS)
+		asked = ASKED_NS;
 	return asked > wait ? asked : wait;
 }
 

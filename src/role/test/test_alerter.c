@@ -225,6 +225,29 @@ static void a_server_that_is_down_is_asked_seldom_and_then_gets_all_once(void **
 	assert_int_equal(f.states[OUTBOX_SENT], f.n);
 }
 
+/* Where others failed, and the next try is minutes away, an escape is tried at once. */
+static void an_escape_waits_for_no_server_that_was_down(void **state)
+{
+	struct rig *r = *state;
+	start_hub(r);
+	r->start.retry_ms = 120000;
+	r->start.conf.heartbeat_ns = 0;
+	start_alerter(r);
+	r->outcome = DELIVER_LATER;
+	uint32_t before = r->handed;
+	login(r, 1);
+	for (int i = 0; i < 600 && r->handed < before + 2; i++)
+		play(r, 20);
+	play(r, 200);
+	r->outcome = DELIVER_OK;
+	escape(r, 2);
+	for (int i = 0; i < 600 && (r->sent[0][2] == 0 || r->sent[1][2] == 0); i++)
+		play(r, 50);
+	assert_int_equal(r->sent[0][2], 1);
+	assert_int_equal(r->sent[1][2], 1);
+	kill_role(&r->alerter);
+}
+
 static void what_is_refused_for_good_is_given_up_and_told(void **state)
 {
 	struct rig *r = *state;
@@ -468,6 +491,7 @@ int main(void)
 		RIGGED(a_restart_forgets_no_throttle),
 		RIGGED(a_new_courier_gets_what_the_last_one_had),
 		RIGGED(a_server_that_is_down_is_asked_seldom_and_then_gets_all_once),
+		RIGGED(an_escape_waits_for_no_server_that_was_down),
 		RIGGED(what_is_refused_for_good_is_given_up_and_told),
 		RIGGED(what_is_refused_for_its_words_is_told_without_them),
 		RIGGED(what_nobody_takes_for_too_long_is_given_up),
