@@ -119,6 +119,9 @@ def rules(t, folder):
                        [(0, [beat(1, T0, sensor=f"x{i}") for i in range(1000)])], [])
     with open(args.state, encoding="utf-8") as f:
         t.equal(len(json.load(f)["sensors"]), skep_watch.SENSORS, "only so many")
+    scripted(t, folder, "a disk that takes nothing ends nobody",
+             [(0, [beat(1, T0, seal=seal(1, 100))]), (60, [beat(2, T0 + 60, seal=seal(2, 200, 1))]), (500, [])],
+             ["disk", "disk", "silence"], "--seals", folder, "--state", os.path.join(folder, "no", "state"))
     scripted(t, folder, "who was never heard is silent only if we wait for him", [(600, [])], [])
     scripted(t, folder, "never heard", [(170, []), (190, [])], ["silence"], "--sensor", "s1")
     scripted(t, folder, "each sensor has its own", beats(1, 9, 0) + [(500, [beat(1, T0 + 500, sensor="s2")]),
