@@ -51,10 +51,12 @@ static int hand(struct alerter *a, uint8_t destination, uint64_t number, const v
 	enum conf_destination_kind kind =
 		(enum conf_destination_kind)a->start.conf.to[destination].kind;
 	bool ours = kind == DEST_SENDMAIL || kind == DEST_COMMAND;
-	const struct msg_deliver m = {.number = number,
-				      .mark = deliver_mark(&a->start.conf.to[destination]),
-				      .size = (uint32_t)len,
-				      .destination = destination};
+	uint64_t mark = a->start.marks[destination];
+	const struct msg_deliver m = {
+		.number = number,
+		.mark = mark != 0 ? mark : deliver_mark(&a->start.conf.to[destination]),
+		.size = (uint32_t)len,
+		.destination = destination};
 	CLEANUP(fd_close) int fd = -1;
 	int err = sealed_create("alert", body, len, &fd);
 	if (err == 0)
