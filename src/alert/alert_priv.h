@@ -101,8 +101,10 @@ void tally_list(const struct tallies *t, uint64_t to, struct alert_message *m);
 /* Sends it to this destination, or holds it back. */
 void throttle_one(struct alert *a, struct target *t, const struct alert_input *in,
 		  const struct now *now);
-/* A digest: budgets of the destination only. False: held back. */
-bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hours);
+/* A digest of a day: budgets of the destination only. False: held back. */
+bool throttle_digest(struct alert *a, struct target *t, int64_t ns);
+/* One of an incident, of which it was told so many times: by its hours as well, and if it was never, by a budget. */
+bool throttle_incident(struct alert *a, struct target *t, int64_t ns, uint32_t sent);
 /* For the log. */
 void held_note(struct alert *a, struct target *t, const struct alert_input *in, enum alert_why why,
 	       uint8_t quiet, int64_t ns);

@@ -112,7 +112,7 @@ void digest_incident(struct alert *a, struct incident *in, int64_t ns)
 		a->m.seen_ns = in->seen_ns;
 		a->m.seen_times = in->seen_times;
 		tally_list(&in->tallies, t->to, &a->m);
-		if (throttle_digest(a, t, ns, true))
+		if (throttle_incident(a, t, ns, sent))
 			send_message(a, t, in);
 	}
 }
@@ -134,7 +134,7 @@ void digest_day(struct alert *a, int64_t ns)
 		s->sent = 0;
 		s->since_ns = ns;
 		table_changed(&a->states, s);
-		if (t->c->digest != 0 && throttle_digest(a, t, ns, false)) {
+		if (t->c->digest != 0 && throttle_digest(a, t, ns)) {
 			send_message(a, t, NULL);
 			s->sent = 0;
 		}

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define VERSION 1u
+#define VERSION 2u
 enum slot { SLOT_CLOCK = 1, SLOT_STATE, SLOT_WINDOW, SLOT_INCIDENT, SLOT_SOURCE };
 
 static uint64_t slot_of(enum slot kind, uint32_t index)
@@ -105,7 +105,7 @@ static bool state_sound(const void *data)
 	for (int k = 0; k < ALERT_CLASSES; k++)
 		if (!budget_sound(&s->of[k]))
 			return false;
-	if (!budget_sound(&s->all))
+	if (!budget_sound(&s->all) || !budget_sound(&s->untold))
 		return false;
 	return input_sound(&s->what) && tallies_sound(&s->tallies) && s->weight <= 9 &&
 	       time_sound(s->since_ns);

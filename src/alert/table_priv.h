@@ -130,6 +130,7 @@ struct state {
 	struct head head;
 	uint64_t to;
 	struct budget all, of[ALERT_CLASSES];
+	struct budget untold; /* digests of incidents of which it had heard nothing */
 	struct lapse lapses[ALERT_CLASSES];
 	int64_t since_ns; /* begin of its day */
 	uint32_t sent;

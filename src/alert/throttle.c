@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define HEAVY 6 /* by itself: a login, a conversation outwards, a silence */
+
 /* ---- budgets ----------------------------------------------------------------------------------------- */
 
 static int64_t slice_ns(int64_t period_ns)
@@ -156,35 +158,40 @@ static void take_counts(struct alert *a, struct state *s, struct window *w)
 	w->first_ns = w->last_ns = 0;
 }
 
-static void send_one(struct alert *a, struct target *t, const struct alert_input *in,
-		     const struct now *now, const struct window_key *key)
+/* A budget that the visitors of one guest have used up does not hide that another was broken into: what is heavy, and
+ * was not told of this guest for a day, goes out all the same. There are not many guests. */
+static struct window_key first_key(const struct target *t, const struct alert_input *in)
 {
-	struct alert_message *m = &a->m;
-	bool fresh, bypass = a->classes[in->class].bypass != 0;
-	struct window *w = table_get(&a->windows, key, &fresh);
-	memset(m, 0, sizeof(*m));
-	m->at_ns = now->ns;
-	m->kind = fresh ? ALERT_FIRST : ALERT_MORE;
-	m->class = in->class;
-	m->weight = a->classes[in->class].weight;
-	m->bypass = bypass;
-	m->incident = in->incident;
-	m->since_ns = now->incident != NULL ? now->incident->start_ns : in->time_ns;
-	m->what = *in;
-	m->seen_ns = now->seen_ns;
-	m->seen_times = now->seen_times;
-	take_counts(a, t->state, w);
-	w->until_ns = now->ns + window_ns(a, t, in->class);
-	if (!bypass)
-		charge(a, t, in->class, true, now->ns);
-	send_message(a, t, now->incident);
+	struct window_key k;
+	memset(&k, 0, sizeof(k));
+	k.to = t->to;
+	k.class = in->class;
+	k.what = UINT64_MAX;
+	text_copy(k.guest, sizeof(k.guest), in->guest);
+	return k;
 }
 
-/* Number of the rule that holds it back from this destination. */
-static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+static bool is_heavy(const struct alert *a, const struct alert_input *in)
 {
-	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
-	return own != 0 ? own : now->quiet;
+	return a->classes[in->class].weight >= HEAVY && in->guest[0] != '\0';
+}
+
+static bool first_of_guest(struct alert *a, const struct target *t, const struct alert_input *in,
+			   int64_t ns)
+{
+	struct window_key key = first_key(t, in);
+	const struct window *w = is_heavy(a, in) ? table_find(&a->windows, &key) : NULL;
+	return is_heavy(a, in) && (w == NULL || ns >= w->until_ns || w->until_ns - ns > DAY_NS);
+}
+
+static void note_first(struct alert *a, const struct target *t, const struct alert_input *in,
+		       int64_t ns)
+{
+	bool fresh;
+	struct window_key key = first_key(t, in);
+	struct window *w = is_heavy(a, in) ? table_get(&a->windows, &key, &fresh) : NULL;
+	if (w != NULL)
+		w->until_ns = ns + DAY_NS;
 }
 
 static struct thread *thread_of(struct incident *in, uint64_t to)
@@ -208,11 +215,47 @@ static bool is_old(struct target *t, const struct alert_input *in, const struct 
 {
 	if (in->class != ALERT_OUTBOUND || now->incident == NULL)
 		return now->merged;
-	struct thread *th = thread_of(now->incident, t->to);
-	if (th->out >= now->what)
-		return true;
-	th->out = (uint8_t)now->what;
-	return false;
+	return thread_of(now->incident, t->to)->out >= now->what;
+}
+
+/* Only what was sent makes the next ones old: what a budget or the hours held back is told once they allow it. */
+static void note_out(struct target *t, const struct alert_input *in, const struct now *now)
+{
+	if (in->class == ALERT_OUTBOUND && now->incident != NULL)
+		thread_of(now->incident, t->to)->out = (uint8_t)now->what;
+}
+
+static void send_one(struct alert *a, struct target *t, const struct alert_input *in,
+		     const struct now *now, const struct window_key *key)
+{
+	struct alert_message *m = &a->m;
+	bool fresh, bypass = a->classes[in->class].bypass != 0;
+	struct window *w = table_get(&a->windows, key, &fresh);
+	memset(m, 0, sizeof(*m));
+	m->at_ns = now->ns;
+	m->kind = fresh ? ALERT_FIRST : ALERT_MORE;
+	m->class = in->class;
+	m->weight = a->classes[in->class].weight;
+	m->bypass = bypass;
+	m->incident = in->incident;
+	m->since_ns = now->incident != NULL ? now->incident->start_ns : in->time_ns;
+	m->what = *in;
+	m->seen_ns = now->seen_ns;
+	m->seen_times = now->seen_times;
+	take_counts(a, t->state, w);
+	w->until_ns = now->ns + window_ns(a, t, in->class);
+	note_first(a, t, in, now->ns);
+	note_out(t, in, now);
+	if (!bypass)
+		charge(a, t, in->class, true, now->ns);
+	send_message(a, t, now->incident);
+}
+
+/* Number of the rule that holds it back from this destination. */
+static uint8_t quiet_for(const struct alert *a, const struct target *t, const struct now *now)
+{
+	uint8_t own = now->quiet_to[t - a->targets]; /* stands before that for all */
+	return own != 0 ? own : now->quiet;
 }
 
 /* ALERT_SENT: nothing is against it. */
@@ -238,8 +281,11 @@ static enum alert_why against(struct alert *a, struct target *t, const struct al
 		return ALERT_HOURS;
 	budget_turn(&s->all, now->ns);
 	budget_turn(&s->of[in->class], now->ns);
-	return longer(budget_full(&s->all, &t->c->throttle),
-		      budget_full(&s->of[in->class], &a->classes[in->class].throttle));
+	enum alert_why all = budget_full(&s->all, &t->c->throttle);
+	enum alert_why of = budget_full(&s->of[in->class], &a->classes[in->class].throttle);
+	if (of != ALERT_TOTAL && first_of_guest(a, t, in, now->ns))
+		of = ALERT_SENT;
+	return longer(all, of);
 }
 
 static void grow(uint32_t *n, int64_t *first_ns, int64_t *last_ns, int64_t ns)
@@ -310,19 +356,40 @@ void throttle_one(struct alert *a, struct target *t, const struct alert_input *i
 		hold_one(a, t, in, now, why, w);
 }
 
-bool throttle_digest(struct alert *a, struct target *t, int64_t ns, bool by_hours)
+static bool digest(struct alert *a, struct target *t, int64_t ns, enum alert_why why)
 {
-	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
-	int32_t minute = (int32_t)(local_s % DAY_S / 60);
 	budget_turn(&t->state->all, ns);
-	enum alert_why why = budget_full(&t->state->all, &t->c->throttle);
-	if (why == ALERT_SENT && by_hours && !hours_has(&t->hours, minute))
-		why = ALERT_HOURS;
+	if (why == ALERT_SENT)
+		why = budget_full(&t->state->all, &t->c->throttle);
 	if (why != ALERT_SENT) {
 		held_note(a, t, &a->m.what, why, 0, ns);
 		return false;
 	}
 	charge(a, t, a->m.class, false, ns);
+	return true;
+}
+
+bool throttle_digest(struct alert *a, struct target *t, int64_t ns)
+{
+	return digest(a, t, ns, ALERT_SENT);
+}
+
+bool throttle_incident(struct alert *a, struct target *t, int64_t ns, uint32_t sent)
+{
+	/* What was told is bounded by the budgets of classes; what they held back may be a thousand incidents an hour. */
+	static const struct conf_throttle most = {.hour = 4, .day = 20};
+	int64_t local_s = ns / NS_PER_SEC + local_offset(a, ns);
+	struct budget *b = &t->state->untold;
+	enum alert_why why = ALERT_SENT;
+	budget_turn(b, ns);
+	if (!hours_has(&t->hours, (int32_t)(local_s % DAY_S / 60)))
+		why = ALERT_HOURS;
+	else if (sent == 0)
+		why = budget_full(b, &most);
+	if (!digest(a, t, ns, why))
+		return false;
+	if (sent == 0)
+		budget_take(b);
 	return true;
 }
 

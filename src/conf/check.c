@@ -153,7 +153,9 @@ static void check_guest(const struct check *k, uint32_t i)
 	const struct conf_guest *g = &k->c->guests[i];
 	const struct node *item = k->guests[i];
 	const struct conf_network *n = &k->c->network;
-	if (strcmp(g->name, "sink") == 0 || strcmp(g->name, "outside") == 0)
+	/* "prove": its alerts would be taken for those of our own probes. */
+	if (strcmp(g->name, "sink") == 0 || strcmp(g->name, "outside") == 0 ||
+	    strcmp(g->name, "prove") == 0)
 		COMPLAIN(k, item, "name", "guests", "choose another name",
 			 "'%s' is the name of a port of the wall's own", g->name);
 	if (g->inside.ver == 0 && g->inside6.ver == 0)

@@ -53,6 +53,7 @@ struct port_state {
 	uint64_t cap_dropped;
 	bool cap_by_bytes; /* which cap dropped last */
 	int64_t cap_told_ns;
+	int64_t own_events_ns; /* bucket: events when those of all guests together are too many */
 	int64_t neigh_ns, answer_ns; /* buckets: neighbour messages, resets and ICMP errors */
 	int64_t asked_ns[2];         /* bridged: when it last asked for its router, by version */
 	int64_t ftp_ns;              /* bucket: transfers that a client announces */

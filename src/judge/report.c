@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OWN_PRICE_NS (NS_PER_SEC / 10)
 #define GUEST_FACTOR 4 /* unlimited or refused attempts of guests: so many times the rate */
 
 void report_event(struct judge *j, const struct event *e)
@@ -41,10 +42,15 @@ static bool room(struct judge *j, bool minor, int64_t now_ns)
 	return fine;
 }
 
-static bool room_for_guest(struct judge *j, int64_t now_ns)
+/* What all guests share, and a little for each: one that wants out a thousand times a second does not hide another's
+ * first attempt. */
+static bool room_for_guest(struct judge *j, uint16_t guest, int64_t now_ns)
 {
 	bool fine = policy_rate_take(&j->guest_events_ns, report_price_ns(j) / GUEST_FACTOR,
 				     NS_PER_SEC, now_ns);
+	if (!fine && guest < j->conf.n_ports)
+		fine = policy_rate_take(&j->ports[guest].own_events_ns, OWN_PRICE_NS, NS_PER_SEC,
+					now_ns);
 	if (!fine)
 		report_suppressed(j);
 	return fine;
@@ -203,7 +209,8 @@ void report_connection(struct way *w, const struct plan *p, uint64_t flow_id, en
 	if (p->direction == DIR_INBOUND) {
 		if (!room(j, true, w->now_ns))
 			return;
-	} else if ((p->reason != REASON_NONE || !p->seen_limit) && !room_for_guest(j, w->now_ns)) {
+	} else if ((p->reason != REASON_NONE || !p->seen_limit) &&
+		   !room_for_guest(j, p->guest, w->now_ns)) {
 		return;
 	}
 	struct event e = event_new(EVENT_CONNECTION);

@@ -104,8 +104,9 @@ static bool dot_of_name(const char *s, size_t at, size_t size)
 	if (dot_of_figure(s, at, size))
 		return false;
 	char before = s[at - 1], after = s[at + 1];
-	return (is_alnum(before) || (before & 0x80) != 0 ||
-		(before != 0 && strchr("-_)]}", before) != NULL)) &&
+	/* What is spelled out ends in a letter or a digit as well: "\x01.com". */
+	bool spelled = (uint8_t)before < ' ' || (uint8_t)before >= 0x7f;
+	return (is_alnum(before) || spelled || (before != 0 && strchr("-_)]}", before) != NULL)) &&
 	       (is_alnum(after) || (after & 0x80) != 0 || after == '_' || after == '-');
 }
 

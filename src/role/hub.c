@@ -58,6 +58,7 @@ struct hub {
 	uint32_t n_held;
 	struct incidents *incidents;
 	uint64_t last_id;
+	int64_t id_ns; /* when that was given; boot clock */
 	int64_t told_lost_ns, ticked_ns;
 };
 
@@ -102,8 +103,10 @@ static void send_queued(struct hub *h)
 static uint64_t next_id(void *ctx)
 {
 	struct hub *h = ctx;
-	uint64_t now_us = (uint64_t)clock_wall_ns() / 1000;
-	h->last_id = now_us > h->last_id ? now_us : h->last_id + 1;
+	int64_t boot = clock_boot_ns();
+	h->last_id = outlet_id(h->last_id, (uint64_t)clock_wall_ns() / 1000,
+			       (uint64_t)(boot - h->id_ns) / 1000);
+	h->id_ns = boot;
 	return h->last_id;
 }
 

@@ -73,7 +73,9 @@ struct msg_heard { /* when each layer of a guest last told something (boot clock
 };
 enum { ALERTER_LOCATION = 1, ALERTER_NAMES = 2, ALERTER_SIGNATURES = 4 };
 struct start_alerter {
-	struct conf_alerts conf;
+	struct conf_alerts conf; /* URLs that are passwords (chats, webhooks) are not in it */
+	uint64_t marks
+		[CONF_DESTINATIONS]; /* deliver_mark of them as they are; 0: as they are here */
 	char sensor[CONF_NAME], name[CONF_NAME];
 	int64_t since_ns; /* wall clock: when this honeynet began */
 	uint8_t has;      /* ALERTER_ bits: which descriptors follow */

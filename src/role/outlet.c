@@ -5,6 +5,17 @@
 
 #include <errno.h>
 
+uint64_t outlet_pace(uint64_t passed)
+{
+	return passed / 16 * 15 + passed % 16 * 15 / 16;
+}
+
+uint64_t outlet_id(uint64_t last, uint64_t wall_us, uint64_t passed_us)
+{
+	uint64_t least = last == 0 ? 1 : last + 1 + outlet_pace(passed_us);
+	return wall_us > least ? wall_us : least;
+}
+
 size_t outlet_bytes(uint32_t routine, uint32_t notable)
 {
 	return ((size_t)routine + notable + OUTLET_ESCAPES) * sizeof(struct event) + 1024;

@@ -33,6 +33,12 @@ struct outlet {
 	} lanes[OUTLET_LANES];
 };
 
+/* The id after last, which was given passed_us ago: the time, if that is greater. When the clock was set back ids still
+ * go on at a clock's pace, a little slower until it has caught up: whoever takes them for the time sees it pass. */
+uint64_t outlet_id(uint64_t last, uint64_t wall_us, uint64_t passed_us);
+/* How far they go in that time. */
+uint64_t outlet_pace(uint64_t passed);
+
 /* Bytes of arena that one needs. */
 size_t outlet_bytes(uint32_t routine, uint32_t notable);
 /* fd stays the caller's. notable must be over OUTLET_URGENT. SKEP_EFULL: the arena is too small. */

@@ -101,7 +101,7 @@ def script(path, text):
 
 def destinations(where, port, sendmail):
     take = script(f"{where}/take", TAKE % {"dir": f"{where}/taken"})
-    hook = {"kind": "webhook", "url": f"http://127.0.0.1:{port}/hook", "insecure": True,
+    hook = {"kind": "webhook", "url": f"http://127.0.0.1:{port}/hook-token-4711", "insecure": True,
             "secret": f"{where}/key", "weight": 0}
     all_of = [
         {"name": "horn", "kind": "command", "command": [take, "--loud", "a b"], "weight": 0, "window": "1s"},
@@ -138,9 +138,28 @@ def is_sent(t, net, name, what):
     t.check(said.get("state") == "sent", what, said)
 
 
+def in_memory(pid, word):
+    """Does it stand anywhere in what this process may write?"""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            where, mode = line.split()[:2]
+            first, last = (int(x, 16) for x in where.split("-"))
+            if not mode.startswith("rw"):
+                continue
+            try:
+                mem.seek(first)
+                if word in mem.read(last - first):
+                    return True
+            except (OSError, ValueError):
+                pass
+    return False
+
+
 def rights(t, net):
     roles = {r["name"]: r for r in net.status()["roles"]}
     t.check("alerter" in roles and "courier" in roles, "alerter and courier run", list(roles))
+    knows = {role: in_memory(roles[role]["pid"], b"hook-token-4711") for role in ("alerter", "courier")}
+    t.equal(knows, {"alerter": False, "courier": True}, "a webhook's URL is a password: courier has it, alerter not")
     here = os.stat("/proc/self/ns/net").st_ino
     t.check(os.stat(f"/proc/{roles['alerter']['pid']}/ns/net").st_ino != here, "alerter: no network of the host's")
     t.equal(os.stat(f"/proc/{roles['courier']['pid']}/ns/net").st_ino, here, "courier: the host's network")

@@ -113,6 +113,15 @@ def rules(t, folder):
     scripted(t, folder, "one late line is no clock, two are", [(60, [beat(1, T0 - 300)]), (120, [beat(2, T0 + 120)]),
              (180, [beat(3, T0 - 300)]), (240, [beat(4, T0 - 240)])], ["clock"])
     scripted(t, folder, "the beat says how often", [(0, [beat(1, T0, every=10)]), (31, [])], ["silence"])
+    scripted(t, folder, "rarer beats are told, and are not so rare that nobody is missed",
+             [(0, [beat(1, T0)]), (60, [beat(2, T0 + 60, every=10 ** 17)]), (3 * 86400 + 70, [])], ["every", "silence"])
+    _, args = scripted(t, folder, "a thousand names are not all remembered",
+                       [(0, [beat(1, T0, sensor=f"x{i}") for i in range(1000)])], [])
+    with open(args.state, encoding="utf-8") as f:
+        t.equal(len(json.load(f)["sensors"]), skep_watch.SENSORS, "only so many")
+    scripted(t, folder, "a disk that takes nothing ends nobody",
+             [(0, [beat(1, T0, seal=seal(1, 100))]), (60, [beat(2, T0 + 60, seal=seal(2, 200, 1))]), (500, [])],
+             ["disk", "disk", "silence"], "--seals", folder, "--state", os.path.join(folder, "no", "state"))
     scripted(t, folder, "who was never heard is silent only if we wait for him", [(600, [])], [])
     scripted(t, folder, "never heard", [(170, []), (190, [])], ["silence"], "--sensor", "s1")
     scripted(t, folder, "each sensor has its own", beats(1, 9, 0) + [(500, [beat(1, T0 + 500, sensor="s2")]),

@@ -298,6 +298,83 @@ static void a_source_comes_back(void **state)
 	play_close(&p);
 }
 
+/* Outside the hours, or over a budget, the first conversation outwards is not lost: the next is told once they allow. */
+static void outbound_waits_for_its_time(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	text_copy(p.conf.to[1].hours, CONF_HOURS, "07:00-23:00");
+	play_restart(&p);
+	int64_t local_s = p.now_ns / NS_PER_SEC + AHEAD_S;
+	play_wait(&p, (24 * 3600 - local_s % 86400 + 3 * 3600) % 86400 * SECOND); /* 03:00 */
+	play_open_incident(&p, "web1", "198.51.100.66");
+	play_outbound(&p, "web1", "192.0.2.1", 6, 4444);
+	assert_int_equal(r.sent[1], 0);
+	play_wait(&p, 4 * HOUR + MINUTE);
+	play_outbound(&p, "web1", "192.0.2.1", 6, 4444);
+	assert_int_equal(r.sent[1], 1);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_OUTBOUND);
+	assert_int_equal(r.all[r.n - 1].counts[0].why, ALERT_HOURS);
+	play_outbound(&p, "web1", "192.0.2.1", 6, 4445);
+	assert_int_equal(r.sent[1], 1);
+	play_close(&p);
+}
+
+/* A hundred visitors log into web1: that uses up the budget, but does not hide the one login on db1. */
+static void a_loud_guest_hides_no_other(void **state)
+{
+	static struct play p;
+	static struct record r;
+	char from[40];
+	(void)state;
+	start(&p, &r);
+	for (uint32_t i = 0; i < 100; i++) {
+		snprintf(from, sizeof(from), "2001:db8::%x", i);
+		play_open_incident(&p, "web1", from);
+		play_login(&p, "web1", from, "root");
+		play_outbound(&p, "web1", "192.0.2.1", 6, 4444);
+	}
+	assert_int_equal(r.sent[0], 10 + 10);
+	play_open_incident(&p, "db1", "198.51.100.66");
+	for (uint32_t i = 0; i < 3; i++) {
+		play_login(&p, "db1", "198.51.100.66", "root");
+		play_outbound(&p, "db1", "192.0.2.1", 6, 4444);
+	}
+	assert_int_equal(r.sent[0], 10 + 10 + 2);
+	play_open_incident(&p, "db1", "198.51.100.67");
+	play_login(&p, "db1", "198.51.100.67", "root");
+	assert_int_equal(r.sent[0], 10 + 10 + 2);
+	play_close(&p);
+}
+
+/* A thousand visitors at once, each in an incident of his own: neither a thousand messages, nor a thousand digests. */
+static void a_botnet(void **state)
+{
+	static struct play p;
+	static struct record r;
+	char from[40];
+	(void)state;
+	start(&p, &r);
+	for (uint32_t i = 0; i < 1000; i++) {
+		snprintf(from, sizeof(from), "2001:db8::%x", i);
+		play_open_incident(&p, "web1", from);
+		play_rule(&p, "web1", from, 2, 1000);
+		play_rule(&p, "web1", from, 2, 1000);
+	}
+	play_wait(&p, 13 * HOUR);
+	alert_tick(p.alert, p.now_ns);
+	uint32_t digests = 0, told = 0;
+	for (uint32_t i = 0; i < r.n; i++) {
+		digests += r.all[i].kind == ALERT_INCIDENT_END;
+		told += r.all[i].kind == ALERT_FIRST;
+	}
+	assert_int_equal(told, 5);
+	assert_int_equal(digests, 5 + 4);
+	play_close(&p);
+}
+
 /* Days without us: as many digests as days, up to eight, each at its time. */
 static void digests_come_late(void **state)
 {
@@ -492,6 +569,9 @@ int main(void)
 		cmocka_unit_test(destinations_change_places),
 		cmocka_unit_test(budgets_slide),
 		cmocka_unit_test(a_source_comes_back),
+		cmocka_unit_test(outbound_waits_for_its_time),
+		cmocka_unit_test(a_loud_guest_hides_no_other),
+		cmocka_unit_test(a_botnet),
 		cmocka_unit_test(digests_come_late),
 		cmocka_unit_test(an_incident_falls_silent),
 		cmocka_unit_test(the_clock_was_wrong),

@@ -75,7 +75,9 @@ void alerts_print_line(const struct alerts_line *l)
 	snprintf(number, sizeof(number), "#%llu", (unsigned long long)l->number);
 	printf("%s %-6s %-8s ", alerts_time(l->at_ns, when), number, l->state);
 	alerts_print(l->destination, 10);
-	printf(" %-11s ", l->class);
+	putchar(' ');
+	alerts_print(l->class, 11);
+	putchar(' ');
 	alerts_print(l->summary, 0);
 	if (l->answer != NULL && l->answer[0] != '\0') {
 		fputs("\n                    -> ", stdout);
@@ -89,10 +91,13 @@ void alerts_print_held(const struct alerts_held *h)
 	char when[EVENT_TIME];
 	printf("%s %-6s %-8s ", alerts_time(h->at_ns, when), "", "held");
 	alerts_print(h->destination, 10);
-	printf(" %-11s %llu x ", h->class, (unsigned long long)h->n);
+	putchar(' ');
+	alerts_print(h->class, 11);
+	printf(" %llu x ", (unsigned long long)h->n);
 	alerts_print(h->guest[0] != '\0' ? h->guest : "-", 0);
 	print_source(&h->source);
-	printf(" by %s", h->why);
+	fputs(" by ", stdout);
+	alerts_print(h->why, 0);
 	if (h->rule[0] != '\0') {
 		fputs(": ", stdout);
 		alerts_print(h->rule, 0);
@@ -117,7 +122,7 @@ static json_t *begin(const char *state, int64_t at_ns, const char *destination, 
 	json_object_set_new(o, "state", json_string(state));
 	json_object_set_new(o, "at", json_string(event_time_text(at_ns, text)));
 	json_object_set_new(o, "destination", alerts_foreign(destination));
-	json_object_set_new(o, "class", json_string(class));
+	json_object_set_new(o, "class", alerts_foreign(class));
 	json_object_set_new(o, "guest", alerts_foreign(guest));
 	if (source->ver != 0)
 		json_object_set_new(o, "source", json_string(addr_text(source, from)));
@@ -129,7 +134,7 @@ void alerts_json_line(const struct alerts_line *l)
 {
 	json_t *o = begin(l->state, l->at_ns, l->destination, l->class, l->guest, &l->source,
 			  l->incident);
-	json_object_set_new(o, "kind", json_string(l->kind));
+	json_object_set_new(o, "kind", alerts_foreign(l->kind));
 	json_object_set_new(o, "weight", json_integer(l->weight));
 	json_object_set_new(o, "bypass", json_boolean(l->bypass));
 	json_object_set_new(o, "number", json_integer((json_int_t)l->number));
@@ -143,7 +148,7 @@ void alerts_json_held(const struct alerts_held *h)
 {
 	json_t *o = begin("held", h->at_ns, h->destination, h->class, h->guest, &h->source,
 			  h->incident);
-	json_object_set_new(o, "why", json_string(h->why));
+	json_object_set_new(o, "why", alerts_foreign(h->why));
 	json_object_set_new(o, "rule", alerts_foreign(h->rule));
 	json_object_set_new(o, "n", json_integer((json_int_t)h->n));
 	put(o);

@@ -721,9 +721,32 @@ static void a_foreign_limit_file_is_told(void **state)
 	world_free(w);
 }
 
+/* A guest that wants out as often as it can does not hide the first attempt of another. */
+static void a_loud_guest_hides_no_other(void **state)
+{
+	struct world *w = world_new();
+	struct spec out = {.port = WEB1, .src = "10.99.0.10", .dst = "1.1.1.1", .flags = TCP_SYN};
+	(void)state;
+	w->conf.wall.event_rate = 1;
+	world_restart(w);
+	world_forget_events(w);
+	for (uint16_t i = 1; i <= 1000; i++) {
+		out.sport = out.dport = i;
+		world_send(w, &out);
+	}
+	assert_in_range(w->counts[EVENT_CONNECTION], 10, 100);
+	world_forget_events(w);
+	out.port = DB1;
+	out.src = "10.99.0.11";
+	world_send(w, &out);
+	assert_int_equal(w->counts[EVENT_CONNECTION], 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_loud_guest_hides_no_other),
 		cmocka_unit_test(a_guest_speaks_as_itself_only),
 		cmocka_unit_test(arp_is_answered_not_passed),
 		cmocka_unit_test(nd_is_answered_not_passed),

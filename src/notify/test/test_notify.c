@@ -23,6 +23,9 @@ static void test_foreign(void **state)
 	check_foreign("uname -a", "uname -a");
 	check_foreign("http://a.b/c", "hxxp[:]//a[.]b/c");
 	check_foreign("(HTTPS://a.b)", "(hxxps[:]//a[.]b)");
+	check_foreign("a\x01.com", "a\\x01[.]com");
+	check_foreign("a\x7f.com", "a\\x7f[.]com");
+	check_foreign("a\xff.com", "a\\xff[.]com");
 	check_foreign("xhttp://a", "xhttp[:]//a");
 	check_foreign("gopher://a", "gopher[:]//a");
 	check_foreign("mail a@b.org MAILTO:x", "mail a[@]b[.]org MAILTO[:]x");

@@ -10,7 +10,9 @@
 #include "role/role.h"
 
 #define ALERTER_BEAT (UINT64_C(1) << 63) /* numbers of beats, which nobody keeps */
-#define ALERTER_TEST (UINT64_C(1) << 52) /* of test messages; the engine's are below */
+#define ALERTER_TEST \
+	(UINT64_C(1) \
+	 << 52) /* of test messages and such that stand for others; the engine's are below */
 
 /* A destination, and what is under way to it: one at a time. */
 struct route {
@@ -95,6 +97,8 @@ void intake_commit(struct alerter *a, bool now);
 int64_t intake_next_ns(const struct alerter *a);
 /* A test message to one destination, or (255) to all. */
 void intake_test(struct alerter *a, uint8_t destination);
+/* That a message was refused, without what an intruder typed: for that may be why (a filter of spam, of viruses). */
+void intake_plain(struct alerter *a, uint8_t destination, const struct outbox_item *refused);
 /* Old entries go, now and then. */
 void intake_prune(struct alerter *a);
 

@@ -7,6 +7,7 @@
  * has nothing for us: no event may come from before it.
  */
 #include "role/alerter/alerter_priv.h"
+#include "role/outlet.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define BATCH 2048u /* events; hub keeps some thousands */
 #define BATCH_NS (200 * NS_PER_MS)
 #define FAILED_NS NS_PER_SEC /* until a commit that failed is tried again */
+#define UNSAVED 1024u        /* events; more hub does not keep for a disk that takes nothing */
 #define AHEAD_US UINT64_C(2000000)
 #define PRUNE_NS (600 * NS_PER_SEC)
 #define KEEP_NS (30 * 86400 * NS_PER_SEC)
@@ -88,6 +90,8 @@ static void on_send(void *ctx, const struct alert_message *m)
 	i.done_ns = i.state == OUTBOX_WAITING ? 0 : m->at_ns;
 	if (outbox_add(a->box, &i, w.buf, w.len) != 0)
 		a->dropped++;
+	if (m->bypass != 0) /* what can't wait is tried at once, also where others failed lately */
+		a->routes[m->destination].not_before_ns = 0;
 	a->urgent = true;
 }
 
@@ -261,7 +265,10 @@ void intake_tick(struct alerter *a)
 	if (boot - a->last_event_ns < NS_PER_SEC && wall / 1000 - (int64_t)a->newest > 2000000)
 		return;
 	a->ticked_ns = boot;
-	alert_tick(a->engine, wall - NS_PER_SEC);
+	/* After a clock that was set back, hub's ids are ahead of it, and so is the engine. */
+	int64_t ids = (int64_t)a->newest * 1000 +
+		      (int64_t)outlet_pace((uint64_t)(boot - a->last_event_ns));
+	alert_tick(a->engine, (ids > wall && a->last_event_ns != 0 ? ids : wall) - NS_PER_SEC);
 }
 
 void intake_test(struct alerter *a, uint8_t destination)
@@ -283,6 +290,33 @@ void intake_test(struct alerter *a, uint8_t destination)
 	}
 }
 
+void intake_plain(struct alerter *a, uint8_t destination, const struct outbox_item *refused)
+{
+	struct alert_message m = {.kind = ALERT_FIRST,
+				  .class = ALERT_HEALTH,
+				  .weight = refused->weight,
+				  .bypass = refused->bypass,
+				  .destination = destination,
+				  .incident = refused->incident,
+				  .at_ns = clock_wall_ns()};
+	if ((refused->number & ALERTER_TEST) != 0) /* it has nothing of an intruder in it */
+		return;
+	m.number = ALERTER_TEST | (uint64_t)m.at_ns / 1000;
+	m.what.class = ALERT_HEALTH;
+	m.what.kind = EVENT_HEALTH;
+	m.what.id = (uint64_t)m.at_ns / 1000;
+	m.what.time_ns = refused->at_ns;
+	m.what.incident = refused->incident;
+	m.what.source = refused->source;
+	text_copy(m.what.guest, sizeof(m.what.guest), refused->guest);
+	text_copy(m.what.what, sizeof(m.what.what), "refused");
+	snprintf(m.what.text, sizeof(m.what.text),
+		 "an alert (%s) was refused here, maybe for what an intruder typed: skep alerts "
+		 "show %llu",
+		 refused->class, (unsigned long long)refused->number);
+	on_send(a, &m);
+}
+
 /* ---- to the disk ---------------------------------------------------------------------------------- */
 
 static void on_save(void *ctx, uint64_t slot, const void *data, size_t size)
@@ -301,8 +335,19 @@ int64_t intake_next_ns(const struct alerter *a)
 	return a->urgent || a->fresh >= BATCH ? 0 : a->first_ns + BATCH_NS;
 }
 
+/* The disk takes nothing for long: hub keeps some thousand events that are not dealt with, and would drop what is new. What
+ * is in memory only is then all that can be had; it is lost if we die before the disk is well. */
+static void let_go(struct alerter *a)
+{
+	if (a->last_error == 0 || a->fresh < UNSAVED)
+		return;
+	a->on_disk = a->newest;
+	a->fresh = 0;
+}
+
 void intake_commit(struct alerter *a, bool now)
 {
+	let_go(a);
 	if (a->asked && a->seen != a->on_disk)
 		send_seen(a, false);
 	if ((a->first_ns == 0 && !a->urgent) || (!now && clock_boot_ns() < intake_next_ns(a)))

@@ -16,7 +16,9 @@
 
 #define LATE_NS (30 * 60 * NS_PER_SEC) /* whoever has it would have answered by then */
 #define FULL_NS (100 * NS_PER_MS)      /* the channel takes nothing now */
-#define DAY_NS (86400 * NS_PER_SEC)
+#define ASKED_NS \
+	(3600 *  \
+	 NS_PER_SEC) /* a server may ask us to wait so long, not for a day: nobody would know */
 /* In first waits (15 s): */
 #define MOST 60     /* the longest wait */
 #define REFUSED 240 /* what was refused for good is tried again once an hour ... */
@@ -36,8 +38,8 @@ static int64_t wait_of(const struct alerter *a, uint64_t number, uint32_t tries,
 		wait = MOST * a->wait_first_ns;
 	wait = wait / 10 * 9 + (int64_t)(hash_keyed(key, what, sizeof(what)) % 1000) * wait / 5000;
 	int64_t asked = (int64_t)after_s * NS_PER_SEC;
-	if (asked > DAY_NS)
-		asked = DAY_NS;
+	if (asked > ASKED_NS)
+		asked = ASKED_NS;
 	return asked > wait ? asked : wait;
 }
 
@@ -49,10 +51,12 @@ static int hand(struct alerter *a, uint8_t destination, uint64_t number, const v
 	enum conf_destination_kind kind =
 		(enum conf_destination_kind)a->start.conf.to[destination].kind;
 	bool ours = kind == DEST_SENDMAIL || kind == DEST_COMMAND;
-	const struct msg_deliver m = {.number = number,
-				      .mark = deliver_mark(&a->start.conf.to[destination]),
-				      .size = (uint32_t)len,
-				      .destination = destination};
+	uint64_t mark = a->start.marks[destination];
+	const struct msg_deliver m = {
+		.number = number,
+		.mark = mark != 0 ? mark : deliver_mark(&a->start.conf.to[destination]),
+		.size = (uint32_t)len,
+		.destination = destination};
 	CLEANUP(fd_close) int fd = -1;
 	int err = sealed_create("alert", body, len, &fd);
 	if (err == 0)
@@ -205,6 +209,8 @@ static void was_not_sent(struct alerter *a, struct route *r, const struct delive
 		int64_t wait = refused ? REFUSED * a->wait_first_ns
 				       : wait_of(a, r->item.number, r->item.tries, res->after_s);
 		err = outbox_later(a->box, r->item.number, wall + wait, refused, r->item.answer);
+		if (refused && r->item.refused == 0)
+			intake_plain(a, res->destination, &r->item);
 		tell_failed(a, r, false);
 	}
 	if (err != 0)

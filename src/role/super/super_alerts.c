@@ -62,6 +62,18 @@ bool alerts_need_setid(const struct conf_alerts *c)
 
 /* ---- start messages --------------------------------------------------------------------------- */
 
+/* Who knows the URL of a chat's or a webhook may write there: for courier only. ntfy's topic stands in the message. */
+static void take_urls(struct start_alerter *m)
+{
+	for (uint32_t i = 0; i < m->conf.n_to && i < CONF_DESTINATIONS; i++) {
+		struct conf_destination *d = &m->conf.to[i];
+		m->marks[i] = deliver_mark(d);
+		if (d->kind == DEST_SLACK || d->kind == DEST_DISCORD || d->kind == DEST_TEAMS ||
+		    d->kind == DEST_WEBHOOK)
+			memset(d->url, 0, sizeof(d->url));
+	}
+}
+
 int alerts_start_alerter(struct super *s, const struct child *ch)
 {
 	static const uint8_t bits[3] = {ALERTER_LOCATION, ALERTER_NAMES, ALERTER_SIGNATURES};
@@ -72,6 +84,7 @@ int alerts_start_alerter(struct super *s, const struct child *ch)
 	if (m == NULL)
 		return -ENOMEM;
 	m->conf = a->conf;
+	take_urls(m);
 	memcpy(m->sensor, s->c->sensor, sizeof(m->sensor));
 	memcpy(m->name, s->c->name, sizeof(m->name));
 	m->since_ns = s->since_ns;

@@ -201,6 +201,7 @@ static void note_arrival(struct rig *r, uint8_t destination, const char *body)
 	uint32_t n = marker_of(body);
 	if (strstr(body, "This is a test") != NULL)
 		r->tests++;
+	r->plain += strstr(body, "was refused here") != NULL;
 	if (n < MARKERS && r->sent[destination][n]++ == 0 && r->sent_ns[n] == 0)
 		r->sent_ns[n] = clock_boot_ns();
 }
@@ -225,7 +226,7 @@ static bool deliver(struct rig *r, const struct msg_deliver *m, int fd)
 			r->again++;
 			return true;
 		}
-	if (r->outcome != DELIVER_OK || r->silent)
+	if (r->outcome != DELIVER_OK || r->silent || (r->picky && marker_of(r->body) != UINT32_MAX))
 		return false;
 	assert_true(r->n_known < KNOWN);
 	r->known[r->n_known++] = m->number;
@@ -241,7 +242,9 @@ static void run_courier(struct rig *r)
 	while (ipc_recv(r->courier[1], &role_messages, ROLE_BIT(ROLE_ALERTER),
 			ROLE_BIT(ROLE_COURIER), buf, sizeof(buf), &m) == 0) {
 		memcpy(&d, m.payload, sizeof(d));
-		enum deliver_outcome o = deliver(r, &d, m.fds[0]) ? DELIVER_OK : r->outcome;
+		enum deliver_outcome o = deliver(r, &d, m.fds[0]) ? DELIVER_OK
+					 : r->picky               ? DELIVER_NEVER
+								  : r->outcome;
 		ipc_msg_done(&m);
 		answer(r, &d, o);
 	}

@@ -46,10 +46,11 @@ struct rig {
 	/* the courier, or the server */
 	enum deliver_outcome outcome;
 	bool silent;              /* takes, and answers nothing */
+	bool picky;               /* refuses for good what has a marker in it */
 	uint8_t sent[2][MARKERS]; /* by destination: how often it went out */
 	int64_t sent_ns[MARKERS]; /* the first time */
 	uint64_t known[KNOWN];
-	uint32_t n_known, handed, tests, again;
+	uint32_t n_known, handed, tests, again, plain;
 	struct msg_deliver last;
 	uint64_t beats, beats_bad, last_beat;
 	bool sealed;

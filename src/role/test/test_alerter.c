@@ -225,6 +225,29 @@ static void a_server_that_is_down_is_asked_seldom_and_then_gets_all_once(void **
 	assert_int_equal(f.states[OUTBOX_SENT], f.n);
 }
 
+/* Where others failed, and the next try is minutes away, an escape is tried at once. */
+static void an_escape_waits_for_no_server_that_was_down(void **state)
+{
+	struct rig *r = *state;
+	start_hub(r);
+	r->start.retry_ms = 120000;
+	r->start.conf.heartbeat_ns = 0;
+	start_alerter(r);
+	r->outcome = DELIVER_LATER;
+	uint32_t before = r->handed;
+	login(r, 1);
+	for (int i = 0; i < 600 && r->handed < before + 2; i++)
+		play(r, 20);
+	play(r, 200);
+	r->outcome = DELIVER_OK;
+	escape(r, 2);
+	for (int i = 0; i < 600 && (r->sent[0][2] == 0 || r->sent[1][2] == 0); i++)
+		play(r, 50);
+	assert_int_equal(r->sent[0][2], 1);
+	assert_int_equal(r->sent[1][2], 1);
+	kill_role(&r->alerter);
+}
+
 static void what_is_refused_for_good_is_given_up_and_told(void **state)
 {
 	struct rig *r = *state;
@@ -244,6 +267,21 @@ static void what_is_refused_for_good_is_given_up_and_told(void **state)
 	assert_true(f.states[OUTBOX_FAILED] >= 2);
 	assert_true(f.tries >= 6);
 	assert_string_equal(f.answer, "503 not now");
+}
+
+/* A filter that does not like what an intruder typed is no way to silence us. */
+static void what_is_refused_for_its_words_is_told_without_them(void **state)
+{
+	struct rig *r = *state;
+	start_hub(r);
+	start_alerter(r);
+	r->picky = true;
+	escape(r, 0);
+	for (int i = 0; i < 200 && r->plain < 2; i++)
+		play(r, 50);
+	assert_int_equal(r->plain, 2); /* each destination once */
+	assert_int_equal(missing(r, 1), 1);
+	kill_role(&r->alerter);
 }
 
 static void what_nobody_takes_for_too_long_is_given_up(void **state)
@@ -370,6 +408,21 @@ static void fill(struct rig *r)
 		;
 }
 
+/* Of interest to alerter, but no message. */
+static void noise(struct rig *r)
+{
+	struct event e = event_new(EVENT_COMMAND);
+	struct event_command *c = &e.u.command;
+	e.priority = 2;
+	text_copy(c->visit.guest, EVENT_NAME, "web1");
+	c->visit.peer = addr_from_v4("\xc6\x33\x64\x07");
+	c->visit.server = addr_from_v4("\xcb\x00\x71\x0a");
+	c->visit.proto = 6;
+	c->line[0] = 'w';
+	c->line_len = 1;
+	send_event(r, COLLECTOR, &e);
+}
+
 static void a_full_disk_silences_nobody(void **state)
 {
 	struct rig *r = *state;
@@ -400,9 +453,23 @@ static void a_full_disk_silences_nobody(void **state)
 	for (; n < 60; n++)
 		some_event(r, n);
 	wait_all(r, n);
+	/* More than hub keeps for it: what comes after that still gets through. */
+	fill(r);
+	for (; n < 120; n++)
+		some_event(r, n);
+	wait_all(r, n);
+	for (int i = 0; i < 8000; i++) {
+		noise(r);
+		if (i % 100 == 99)
+			play(r, 20);
+	}
+	for (; n < 122; n++) /* 120 is an escape, and has places of its own */
+		some_event(r, n);
+	wait_all(r, n);
+	assert_int_equal(r->lost, 0);
 	snprintf(path, sizeof(path), "%s/filler", r->dir);
 	assert_int_equal(unlink(path), 0);
-	for (; n < 65; n++)
+	for (; n < 125; n++)
 		some_event(r, n);
 	wait_all(r, n);
 	play(r, 1500);
@@ -424,7 +491,9 @@ int main(void)
 		RIGGED(a_restart_forgets_no_throttle),
 		RIGGED(a_new_courier_gets_what_the_last_one_had),
 		RIGGED(a_server_that_is_down_is_asked_seldom_and_then_gets_all_once),
+		RIGGED(an_escape_waits_for_no_server_that_was_down),
 		RIGGED(what_is_refused_for_good_is_given_up_and_told),
+		RIGGED(what_is_refused_for_its_words_is_told_without_them),
 		RIGGED(what_nobody_takes_for_too_long_is_given_up),
 		RIGGED(a_flood_delays_no_escape_and_grows_no_memory),
 		RIGGED(a_full_disk_silences_nobody),

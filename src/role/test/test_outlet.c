@@ -217,9 +217,35 @@ static void a_channel_that_is_gone_costs_what_was_for_it(void **state)
 	unmake(&r);
 }
 
+/* The clock was a day ahead, and is set right: ids neither stand still nor go back, and it catches up. */
+static void ids_go_on(void **state)
+{
+	const uint64_t day = UINT64_C(86400) * 1000000;
+	uint64_t wall = 10 * day, id = outlet_id(0, wall, 0);
+	(void)state;
+	assert_int_equal(id, wall);
+	for (uint64_t passed = 1; passed < 100; passed++) { /* a right clock gives the time */
+		wall += passed;
+		id = outlet_id(id, wall, passed);
+		assert_int_equal(id, wall);
+	}
+	assert_int_equal(outlet_id(id, wall, 0), id + 1);
+	wall -= day;
+	uint64_t ahead = id;
+	for (uint64_t s = 0; s < 3600; s++) {
+		wall += 1000000;
+		id = outlet_id(id, wall, 1000000);
+	}
+	assert_in_range(id - ahead, 3300 * UINT64_C(1000000), 3599 * UINT64_C(1000000));
+	wall += 17 * day;
+	id = outlet_id(id, wall, 17 * day);
+	assert_int_equal(id, wall);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_go_on),
 		cmocka_unit_test(ids_go_out_in_order_whatever_the_lane),
 		cmocka_unit_test(a_flood_pushes_out_only_its_own_kind),
 		cmocka_unit_test(what_is_not_acknowledged_goes_out_again),
