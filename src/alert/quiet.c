@@ -168,10 +168,19 @@ static bool knocks(const struct conf_alerts *c, const struct addr *a)
 }
 
 /* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
+/* Names are asked of their own server, or of one that the wall let nobody reach. A conversation with port 53 of
+ * somebody else may be anything. */
+static bool own_dns(const struct conf_alerts *c, const struct alert_input *in)
+{
+	return (in->proto == UDP || in->proto == TCP) && in->port == DNS_PORT &&
+	       (in->verdict != VERDICT_FORWARD || addr_eq(&c->resolvers[0], &in->source) ||
+		addr_eq(&c->resolvers[1], &in->source));
+}
+
 static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t ns)
 {
 	bool out = in->class == ALERT_OUTBOUND, in_or_out = out || in->class == ALERT_INBOUND;
-	if (out && (in->proto == UDP || in->proto == TCP) && in->port == DNS_PORT)
+	if (out && own_dns(a->c, in))
 		return OWN;
 	if (in_or_out && in->proto == TCP && in->port == IDENT_PORT)
 		return OWN + 1;

@@ -120,6 +120,8 @@ struct conf_alerts {
 		[CONF_PATH]; /* names of addresses in the form of hosts(5); empty: none. Nobody is asked. */
 	struct addr knocks
 		[2]; /* not a setting: where `skep up` knocks at honeypots from, in the lab its router; ver 0 */
+	struct addr resolvers
+		[2];       /* not a setting: the name servers that guests are told; ver 0: none */
 	uint8_t quiet_own; /* the built-in quiet rules: the guest's own DNS, ident, NTP, our own probes */
 	uint32_t n_to, n_classes, n_quiet;
 	struct conf_destination to[CONF_DESTINATIONS];

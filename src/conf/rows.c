@@ -364,6 +364,8 @@ void conf_derive(struct conf *c)
 	bool lab = c->mode == MODE_LAB;
 	c->alerts.knocks[0] = lab ? c->lab.router : (struct addr){0};
 	c->alerts.knocks[1] = lab ? c->lab.router6 : (struct addr){0};
+	c->alerts.resolvers[0] = c->network.resolver;
+	c->alerts.resolvers[1] = c->network.resolver6;
 }
 
 void conf_defaults(struct conf *ret)

@@ -161,6 +161,24 @@ static void own_knocks(void **state)
 	play_close(&p);
 }
 
+/* Names of its own server are nothing; a conversation with port 53 of another is one like any. */
+static void own_names(void **state)
+{
+	static struct play p;
+	static struct record r;
+	(void)state;
+	start(&p, &r);
+	assert_int_equal(addr_parse("192.0.2.53", &p.conf.resolvers[0]), 0);
+	assert_int_equal(addr_parse("2001:db8:53::53", &p.conf.resolvers[1]), 0);
+	play_outbound(&p, "web1", "192.0.2.53", 17, 53);
+	play_outbound(&p, "web1", "2001:db8:53::53", 6, 53);
+	assert_int_equal(r.n, 0);
+	play_outbound(&p, "web1", "198.51.100.53", 6, 53);
+	assert_true(r.n > 0);
+	assert_int_equal(r.all[r.n - 1].class, ALERT_OUTBOUND);
+	play_close(&p);
+}
+
 /* A million sources push each other out, but neither the incident's thread nor a window. */
 static void flood_of_sources(void **state)
 {
@@ -564,6 +582,7 @@ int main(void)
 		cmocka_unit_test(restarts_change_nothing),
 		cmocka_unit_test(replay_is_the_same),
 		cmocka_unit_test(own_knocks),
+		cmocka_unit_test(own_names),
 		cmocka_unit_test(flood_of_sources),
 		cmocka_unit_test(escape_in_a_flood),
 		cmocka_unit_test(destinations_change_places),
