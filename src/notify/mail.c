@@ -126,8 +126,11 @@ static void put_from(struct mail *m, const struct letter *l)
 {
 	char value[512];
 	struct writer w = writer_of(value, sizeof(value));
-	write_str(&w, "\"skep ");
-	put_atom(&w, l->from->sensor, CONF_NAME);
+	write_str(&w, "\"skep");
+	if (strcmp(l->from->sensor, "skep") != 0) { /* a sensor of the default name says it once */
+		write_str(&w, " ");
+		put_atom(&w, l->from->sensor, CONF_NAME);
+	}
 	write_str(&w, "\" <");
 	if (l->to != NULL && address_fine(l->to->from, sizeof(l->to->from))) {
 		write_str(&w, l->to->from);
