@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-# tags: namespaces
+# tags: namespaces site
 """The second pair of eyes: beats, seals and escapes leave at once by TLS for a real rsyslog, and as signed webhooks;
 skep-watch there alerts on silence, on a stop and on an escape; what somebody changes in the event files is named by the
 seals that it kept."""
