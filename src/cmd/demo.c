@@ -396,6 +396,8 @@ static void tell(const struct demo *d, const struct seen *s)
 		line("the file that was fetched", "skep pcap --flow %" PRIu64 " -o fetch.pcapng",
 		     s->fetch_flow);
 	tell_attack(d, s, since);
+	line("what somebody would have been told of it, and what not", "skep alerts log --since %s",
+	     since);
 	line("the state of everything", "skep status");
 }
 

@@ -86,7 +86,7 @@ def main(t):
         t.note(p.stdout + p.stderr)
         t.equal(p.returncode, 0, "skep demo runs to its end")
         t.check("20" in p.stdout and "limit" in p.stdout, "the limit stopped the attack")
-        shown = re.findall(r"(skep (?:events|pcap|status|sessions|replay)[^\n`]*)", p.stdout)
+        shown = re.findall(r"(skep (?:events|pcap|status|sessions|replay|alerts)[^\n`]*)", p.stdout)
         t.check(len(shown) >= 4, f"{len(shown)} commands are shown", p.stdout)
         t.check(re.search(r"skep sessions show \w{11}", p.stdout), "its own visit was recorded", p.stdout[-1500:])
         visit = net.skep("sessions", "show", re.search(r"sessions show (\w{11})", p.stdout + "sessions show 00000000000")[1])

@@ -136,8 +136,6 @@ class Terminal:
     def __init__(self, conf, *argv):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            # Whoever runs the tests under nohup has it ignored, and so would this.
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.environ.update(SKEP_CONF=conf, TERM="xterm")
             os.execv(SKEP, [SKEP, "replay", *argv])
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

@@ -82,10 +82,10 @@ static void make_frame(struct frame *f, unsigned tags, bool tcp, uint32_t n)
 	f->len = (uint32_t)(l4 - f->data) + header + n;
 }
 
-/* The next marked frame at p within a second, or NULL. */
+/* The next marked frame at p within some seconds, or NULL. */
 static struct frame *wait_frame(struct bed *b, struct port *p)
 {
-	for (unsigned tries = 0; tries < 100; tries++) {
+	for (unsigned tries = 0; tries < 1000; tries++) {
 		struct frame *frames;
 		bed_forward(b, 10);
 		int n = port_recv(p, &frames);
