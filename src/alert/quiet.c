@@ -167,7 +167,6 @@ static bool knocks(const struct conf_alerts *c, const struct addr *a)
 	return a->ver != 0 && (addr_eq(&c->knocks[0], a) || addr_eq(&c->knocks[1], a));
 }
 
-/* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
 /* Names are asked of their own server, or of one that the wall let nobody reach. A conversation with port 53 of
  * somebody else may be anything. */
 static bool own_dns(const struct conf_alerts *c, const struct alert_input *in)
@@ -177,6 +176,7 @@ static bool own_dns(const struct conf_alerts *c, const struct alert_input *in)
 		addr_eq(&c->resolvers[1], &in->source));
 }
 
+/* What every guest does, and what scans provoke. Only conversations: a rule that matched in one is told. */
 static uint8_t own(const struct alert *a, const struct alert_input *in, int64_t ns)
 {
 	bool out = in->class == ALERT_OUTBOUND, in_or_out = out || in->class == ALERT_INBOUND;

@@ -68,7 +68,7 @@ struct conf_destination {
 	char oauth_url[CONF_URL], oauth_client[CONF_MAIL], oauth_secret[CONF_PATH];
 	uint32_t n_command;
 	char command[CONF_COMMAND]
-		    [CONF_PATH];      /* run as the courier's user, message on standard input */
+		    [CONF_PATH]; /* run by super, as a user of its own; message on standard input */
 	char template[CONF_TEMPLATE]; /* webhook: JSON with {{places}}; empty: the built-in one */
 	uint32_t n_classes;
 	char classes[ALERT_CLASSES][CONF_NAME]; /* only these; empty: by weight */

@@ -48,14 +48,15 @@ struct deliver;
 MUST_USE int deliver_create(const struct conf_alerts *c, const struct deliver_secrets *secrets,
 			    struct deliver **ret);
 void deliver_destroy(struct deliver **d);
-/* body is copied. -EBUSY: that destination has one under way, or its result was not taken yet.
+/* body is copied. -EINVAL: there is no such destination, or its URL makes no sense. -EBUSY: that destination has one under way, or its result was not taken yet.
  * SKEP_EUNSUPPORTED: not of a kind that goes over the network. */
 MUST_USE int deliver_start(struct deliver *d, uint8_t destination, uint64_t number,
 			   const void *body, size_t len);
-/* Connects, greets, logs in, sends nothing. */
+/* Connects, greets, logs in, sends nothing; the rest as deliver_start. */
 MUST_USE int deliver_probe(struct deliver *d, uint8_t destination, uint64_t number);
 /* Works for at most timeout_ms, less if fd (-1: none) becomes readable or a result is there. */
 MUST_USE int deliver_work(struct deliver *d, int fd, int timeout_ms);
+/* The next result, whose destination is free from then on; false: there is none now. */
 bool deliver_next(struct deliver *d, struct deliver_result *ret);
 
 #endif

@@ -20,7 +20,7 @@ struct facts_of {
 	int64_t place_ns;                   /* when the database was made; 0: there is none */
 	char name[64];                      /* by the operator's table; "" */
 	char os[48];                        /* "Linux 3.11 and newer", "" ; printable ASCII */
-	int64_t os_ns;                      /* how old the signatures are */
+	int64_t os_ns;                      /* when the signatures were made; 0: there are none */
 	uint8_t hops;                       /* guessed distance; 255: not known */
 };
 

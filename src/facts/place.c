@@ -139,7 +139,7 @@ static int copy_of(int fd)
 			continue;
 		if (n == 0)
 			return copy;
-		if (n < 0 || write(copy, buf, (size_t)n) != n)
+		if (n < 0 || fd_write(copy, buf, (size_t)n) != 0)
 			fd_close(&copy);
 		at += n;
 	}

@@ -2,7 +2,7 @@
 /*
  * notify: a message of alert in the form that its destination wants: a mail (plain and HTML), a line
  * for a pager, JSON of Slack, Discord, Teams, ntfy or one's own template, a line of syslog (RFC 5424).
- * Pure; used by alerter, and by cmd to show one.
+ * Pure; used by alerter, and by cmd for previews and to check templates.
  *
  * Everything that an intruder had a hand in is made harmless here: no control bytes, no line ends in
  * headers, no markup, no mention of anybody, links defanged, letters that look like others named.
@@ -23,7 +23,7 @@ struct notify_from {               /* who tells */
 	void *ctx;
 };
 
-/* The form of the destination's kind, into w. SKEP_ETRUNC: it did not fit, and w is not to be used. */
+/* The form of the destination's kind, into w. SKEP_ETRUNC: it did not fit, or -ENOMEM: w is not to be used. */
 MUST_USE int notify_body(const struct notify_from *from, const struct conf_alerts *c,
 			 const struct alert_message *m, const struct facts_of *facts,
 			 struct writer *w);
@@ -31,7 +31,7 @@ MUST_USE int notify_body(const struct notify_from *from, const struct conf_alert
 void notify_short(const struct notify_from *from, const struct conf_alerts *c,
 		  const struct alert_message *m, const struct facts_of *facts,
 		  char ret[NOTIFY_SHORT]);
-/* Plain text, as in the mail: for `skep alerts show` and commands. */
+/* Plain text, as in the mail, all of it even for a short destination: for what is only kept (`skep alerts show`). */
 MUST_USE int notify_text(const struct notify_from *from, const struct conf_alerts *c,
 			 const struct alert_message *m, const struct facts_of *facts,
 			 struct writer *w);

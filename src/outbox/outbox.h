@@ -55,7 +55,7 @@ MUST_USE int outbox_commit(struct outbox *o);
 /* Changes that wait for a commit: who makes many does not let them pile up. */
 uint32_t outbox_pending(const struct outbox *o);
 
-/* SKEP_EFULL: it was kept, or was the lightest, but one was lost for want of memory. */
+/* i and body are copied. SKEP_EFULL: it was kept, or was the lightest, but one was lost for want of memory. */
 MUST_USE int outbox_add(struct outbox *o, const struct outbox_item *i, const void *body,
 			size_t len);
 /* The next that is due for a destination: bypass and weight first, then age. *ret_body is malloc'ed, the
@@ -63,11 +63,13 @@ MUST_USE int outbox_add(struct outbox *o, const struct outbox_item *i, const voi
 MUST_USE int outbox_due(struct outbox *o, const char *destination, int64_t now_ns,
 			struct outbox_item *ret, void **ret_body, size_t *ret_len,
 			int64_t *ret_next_ns);
+/* What became of a try, which it counts. SKEP_EFULL: there are more changes than fit between two commits; this
+ * one is not noted. */
 MUST_USE int outbox_done(struct outbox *o, uint64_t number, enum outbox_state state, int64_t now_ns,
 			 const char *answer);
 MUST_USE int outbox_later(struct outbox *o, uint64_t number, int64_t next_ns, bool refused,
 			  const char *answer);
-/* What waits for a destination that is none of these names fails. */
+/* What waits for a destination that is none of these names fails. SKEP_EFULL: some of it; again after a commit. */
 MUST_USE int outbox_forsake(struct outbox *o, const char *const *names, uint32_t n, int64_t now_ns,
 			    uint32_t *ret_n);
 MUST_USE int outbox_held(struct outbox *o, const struct outbox_log *l);
@@ -91,7 +93,7 @@ MUST_USE int outbox_items(const char *dir, int64_t from_ns,
 			  bool (*fn)(void *ctx, const struct outbox_item *i), void *ctx);
 MUST_USE int outbox_logs(const char *dir, int64_t from_ns,
 			 bool (*fn)(void *ctx, const struct outbox_log *l), void *ctx);
-/* malloc'ed; the caller's. */
+/* *ret_body is malloc'ed, the caller's. SKEP_ENOTFOUND: there is no such message. */
 MUST_USE int outbox_body(const char *dir, uint64_t number, struct outbox_item *ret, void **ret_body,
 			 size_t *ret_len);
 

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 
@@ -53,6 +54,13 @@ def packages(t, folder):
         with open(now, "rb") as a, open(f"{other}/{os.path.basename(now)}", "rb") as b:
             t.check(a.read() == b.read(), "built elsewhere it is the same, byte for byte")
     return now, newer
+
+
+# What a newcomer looks for, and no program of ours does.
+PAGES = ["skep", "skep-alerts", "skep-events", "skep-evidence", "skep-files", "skep-inspect", "skep-log", "skep-pcap",
+         "skep-prove", "skep-replay", "skep-rules", "skep-scrub", "skep-sessions", "skep-up"]
+WATCH = {"skep-watch": 0o755, "alert": 0o755, "skep-watch.service": 0o644, "rsyslog-skep.conf": 0o644,
+         "logrotate-skep": 0o644}
 
 
 class Box:
@@ -125,6 +133,20 @@ class Box:
         run = [x for x in run if not x.endswith(":")]
         skep = [x for x in m.processes() if "skep" in x and "journal" not in x]
         return {"links": links, "mounts": mounts, "run": run, "processes": skep}
+
+
+def to_read(t, deb):
+    """Manual pages, documents, and what docs/WATCH.md has one copy to the second machine."""
+    listed = subprocess.run(["dpkg-deb", "-c", deb], capture_output=True, text=True, check=True).stdout
+    modes = {x.split()[5]: x.split()[0] for x in listed.splitlines()}
+    pages = [f"./usr/share/man/man8/{x}.8.gz" for x in PAGES] + ["./usr/share/man/man5/skep.yaml.5.gz"]
+    t.equal([x for x in pages if x not in modes], [], "a manual page for every verb that has one")
+    docs = [f"./usr/share/doc/skep/{x}" for x in ("ALERTS.md", "WATCH.md", "EVENTS.md", "alert-schema.json",
+                                                  "skep-schema.json", "pictures/alert-phone.png")]
+    t.equal([x for x in docs if x not in modes], [], "the documents")
+    found = {x: modes.get(f"./usr/share/doc/skep/examples/watch/{x}") for x in WATCH}
+    t.equal(found, {x: stat.filemode(stat.S_IFREG | m) for x, m in WATCH.items()},
+            "what the second machine needs, as files to be copied")
 
 
 QUIET = {"links": ["lo"], "mounts": [], "run": [], "processes": []}
@@ -303,6 +325,7 @@ def main(t):
     before = host.snapshot("skt-none", 52700, ["skt-machine"])
     with tempfile.TemporaryDirectory(prefix="skt-deb.") as folder:
         now, newer = packages(t, folder)
+        to_read(t, now)
         with Machine() as m:
             for deb in (now, newer):
                 shutil.copy(deb, f"{m.root}/srv/")

@@ -23,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WATCH = os.path.join(ROOT, "dist/watch/skep-watch")
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 sys.dont_write_bytecode = True
+from receivers import until  # noqa: E402
 from tap import Tap  # noqa: E402
 
 loader = importlib.machinery.SourceFileLoader("skep_watch", WATCH)
@@ -193,13 +194,6 @@ def lasting(t, folder):
     t.check(p.returncode == 0 and p.stdout.startswith("s1: beat 2, ") and "all is well" in p.stdout, "--status", p)
 
 
-def wait_for(what, seconds=30):
-    end = time.monotonic() + seconds
-    while not what() and time.monotonic() < end:
-        time.sleep(0.05)
-    return what()
-
-
 def read(path):
     try:
         with open(path, encoding="utf-8") as f:
@@ -229,7 +223,7 @@ class Running:
         self.p.wait(20)
 
     def told(self, text):
-        return wait_for(lambda: text in read(self.out))
+        return until(lambda: text in read(self.out), 30)
 
 
 def rotation(t, folder):
@@ -285,7 +279,7 @@ def webhooks(t, folder):
             def up():
                 with socket.socket(family) as s:
                     return s.connect_ex((host.strip("[]"), port)) == 0
-            wait_for(up)
+            until(up, 30)
             url = f"https://{host}:{port}/"
             body = json.dumps({"class": "escape", "kind": "first", "number": 3, "sensor": "s1", "lead": "by webhook"}).encode()
             t.equal([post(url, context, body), post(url, context, body, b"wrong"), post(url, context, b"{", b"secret"),

@@ -86,6 +86,8 @@ static void layer_install(void)
 
 /* ---- the rig ------------------------------------------------------------------------------------ */
 
+#define MANY 4200u
+
 struct rig {
 	char dir[32];
 	struct outbox *o;
@@ -435,6 +437,29 @@ static void what_waits_for_nobody_fails(void **state)
 	assert_int_equal(items(r).states[OUTBOX_FAILED], 2);
 }
 
+/* More than one commit holds: some go, the rest after it. */
+static void many_that_wait_for_nobody_fail_in_parts(void **state)
+{
+	struct rig *r = *state;
+	const char *const names[] = {"mail"};
+	uint32_t n = 0, all = 0;
+	for (uint64_t k = 1; k <= MANY; k++) {
+		add(r->o, k, "fax", 5);
+		if (k % OUTBOX_MEMORY == 0)
+			assert_int_equal(outbox_commit(r->o), 0);
+	}
+	assert_int_equal(outbox_commit(r->o), 0);
+	assert_int_equal(outbox_forsake(r->o, names, 1, 4711, &n), SKEP_EFULL);
+	assert_in_range(n, 1, MANY - 1);
+	assert_int_equal(outbox_commit(r->o), 0);
+	all = n;
+	assert_int_equal(outbox_forsake(r->o, names, 1, 4711, &n), 0);
+	assert_int_equal(all + n, MANY);
+	assert_int_equal(outbox_commit(r->o), 0);
+	assert_int_equal(waiting(r->o), 0);
+	assert_int_equal(items(r).states[OUTBOX_FAILED], MANY);
+}
+
 static void a_damaged_file_is_moved_aside(void **state)
 {
 	struct rig *r = *state;
@@ -677,6 +702,7 @@ int main(void)
 		RIGGED(others_read_while_it_is_written),
 		RIGGED(old_entries_go_and_what_waits_stays),
 		RIGGED(what_waits_for_nobody_fails),
+		RIGGED(many_that_wait_for_nobody_fail_in_parts),
 		RIGGED(a_damaged_file_is_moved_aside),
 		RIGGED(a_crash_at_any_write_leaves_whole_steps),
 		RIGGED(a_full_disk_keeps_all_in_memory_and_delivers_it),

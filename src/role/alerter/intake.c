@@ -168,12 +168,18 @@ static uint64_t not_ahead(uint64_t id)
 static void forsake(struct alerter *a)
 {
 	const char *names[CONF_DESTINATIONS];
-	uint32_t n = 0;
+	uint32_t n, all = 0;
+	int err;
 	for (uint32_t i = 0; i < a->start.conf.n_to; i++)
 		names[i] = a->start.conf.to[i].name;
-	if (outbox_forsake(a->box, names, a->start.conf.n_to, clock_wall_ns(), &n) != 0 || n == 0)
+	do { /* as many as go into one commit at a time */
+		n = 0;
+		err = outbox_forsake(a->box, names, a->start.conf.n_to, clock_wall_ns(), &n);
+		all += n;
+	} while (err == SKEP_EFULL && n > 0 && outbox_commit(a->box) == 0);
+	if (all == 0)
 		return;
-	log_line(LOG_WARN, "%u alerts waited for destinations that are not there any more", n);
+	log_line(LOG_WARN, "%u alerts waited for destinations that are not there any more", all);
 	touch(a);
 }
 
