@@ -132,9 +132,10 @@ static void test_a_date_that_is_none(void **state)
 	static const struct {
 		uint8_t at[8];
 		int64_t made_ns;
-	} rows[] = {{{0x7f, 255, 255, 255, 255, 255, 255, 255}, INT64_MAX / NS_PER_SEC * NS_PER_SEC},
-		    {{0x80}, NS_PER_SEC},
-		    {{0}, NS_PER_SEC}};
+	} rows[] = {
+		{{0x7f, 255, 255, 255, 255, 255, 255, 255}, INT64_MAX / NS_PER_SEC * NS_PER_SEC},
+		{{0x80}, NS_PER_SEC},
+		{{0}, NS_PER_SEC}};
 	char why[256];
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -482,12 +483,17 @@ static void test_find(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mmdb),           cmocka_unit_test(test_libloc),
-		cmocka_unit_test(test_no_database),    cmocka_unit_test(test_a_part_of_a_database),
+		cmocka_unit_test(test_mmdb),
+		cmocka_unit_test(test_libloc),
+		cmocka_unit_test(test_no_database),
+		cmocka_unit_test(test_a_part_of_a_database),
 		cmocka_unit_test(test_a_date_that_is_none),
-		cmocka_unit_test(test_names),          cmocka_unit_test(test_many_names),
-		cmocka_unit_test(test_greetings),      cmocka_unit_test(test_own_signatures_alone),
-		cmocka_unit_test(test_bad_signatures), cmocka_unit_test(test_find),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_greetings),
+		cmocka_unit_test(test_own_signatures_alone),
+		cmocka_unit_test(test_bad_signatures),
+		cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
