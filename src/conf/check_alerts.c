@@ -120,6 +120,14 @@ static const char *scheme_of(const struct need *need, const char *url)
 	return NULL;
 }
 
+/* Its path has a last part: https://HOST has none. */
+static bool has_topic(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+	size_t n = strcspn(host, "?");
+	return memchr(host, '/', n) != NULL && host[n - 1] != '/';
+}
+
 static void check_url(const struct at *at, const struct conf_destination *d,
 		      const struct need *need)
 {
@@ -139,7 +147,7 @@ static void check_url(const struct at *at, const struct conf_destination *d,
 	if (plain && !d->insecure && !form_is_near(d->url))
 		complain(at, "url", "use TLS, or add `insecure: true`",
 			 "would be told in clear text over the network");
-	if (d->kind == DEST_NTFY && strrchr(d->url, '/')[1] == '\0')
+	if (d->kind == DEST_NTFY && !has_topic(d->url))
 		complain(at, "url", need->cure, "has no topic");
 }
 

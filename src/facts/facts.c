@@ -42,7 +42,7 @@ static int read_all(int fd, size_t most, char **ret, size_t *ret_len, int64_t *r
 	}
 	*ret = text;
 	*ret_len = len;
-	*ret_made_ns = st.st_mtim.tv_sec * NS_PER_SEC + st.st_mtim.tv_nsec;
+	*ret_made_ns = made_at(st.st_mtim.tv_sec);
 	return 0;
 }
 

@@ -78,6 +78,8 @@ struct span span_trim(struct span s);
 bool span_is(struct span s, const char *word);
 /* Decimal, at most most; false: it is none. */
 bool span_number(struct span s, uint32_t most, uint32_t *ret);
+/* A date that a file claims; 0 would mean that there is no such data. */
+int64_t made_at(int64_t seconds);
 /* "names: 3 lines left out, the first is line 7"; none: nothing. */
 void why_lines(struct writer *why, const char *what, uint32_t n, uint32_t first);
 void why_say(struct writer *why, const char *what, const char *text);

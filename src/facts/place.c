@@ -74,7 +74,7 @@ static int loc_open(struct place *p, int fd)
 	}
 	fclose(f);
 	if (err == 0)
-		p->made_ns = (int64_t)loc_database_created_at(p->loc) * NS_PER_SEC;
+		p->made_ns = made_at((int64_t)loc_database_created_at(p->loc));
 	return err;
 }
 
@@ -172,7 +172,7 @@ static int mmdb_open(struct place *p, int fd, struct writer *why)
 		return SKEP_EFORMAT;
 	}
 	p->is_mmdb = true;
-	p->made_ns = (int64_t)p->mmdb.metadata.build_epoch * NS_PER_SEC;
+	p->made_ns = made_at((int64_t)p->mmdb.metadata.build_epoch);
 	return 0;
 }
 

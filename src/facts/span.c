@@ -56,6 +56,15 @@ bool span_number(struct span s, uint32_t most, uint32_t *ret)
 	return true;
 }
 
+int64_t made_at(int64_t seconds)
+{
+	const int64_t most = INT64_MAX / NS_PER_SEC;
+
+	if (seconds < 1)
+		return NS_PER_SEC;
+	return (seconds < most ? seconds : most) * NS_PER_SEC;
+}
+
 void why_say(struct writer *why, const char *what, const char *text)
 {
 	write_fmt(why, "%s%s: %s", why->len > 0 ? "; " : "", what, text);

@@ -76,6 +76,19 @@ int seal_check_add(struct seal_check *c, const struct seal_known *k)
 
 /* ---- the files and their own seals ---------------------------------------------------------------- */
 
+/* -ENOENT as well if it is no plain file: whoever put a FIFO or a folder there must not end or hold us. */
+static int open_plain(int dirfd, const char *name)
+{
+	struct stat st;
+	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO ? -ENOENT : -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	fd_close(&fd);
+	return -ENOENT;
+}
+
 static bool is_event_file(const char *name)
 {
 	size_t len = strlen(name);
@@ -124,9 +137,9 @@ static int take_line(struct seal_check *c, const char *line, size_t len)
 
 static int read_own(struct seal_check *c, int dirfd, const char *name)
 {
-	CLEANUP(fd_close) int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(fd_close) int fd = open_plain(dirfd, name);
 	size_t have = 0;
-	int err = fd < 0 ? (errno == ENOENT ? 0 : -errno) : 0;
+	int err = fd < 0 && fd != -ENOENT ? fd : 0;
 	while (fd >= 0 && err == 0) {
 		ssize_t n = read(fd, c->piece + have, sizeof(c->piece) - have);
 		if (n < 0 && errno == EINTR)
@@ -188,8 +201,7 @@ static const char *plain_name(const struct seal_check *c, const char *file)
 static int open_sealed(const struct seal_check *c, int dirfd, const char *file)
 {
 	const char *plain = plain_name(c, file);
-	int fd = openat(dirfd, plain != NULL ? plain : file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd < 0 ? -errno : fd;
+	return open_plain(dirfd, plain != NULL ? plain : file);
 }
 
 struct reading {
@@ -314,7 +326,7 @@ static int check_group(struct seal_check *c, int dirfd, const struct group *g)
 {
 	const char *file = g->seals[0].seal.file;
 	CLEANUP(fd_close) int fd = open_sealed(c, dirfd, file);
-	if (fd < 0 && fd != -ENOENT && fd != -ELOOP)
+	if (fd < 0 && fd != -ENOENT)
 		return fd;
 	if (fd < 0) {
 		tell(c, (struct seal_report){.what = was_dropped(c, file) ? SEAL_DROPPED
@@ -350,7 +362,7 @@ static const struct whole *whole_of(struct seal_check *c, int dirfd, const char 
 	for (size_t i = 0; i < c->n_wholes; i++)
 		if (strcmp(c->wholes[i].name, file) == 0)
 			return &c->wholes[i];
-	CLEANUP(fd_close) int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(fd_close) int fd = open_plain(dirfd, file);
 	struct reading r = {.fd = fd};
 	if (fd < 0 || c->n_wholes == MOST_FILES)
 		return NULL;

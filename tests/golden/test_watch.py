@@ -149,6 +149,66 @@ def messages(t, folder):
              b"<1>1 a\n", b"x" * 70000 + b"\n", b'{"n":1e400,"why":"beat"}\n', b'{"seals":[7,null,{"file":3}]}\n'])], [])
 
 
+def hostile(t, folder):
+    """Who speaks to us wants us to end, to be busy, or to forget."""
+    deep = [b'{"class":"escape","sensor":"s1","lead":"x","%s":%s1%s}\n' % (key, b"[" * n, b"]" * n)
+            for n in range(700, 1000, 3) for key in (b"number", b"sensor", b"kind", b"timestamp")]
+    deep += [b'{"beat":{"n":1,"why":%s1%s},"sensor":"s1"}\n' % (b"[" * n, b"]" * n) for n in range(700, 1000, 3)]
+    clock = Clock()
+    watch = skep_watch.Watch(skep_watch.arguments(["--log", os.path.join(folder, "deep.log"), "--run", "false"]), clock)
+    for line in deep:
+        watch.line(line)
+    watch.tick()
+    t.check(watch.saved is not None, "JSON that is nested deeply ends nobody")
+    watch.state["waiting"] = []
+    watch.tell("s1", "silence", "no beat")
+    for n in range(skep_watch.QUEUE):
+        watch.line(alert(n, "x", "health", "test"))
+        watch.tell("s1", "seal", "x")
+    t.equal([w["what"] for w in watch.state["waiting"]].count("silence"), 1, "a flood of one kind pushes nothing else out")
+    again = alert(5, "another").replace(stamp(T0).encode(), stamp(T0 + 9).encode())
+    scripted(t, folder, "set up anew, a honeynet counts from 1 again", [(0, [alert(5, "one"), again, again])], ["escape"] * 2)
+
+    class Endless:
+        backlog = False
+
+        @staticmethod
+        def lines():
+            while True:
+                yield alert(1, "x", "login")
+
+    class Looked(Exception):
+        pass
+
+    def tick():
+        raise Looked
+    watch.state["waiting"], watch.tick = [], tick
+    try:
+        skep_watch.follow(watch, Endless)
+    except Looked:
+        pass
+    t.check(True, "lines without end do not keep us from looking for what does not come")
+    p = subprocess.run([sys.executable, WATCH, "--log", "x", "--every", "0"], capture_output=True, text=True, timeout=60)
+    t.check(p.returncode == 2 and "--every" in p.stderr, "beats every 0 seconds are refused", p)
+
+
+def crowd(t, family, host, port):
+    """Strangers who only connect: those beyond the most are sent away."""
+    strangers = [socket.socket(family) for _ in range(skep_watch.CONNECTIONS + 1)]
+    for s in strangers:
+        s.settimeout(20)
+        s.connect((host.strip("[]"), port))
+    try:
+        gone = strangers[-1].recv(1) == b""
+    except ConnectionError:
+        gone = True
+    except TimeoutError:
+        gone = False
+    for s in strangers:
+        s.close()
+    t.check(gone, f"{host}: no more connections than have room")
+
+
 def sealing(t, folder):
     _, args = scripted(t, folder, "seals are kept", [(0, [beat(1, T0, "seal", seal(1, 100)), beat(2, T0, "beat", seal(1, 100)),
              beat(3, T0, "seal", seal(2, 200, 1)), beat_json(4, T0, "seal", [seal(1, 50, 2, "eve-20261128.json")])])], [])
@@ -288,6 +348,7 @@ def webhooks(t, folder):
             t.equal(read(r.log), "", "and not kept")
             t.equal(post(url, context, body, b"secret"), 204, "a signed one is taken")
             t.check(r.told("skep s1: by webhook"), "and told")
+            crowd(t, family, host, port)
     return None
 
 
@@ -297,6 +358,7 @@ def main():
     try:
         rules(t, folder)
         messages(t, folder)
+        hostile(t, folder)
         sealing(t, folder)
         lasting(t, folder)
         rotation(t, folder)

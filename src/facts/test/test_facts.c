@@ -127,6 +127,30 @@ static void test_a_part_of_a_database(void **state)
 	facts_close(&f);
 }
 
+static void test_a_date_that_is_none(void **state)
+{
+	static const struct {
+		uint8_t at[8];
+		int64_t made_ns;
+	} rows[] = {
+		{{0x7f, 255, 255, 255, 255, 255, 255, 255}, INT64_MAX / NS_PER_SEC * NS_PER_SEC},
+		{{0x80}, NS_PER_SEC},
+		{{0}, NS_PER_SEC}};
+	char why[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = places_libloc();
+
+		assert_int_equal(pwrite(fd, rows[i].at, 8, 8), 8);
+		struct facts *f = open_with(fd, -1, -1, why);
+		struct facts_of o = of(f, "1.2.3.99", NULL);
+
+		assert_string_equal(o.country, "NZ");
+		assert_true(o.place_ns == rows[i].made_ns);
+		facts_close(&f);
+	}
+}
+
 /* ---- names -------------------------------------------------------------------------------------------- */
 
 static void test_names(void **state)
@@ -459,11 +483,17 @@ static void test_find(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mmdb),           cmocka_unit_test(test_libloc),
-		cmocka_unit_test(test_no_database),    cmocka_unit_test(test_a_part_of_a_database),
-		cmocka_unit_test(test_names),          cmocka_unit_test(test_many_names),
-		cmocka_unit_test(test_greetings),      cmocka_unit_test(test_own_signatures_alone),
-		cmocka_unit_test(test_bad_signatures), cmocka_unit_test(test_find),
+		cmocka_unit_test(test_mmdb),
+		cmocka_unit_test(test_libloc),
+		cmocka_unit_test(test_no_database),
+		cmocka_unit_test(test_a_part_of_a_database),
+		cmocka_unit_test(test_a_date_that_is_none),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_greetings),
+		cmocka_unit_test(test_own_signatures_alone),
+		cmocka_unit_test(test_bad_signatures),
+		cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,6 +432,25 @@ static void files_without_their_own_seals_pass_only_alone(void **state)
 	assert_string_equal(b->files[fault(b) - b->found], names[0]);
 }
 
+static void what_is_no_file_neither_holds_nor_ends_us(void **state)
+{
+	struct box *b = *state;
+	char names[3][EVENT_NAME], path[2][128];
+	three_days(b, names);
+	for (size_t i = 0; i < 2; i++) {
+		path_of(b, names[i], path[i]);
+		assert_int_equal(unlink(path[i]), 0);
+	}
+	assert_int_equal(mkfifo(path[0], 0600), 0);
+	assert_int_equal(mkdir(path[1], 0700), 0);
+	check(b, true);
+	size_t missing = 0;
+	for (size_t i = 0; i < b->n_found; i++)
+		missing += b->found[i].what == SEAL_MISSING;
+	assert_int_equal(missing, 2);
+	assert_int_equal(rmdir(path[1]), 0);
+}
+
 static void old_days_may_be_removed_if_an_event_says_so(void **state)
 {
 	struct box *b = *state;
@@ -545,6 +564,7 @@ int main(void)
 		TEST(one_changed_byte_is_found_and_bounded),
 		TEST(a_file_that_is_shorter_gone_or_another_is_found),
 		TEST(files_without_their_own_seals_pass_only_alone),
+		TEST(what_is_no_file_neither_holds_nor_ends_us),
 		TEST(old_days_may_be_removed_if_an_event_says_so),
 		cmocka_unit_test(lines_are_read_as_they_come_and_texts_are_not),
 	};
