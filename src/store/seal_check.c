@@ -19,15 +19,22 @@
 #define MOST_FILES (2 * STORE_DAYS)
 #define PIECE (1u << 20)
 #define DROPPED "\"what\":\"dropped\""
+#define MOST_DROPS 256
 
 struct whole {                 /* a file that is there */
 	char name[EVENT_NAME]; /* with its day, whatever it is called on the disk */
 	char sum[EVENT_SHA256];
 };
+struct drop {                  /* where a line says that old days were removed */
+	char file[EVENT_NAME]; /* on the disk */
+	uint64_t end;
+};
 struct seal_check {
 	struct seal_known *seals;
 	size_t n, cap;
-	bool dropped; /* an event says that old days were removed */
+	struct drop drops[MOST_DROPS];
+	size_t n_drops;
+	bool dropped; /* one of them counts: see drops_count */
 	char on_disk[MOST_FILES][EVENT_NAME];
 	size_t n_disk;
 	struct whole wholes[MOST_FILES];
@@ -121,12 +128,16 @@ static int list_files(struct seal_check *c, int dirfd)
 	return 0;
 }
 
-static int take_line(struct seal_check *c, const char *line, size_t len)
+static int take_line(struct seal_check *c, const char *name, uint64_t end, const char *line,
+		     size_t len)
 {
 	struct seal_known k[SEAL_LINE_SEALS];
 	int err = 0;
-	if (memmem(line, len, DROPPED, sizeof(DROPPED) - 1) != NULL)
-		c->dropped = true;
+	if (memmem(line, len, DROPPED, sizeof(DROPPED) - 1) != NULL && c->n_drops < MOST_DROPS) {
+		struct drop *d = &c->drops[c->n_drops++];
+		text_copy(d->file, sizeof(d->file), name);
+		d->end = end;
+	}
 	if (memmem(line, len, "\"seal\"", 6) == NULL)
 		return 0;
 	size_t n = seal_parse(line, len, k);
@@ -139,6 +150,7 @@ static int read_own(struct seal_check *c, int dirfd, const char *name)
 {
 	CLEANUP(fd_close) int fd = open_plain(dirfd, name);
 	size_t have = 0;
+	uint64_t done = 0; /* of the file, in front of the piece */
 	int err = fd < 0 && fd != -ENOENT ? fd : 0;
 	while (fd >= 0 && err == 0) {
 		ssize_t n = read(fd, c->piece + have, sizeof(c->piece) - have);
@@ -150,13 +162,17 @@ static int read_own(struct seal_check *c, int dirfd, const char *name)
 		char *at = c->piece, *nl;
 		while (err == 0 &&
 		       (nl = memchr(at, '\n', have - (size_t)(at - c->piece))) != NULL) {
-			err = take_line(c, at, (size_t)(nl - at));
+			err = take_line(c, name, done + (uint64_t)(nl + 1 - c->piece), at,
+					(size_t)(nl - at));
 			at = nl + 1;
 		}
 		have -= (size_t)(at - c->piece);
+		done += (uint64_t)(at - c->piece);
 		memmove(c->piece, at, have);
-		if (have == sizeof(c->piece))
-			have = 0; /* no line of ours is so long */
+		if (have == sizeof(c->piece)) { /* no line of ours is so long */
+			done += have;
+			have = 0;
+		}
 	}
 	return err;
 }
@@ -202,6 +218,24 @@ static int open_sealed(const struct seal_check *c, int dirfd, const char *file)
 {
 	const char *plain = plain_name(c, file);
 	return open_plain(dirfd, plain != NULL ? plain : file);
+}
+
+/* Whoever removed old days himself can write such a line. Where seals were kept elsewhere, one counts only if it
+ * stands below such a seal: the digest there is checked, and was made in time. */
+static void drops_count(struct seal_check *c)
+{
+	bool outside = false;
+	for (size_t i = 0; i < c->n; i++)
+		outside |= c->seals[i].outside;
+	c->dropped = !outside && c->n_drops > 0;
+	for (size_t i = 0; outside && i < c->n; i++) {
+		const struct seal_known *k = &c->seals[i];
+		const char *plain = plain_name(c, k->seal.file);
+		for (size_t d = 0; d < c->n_drops && k->outside; d++)
+			c->dropped |= strcmp(c->drops[d].file,
+					     plain != NULL ? plain : k->seal.file) == 0 &&
+				      c->drops[d].end <= k->seal.bytes;
+	}
 }
 
 struct reading {
@@ -429,6 +463,7 @@ int seal_check_run(struct seal_check *c, int dirfd,
 	c->sum = (struct seal_summary){0};
 	c->n_wholes = c->n_bad = 0;
 	int err = list_files(c, dirfd);
+	drops_count(c);
 	if (c->n > 0)
 		qsort(c->seals, c->n, sizeof(*c->seals), by_place);
 	for (size_t i = 0, end; i < c->n && err == 0; i = end) {

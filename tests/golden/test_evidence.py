@@ -165,7 +165,19 @@ def spoiled(t):
         os.unlink(f.path(first))
         line = b'{"event_type":"health","health":{"role":"ledger","what":"dropped","count":1}}\n'
         f.write("skep.json", f.read("skep.json") + line)
-    spoil(t, "a day that housekeeping removed is no fault", drop, 0, f"{first}: is not kept any more")
+    spoil(t, "who removed a day can say so in a line that was sealed by nobody", drop, 1, f"{first}: is missing: ")
+    with tempfile.TemporaryDirectory() as state:
+        f = Files(os.path.join(state, "s"))
+        drop(f)
+        rc, out, err = skep("verify", "--state", f.state)
+        t.check(rc == 0, "... where nothing was kept elsewhere nobody can tell",
+                (rc, out, err))
+        data = f.read("skep.json")
+        f.kept.append(seal_event({"file": last, "n": 4, "bytes": len(data), "previous": "",
+                                  "sha256": hashlib.sha256(data).hexdigest()}, "12:03:00"))
+        rc, out, err = skep("verify", "--state", f.state, "--seals", f.seals("flat"))
+        t.check(rc == 0 and f"{first}: is not kept any more" in out, "a day that housekeeping removed is no fault: the "
+                "line of it was sealed", (rc, out, err))
 
 
 def usage(t, state):
