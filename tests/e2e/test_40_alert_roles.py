@@ -125,14 +125,15 @@ def in_memory(pid, word):
         for line in maps:
             where, mode = line.split()[:2]
             first, last = (int(x, 16) for x in where.split("-"))
-            if not mode.startswith("rw"):
+            if not mode.startswith("rw") or last - first > 256 << 20:  # a sanitizer's shadow is terabytes
                 continue
-            try:
-                mem.seek(first)
-                if word in mem.read(last - first):
-                    return True
-            except (OSError, ValueError):
-                pass
+            for at in range(first, last, 1 << 20):
+                try:
+                    mem.seek(at)
+                    if word in mem.read(min(last - at, (1 << 20) + len(word))):
+                        return True
+                except (OSError, ValueError):
+                    break
     return False
 
 
