@@ -265,11 +265,11 @@ static void topic(const struct conf_destination *to, char ret[NTFY_TOPIC])
 {
 	const char *url = to != NULL ? to->url : "", *at = strstr(url, "://"),
 		   *s = at != NULL ? at + 3 : url;
-	size_t n = 0;
-	at = strrchr(s, '/');
-	for (s = at != NULL ? at + 1 : "";
-	     *s != '\0' && *s != '?' && *s != '#' && n + 1 < NTFY_TOPIC; s++)
-		ret[n++] = *s > ' ' && *s < 0x7f ? *s : '-';
+	size_t n = 0, end = strcspn(s, "?#");
+	const char *slash = memrchr(s, '/', end);
+	for (const char *c = slash != NULL ? slash + 1 : s + end; c < s + end && n + 1 < NTFY_TOPIC;
+	     c++)
+		ret[n++] = *c > ' ' && *c < 0x7f ? *c : '-';
 	ret[n] = '\0';
 }
 
